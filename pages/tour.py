@@ -3,12 +3,12 @@
 import streamlit as st
 
 from ui.components import show_empty_state
-from ui.tour.carry_on import show_carrying_on
 from ui.tour.choose import show_choice
 from ui.tour.fewer_bits import show_fewer_bits
 from ui.tour.journey import show_journey
 from ui.tour.learn import show_learning
 from ui.tour.mirror_bars import show_all_answers
+from ui.tour.resume import show_resumed
 from ui.tour.story import STEPS, begin_tour, choose_step, load_tour, require_copies, show_turns
 from ui.tour.suitcase import show_suitcase
 
@@ -18,7 +18,7 @@ SHOW_STEP = {
     "open": show_journey,
     "draw": show_all_answers,
     "bits": show_fewer_bits,
-    "resume": show_carrying_on,
+    "resume": show_resumed,
     "choose": show_choice,
 }
 NEEDS_COPIES = STEPS.keys() - {"learn"}

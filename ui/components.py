@@ -30,7 +30,7 @@ VERDICT_BADGES: dict[Verdict, Badge] = {
 PART_MEANINGS = {
     "architecture": "The layers and how they are connected, as text. Without it, weights are just numbers.",
     "weights": "The numbers that were learned. Without them, the architecture gives random answers.",
-    "optimizer state": "What training needs to carry on where it stopped: the step count and running averages.",
+    "optimizer state": "What training needs to resume where it stopped: the step count and running averages.",
     "compile settings": "The loss, the metrics and the optimizer's settings.",
     "graph": "The computation itself, frozen as operations. It runs without the original Python code.",
     "signatures": "Named entry points with the names, types and shapes of inputs and outputs.",

@@ -113,7 +113,7 @@ def show_saved_artifacts(job: Job) -> None:
         if row["state"] != "done":
             continue
         format_ = get_format(key)
-        label = f"{format_.label}: files, code and evidence"
+        label = f"{format_.label}: files, code and reload result"
         with st.expander(label, icon=":material/folder_open:", on_change="rerun") as expander:
             if expander.open:
                 try:

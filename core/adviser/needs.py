@@ -31,9 +31,9 @@ class Needs(NamedTuple):
 
     Attributes:
         where: Where it must run.
-        trains_on: Whether its training must carry on from it.
+        trains_on: Whether training must resume from it.
         has_code: Whether the code of the model is at hand where it is loaded.
-        max_changed: How many answers of the run's held-out rows may be others than the live model's.
+        max_changed: How many answers of the run's test examples may be others than the live model's.
     """
 
     where: Place = Place.SERVER

@@ -45,7 +45,7 @@ def _find_fastest(candidates: Sequence[Candidate]) -> float | None:
 
 
 def _criteria(candidate: Candidate, needs: Needs, fastest: float | None) -> list[Criterion]:
-    """What decides, in order: training first where it must carry on, then the place, then what was measured."""
+    """What decides, in order: training first where it must resume, then the place, then what was measured."""
     runs_code = Criterion(float(get_format(candidate.format).runs_code), "runs code when it is loaded")
     place = Criterion(float(rank_in_place(candidate.format, needs.where) or 0), _place_words(needs.where))
     size = Criterion(float(candidate.bytes), "larger")

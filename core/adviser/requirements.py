@@ -23,7 +23,7 @@ def _iterate_obstacles(candidate: Candidate, needs: Needs) -> Iterator[str]:
     if not needs.has_code and cells["code"].state != "kept":
         yield cells["code"].words
     if needs.trains_on and cells["trainable"].state in ("lost", "failed"):
-        yield f"Training does not carry on from it. {cells['trainable'].words}"
+        yield f"Training does not resume from it. {cells['trainable'].words}"
     yield from _iterate_answer_obstacles(candidate, needs)
 
 
@@ -45,5 +45,5 @@ def list_cautions(candidate: Candidate, needs: Needs) -> list[str]:
     if get_format(candidate.format).runs_code:
         cautions.append("Loading it runs whatever code stands in it: load only what you wrote yourself.")
     if needs.trains_on and candidate.cells["trainable"].state == "not applicable":
-        cautions.append(f"Whether training carries on from it was not tried. {candidate.cells['trainable'].words}")
+        cautions.append(f"Whether training resumes from it was not tried. {candidate.cells['trainable'].words}")
     return cautions

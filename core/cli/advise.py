@@ -18,7 +18,7 @@ app = typer.Typer(rich_markup_mode=None)
 def advise_(
     run: RunId,
     where: Annotated[str, typer.Option(help=f"Where it must run: {', '.join(Place)}.")] = Place.SERVER.value,
-    train: Annotated[bool, typer.Option("--train", help="Its training must carry on from the copy.")] = False,
+    train: Annotated[bool, typer.Option("--train", help="Training must resume from the copy.")] = False,
     code: Annotated[bool, typer.Option("--code", help="The model's own code is at hand where it is loaded.")] = False,
     max_changed: Annotated[str, typer.Option(metavar="ROWS", help="How many answers may change.")] = "0",
     as_json: AsJson = False,

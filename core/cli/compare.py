@@ -64,9 +64,9 @@ def compare(
     baseline: Annotated[
         str | None, typer.Option(metavar="ID", parser=parse_id, help="An artifact, or a run for its live model.")
     ] = None,
-    rows: Annotated[str | None, typer.Option(help="How many held-out rows to ask, or how many random ones.")] = None,
-    classes: Annotated[Strings, typer.Option("--class", help="Only held-out rows of this class (repeatable).")] = None,
-    seed: Annotated[str | None, typer.Option(help="Choose held-out rows, or make random ones, by this seed.")] = None,
+    rows: Annotated[str | None, typer.Option(help="How many test examples to ask, or how many random ones.")] = None,
+    classes: Annotated[Strings, typer.Option("--class", help="Only test examples of this class (repeatable).")] = None,
+    seed: Annotated[str | None, typer.Option(help="Choose test examples, or make random ones, by this seed.")] = None,
     inputs: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Ask what is in an NPZ, NPY, CSV, JSON or picture.")
     ] = None,

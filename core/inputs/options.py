@@ -24,7 +24,7 @@ MAX_NAMED_VALUES = 4  # values of a typed row that its words name
 
 
 class HeldOutChoice(NamedTuple):
-    """Held-out rows: how many, of which classes (none: all), drawn by a seed (None: the first ones)."""
+    """Test examples: how many, of which classes (none: all), drawn by a seed (None: the first ones)."""
 
     rows: int
     classes: tuple[str, ...]
@@ -68,7 +68,7 @@ class InputOptions:
 
     Attributes:
         kinds: The ways that fit, of "held-out", "drawn", "typed", "file" and "random".
-        rows: Number of held-out rows.
+        rows: Number of test examples.
         class_counts: How many of them are of each class; empty where that is not known.
         fields: What a person fills in for one row; empty where that is too much.
         takes_images: Whether files may be images.

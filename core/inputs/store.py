@@ -99,7 +99,7 @@ class Inputs:
         classes: Sequence[str] | None = None,
         seed: int | None = None,
     ) -> InputSet:
-        """Store held-out rows of a run: so many of these classes, drawn by `seed`; with no seed the first ones."""
+        """Store test examples of a run: so many of these classes, drawn by `seed`; with no seed the first ones."""
         run, reference = library.run(run_id), library.reference(run_id)
         index = choose_rows(run, reference, rows, classes, seed)
         origin = {"kind": "held-out", "run": run_id, "index": index.tolist()}

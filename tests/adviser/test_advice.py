@@ -104,7 +104,7 @@ def test_advice_rejects_each_format_for_its_own_reasons():
     assert advice.rejected[-1].format == "h5"  # of which there is no copy
     served = choose(RUN, EVERY, Needs(trains_on=True, max_changed=2))
     assert obstacles_of(served, "litert_int8") == [
-        "Training does not carry on from it. No way to train.",
+        "Training does not resume from it. No way to train.",
         "3 answers of 270 changed, and at most 2 may.",
     ]
 

@@ -144,9 +144,9 @@ def test_tour_by_keyboard_alone_from_rail_to_adviser(server: Server, new_page: C
     page.get_by_role("button", name=re.compile("Architecture only")).focus()
     page.keyboard.press("Enter")
     expect(page.get_by_text("Right: Architecture only (JSON) answers differently.")).to_be_visible()
-    for step in ("Draw, and all answer", "Fewer bits", "Carry on training"):
+    for step in ("Draw, and all answer", "Fewer bits", "Resume training"):
         press_next(page, step)
-    for ending in ("Carries on exactly", "Jumps", "Starts over", "Cannot train"):
+    for ending in ("Resumes exactly", "Jumps", "Starts over", "Could not continue"):
         expect(page.get_by_text(ending).first).to_be_visible()
     press_next(page, "Which one should I take?")
     expect(page.get_by_text("Right: Architecture only (JSON) answers differently.")).to_be_visible()

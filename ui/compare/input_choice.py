@@ -1,4 +1,4 @@
-"""Choice of a comparison's inputs (held-out rows, a drawing, typed values, a file, random numbers), and their preview.
+"""Choice of a comparison's inputs (test examples, a drawing, typed values, a file, random numbers), and their preview.
 
 Each becomes an input set, whose id stands in the address.
 """
@@ -76,7 +76,7 @@ def _show_table(rows: Arrays) -> int:
 
 
 INPUT_KINDS = {
-    "held-out": ("Held-out rows", ":material/table_rows:"),
+    "held-out": ("Test examples", ":material/table_rows:"),
     "drawn": ("Draw", ":material/draw:"),
     "typed": ("Type", ":material/keyboard:"),
     "file": ("Upload", ":material/upload_file:"),

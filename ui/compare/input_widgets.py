@@ -21,7 +21,7 @@ IMPORT_ROWS_HELP = (
 )
 
 
-# Held-out rows
+# Test examples
 
 
 def choose_held_out(options: InputOptions) -> HeldOutChoice:

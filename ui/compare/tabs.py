@@ -33,7 +33,7 @@ def _prediction_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], N
         "Rows": lambda: show_predictions(comparison.run, comparison.job, comparison.names),
         "Numbers": lambda: show_metrics(comparison),
         "Pictures": lambda: show_figures(comparison),
-        "All against all": lambda: show_pairwise_matrix(comparison),
+        "Every pair": lambda: show_pairwise_matrix(comparison),
     }
     has_any = any(outcome.has_predictions for outcome in comparison.outcomes.values())
     return views if has_any else dict.fromkeys(views, _show_no_predictions)

@@ -56,9 +56,8 @@ def show_fewer_bits(tour: Tour) -> None:
     }
     _FEWER_BITS(key="fewer-bits", data=data)
     st.caption(
-        "The picture, the size and the bars are computed in this page, for the first layer alone and for one digit "
-        "that was kept out of the training. What stands at 8 and 4 bits is what the saved copies answered on all of "
-        "these digits."
+        "The picture, the size and the bars are computed in this page, for the first layer alone and for one of the "
+        "test examples. What stands at 8 and 4 bits is what the saved copies answered."
     )
 
 
@@ -106,5 +105,5 @@ def _describe_copies(tour: Tour, pixels: np.ndarray) -> dict[int, str]:
         outcome, values = outcomes[QUANTIZED[bits]], probabilities(predictions[id_])
         answer = f"sees a {run.labels[int(np.argmax(values))]}" if values else "gives no answer"
         verdict = verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows)
-        words[bits] = f"The saved copy {answer}. All digits: {verdict}."
+        words[bits] = f"The saved copy {answer}. All test examples: {verdict}."
     return words

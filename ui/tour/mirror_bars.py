@@ -19,7 +19,7 @@ from ui.tour.story import SUITCASES, Tour
 
 _MIRROR_BARS = load_component(Path(__file__).parent, "mirror_bars", "tour.css")
 CANVAS = "tour-canvas"  # one drawing for all steps
-EXAMPLE_ROW = 0  # the held-out row that stands in for a drawing
+EXAMPLE_ROW = 0  # the test example that stands in for a drawing
 PLAN_WITHOUT_MEMORY = "This file has the plan, not the memory."
 
 
@@ -37,7 +37,7 @@ def draw_and_answer(run: Run, copies: Mapping[str, str]) -> None:
     with left:
         drawing = draw_canvas(shape, CANVAS)
         pixels = drawing.pixels if drawing else example_pixels(run).reshape(shape)
-        caption = "What the model sees." if drawing else "Until you draw: a digit that was kept out of the training."
+        caption = "What the model sees." if drawing else "Until you draw: one of the test examples."
         with st.container(horizontal=True, vertical_alignment="center"):
             st.image(row_image_url(pixels, shape, 72), width=72, alt=caption)
             st.caption(caption, width="stretch")
@@ -50,7 +50,7 @@ def draw_and_answer(run: Run, copies: Mapping[str, str]) -> None:
 
 
 def example_pixels(run: Run) -> np.ndarray:
-    """Return the pixels of a held-out row, float32."""
+    """Return the pixels of a test example, float32."""
     return next(iter(load_reference(run.id).inputs.values()))[EXAMPLE_ROW]
 
 

@@ -40,7 +40,7 @@ STEPS: dict[str, Step] = {
     ),
     "draw": Step("4 Draw", "Draw, and all answer", "Two copies answer the same drawing; what differs glows."),
     "bits": Step("5 Bits", "Fewer bits", "Rounding the numbers makes the file smaller, until an answer flips."),
-    "resume": Step("6 Train on", "Carry on training", "Some copies carry on exactly, some stumble, some cannot."),
+    "resume": Step("6 Resume", "Resume training", "Some copies resume exactly, some stumble, some cannot."),
     "choose": Step("7 Choose", "Which one should I take?", "Four questions, answered by what was measured here."),
 }
 

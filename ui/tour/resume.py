@@ -1,4 +1,4 @@
-"""Step 6: four copies train on beside the live model, each to another ending."""
+"""Step 6: four copies resume training beside the live model, each to another ending."""
 
 import streamlit as st
 
@@ -9,14 +9,14 @@ from ui.resume import draw_running_curves, show_resume_result
 from ui.session import current_jobs
 from ui.tour.story import Tour
 
-# One copy for each ending: carries on exactly, jumps, starts over, cannot train.
-CARRYING_ON = ("keras", "safetensors", "architecture", "saved_model")
+# One copy for each ending: resumes exactly, jumps, starts over, could not continue.
+RESUMED = ("keras", "safetensors", "architecture", "saved_model")
 EPOCHS = 2
 
 
-def show_carrying_on(tour: Tour) -> None:
+def show_resumed(tour: Tour) -> None:
     """Train four copies on beside the live model, once, and show how each ends."""
-    run, ids = tour.run, [tour.copies[key] for key in CARRYING_ON if key in tour.copies]
+    run, ids = tour.run, [tour.copies[key] for key in RESUMED if key in tour.copies]
     if not run or not ids:
         return
     names = {id_: get_format(key).label for key, id_ in tour.copies.items()}
