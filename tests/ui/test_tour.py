@@ -13,9 +13,10 @@ from core.evidence.records import ReloadOutcome
 from core.jobs import Jobs
 from core.tensors.rounding import round_to_bits
 from tests.ui.test_pages import page_text
+from ui.tour.copies import find_different
 from ui.tour.fewer_bits import DenseNet, choose_row
 from ui.tour.journey import judge_guess
-from ui.tour.story import STEPS, find_different
+from ui.tour.story import STEPS
 from ui.tour.suitcase import NOT_NEEDED, make_suitcase, shorten_finding
 
 KEPT = {column.key: Finding("kept", "It came back.") for column in COLUMNS}

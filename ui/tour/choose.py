@@ -4,8 +4,9 @@ import streamlit as st
 
 from core.formats import get_format
 from ui.adviser import show_adviser
+from ui.tour.copies import find_different, load_outcomes
 from ui.tour.journey import judge_guess, requested_guess
-from ui.tour.story import Tour, find_different, load_outcomes
+from ui.tour.story import Tour
 
 
 def show_choice(tour: Tour) -> None:

@@ -16,8 +16,9 @@ from core.text.numbers import format_size
 from ui.browser_component import load_component
 from ui.compare.live_panel import inputs_from_pixels, open_live_session
 from ui.session import current_jobs, load_reference
+from ui.tour.copies import load_outcomes
 from ui.tour.mirror_bars import probabilities
-from ui.tour.story import QUANTIZED, Tour, load_outcomes
+from ui.tour.story import QUANTIZED, Tour
 
 _FEWER_BITS = load_component(Path(__file__).parent, "fewer_bits", "tour.css")
 BITS = (32, 16, 8, 4, 3, 2)

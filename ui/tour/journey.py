@@ -11,7 +11,8 @@ from core.text.labels import verdict_label
 from core.text.numbers import format_size
 from ui.browser_component import load_component
 from ui.session import current_jobs
-from ui.tour.story import SUITCASES, Tour, find_different, load_outcomes
+from ui.tour.copies import find_different, load_outcomes
+from ui.tour.story import SUITCASES, Tour
 
 _JOURNEY = load_component(Path(__file__).parent, "journey", "tour.css")
 QUESTION = "Guess first: which of these five answers differently than the model that was trained?"

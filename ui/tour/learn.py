@@ -3,8 +3,9 @@
 import streamlit as st
 
 from ui.job_progress import follow_job
+from ui.tour.copies import show_first_verdict
 from ui.tour.mirror_bars import draw_and_answer
-from ui.tour.story import Tour, begin_tour, show_first_verdict
+from ui.tour.story import Tour, begin_tour
 from ui.train import draw_training_curves, show_train_settings
 
 

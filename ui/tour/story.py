@@ -4,13 +4,9 @@ from typing import NamedTuple
 
 import streamlit as st
 
-from core.compare import Verdict
-from core.errors import InputError, RoundtripError
-from core.evidence.records import ReloadOutcome
+from core.errors import InputError
 from core.library import Run
 from core.library.job_store import Job
-from ui.components import verdict_badge
-from ui.job_progress import follow_job
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
@@ -69,31 +65,17 @@ def begin_tour() -> None:
     st.query_params.from_dict({"job": start_tour().id})
 
 
-def load_tour() -> Tour | None:
-    """Return the tour that the address names, None where it names none; its copies are saved once it is trained.
+def load_training() -> Job | None:
+    """Return the training of the tour that the address names, None where it names none.
 
     Raises UnknownName where its job is gone, and InputError where it is no training of a tour.
     """
     if not (id_ := st.query_params.get("job")):
         return None
-    jobs = current_jobs()
-    training = jobs.job_store.read(id_)
+    training = current_jobs().job_store.read(id_)
     if training.kind != "train" or training.request["demo"] != DEMO:
         raise InputError("This is no tour.", received=id_, cure="Start the tour again.")
-    if training.state != "done":
-        return Tour(training)
-    run = jobs.library.run(training.result["run"])
-    return Tour(training, run, _find_save(run) or jobs.save(run.id, FORMATS))
-
-
-def _find_save(run: Run) -> Job | None:
-    """The newest save of the tour's formats, with its result where it has ended."""
-    store = current_jobs().job_store
-    for job in store.list_jobs("save"):
-        is_stopped = not job.is_active and job.state != "done"
-        if job.request["run"] == run.id and set(FORMATS) <= set(job.request["formats"]) and not is_stopped:
-            return store.read(job.id)
-    return None
+    return training
 
 
 def choose_step() -> str:
@@ -114,61 +96,13 @@ def show_turns(step: str) -> None:
     place = keys.index(step)
     with st.container(horizontal=True):
         if place:
-            st.button("Back", icon=":material/arrow_back:", on_click=_turn_to, args=(keys[place - 1],))
+            st.button("Back", icon=":material/arrow_back:", on_click=turn_to, args=(keys[place - 1],))
         if place + 1 < len(keys):
             next_step = keys[place + 1]
             label = f"Next: {STEPS[next_step].title}"
-            st.button(label, type="primary", icon=":material/arrow_forward:", on_click=_turn_to, args=(next_step,))
+            st.button(label, type="primary", icon=":material/arrow_forward:", on_click=turn_to, args=(next_step,))
 
 
-def _turn_to(step: str) -> None:
+def turn_to(step: str) -> None:
+    """Have the address name another step."""
     st.query_params["step"] = step
-
-
-def show_first_verdict(tour: Tour) -> None:
-    """Show the verdict on the first copy as soon as there is one, beside how far the others are."""
-
-    @st.fragment(run_every=0.5 if tour.save and tour.save.is_active else None)
-    def show() -> None:
-        save = current_jobs().job_store.read(tour.save.id) if tour.save else None
-        rows = save.format_rows if save else {}
-        row = rows.get(FORMATS[0], {})
-        if row.get("state") != "done":
-            st.caption(":material/progress_activity: Its first copy is being saved, and opened in a fresh process …")
-            return
-        with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown("The first copy came back from a process that has never seen the model:", width="content")
-            verdict_badge(row["verdict"], row["changed_rows"], row["rows"])
-        if save and save.is_active:
-            done = sum(each["state"] in ("done", "failed") for each in rows.values())
-            st.caption(f"{done} of {len(rows)} copies are done.")
-        elif tour.save and tour.save.is_active:
-            st.rerun()
-
-    show()
-
-
-def require_copies(tour: Tour) -> bool:
-    """Whether all copies of the story are there; shows the progress of their save where they are not yet."""
-    save = tour.save
-    if save and not save.is_active:
-        return True
-    if save:
-        follow_job(save)
-    return False
-
-
-def load_outcomes(tour: Tour) -> dict[str, ReloadOutcome]:
-    """Return what the reload of each copy showed, by format; without what cannot be read any more."""
-    outcomes = {}
-    for key, id_ in tour.copies.items():
-        try:
-            outcomes[key] = current_jobs().library.evidence(id_).best
-        except RoundtripError:  # removed since
-            continue
-    return outcomes
-
-
-def find_different(outcomes: dict[str, ReloadOutcome]) -> list[str]:
-    """The suitcases whose copies give other answers than the live model."""
-    return [key for key in SUITCASES if key in outcomes and outcomes[key].verdict.rank > Verdict.SAME_ANSWERS.rank]
