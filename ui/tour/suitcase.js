@@ -134,6 +134,7 @@ function arrange(picture) {
     const target = !packed.has(key) ? ".table" : state === "lost" ? ".outside" : ".inside"
     element.style.translate = ""
     element.className = `object ${state}`
+    element.setAttribute("aria-pressed", String(packed.has(key)))
     element.querySelector(".state").textContent = packed.has(key) ? words : ""
     place(element, find(target))
     glide(element, before.get(key), target === ".outside")
