@@ -14,7 +14,7 @@ from tests.browser.server import Server
 from ui.tour.story import DEMO, FORMATS
 
 MOST_SECONDS = 60
-REPEATS = 3
+REPEATS = 2
 CLICKED = "the same training and formats, clicked on Train and Save by a script without pauses, to all verdicts"
 
 
