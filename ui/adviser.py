@@ -7,7 +7,7 @@ import streamlit as st
 from core.adviser import Advice, Needs, Place, advise
 from core.adviser.advice import Choice, Loss
 from core.errors import RoundtripError
-from core.library import Artifact
+from core.formats import get_format
 from core.text.labels import pluralize
 from core.text.numbers import format_size
 from ui.components import escape_markdown, show_error, verdict_badge
@@ -107,29 +107,24 @@ def _show_choices(advice: Advice, choice: Choice) -> None:
 
 
 def _show_choice(title: str, choice: Choice, is_primary: bool, why_second: str = "") -> None:
-    artifact: Artifact = current_jobs().library.artifact(choice.artifact)
     st.caption(title)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{choice.label}** · {format_size(choice.bytes)}", width="content")
-        evidence = current_jobs().library.evidence(artifact.id)
-        verdict_badge(evidence.best.verdict, evidence.best.changed_rows, evidence.best.rows)
+        verdict_badge(choice.verdict, choice.changed_rows, choice.rows)
     if why_second:
         st.markdown(escape_markdown(why_second))
     st.markdown("\n".join(f"- :green[✓] {escape_markdown(sentence)}" for sentence in choice.reasons))
     if choice.losses:
         st.markdown("What it loses")
-        lines = (
-            f"- {LOSS_SIGNS[state]} **{name}** {state}. {escape_markdown(words)}"
-            for name, state, words in choice.losses
-        )
-        st.markdown("\n".join(lines))
+        st.markdown("\n".join(f"- {_loss_text(loss)}" for loss in choice.losses))
     else:
         st.markdown("It loses nothing of what was looked at.")
     for sentence in choice.cautions:
         st.warning(escape_markdown(sentence), icon=":material/warning:")
     with st.container(horizontal=True):
-        kit_type: Literal["primary", "secondary"] = "primary" if is_primary else "secondary"
-        st.link_button("Proof kit", kit_url(choice.artifact), icon=":material/verified_user:", type=kit_type)
+        if get_format(choice.format).kit:
+            kit_type: Literal["primary", "secondary"] = "primary" if is_primary else "secondary"
+            st.link_button("Proof kit", kit_url(choice.artifact), icon=":material/verified_user:", type=kit_type)
         if st.button("Look inside", icon=":material/search:", key=f"advised-{title}-{choice.artifact}"):
             go("inspect", artifact=choice.artifact)
 

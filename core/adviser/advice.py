@@ -7,6 +7,7 @@ from core.adviser.candidates import Candidate, collect_candidates
 from core.adviser.needs import Needs, describe_unmeasured, rank_in_place
 from core.adviser.ranking import explain_order, rank_candidates
 from core.adviser.requirements import list_cautions, list_obstacles
+from core.compare import Verdict
 from core.compatibility.checks import COLUMNS
 from core.errors import InputError
 from core.exports.kit_contents import render_load_script
@@ -27,12 +28,15 @@ class Loss(NamedTuple):
 
 
 class Choice(NamedTuple):
-    """A copy that fits: why, what it loses, and what a person should know; all in sentences."""
+    """A copy that fits: its verdict, why, what it loses, and what a person should know; the latter in sentences."""
 
     format: str
     label: str
     artifact: str
     bytes: int
+    verdict: Verdict
+    changed_rows: int | None
+    rows: int | None
     reasons: list[str]
     losses: list[Loss]
     cautions: list[str]
@@ -139,6 +143,9 @@ def _make_choice(candidate: Candidate, fitting: list[Candidate], needs: Needs) -
         candidate.label,
         candidate.artifact or "",
         candidate.bytes,
+        candidate.verdict,
+        candidate.changed_rows,
+        candidate.rows,
         _list_reasons(candidate, fitting, needs),
         losses,
         list_cautions(candidate, needs),
