@@ -49,10 +49,10 @@ def _ask_needs(run_id: str) -> Needs:
     with st.container(border=True):
         where = st.segmented_control(
             "Where must it run?",
-            list(Place),
-            default=Place.SERVER,
+            [place.value for place in Place],
+            default=Place.SERVER.value,
             required=True,
-            format_func=lambda place: place.label,
+            format_func=lambda place: Place(place).label,
             key=f"advise-where-{run_id}",
         )
         with st.grid(3, min_column_width=220):
