@@ -33,7 +33,7 @@ def measure() -> list[Row]:
     label = "one button on Home to the tour's first verdict, on a warm server"
     return [
         Row(label, first, at_most=MOST_SECONDS),
-        Row("the same", Sample(first.values), clicked, CLICKED, at_most=0.5),
+        Row("the same button to the first verdict", Sample(first.values), clicked, CLICKED, at_most=0.5),
         Row("one frame of the tour's slider, in the browser alone", frames, unit="ms", at_most=50),
     ]
 
