@@ -11,6 +11,8 @@ export default function ({ parentElement, data }) {
   const slider = picture.find("input")
   slider.max = data.stops.length - 1
   slider.oninput = () => draw(picture)
+  const digit = picture.find("img")
+  if (digit.src !== data.digit) digit.src = data.digit
   drawMarks(picture)
   draw(picture)
 }

@@ -8,6 +8,7 @@ import numpy as np
 import streamlit as st
 
 from core.errors import InputError
+from core.figures.images import row_image_url
 from core.library import Run
 from core.size_breakdown.tensor_search import load_run_tensors
 from core.tensors.rounding import round_to_bits, stored_bytes
@@ -48,6 +49,7 @@ def show_fewer_bits(tour: Tour) -> None:
     data = {
         "id": tour.run.id,
         "numbers": [b64encode(np.ascontiguousarray(values, "<f4").tobytes()).decode() for values in net],
+        "digit": row_image_url(inputs[row], tour.run.image_shape or (8, 8), 48),
         "pixels": [float(value) for value in inputs[row].reshape(-1)],
         "rows": rows,
         "columns": columns,
