@@ -22,6 +22,8 @@ PAGE_TERMS = {
     "weights",
     "tour": "architecture, artifact, batch, epoch, graph, layer, live model, loss, optimizer moments, optimizer state, "
     "quantization, run, seed, test examples, verdict, weights",
+    "break-it": "architecture, bit-identical, checkpoint, custom layer, epoch, layer, optimizer state, vocabulary, "
+    "weights",
     "health": "artifact, run, sandbox, snapshot",
 }
 
