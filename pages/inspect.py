@@ -8,6 +8,7 @@ from core.formats import get_format
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_one_or_two, load_artifact_choices
 from ui.components import escape_markdown, show_empty_state, show_tabs, trust_badge
+from ui.findings import FINDINGS_TAB, show_findings
 from ui.inspect.diff import show_diff
 from ui.inspect.overview import show_files, show_overview
 from ui.inspect.part_views import show_config, show_graph, show_layers, show_operators, show_signatures
@@ -47,6 +48,7 @@ show_sharing(chosen)
 show_tabs(
     {
         "Overview": partial(show_overview, artifact, run),
+        FINDINGS_TAB: partial(show_findings, artifact, run),
         "Files": partial(show_files, artifact),
         "Signatures": partial(show_signatures, chosen),
         "Layers": partial(show_layers, chosen),

@@ -19,6 +19,7 @@ from core.library.lineage import Lineage, LineageStep, trace_lineage
 from core.text.labels import format_timestamp
 from core.text.numbers import format_duration, format_size
 from ui.components import escape_markdown, show_error, trust_badge, verdict_badge
+from ui.findings import show_verdict_and_losses
 from ui.import_model import show_not_run
 from ui.library.annotations import edit_annotations
 from ui.library.table import INSPECT_PAGE
@@ -203,7 +204,7 @@ def show_artifact_detail(entry: Entry) -> None:
 
 
 def _show_badges(entry: Entry) -> None:
-    verdict_badge(str(entry.verdict))
+    show_verdict_and_losses(entry.id, str(entry.verdict))
     trust_badge(entry.trust or "ours")
     if entry.pinned:
         st.badge("pinned", icon=":material/keep:", color="blue", help="It cannot be removed until it is unpinned.")

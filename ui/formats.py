@@ -56,8 +56,11 @@ def show_format_matrix(rows: list[MatrixRow]) -> MatrixRow | None:
     return rows[selected[0] if selected else 0] if rows else None
 
 
-def show_matrix_row(row: MatrixRow) -> None:
-    """Show one row of the matrix, cell by cell: the finding, its explanation, and the code that tried it."""
+def show_matrix_row(row: MatrixRow, first: str = "") -> None:
+    """Show one row of the matrix, cell by cell: the finding, its explanation, and the code that tried it.
+
+    The column `first` stands first, where there is one of that key.
+    """
     format_ = get_format(row.format)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.subheader(format_.label, width="content")
@@ -73,7 +76,7 @@ def show_matrix_row(row: MatrixRow) -> None:
     if row.sentence:
         return
     with st.grid(2, min_column_width=320):
-        for column in COLUMNS:
+        for column in sorted(COLUMNS, key=lambda column: column.key != first):
             cell = row.cells[column.key]
             with st.container(border=True, height="stretch"):
                 st.markdown(f"**{column.label}** · {cell.text}")

@@ -12,6 +12,7 @@ from core.cli.console import (
     Ids,
     Strings,
     exit_on_failures,
+    name_losses,
     open_jobs,
     parse_code_sources,
     parse_id,
@@ -22,6 +23,7 @@ from core.cli.console import (
 )
 from core.compare import ToleranceResult
 from core.compare.tolerance import ToleranceJson
+from core.compatibility.losses import LossJson, find_losses, losses_to_json
 from core.errors import InputError
 from core.inputs import add_inputs_from_file, input_specs
 from core.jobs import Jobs
@@ -31,7 +33,8 @@ from core.report import report_kind, write_report
 from core.text.summaries import list_caveats
 
 app = typer.Typer(rich_markup_mode=None)
-COMPARE_COLUMNS = ("artifact", "format", "trust", "verdict", "max_abs", "changed_rows", "rows", "not_finite", "passed")
+COMPARE_COLUMNS: tuple[str, ...] = ("artifact", "format", "trust", "verdict", "losses", "max_abs", "changed_rows")
+COMPARE_COLUMNS += ("rows", "not_finite", "passed", "bytes", "seconds", "code")
 
 
 class OutcomeRow(TypedDict):
@@ -45,6 +48,7 @@ class OutcomeRow(TypedDict):
     seconds: float | None
     code: str
     verdict: str
+    losses: list[LossJson]
     error: dict[str, str] | None
     max_abs: float | None
     mean_abs: float | None
@@ -103,7 +107,7 @@ def compare(
     if as_json:
         print_result([{**row, "outputs": outcomes[row["artifact"]].outputs} for row in table], True)
     else:
-        print_result(table, False, (*COMPARE_COLUMNS, "bytes", "seconds", "code"))
+        print_result(name_losses(table), False, COMPARE_COLUMNS)
     warnings = (
         (id_, (outcome.warning, *list_caveats(outcome.model_dump()), *outcome.left_out))
         for id_, outcome in outcomes.items()
@@ -159,6 +163,7 @@ def _outcome_row(
         "seconds": outcome.load_seconds,
         "code": outcome.source,
         "verdict": outcome.verdict.value,
+        "losses": losses_to_json(find_losses(jobs.library, id_)),
         "error": outcome.error,
         "max_abs": outcome.max_abs,
         "mean_abs": outcome.mean_abs,

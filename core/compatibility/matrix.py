@@ -76,15 +76,20 @@ class MatrixRow(NamedTuple):
         }
 
 
-def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -> MatrixRow:
-    """Check one artifact."""
-    # Everything was tried on the first reload that came back, which need not be the one with the better verdict.
+def choose_reload(run: Run, format_key: str, evidence: Evidence) -> ReloadContext:
+    """What the checks of one artifact look at: of its reloads the one in which everything was tried."""
+    # That is the first that came back, which need not be the one with the better verdict.
     best = evidence.without_code if evidence.without_code.has_loaded else evidence.best
     if evidence.completed and evidence.completed.has_answered and not best.has_answered:
         best = evidence.completed  # half a model, which was given the layers of its run
-    if not best.has_answered:
-        return _build_failed_row(run, format_key, artifact_id, best.error)
-    context = ReloadContext(run, get_format(format_key), evidence, best)
+    return ReloadContext(run, get_format(format_key), evidence, best)
+
+
+def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -> MatrixRow:
+    """Check one artifact."""
+    context = choose_reload(run, format_key, evidence)
+    if not context.outcome.has_answered:
+        return _build_failed_row(run, format_key, artifact_id, context.outcome.error)
     cells = {column.key: column.check(context) for column in COLUMNS}
     return MatrixRow(format_key, artifact_id, cells, trust=run.trust)
 

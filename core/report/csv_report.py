@@ -39,6 +39,7 @@ def _csv_rows(data: ReportData, id_: str) -> list[Line]:
         "inputs": data.job.result["inputs"],
         "bytes": record.bytes if record else None,
         **{name: outcome.get(name) for name in COPY_FIELDS},
+        "losses": ", ".join(loss.label for loss in data.losses[id_]),
         "error": (outcome["error"] or {}).get("sentence"),
     }
     outputs = outcome["outputs"] or [{}]

@@ -16,6 +16,7 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from core.compare import Verdict
+from core.compatibility.losses import Loss
 from core.evidence.records import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
 from core.library import Artifact
@@ -168,6 +169,7 @@ class VerdictCard(NamedTuple):
     id: str
     name: str
     verdict: str
+    losses: list[Loss]
     meaning: str
     tone: str
     outcome: dict[str, Any]
@@ -188,6 +190,7 @@ def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
         id=id_,
         name=data.names[id_],
         verdict=verdict_label(verdict, outcome["changed_rows"], outcome["rows"], outcome["error"]),
+        losses=data.losses[id_],
         meaning=verdict_meaning(verdict, outcome["error"]),
         tone=TONE_BY_VERDICT[verdict],
         outcome=outcome,

@@ -5,6 +5,7 @@ from datetime import datetime
 import streamlit as st
 
 from core.compare import Verdict
+from core.compatibility.losses import find_losses, label_with_losses
 from core.demos import demo_label
 from core.formats import all_formats
 from core.library import Entry, Page
@@ -14,6 +15,7 @@ from ui.library.annotations import edit_tags
 from ui.library.trash import confirm_removal
 from ui.navigation import PAGES, go
 from ui.routes import download_url
+from ui.session import current_jobs
 
 IMPORTED = "brought in"
 INSPECT_PAGE = "inspect"
@@ -45,7 +47,7 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
         column_config={
             "Format": st.column_config.TextColumn(pinned=True),
             "Verdict of its reload": st.column_config.TextColumn(
-                help="What a fresh process made of the copy, on the held-out rows of its run.", width="medium"
+                help="What a fresh process made of the copy, on the held-out rows of its run, and what the copy lost."
             ),
             "Marks": st.column_config.ListColumn(
                 help="Imported from outside, pinned, what aliases point to it, and its tags.", width="medium"
@@ -74,7 +76,8 @@ def _verdict_text(entry: Entry) -> str:
     if entry.problem:
         return f"Unreadable: {entry.problem}"
     label = Verdict(str(entry.verdict)).label
-    return f"{label}, with its code" if entry.needs_code else label
+    losses = find_losses(current_jobs().library, entry.id)
+    return label_with_losses(f"{label}, with its code" if entry.needs_code else label, losses)
 
 
 def show_artifact_actions(selected: list[Entry]) -> None:
