@@ -95,7 +95,7 @@ def draw_save_rows(job: Job) -> None:
 
 
 def _draw_saved_row(row: dict[str, Any]) -> None:
-    show_verdict_and_losses(row["artifact"], row["verdict"], row["changed_rows"], row["rows"])
+    show_verdict_and_losses(row["artifact"], row["verdict"], row["changed_rows"], row["rows"], grade=row.get("grade"))
     if row["needs_code"]:
         help_ = "It loads only with the model's own code."
         st.badge("needs its code", icon=":material/code:", color="gray", help=help_)

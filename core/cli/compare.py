@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import typer
 
@@ -12,6 +12,7 @@ from core.cli.console import (
     Ids,
     Strings,
     exit_on_failures,
+    name_grades,
     name_losses,
     open_jobs,
     parse_code_sources,
@@ -33,7 +34,16 @@ from core.report import report_kind, write_report
 from core.text.summaries import list_caveats
 
 app = typer.Typer(rich_markup_mode=None)
-COMPARE_COLUMNS: tuple[str, ...] = ("artifact", "format", "trust", "verdict", "losses", "max_abs", "changed_rows")
+COMPARE_COLUMNS: tuple[str, ...] = (
+    "artifact",
+    "format",
+    "trust",
+    "verdict",
+    "grade",
+    "losses",
+    "max_abs",
+    "changed_rows",
+)
 COMPARE_COLUMNS += ("rows", "not_finite", "passed", "bytes", "seconds", "code")
 
 
@@ -48,6 +58,7 @@ class OutcomeRow(TypedDict):
     seconds: float | None
     code: str
     verdict: str
+    grade: dict[str, Any] | None
     losses: list[LossJson]
     error: dict[str, str] | None
     max_abs: float | None
@@ -107,7 +118,7 @@ def compare(
     if as_json:
         print_result([{**row, "outputs": outcomes[row["artifact"]].outputs} for row in table], True)
     else:
-        print_result(name_losses(table), False, COMPARE_COLUMNS)
+        print_result(name_grades(name_losses(table)), False, COMPARE_COLUMNS)
     warnings = (
         (id_, (outcome.warning, *list_caveats(outcome.model_dump()), *outcome.left_out))
         for id_, outcome in outcomes.items()
@@ -163,6 +174,7 @@ def _outcome_row(
         "seconds": outcome.load_seconds,
         "code": outcome.source,
         "verdict": outcome.verdict.value,
+        "grade": outcome.grade.model_dump(mode="json") if outcome.grade else None,
         "losses": losses_to_json(find_losses(jobs.library, id_)),
         "error": outcome.error,
         "max_abs": outcome.max_abs,

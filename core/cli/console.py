@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, overload
 import typer
 
 from core.errors import InputError, WorkerError, error_from_json
+from core.grading import Grade
 from core.library import Library
 from core.library.annotation_files import INVISIBLE_CHARACTERS
 from core.library.ids import ID_PATTERN
@@ -151,6 +152,11 @@ def parse_code_sources(pairs: Strings) -> dict[str, str]:
 def name_losses(rows: Iterable[Mapping[str, Any]]) -> list[TableRow]:
     """Rows for a table: in place of the losses with their findings (see `core.compatibility.losses`), their names."""
     return [{**row, "losses": ", ".join(loss["label"] for loss in row["losses"]) or None} for row in rows]
+
+
+def name_grades(rows: Iterable[Mapping[str, Any]]) -> list[TableRow]:
+    """Rows for a table: in place of the grade with its numbers (see `core.grading.Grade`), its label."""
+    return [{**row, "grade": Grade.model_validate(row["grade"]).label if row["grade"] else None} for row in rows]
 
 
 def print_warnings(warnings: Iterable[tuple[str, str | None]]) -> None:

@@ -14,6 +14,7 @@ from core.cli.console import (
     Strings,
     TableRow,
     exit_on_failures,
+    name_grades,
     name_losses,
     open_jobs,
     parse_code_sources,
@@ -38,7 +39,18 @@ from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
 
 app = typer.Typer(rich_markup_mode=None)
-SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "remark", "error", "unverified")
+SAVED_FACTS: tuple[str, ...] = (
+    "artifact",
+    "bytes",
+    "seconds",
+    "verdict",
+    "grade",
+    "needs_code",
+    "warning",
+    "remark",
+    "error",
+    "unverified",
+)
 IMPORT_COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
 RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence", "source")
 
@@ -108,8 +120,8 @@ def save(
             | {"losses": losses_to_json(find_losses(jobs.library, row.get("artifact") or ""))}
             for key, row in ended.result["rows"].items()
         ]
-    columns = ("format", "artifact", "trust", "bytes", "seconds", "verdict", "losses")
-    print_result(rows if as_json else name_losses(rows), as_json, columns)
+    columns = ("format", "artifact", "trust", "bytes", "seconds", "verdict", "grade", "losses")
+    print_result(rows if as_json else name_grades(name_losses(rows)), as_json, columns)
     print_warnings((row["format"], row[note]) for row in rows for note in ("warning", "remark"))
     failures = ((row["format"], row["error"] or row["unverified"]) for row in rows)
     exit_on_failures((format_key, error) for format_key, error in failures if error)

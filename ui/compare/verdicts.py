@@ -26,7 +26,8 @@ def show_verdicts(comparison: FinishedComparison) -> None:
         for id_, outcome in comparison.outcomes.items():
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
                 st.markdown(f"**{escape_markdown(names[id_])}**")
-                show_verdict_and_losses(id_, outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
+                changed = outcome.changed_rows, outcome.rows
+                show_verdict_and_losses(id_, outcome.verdict, *changed, outcome.error, outcome.grade)
                 if outcome.warning:
                     st.warning(escape_markdown(outcome.warning), icon=":material/warning:")
                 _show_numbers(outcome)

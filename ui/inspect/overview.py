@@ -59,7 +59,7 @@ def _show_verdict(artifact_id: str) -> None:
         show_error(error)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        show_verdict_and_losses(artifact_id, best.verdict, best.changed_rows, best.rows, best.error)
+        show_verdict_and_losses(artifact_id, best.verdict, best.changed_rows, best.rows, best.error, best.grade)
         if best.weights:
             st.markdown(f"{best.weights.found} of {best.weights.of} weights of the run, bit for bit", width="content")
     if best.verdict is Verdict.NOT_RUN:
