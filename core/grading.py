@@ -53,8 +53,8 @@ GRADE_HELP = (
     f"of the baseline spread (RSR): up to {MAX_SHARES[0]:.0%} slightly, up to {MAX_SHARES[1]:.0%} noticeably, up to "
     f"{MAX_SHARES[2]:.0%} strongly different, above that unusable (Moriasi et al., 2007); always answering the mean "
     "would give 100%. Pictures are judged by sight instead, by structural similarity (SSIM, 1 is the same) and by "
-    f"signal to noise (PSNR): slightly from SSIM {MIN_SSIMS[0]} and {MIN_PSNRS[0]:g} dB, noticeably from {MIN_SSIMS[1]} "
-    f"and {MIN_PSNRS[1]:g} dB, strongly from {MIN_SSIMS[2]} and {MIN_PSNRS[2]:g} dB, the steps of opinion scores in "
+    f"signal to noise (PSNR): slightly from SSIM {MIN_SSIMS[0]}, {MIN_PSNRS[0]:g} dB, noticeably from {MIN_SSIMS[1]}, "
+    f"{MIN_PSNRS[1]:g} dB, strongly from {MIN_SSIMS[2]}, {MIN_PSNRS[2]:g} dB on, the steps of opinion scores in "
     "Zinner et al. (2010). The worse of both counts."
 )
 
