@@ -20,7 +20,7 @@ from pathlib import Path
 from core.demos import get_demo
 from core.demos.base import TrainSettings
 from core.formats import get_format
-from core.worker.model_loading import load_live_model
+from core.worker.live_models import load_live_model
 
 source, keys, snapshot = json.loads(sys.argv[1]), sys.argv[2].split(","), Path(sys.argv[3])
 samples = get_demo(source["demo"]).data(TrainSettings(**source["settings"])).train.inputs

@@ -15,20 +15,21 @@ from core.compare import Comparison, Verdict, compare
 from core.compare.chunks import single_chunk
 from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut, TooLarge
+from core.evidence.element_order import find_reordered
 from core.evidence.fingerprint_matching import OriginalFingerprint, find_surplus, match_fingerprints
-from core.evidence.records import Discrimination, Evidence, ReloadOutcome, find_reordered, verdict_of_error
+from core.evidence.records import Discrimination, Evidence, ReloadOutcome, verdict_of_error
 from core.formats import get_format
 from core.grading import Grade, GradingScale, grade_outputs
-from core.runtimes.base import ModelCode, ModelSource
+from core.runtimes.base import BATCH_SIZE, ModelCode, ModelSource
 from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
-from core.runtimes.reference import BATCH_SIZE, Reference
+from core.runtimes.reference import Reference
 from core.runtimes.traits import collect_traits, validate_traits
 from core.sandbox.limits import GIB, Allowance
 from core.worker import Child, Worker
 from core.worker.child_errors import invalid_reply_error
 from core.worker.child_handle import CancelCheck, never_cancelled
-from core.worker.child_pool import PreparedChild
 from core.worker.model_loading import demo_of_source, source_without_code
+from core.worker.prepared_child import PreparedChild
 from core.worker.row_budget import SHARE, RowBudget, RowCap
 from core.worker.tasks.probes import probe_predictor
 from core.worker.tasks.save_reload import load_copy, reload_and_predict
@@ -77,7 +78,7 @@ def reload_in_child(
     """Reload a copy in a fresh child and compare its predictions with the reference.
 
     Args:
-        source: The code that the child is given (see `core.worker.model_loading.complete_model_code`).
+        source: The code that the child is given (see `core.worker.live_models.complete_model_code`).
         rows: How many reference rows it predicts at most, from the first on; all of them by default.
         probe_as: `{"demo": key}`, to try everything in `core.worker.tasks.probes` too.
         seconds: Wall clock of one request.

@@ -1,5 +1,7 @@
 """Charts that pages share: metrics over the epochs, the ways in which training continues, class probabilities."""
 
+import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
@@ -116,3 +118,38 @@ def _join_names(names: list[str]) -> str:
     if not others:
         return first
     return f"{first} and {others[0] if len(others) == 1 else f'{len(others)} others, which predict the same'}"
+
+
+def log_axis(values: list[float], format_value: Callable[[Any], str]) -> dict[str, Any]:
+    """Return a logarithmic axis with a margin around the outermost points, and a few round numbers as ticks."""
+    least, most = math.log10(min(values)), math.log10(max(values))
+    margin = max(0.1 * (most - least), 0.15)
+    low, high = least - margin, most + margin
+    steps = (1,) if high - low > 2 else (1, 2, 5)
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps if low <= math.log10(step * 10.0**power) <= high]
+    return {"type": "log", "range": [low, high], "tickvals": ticks, "ticktext": [format_value(tick) for tick in ticks]}
+
+
+def stacked_bar_chart(
+    names: list[str],
+    parts: dict[str, list[float]],
+    title: str,
+    hover: dict[str, list[str]],
+    bounds: list[tuple[float, float]] | None = None,
+) -> go.Figure:
+    """Draw a stacked horizontal bar for each name; error bars show `bounds`, the lowest and highest sums."""
+    figure = go.Figure()
+    for part, values in parts.items():
+        figure.add_bar(x=values, y=names, name=part, orientation="h", hovertext=hover[part], hoverinfo="name+text")
+    if bounds:
+        sums = [sum(values) for values in zip(*parts.values(), strict=True)]
+        figure.data[-1].error_x = {
+            "array": [most - total for (_, most), total in zip(bounds, sums, strict=True)],
+            "arrayminus": [total - least for (least, _), total in zip(bounds, sums, strict=True)],
+            "color": NEUTRAL,
+            "thickness": 1.5,
+        }
+    figure.update_layout(barmode="stack")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    return apply_theme(figure, title, "", height=110 + 38 * len(names)).update_layout(legend={"traceorder": "normal"})

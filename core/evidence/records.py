@@ -1,15 +1,15 @@
 """What reloads of a copy in fresh processes showed; `core.reload` makes these records.
 
-Also: whether the inputs of a reload can tell one model from another, and which inputs and outputs changed places.
+Also whether the inputs of a reload can tell one model from another.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Self
 
 from pydantic import BaseModel, Field
 
 from core.arrays import Arrays
-from core.compare import RTOL, Comparison, Verdict, find_other_order, measure_spread
+from core.compare import RTOL, Verdict, measure_spread
 from core.errors import PackageMissing, RoundtripError, TimedOut, TooLarge
 from core.evidence.fingerprint_matching import SurplusTensors, TensorMatchCount
 from core.grading import Grade
@@ -150,33 +150,3 @@ class Evidence(Record):
 def verdict_of_error(error: RoundtripError) -> Verdict:
     """The verdict on a copy that gave no predictions: a limit, or a package that is missing, is none on the copy."""
     return Verdict.NOT_VERIFIED if isinstance(error, UNVERIFIED_ERRORS) else Verdict.DOES_NOT_LOAD
-
-
-def inputs_in_order(facts: Mapping[str, Any]) -> list[str]:
-    """The inputs that a copy was given, in the order in which it takes them; `facts` as for `find_reordered`."""
-    names = {pair["answer"]: pair["reference"] for pair in facts["input_pairs"]}
-    return [names[spec["name"]] for spec in facts["inputs"] if spec["name"] in names]
-
-
-def find_reordered(
-    inputs: Iterable[str],
-    outputs: Iterable[str],
-    facts: Mapping[str, Any],
-    predictions: Sequence[str],
-    found: Comparison,
-) -> dict[str, list[str]]:
-    """What changed its place in a copy (see `ReloadOutcome`).
-
-    Args:
-        inputs, outputs: Of the reference, in its order.
-        facts: What a child says of the copy: "inputs", "input_pairs" and "lists".
-        predictions: The outputs of the copy, in its order.
-        found: How these were matched.
-    """
-    given = [spec["name"] for spec in facts["inputs"]]
-    output_pairs = [vars(pair) for pair in found.pairs]
-    orders = {
-        "inputs": find_other_order(inputs, given, facts["input_pairs"], True) if "inputs" in facts["lists"] else [],
-        "outputs": find_other_order(outputs, predictions, output_pairs, "outputs" in facts["lists"]),
-    }
-    return {side: names for side, names in orders.items() if names}

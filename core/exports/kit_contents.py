@@ -1,25 +1,23 @@
 """Contents of a proof kit: its rows, expected outputs and tolerances, `load.py`, requirements and README."""
 
 import inspect
-import json
 from collections.abc import Iterable, Mapping
 from importlib.metadata import PackageNotFoundError, version
-from typing import Any, NamedTuple, Self
+from typing import NamedTuple, Self
 
 import numpy as np
 
 from core.arrays import Arrays, to_plain_array
 from core.compare.verdict import ATOL, RTOL
-from core.errors import RoundtripError
 from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.bundler import bundle_functions
-from core.exports.model_code import ModelScript, read_architecture
+from core.exports.missing_parts import ModelScript
 from core.formats.base import Format
-from core.library import Artifact, Library, Run
-from core.runtimes.reference import BATCH_SIZE, Reference
+from core.library import Artifact, Run
+from core.runtimes.base import BATCH_SIZE
+from core.runtimes.reference import Reference
 from core.text.labels import pluralize, verdict_label
 from core.text.numbers import format_size
-from core.worker.model_loading import demo_of_source
 
 MAX_ARRAY_BYTES = 16 * 2**20  # bytes of inputs, and of answers
 
@@ -245,47 +243,3 @@ def _escape_markdown(text: object) -> str:
     """Return an object's text on one line, with Markdown's special characters escaped."""
     line = " ".join(str(text).split())
     return "".join(f"\\{char}" if char in "|`<>[]*" else char for char in line)
-
-
-ONLY_OUTPUT = "output_0"  # what the output of a model is called that returns one tensor
-
-
-def is_flat_model(library: Library, run: Run, proof_data: ProofData) -> bool:
-    """Whether a Keras model is known to take tensors by name, and to return one or a list by its own names.
-
-    A person's model of which no architecture tells so, as a subclassed one, is not; nor is one with optional inputs.
-    """
-    if run.kind != "keras" or proof_data.renamed_tensors or any(spec.get("optional") for spec in run.inputs):
-        return False
-    names = list(proof_data.expected)
-    several = len(names) > 1 and names == run.traits.get("outputs") and len({*names}) == len(names)
-    if names != [ONLY_OUTPUT] and not several:
-        return False
-    if demo_of_source(run.code_source):
-        return True
-    try:
-        architecture = json.loads(read_architecture(library, run))
-    except RoundtripError:
-        return False
-    return is_flat_architecture(architecture, set(proof_data.inputs), len(names))
-
-
-def is_flat_architecture(architecture: dict[str, Any], inputs: set[str], outputs: int) -> bool:
-    if str(architecture.get("module")).partition(".")[0] != "keras":
-        return False
-    if architecture["class_name"] == "Sequential":
-        return len(inputs) == outputs == 1
-    if architecture["class_name"] != "Functional":
-        return False
-    taken = _layer_names(architecture["config"]["input_layers"])
-    given = _layer_names(architecture["config"]["output_layers"])
-    return len(taken) == len(inputs) and (len(inputs) == 1 or {*taken} == inputs) and len(given) == outputs
-
-
-def _layer_names(layers: Any) -> list[str]:
-    """The layers of one symbolic tensor or of a list of them; none where they are nested, or in a dictionary."""
-    if not isinstance(layers, list):
-        return []
-    tensors = [layers] if layers and isinstance(layers[0], str) else layers
-    is_flat = all(isinstance(item, list) and item and isinstance(item[0], str) for item in tensors)
-    return [item[0] for item in tensors] if is_flat else []

@@ -16,8 +16,9 @@ from core.errors import InputError
 from core.evidence.records import Evidence, ReloadOutcome
 from core.exports import kit_contents, kit_verify
 from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
-from core.exports.kit_contents import ProofData, is_flat_model, select_proof_data
-from core.exports.model_code import ARCHITECTURE_FILE, make_model_script, read_architecture, write_weights
+from core.exports.flat_structure import is_flat_model
+from core.exports.kit_contents import ProofData, select_proof_data
+from core.exports.missing_parts import ARCHITECTURE_FILE, make_model_script, read_architecture, write_weights
 from core.formats import get_format
 from core.formats.base import Format
 from core.library import Artifact, Library, Run, integrity

@@ -6,7 +6,8 @@ from core.formats.base import Format
 from core.formats.standalone_loaders import StandaloneLoader, open_checkpoint, open_structured_checkpoint
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.live import live_predictor
-from core.runtimes.variables import build_optimizer, finalize_layers, find_untracked_weights
+from core.runtimes.unsaved_weights import find_untracked_weights
+from core.runtimes.variables import build_optimizer, finalize_layers
 
 
 def save(model: Model, folder: Path) -> None:

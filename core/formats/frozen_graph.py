@@ -9,7 +9,7 @@ from core.formats.base import Format
 from core.formats.standalone_loaders import StandaloneLoader, open_frozen_graph
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.batch_adapter import adapt_batch_size, adapted_predictor
-from core.runtimes.graphs import import_frozen_graph
+from core.runtimes.imported_graph import import_frozen_graph
 from core.runtimes.inference_model import inference_function, output_names
 from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
 

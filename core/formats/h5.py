@@ -10,7 +10,7 @@ from core.runtimes.hdf5_limits import explain_uncopied_setting, explain_unread_f
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version
-from core.runtimes.variables import find_weights_missing_from_hdf5, require_distinct_names
+from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5, require_distinct_names
 
 
 def save(model: Model, folder: Path) -> None:

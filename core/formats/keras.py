@@ -9,7 +9,7 @@ from core.formats.standalone_loaders import StandaloneLoader, open_any_keras, op
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
-from core.runtimes.variables import find_weights_missing_from_hdf5
+from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
 from core.runtimes.zip_member import open_zip_member
 
 

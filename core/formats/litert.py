@@ -7,10 +7,11 @@ from pathlib import Path
 from core.formats.base import Format
 from core.formats.standalone_loaders import StandaloneLoader, open_any_litert, open_litert
 from core.runtimes.base import Model
-from core.runtimes.inference_model import shared_conversions, single_row_module, stated_signature, to_flat_model
+from core.runtimes.inference_model import shared_conversions, stated_signature, to_flat_model
 from core.runtimes.litert import FILE, PACKAGES, load, needs_tensorflow
 from core.runtimes.litert_quantizer import QUANTIZER_PACKAGES, require_unquantized
 from core.runtimes.model_kinds import model_kind
+from core.runtimes.single_row import single_row_module
 from core.runtimes.tf_module import serving_function
 
 SINGLE_ROW_REMARK = (

@@ -21,7 +21,7 @@ from core.runtimes import openvino as openvino_runtime
 from core.runtimes import saved_model as saved_model_runtime
 from core.runtimes.base import Model, PredictFunction
 from core.runtimes.call_arguments import call_model
-from core.runtimes.graphs import import_frozen_graph
+from core.runtimes.imported_graph import import_frozen_graph
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_any_weights, load_legacy_h5, read_keras_version
 from core.runtimes.saved_model import adapt_session, open_session
@@ -45,7 +45,7 @@ class StandaloneLoader:
         runs_code: Whether loading runs whatever is in the file.
         load_imported: Stands for `load` where the copy was imported, and may need the `imported_packages` too.
         load_structured: Stands for `load` where the model's inputs and outputs are not known to be flat (see
-            `core.exports.kit_contents.is_flat_model`).
+            `core.exports.flat_structure.is_flat_model`).
     """
 
     load: Callable[..., PredictFunction]

@@ -9,7 +9,8 @@ from core.formats.standalone_loaders import StandaloneLoader, open_any_weights, 
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.legacy_keras import has_old_weights, load_any_weights
-from core.runtimes.variables import build_optimizer, find_weights_missing_from_hdf5
+from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
+from core.runtimes.variables import build_optimizer
 
 ARCHITECTURE_FILE = "architecture.json"
 

@@ -9,7 +9,8 @@ from core.formats.standalone_loaders import StandaloneLoader, open_structured_we
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.shards import INDEX_FILE, open_shard_index
-from core.runtimes.variables import build_optimizer, find_weights_missing_from_hdf5
+from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
+from core.runtimes.variables import build_optimizer
 
 
 def save(model: Model, folder: Path, shard_mib: float = 1.0) -> None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 from core.error_translation import translate
 from core.errors import LibraryError, RoundtripError, UnknownName, UnreadableRecord
-from core.library import Entry, Library, staging, storage
+from core.library import Entry, Library, atomic_commit, staging, storage
 from core.library.ids import ID_PATTERN
 from core.library.job_store import JobStore
 from core.library.records import Artifact, Run
@@ -125,7 +125,7 @@ def _apply_step(step: _RepairStep, dry_run: bool) -> RepairResult:
 
 def _abandoned_staging_steps(library: Library) -> Iterator[_RepairStep]:
     for folder in staging.find_abandoned_staging(library.home):
-        is_whole = (folder / staging.INTENT_FILE).exists()
+        is_whole = (folder / atomic_commit.INTENT_FILE).exists()
         problem = f"A save that a process did not end lies in staging{', and it is whole' if is_whole else ''}."
         effect = "kept" if is_whole else "deleted"
         action = partial(_recover_and_delete, library, folder)
@@ -230,7 +230,7 @@ def _catalog_steps(library: Library) -> Iterator[_RepairStep]:
 
 
 def _recover_and_delete(library: Library, folder: Path) -> None:
-    staging.recover_staging(folder, library.home)
+    atomic_commit.recover_staging(folder, library.home)
     _delete(folder)
 
 

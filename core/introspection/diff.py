@@ -9,15 +9,9 @@ from pydantic import BaseModel, Field
 from core.caching import result_cache
 from core.context import AppContext
 from core.errors import FormatError, RoundtripError
-from core.introspection.describe import (
-    Count,
-    ListedTensor,
-    ProgressCallback,
-    cache_key,
-    describe_part,
-    run_sandboxed,
-    validate_reply,
-)
+from core.introspection.describe import ListedTensor, ProgressCallback, cache_key, describe_part
+from core.introspection.replies import Count, validate_reply
+from core.introspection.sandboxed_reading import run_sandboxed
 from core.library.records import Run
 from core.readers.base import Port, Signature
 from core.tensors.json_diff import JsonChange, diff_json

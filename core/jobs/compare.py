@@ -22,8 +22,9 @@ from core.compare.comparison import PairJson
 from core.context import AppContext
 from core.demos import output_image_shape
 from core.errors import Gone, InputError, LibraryError, RoundtripError, TooLarge, UnknownName
+from core.evidence.element_order import find_reordered, inputs_in_order
 from core.evidence.fingerprint_matching import match_fingerprints
-from core.evidence.records import Discrimination, find_reordered, inputs_in_order, verdict_of_error
+from core.evidence.records import Discrimination, verdict_of_error
 from core.grading import Grade, GradingScale, grade_outputs
 from core.inputs import InputSet
 from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
@@ -41,8 +42,8 @@ from core.jobs.participants import (
 from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
 from core.jobs.shared_children import may_share_child, use_in_own_child, use_in_shared_child
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
-from core.runtimes.base import join_remarks
-from core.runtimes.reference import BATCH_SIZE, Reference
+from core.runtimes.base import BATCH_SIZE, join_remarks
+from core.runtimes.reference import Reference
 from core.system import describe_machine
 from core.versions import installed_versions
 from core.worker.child_pool import ChildPool

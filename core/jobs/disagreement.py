@@ -27,7 +27,8 @@ from core.errors import Cancelled, InputError, RoundtripError, TimedOut
 from core.jobs.participants import AlignedPredictor, loaded_together, participant_name, resolve_code_sources, run_id_of
 from core.jobs.runner import JobHandle, SourcedRequest
 from core.library.records import Run
-from core.runtimes.reference import BATCH_SIZE, Reference, select_by_prefix
+from core.runtimes.base import BATCH_SIZE
+from core.runtimes.reference import Reference, select_by_prefix
 from core.worker.child_handle import Child
 from core.worker.protocol import Frame
 

@@ -17,10 +17,12 @@ from core.errors import ChildDied, InputError, NotConfined, TimedOut, TooLarge, 
 from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
-from core.introspection.describe import LoadedModelReply, validate_reply
-from core.jobs.import_request import ImportRequest, replace_unrun_import, run_of_artifact
-from core.jobs.import_trial import TrialInput, describe_ranges, find_accepted_input
+from core.introspection.replies import LoadedModelReply, validate_reply
+from core.jobs.import_request import ImportRequest, replace_unrun_import
+from core.jobs.import_trial import find_accepted_input
 from core.jobs.runner import ChildLimits, JobHandle
+from core.jobs.trial_inputs import TrialInput, describe_ranges
+from core.jobs.uploads import run_of_artifact
 from core.library.ids import new_id
 from core.library.records import KIND_NEVER_RUN, Artifact, Run
 from core.reload import gather_evidence
@@ -36,8 +38,8 @@ from core.validation.content.facts import ContentFacts
 from core.validation.members import ARCHITECTURE_FILE
 from core.worker.child_errors import cancelled_error
 from core.worker.child_handle import CancelCheck, never_cancelled
-from core.worker.child_pool import PreparedChild, prepared_child
 from core.worker.model_loading import source_without_code
+from core.worker.prepared_child import PreparedChild, prepared_child
 from core.worker.remote_predictor import load_in_child
 from core.worker.row_budget import RowCap
 from core.worker.worker import Worker

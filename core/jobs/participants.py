@@ -19,7 +19,8 @@ from core.formats import get_format
 from core.library import Entry, Library, Query
 from core.library.ids import ID_PATTERN
 from core.library.records import BUILT_IN_SOURCES, Run
-from core.runtimes.reference import BATCH_SIZE, Reference
+from core.runtimes.base import BATCH_SIZE
+from core.runtimes.reference import Reference
 from core.text.labels import live_model_phrase, mark_imported
 from core.worker.child_handle import CancelCheck, Child, never_cancelled
 from core.worker.model_loading import demo_of_source, source_with_signature, source_with_snapshot, source_without_code

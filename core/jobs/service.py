@@ -24,7 +24,7 @@ from core.jobs.runner import JobHandle, JobRunner
 from core.jobs.save import run_save
 from core.jobs.train import TrainRequest, run_train
 from core.library.job_store import Job
-from core.validation.rules import display_file_name
+from core.validation.file_names import display_file_name
 
 __all__ = ["JobHandle", "Jobs"]
 

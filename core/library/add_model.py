@@ -16,18 +16,19 @@ from core.library.given_inputs import read_given_inputs
 from core.library.records import Artifact, Run
 from core.library.storage import delete_folder, translate_disk_errors
 from core.reload import gather_evidence, reload_in_process
-from core.runtimes.base import ModelCode, join_remarks
+from core.runtimes.base import BATCH_SIZE, ModelCode, join_remarks, predict_in_batches
 from core.runtimes.call_state import describe_state
 from core.runtimes.live import live_predictor
 from core.runtimes.model_facts import describe_model
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.preservation import preserve_model, preserve_program, training_steps
-from core.runtimes.reference import BATCH_SIZE, REFERENCE_ROWS, Reference, predict_in_batches
+from core.runtimes.reference import REFERENCE_ROWS, Reference
 from core.runtimes.traits import custom_objects, model_and_layer_names
-from core.runtimes.variables import find_unheld_variables
+from core.runtimes.unsaved_weights import find_unheld_variables
 from core.settings import get_settings
 from core.worker import Worker
-from core.worker.model_loading import follow_choices, load_untrained_model, source_with_snapshot, write_model_copy
+from core.worker.live_models import load_untrained_model, write_model_copy
+from core.worker.model_loading import follow_choices, source_with_snapshot
 
 RUN_FOLDER = "run"  # in the staging folder, beside one folder for each copy
 GRAPH_NAME_PATTERN = re.compile(r"[A-Za-z0-9_.\\/>-]+")  # what TensorFlow takes as a name in a graph

@@ -10,7 +10,7 @@ from filelock import FileLock, Timeout
 
 from core.caching import RecordCache
 from core.errors import InputError, StorageFailed
-from core.library import staging, storage
+from core.library import atomic_commit, storage
 from core.library import staging as staging_module
 from core.library.catalog.catalog import Catalog, CatalogLost
 from core.library.catalog.sync import CatalogSync
@@ -61,7 +61,7 @@ class LibraryBase:
     def _recover_staging(self) -> None:
         for folder in staging_module.find_abandoned_staging(self.home):
             with contextlib.suppress(OSError):  # a disk that takes nothing now is read all the same
-                staging.recover_staging(folder, self.home)
+                atomic_commit.recover_staging(folder, self.home)
 
     def staging(self) -> contextlib.AbstractContextManager[Path]:
         """An empty folder on the library's own disk; whatever is still in it at the end is deleted."""

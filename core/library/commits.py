@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from core.evidence.records import Evidence
-from core.library import integrity, staging, storage
+from core.library import atomic_commit, integrity, storage
 from core.library.ids import new_id
 from core.library.reads import ReadMixin
 from core.library.records import Artifact, Run
@@ -91,7 +91,7 @@ class CommitMixin(ReadMixin):
 
     def _commit(self, staged: dict[str, Path]) -> None:
         if len(staged) > 1:
-            staging.commit_atomically(self.home, staged)
+            atomic_commit.commit_atomically(self.home, staged)
         else:
             for id_, folder in staged.items():
                 storage.rename_durably(folder, storage.entry_folder(self.home, id_))

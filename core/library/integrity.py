@@ -21,6 +21,7 @@ from core.library.storage import (
     CHUNK_BYTES,
     PROCESS_LIMIT_ERRNOS,
     BytesReadCallback,
+    compute_sha256,
     contains_symlink,
     ignore_progress,
     list_files,
@@ -31,7 +32,6 @@ MAX_CACHED_CHECKS = 4096
 # touched just now is not cached.
 CLOCK_TICK = 2 * 10**9  # nanoseconds
 Chunks = Iterator[bytes]
-PROGRESS_BYTES = 2**18  # that are hashed between two calls of a progress callback
 
 
 class FileStamp(NamedTuple):
@@ -157,16 +157,6 @@ def hash_and_flush(folder: Path) -> list[FileEntry]:
 
 def make_file_entry(path: Path, folder: Path) -> FileEntry:
     return FileEntry(path=path.relative_to(folder).as_posix(), bytes=path.stat().st_size, sha256=compute_sha256(path))
-
-
-def compute_sha256(path: Path, on_read: BytesReadCallback = ignore_progress) -> str:
-    """The hash of a file, read chunk by chunk; whatever `on_read` raises ends it."""
-    digest = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while chunk := file.read(PROGRESS_BYTES):
-            digest.update(chunk)
-            on_read(len(chunk))
-    return digest.hexdigest()
 
 
 def verify_files(folder: Path, entries: Iterable[FileEntry], on_read: BytesReadCallback = ignore_progress) -> None:

@@ -12,7 +12,7 @@ from core.arrays import Arrays, StoredArrays, to_plain_array
 from core.compare import ChunkSource
 from core.library.job_store import JobStore
 from core.library.storage import list_files
-from core.runtimes.reference import BATCH_SIZE
+from core.runtimes.base import BATCH_SIZE
 
 CHUNK_ROWS = 4096  # at most
 CHUNK_BYTES = 16 * 2**20  # of inputs or predictions in a chunk, where that leaves a whole batch

@@ -18,6 +18,7 @@ from core.error_translation import translate
 from core.errors import LibraryError
 from core.library.records import FOLDER_BY_KIND
 
+PROGRESS_BYTES = 2**18  # that are hashed between two calls of a progress callback
 CHUNK_BYTES = 2**20
 PROCESS_LIMIT_ERRNOS = (errno.EMFILE, errno.ENFILE, errno.ENOMEM)
 BytesReadCallback = Callable[[int], None]  # gets the number of bytes that were read since its last call
@@ -122,4 +123,14 @@ def fingerprint_folder(folder: Path, excluded: Iterable[str] = ()) -> str:
             stat = path.stat()
             name = path.relative_to(folder).as_posix()
             digest.update(f"{name}|{stat.st_size}|{stat.st_mtime_ns}|{stat.st_ino}\n".encode())
+    return digest.hexdigest()
+
+
+def compute_sha256(path: Path, on_read: BytesReadCallback = ignore_progress) -> str:
+    """The hash of a file, read chunk by chunk; whatever `on_read` raises ends it."""
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(PROGRESS_BYTES):
+            digest.update(chunk)
+            on_read(len(chunk))
     return digest.hexdigest()

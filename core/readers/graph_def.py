@@ -9,7 +9,7 @@ import numpy as np
 
 from core.readers import base
 from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
-from core.runtimes.graphs import graph_input_names, graph_output_names
+from core.runtimes.imported_graph import graph_input_names, graph_output_names
 
 
 def read_graph_def(path: Path) -> FileContents:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from core.readers import base
-from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor, unfold_litert
+from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
+from core.readers.sparse import unfold_litert
 from core.runtimes.litert import enum_names
 
 

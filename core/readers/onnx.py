@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 
 from core.readers import base
-from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor, unfold_onnx
+from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
+from core.readers.sparse import unfold_onnx
 from core.runtimes.onnx import OnnxConstant, list_constants, read_tensor
 
 

@@ -6,12 +6,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict
 
+import numpy as np
+
 from core.arrays import Arrays, NamedArrays, NamedTensors, to_plain_array
 from core.errors import NeedsArchitecture
 from core.runtimes.call_state import CallState
 from core.runtimes.input_matching import cast_input, match_inputs
 from core.runtimes.specs import Spec
 
+# Kernels round differently for different batch sizes, so every prediction that is compared is made in the same batches.
+BATCH_SIZE = 64
 Model = Any  # a keras.Model, a tf.Module or a ModelFile: neither package is imported for the sake of a type
 PredictFunction = Callable[[Arrays], Arrays]
 
@@ -130,3 +134,18 @@ class Predictor:
 
 def join_remarks(*sentences: str) -> str:
     return " ".join(sentence for sentence in sentences if sentence)
+
+
+def predict_in_batches(predictor: Predictor, inputs: Arrays, batch: int = BATCH_SIZE) -> Arrays:
+    """Predictions for all rows, in batches of `batch` rows."""
+    rows = count_rows(inputs)
+    parts = [
+        predictor.predict({name: array[start : start + batch] for name, array in inputs.items()})
+        for start in range(0, rows, batch)
+    ]
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def count_rows(inputs: Arrays) -> int:
+    """The rows of inputs, which all have as many."""
+    return len(next(iter(inputs.values())))

@@ -5,14 +5,27 @@ another, and a config may say what its object does not do. Nothing of the model 
 made anew from their arguments.
 """
 
+import inspect
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
 from core.runtimes.base import Model
-from core.runtimes.config_arguments import NON_ARCHITECTURE_KEYS, omitted_argument, parameter_names, read_config
+from core.runtimes.config_arguments import (
+    NON_ARCHITECTURE_KEYS,
+    Argument,
+    class_name,
+    flatten_value,
+    omitted_argument,
+    parameter_names,
+    read_arguments,
+    read_config,
+)
 
+# Whether a model is compiled by XLA depends on the machine.
+MACHINE_SETTINGS = frozenset({"jit_compile"})
+WRAPPED_DEFAULTS = {"reduction": "sum_over_batch_size", "dtype": "float32"}  # of what Keras wraps around a function
 RESOLVED_BY_TARGETS = frozenset({"accuracy", "acc", "crossentropy", "ce"})  # Keras decides when it sees the targets
 
 
@@ -168,3 +181,34 @@ def _measure_optimizer(optimizer: Any) -> list[float]:
         return list(_to_numbers(variable))
     except Exception:  # noqa: BLE001  an optimizer of somebody's own raises what it likes
         return []
+
+
+def read_compile_arguments(model: Model) -> Iterator[Argument]:
+    """Every setting of `compile` by value: "loss.delta", "optimizer.learning_rate"; nothing where it was not called."""
+    for name, part in compile_parts(model).items():
+        if name in ("loss", "metrics", "weighted_metrics"):
+            for path, item in iterate_functions(part, name):
+                yield from _read_function_arguments(item, path)
+        elif part is not None and name not in MACHINE_SETTINGS:
+            yield from flatten_value(part, name)
+
+
+def _read_function_arguments(part: Any, path: str) -> Iterator[Argument]:
+    """The arguments of a loss or metric; what wraps a function is that function with these arguments."""
+    function = getattr(part, "fn", None) or getattr(part, "_fn", None) or (part if inspect.isfunction(part) else None)
+    if function is None:
+        yield Argument(path, part if isinstance(part, str) else type(part).__name__)
+        yield from (() if isinstance(part, str) else read_arguments(part, path))
+        return
+    yield Argument(path, getattr(function, "__name__", type(function).__name__))
+    config, given = read_config(part), getattr(part, "_fn_kwargs", {})
+    values = _default_arguments(function) | given
+    values |= {name: getattr(part, name, default) for name, default in WRAPPED_DEFAULTS.items()}
+    for name, value in values.items():
+        omitted_by = class_name(part) if name in given and name not in config else ""
+        yield from flatten_value(value, f"{path}.{name}", omitted_by)
+
+
+def _default_arguments(function: Any) -> dict[str, Any]:
+    parameters = inspect.signature(function).parameters if parameter_names(function) else {}
+    return {name: each.default for name, each in parameters.items() if each.default is not inspect.Parameter.empty}

@@ -1,5 +1,7 @@
-"""The operations of a model, as `core.runtimes.input_ranges` follows them: of Keras, of graphs of TensorFlow, and of
-files of ONNX, LiteRT and OpenVINO. Nothing is run."""
+"""The operations of a model, as `core.runtimes.range_propagation` follows them; nothing is run.
+
+They are those of Keras, of graphs of TensorFlow, and of files of ONNX, LiteRT and OpenVINO.
+"""
 
 import math
 from collections import Counter
@@ -10,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from core.runtimes.base import Model
-from core.runtimes.input_ranges import (
+from core.runtimes.range_propagation import (
     ADD,
     DIVIDE,
     LOOK_UP,

@@ -7,8 +7,7 @@ from core.arrays import Arrays
 from core.runtimes.base import Model, Predictor, join_remarks
 from core.runtimes.batch_adapter import adapt_batch_size, adapted_predictor, describe_shared_outputs
 from core.runtimes.call_arguments import call_arguments, call_model, input_structure, named_inputs, output_structure
-from core.runtimes.call_state import variable_state
-from core.runtimes.graphs import assigned_variables
+from core.runtimes.call_state import assigned_variables, variable_state
 from core.runtimes.specs import Spec, flatten_outputs, name_outputs, repeat_for_rows, shape_of, to_numpy_dtype
 from core.runtimes.variables import with_variables
 

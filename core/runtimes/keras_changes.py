@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from core.errors import DoesNotLoad
+from core.errors import DoesNotLoad, InputError
 from core.runtimes.base import Model
 
 Config = dict[str, Any]
@@ -202,3 +202,13 @@ def describe_translation(version: str, changes: list[str]) -> str:
 def restore_meaning(model: Model, version: str) -> str:
     """Give a model that Keras read from an older file the meaning that it had there; returns a remark."""
     return describe_translation(version, list(restore_functions(model, version))) if version else ""
+
+
+def require_present_meaning(metadata: bytes) -> None:
+    """Raise InputError where a file's layers were written by a Keras whose words mean something else in Keras 3."""
+    if (version := read_metadata_version(metadata)) and any(changes_since(version)):
+        raise InputError(
+            "The layers of this model were written by an older Keras, and a kit of half a model keeps its words.",
+            received=f"Keras {version}",
+            cure="Take the kit of the file itself, or of a copy as SavedModel.",
+        )

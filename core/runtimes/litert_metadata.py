@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from core.runtimes.input_ranges import Range
+from core.runtimes.range_propagation import Range
 
 ENTRY = "TFLITE_METADATA"
 # Places of fields in their tables.

@@ -7,10 +7,8 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from core.arrays import Arrays, NamedArrays, StoredArrays, to_plain_array
-from core.runtimes.base import Predictor
+from core.runtimes.base import BATCH_SIZE, count_rows
 
-# Kernels round differently for different batch sizes, so every prediction that is compared is made in the same batches.
-BATCH_SIZE = 64
 REFERENCE_ROWS = 1024  # held-out rows that a run stores, with the live model's predictions
 PREFIXES = ("input:", "answer:", "target:")  # of the names in a reference's file
 
@@ -50,24 +48,9 @@ class Reference(NamedTuple):
             return cls(*(select_by_prefix(prefix, arrays) for prefix in PREFIXES))
 
 
-def count_rows(inputs: Arrays) -> int:
-    """The rows of inputs, which all have as many."""
-    return len(next(iter(inputs.values())))
-
-
 def select_by_prefix(prefix: str, arrays: Mapping[str, np.ndarray]) -> Arrays:
     """The arrays whose names begin with a prefix, by what follows it."""
     return {name.removeprefix(prefix): arrays[name] for name in arrays if name.startswith(prefix)}
-
-
-def predict_in_batches(predictor: Predictor, inputs: Arrays, batch: int = BATCH_SIZE) -> Arrays:
-    """Predictions for all rows, in batches of `batch` rows."""
-    rows = count_rows(inputs)
-    parts = [
-        predictor.predict({name: array[start : start + batch] for name, array in inputs.items()})
-        for start in range(0, rows, batch)
-    ]
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
 
 def count_nonfinite(named: NamedArrays) -> dict[str, int]:

@@ -11,9 +11,10 @@ from core.arrays import Arrays, NamedArrays, NamedTensors, hash_array
 from core.errors import CannotSave, DoesNotLoad, RoundtripError
 from core.runtimes.base import ModelCode, Predictor, join_remarks
 from core.runtimes.batch_adapter import BatchAdapter, adapted_predictor
-from core.runtimes.call_state import CallState
-from core.runtimes.graphs import assign_operation, assigned_sources, import_graph, upstream_operations, variable_value
-from core.runtimes.signatures import adapt_function, choose_signature, fed_shape, signature_predictor
+from core.runtimes.call_state import CallState, assign_operation, assigned_sources, upstream_operations, variable_value
+from core.runtimes.imported_graph import import_graph
+from core.runtimes.serialized_examples import adapt_function, fed_shape
+from core.runtimes.signatures import choose_signature, signature_predictor
 from core.runtimes.specs import Spec, shape_of, to_numpy_dtype
 from core.runtimes.variables import read_variable
 

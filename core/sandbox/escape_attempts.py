@@ -3,15 +3,12 @@
 An attempt that gets through does no harm: it is aimed at what the check made for it, or takes no effect.
 """
 
-import contextlib
 import ctypes
 import errno
 import os
-import secrets
 import socket
-import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple, TypedDict
 
 Targets = dict[str, Any]  # files, folders, ports and processes, by what they are
@@ -145,47 +142,3 @@ ATTEMPTS = {
     "file-size": Attempt("write a longer file than it may", _write_large_file),
     "limits": Attempt("set its own limits", _raise_limits),
 }
-
-
-class SocketTraps(NamedTuple):
-    """Sockets of each kind, of which none may ever be reached."""
-
-    sockets: dict[str, socket.socket]
-    addresses: dict[str, Any]
-
-    def reached_attempts(self) -> set[str]:
-        """The names of the attempts that have arrived at their trap."""
-        return {f"connect-{name}" for name, trap in self.sockets.items() if _has_connection(trap)}
-
-
-def _has_connection(trap: socket.socket) -> bool:
-    trap.setblocking(False)
-    try:
-        trap.accept()[0].close() if trap.type == socket.SOCK_STREAM else trap.recv(1)
-    except BlockingIOError:
-        return False
-    return True
-
-
-@contextlib.contextmanager
-def open_socket_traps() -> Iterator[SocketTraps]:
-    """Listen where a sandboxed child will try to connect, as long as this lasts."""
-    local = ("127.0.0.1", 0)
-    with contextlib.ExitStack() as stack:
-        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rt-"))
-        addresses: dict[str, Any] = {"unix": f"{folder}/trap", "abstract": f"roundtrip-{secrets.token_hex(8)}"}
-        kinds: dict[str, tuple[int, int, Any]] = {
-            "tcp": (socket.AF_INET, socket.SOCK_STREAM, local),
-            "udp": (socket.AF_INET, socket.SOCK_DGRAM, local),
-        }
-        if hasattr(socket, "AF_UNIX"):
-            kinds["unix"] = socket.AF_UNIX, socket.SOCK_STREAM, addresses["unix"]
-            kinds["abstract"] = socket.AF_UNIX, socket.SOCK_STREAM, "\0" + addresses["abstract"]
-        sockets = {}
-        for name, (family, kind, address) in kinds.items():
-            sockets[name] = stack.enter_context(socket.socket(family, kind))
-            sockets[name].bind(address)
-            if kind == socket.SOCK_STREAM:
-                sockets[name].listen(1)
-        addresses |= {name: sockets[name].getsockname()[1] for name in ("tcp", "udp")}
-        yield SocketTraps(sockets, addresses)

@@ -118,3 +118,14 @@ def set_limits(config: Settings) -> None:
         bounds = [value for value in (resource.getrlimit(limit)[1], hard) if value != resource.RLIM_INFINITY]
         hard = min(bounds, default=resource.RLIM_INFINITY)
         resource.setrlimit(limit, (bounded_limit(soft, hard), hard))
+
+
+def limit_child_memory(address_space: int) -> None:
+    """Bound the address space, in bytes, and leave no core dump. Windows has no such limits and goes without."""
+    if os.name == "nt":
+        return
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (bounded_limit(address_space, hard), hard))

@@ -18,7 +18,7 @@ from core.arrays import fingerprint_arrays
 from core.errors import Damaged
 from core.library.records import Run
 from core.size_breakdown.byte_ranges import map_file, member_start
-from core.worker.model_loading import VARIABLES_FILE
+from core.worker.live_models import VARIABLES_FILE
 
 
 class RunTensor(NamedTuple):

@@ -1,17 +1,27 @@
 """Sizes, durations, verdicts and predictions in words, the same on pages and in reports."""
 
+import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
 from core.arrays import NUMERIC_KINDS, as_text, is_text
-from core.compare import Verdict
+from core.compare import ATOL, Verdict
 from core.errors import is_transient
 from core.formats import get_format
 
+CLOSE_DIFFERENCE = 0.01  # a difference too small to be seen in a probability
+# How close to the baseline, best first; each with a colour and a shape of its own.
+CLOSENESS_LABELS = (
+    "exactly the same",
+    "same to rounding",
+    f"off by {CLOSE_DIFFERENCE:g} at most",
+    f"off by more than {CLOSE_DIFFERENCE:g}",
+    "not compared",
+)
 LIVE_MODEL_LABEL = "Live model"
 IMPORTED_MODEL_LABEL = "As imported"  # in its place for an imported run: what its file predicted first
 # What each verdict means, for who sees it for the first time.
@@ -152,3 +162,20 @@ class PredictionLabeler:
             return format_values(target)
         number = int(flat.argmax()) if flat.size > 1 else int(flat[0])
         return self._labels[number] if 0 <= number < len(self._labels) else str(number)
+
+
+def tolerance_label(result: Mapping[str, Any] | None) -> str:
+    """Say whether a tolerance passes, of `ToleranceResult` as JSON; a dash for None."""
+    if result is None:
+        return "–"
+    if result["passed"]:
+        return "Pass"
+    return f"Fail: {result['values_failing']:,} values in {result['rows_failing']:,} rows"
+
+
+def closeness_label(difference: float | None) -> str:
+    """Return the largest difference as one of `CLOSENESS_LABELS`."""
+    if difference is None or math.isnan(difference):
+        return CLOSENESS_LABELS[4]
+    bounds = (0.0, ATOL, CLOSE_DIFFERENCE)
+    return CLOSENESS_LABELS[next((index for index, bound in enumerate(bounds) if difference <= bound), 3)]

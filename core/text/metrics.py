@@ -1,10 +1,8 @@
 """Metrics of a comparison: what each is called, how it is formatted, and what it means."""
 
-import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from core.compare import ATOL
 from core.text.numbers import (
     format_accuracy,
     format_cosine,
@@ -14,16 +12,6 @@ from core.text.numbers import (
     format_position,
     format_rounded_up,
     format_value,
-)
-
-CLOSE_DIFFERENCE = 0.01  # a difference too small to be seen in a probability
-# How close to the baseline, best first; each with a colour and a shape of its own.
-CLOSENESS_LABELS = (
-    "exactly the same",
-    "same to rounding",
-    f"off by {CLOSE_DIFFERENCE:g} at most",
-    f"off by more than {CLOSE_DIFFERENCE:g}",
-    "not compared",
 )
 
 
@@ -139,20 +127,3 @@ METRIC_DESCRIPTIONS = {
     "classes.broken": "Rows that the baseline has right and the copy wrong.",
     "classes.fixed": "Rows that the baseline has wrong and the copy right.",
 }
-
-
-def tolerance_label(result: Mapping[str, Any] | None) -> str:
-    """Say whether a tolerance passes, of `ToleranceResult` as JSON; a dash for None."""
-    if result is None:
-        return "–"
-    if result["passed"]:
-        return "Pass"
-    return f"Fail: {result['values_failing']:,} values in {result['rows_failing']:,} rows"
-
-
-def closeness_label(difference: float | None) -> str:
-    """Return the largest difference as one of `CLOSENESS_LABELS`."""
-    if difference is None or math.isnan(difference):
-        return CLOSENESS_LABELS[4]
-    bounds = (0.0, ATOL, CLOSE_DIFFERENCE)
-    return CLOSENESS_LABELS[next((index for index, bound in enumerate(bounds) if difference <= bound), 3)]

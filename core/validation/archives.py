@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import IO, BinaryIO
 
 from core.validation import limits
-from core.validation.rules import is_plain_name, refusal
+from core.validation.file_names import is_plain_name
+from core.validation.rules import refusal
 
 END_RECORD = struct.Struct("<4s4H2LH")  # of the index
 ZIP64_END_RECORD = struct.Struct("<4sQ2H2L4Q")  # the same in 64 bits

@@ -10,8 +10,9 @@ from typing import Any
 
 from core.errors import Refused
 from core.validation import limits
+from core.validation.file_names import leaves_folder
 from core.validation.keras_allowlist import DEMO_CLASSES, LITERAL_CLASSES, is_allowed_class, is_allowed_function
-from core.validation.rules import leaves_folder, refusal
+from core.validation.rules import refusal
 
 CODE_CLASSES = {"Lambda", "__lambda__"}
 FILE_PATH_KEYS = {"vocabulary", "idf_weights", "filepath", "vocabulary_file", "file_path", "filename"}

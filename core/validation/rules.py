@@ -1,4 +1,4 @@
-"""The rules that an untrusted file can break, and how its names are checked and shown.
+"""The rules that an untrusted file can break, and how its names are shown.
 
 The name of a rule is stable: it is the second half of a refusal's code. Its sentences hold no path of this computer;
 what a file says of itself comes beside them as `received`, cleaned and cut: text to show, and never a path.
@@ -202,24 +202,3 @@ def refusal(rule: str, received: object = None) -> Refused:
     meaning, cure = RULES[rule]
     shown = None if received is None else display_text(str(received)) or None
     return Refused(meaning, rule=rule, cure=cure, received=shown)
-
-
-def display_file_name(name: str) -> str:
-    """Return the last part of an upload's name for display; "unnamed" where nothing is left."""
-    return display_text(name.replace("\\", "/").rstrip("/").rpartition("/")[2]) or "unnamed"
-
-
-def is_plain_name(name: str) -> bool:
-    """Whether one name can stand in a folder of ours: no separator, no mark, no way up, not too long."""
-    return (
-        0 < len(name.encode("utf-8", "replace")) <= 255
-        and name not in (".", "..")
-        and not any(mark in "/\\:" or not is_displayable(mark) for mark in name)
-        and name == name.strip(" ")
-    )
-
-
-def leaves_folder(name: str) -> bool:
-    """Whether a name with slashes would lead out of the folder that it is put into."""
-    parts = name.replace("\\", "/").split("/")
-    return ".." in parts or (len(parts) > 1 and not parts[0]) or not all(map(is_displayable, name))

@@ -14,21 +14,19 @@ import importlib
 import os
 import selectors
 import shutil
-import signal
 import socket
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from core.kept_process_lookup import COMMAND_SUFFIX, PROCESS_FILE, READY_FILE, is_own_peer, locked
+from core.kept_process_lookup import COMMAND_SUFFIX, is_own_peer
 from core.sandbox.limits import CONFINED_SUFFIX
-from core.settings import get_settings
-from core.worker.file_exchange import create_staging_folder
 from core.worker.forked_child import ForkedChild, ForkRequest, HangUps, run_child
 from core.worker.imports import import_everything
+from core.worker.kept_process import announce, as_kept_process, may_end
 from core.worker.protocol import encode_frame
 
 STDERR_LIMIT = 4000  # bytes of a child's standard error that are kept
@@ -85,35 +83,17 @@ class SpareChildren:
 
 def main(socket_path: str, exchange_folders: str, idle_seconds: str = "", modules: str = "") -> None:
     if idle_seconds:
-        with _as_kept_process(Path(socket_path).parent) as exchange_folders:
+        with as_kept_process(Path(socket_path).parent) as exchange_folders:
             listeners = _open_listeners(socket_path, exchange_folders)
             listeners[_listen(f"{socket_path}{COMMAND_SUFFIX}")] = ForkRequest("command", os.path.dirname(socket_path))
             import_everything()
-            _announce(Path(socket_path).parent, exchange_folders)
+            announce(Path(socket_path).parent, exchange_folders)
             _serve_connections(listeners, float(idle_seconds), modules.split(","))
     else:
         listeners = _open_listeners(socket_path, exchange_folders)
         import_everything()
         print("ready", flush=True)
         _serve_connections(listeners)
-
-
-@contextmanager
-def _as_kept_process(folder: Path) -> Iterator[str]:
-    """A folder for file exchanges; at the end, also when it is stopped, nothing of this process is left."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    exchange_folders = create_staging_folder(get_settings().home, "boxes")
-    try:
-        yield str(exchange_folders)
-    finally:
-        for path in (folder, exchange_folders):
-            shutil.rmtree(path, ignore_errors=True)
-
-
-def _announce(folder: Path, exchange_folders: str) -> None:
-    """Say that this process can fork, at once and whole."""
-    (folder / "new").write_text(exchange_folders, encoding="utf-8")
-    (folder / "new").rename(folder / READY_FILE)
 
 
 def _open_listeners(socket_path: str, exchange_folders: str) -> dict[socket.socket, ForkRequest]:
@@ -156,7 +136,7 @@ def _serve_connections(
                 if has_served and (modules or not spares.is_full):
                     modules = _import_modules(modules)
                     spares.fill()
-                elif _may_end(selector, listeners):
+                elif may_end(selector, listeners):
                     return
             for key, _ in events:
                 if isinstance(key.fileobj, socket.socket):
@@ -185,16 +165,6 @@ def _import_modules(modules: Sequence[str]) -> Sequence[str]:
     gc.collect()
     gc.freeze()
     return ()
-
-
-def _may_end(selector: selectors.BaseSelector, listeners: Iterable[socket.socket]) -> bool:
-    """Whether nobody has come at the last moment; from then on nobody finds this process."""
-    folder = Path(next(iter(listeners)).getsockname()).parent
-    with locked(folder.parent):
-        if selector.select(0):
-            return False
-        (folder / PROCESS_FILE).unlink()
-        return True
 
 
 def _accept_child(

@@ -9,11 +9,15 @@ import contextlib
 import hashlib
 import json
 import os
+import selectors
 import shutil
 import signal
+import socket
 import subprocess
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -21,6 +25,7 @@ import psutil
 from core.kept_process_lookup import PROCESS_FILE, READY_FILE, SOCKET_NAME, environment_key, locked, private_folder
 from core.settings import Settings, get_settings
 from core.system import is_process_alive
+from core.worker.file_exchange import create_staging_folder
 from core.worker.processes import start_process, worker_environment
 
 STOP_SECONDS = 10.0  # in which a process that was told to end is gone
@@ -117,3 +122,31 @@ def _key(config: Settings, program: str) -> str:
     """What must be the same for a process to be of use: beside the environment its program and its settings."""
     facts = [program, worker_environment(config), environment_key()]
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()[:12]
+
+
+@contextmanager
+def as_kept_process(folder: Path) -> Iterator[str]:
+    """A folder for file exchanges; at the end, also when it is stopped, nothing of this process is left."""
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    exchange_folders = create_staging_folder(get_settings().home, "boxes")
+    try:
+        yield str(exchange_folders)
+    finally:
+        for path in (folder, exchange_folders):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def announce(folder: Path, exchange_folders: str) -> None:
+    """Say that this process can fork, at once and whole."""
+    (folder / "new").write_text(exchange_folders, encoding="utf-8")
+    (folder / "new").rename(folder / READY_FILE)
+
+
+def may_end(selector: selectors.BaseSelector, listeners: Iterable[socket.socket]) -> bool:
+    """Whether nobody has come at the last moment; from then on nobody finds this process."""
+    folder = Path(next(iter(listeners)).getsockname()).parent
+    with locked(folder.parent):
+        if selector.select(0):
+            return False
+        (folder / PROCESS_FILE).unlink()
+        return True

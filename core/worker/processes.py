@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from core.kept_process_lookup import PASSED_PROXY_VARIABLES, PASSED_VARIABLES
-from core.sandbox.limits import bounded_limit
 from core.settings import PROJECT, Settings
 
 EXIT_WAIT_SECONDS = 1.0  # seconds in which a killed forkserver, whose children end first, ends too
@@ -87,14 +86,3 @@ def die_with_parent() -> None:
 
         PR_SET_PDEATHSIG = 1
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def limit_child_memory(address_space: int) -> None:
-    """Bound the address space, in bytes, and leave no core dump. Windows has no such limits and goes without."""
-    if os.name == "nt":
-        return
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    resource.setrlimit(resource.RLIMIT_AS, (bounded_limit(address_space, hard), hard))

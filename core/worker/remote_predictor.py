@@ -9,7 +9,7 @@ import numpy as np
 
 from core.arrays import Arrays, select_rows
 from core.errors import cleanup_on_error
-from core.runtimes.reference import BATCH_SIZE, count_rows
+from core.runtimes.base import BATCH_SIZE, count_rows
 from core.worker.child_errors import invalid_reply_error
 from core.worker.child_handle import CancelCheck, Child, never_cancelled
 from core.worker.protocol import Frame

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeVar
 
-from core.runtimes.reference import BATCH_SIZE
+from core.runtimes.base import BATCH_SIZE
 
 SHARE = 0.5  # of the time that is left, which rows may take by what the first one cost
 Result = TypeVar("Result")

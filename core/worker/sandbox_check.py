@@ -2,17 +2,20 @@
 
 import contextlib
 import os
+import secrets
 import shutil
+import socket
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import BaseModel
 
 from core.errors import ChildDied, NotConfined, TimedOut
 from core.record import now
-from core.sandbox.escape_attempts import ATTEMPTS, open_socket_traps
+from core.sandbox.escape_attempts import ATTEMPTS
 from core.settings import Settings
 from core.worker.child_errors import not_confined_error
 from core.worker.child_handle import Child
@@ -114,3 +117,47 @@ def _bait_folder(home: Path) -> Iterator[Path]:
 def _stat_files(folder: Path) -> list[tuple[str, int, int, int]]:
     files = [(str(path), path.stat()) for path in sorted(folder.rglob("*")) if not path.is_socket()]
     return [(path, status.st_size, status.st_mode, status.st_mtime_ns) for path, status in files]
+
+
+class SocketTraps(NamedTuple):
+    """Sockets of each kind, of which none may ever be reached."""
+
+    sockets: dict[str, socket.socket]
+    addresses: dict[str, Any]
+
+    def reached_attempts(self) -> set[str]:
+        """The names of the attempts that have arrived at their trap."""
+        return {f"connect-{name}" for name, trap in self.sockets.items() if _has_connection(trap)}
+
+
+def _has_connection(trap: socket.socket) -> bool:
+    trap.setblocking(False)
+    try:
+        trap.accept()[0].close() if trap.type == socket.SOCK_STREAM else trap.recv(1)
+    except BlockingIOError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def open_socket_traps() -> Iterator[SocketTraps]:
+    """Listen where a sandboxed child will try to connect, as long as this lasts."""
+    local = ("127.0.0.1", 0)
+    with contextlib.ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="rt-"))
+        addresses: dict[str, Any] = {"unix": f"{folder}/trap", "abstract": f"roundtrip-{secrets.token_hex(8)}"}
+        kinds: dict[str, tuple[int, int, Any]] = {
+            "tcp": (socket.AF_INET, socket.SOCK_STREAM, local),
+            "udp": (socket.AF_INET, socket.SOCK_DGRAM, local),
+        }
+        if hasattr(socket, "AF_UNIX"):
+            kinds["unix"] = socket.AF_UNIX, socket.SOCK_STREAM, addresses["unix"]
+            kinds["abstract"] = socket.AF_UNIX, socket.SOCK_STREAM, "\0" + addresses["abstract"]
+        sockets = {}
+        for name, (family, kind, address) in kinds.items():
+            sockets[name] = stack.enter_context(socket.socket(family, kind))
+            sockets[name].bind(address)
+            if kind == socket.SOCK_STREAM:
+                sockets[name].listen(1)
+        addresses |= {name: sockets[name].getsockname()[1] for name in ("tcp", "udp")}
+        yield SocketTraps(sockets, addresses)

@@ -14,9 +14,8 @@ from core.arrays import Arrays
 from core.error_translation import translate
 from core.errors import RoundtripError, WorkerError
 from core.sandbox import confine
-from core.sandbox.limits import address_space_for, own_memory
+from core.sandbox.limits import address_space_for, limit_child_memory, own_memory
 from core.settings import get_settings
-from core.worker.processes import limit_child_memory
 from core.worker.protocol import read_frame, write_frame
 from core.worker.warmup import start_tensorflow, warm_up_once
 

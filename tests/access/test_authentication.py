@@ -10,6 +10,7 @@ from tests.factories.private_entries import ADA, BO
 from ui import auth, session
 from ui.auth import SignedInUser, acting_as, current_user, current_viewer, is_sign_in_required
 from ui.routes import graph_viewer as graph
+from ui.routes import urls
 from ui.streamlit_internals import secrets_singleton
 
 pytestmark = pytest.mark.trust
@@ -81,7 +82,7 @@ def test_graph_token_identifies_user_and_rejects_forgeries(sign_in_required):
 
 
 def test_graph_token_expires_with_sign_in(sign_in_required):
-    with acting_as(graph._user_from_token("a0123456789", graph._sign_token("a0123456789", f"{ADA.id}.{int(EXPIRED)}"))):
+    with acting_as(graph._user_from_token("a0123456789", urls.sign_token("a0123456789", f"{ADA.id}.{int(EXPIRED)}"))):
         assert current_user() is None
         with pytest.raises(SignedOut):
             current_viewer()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.compare import Verdict, compare, find_other_order, match_outputs
-from core.evidence.records import find_reordered
+from core.evidence.element_order import find_reordered
 from core.text.summaries import describe_order, list_caveats
 
 FIRST, SECOND = np.full((4, 2), 1.0), np.full((4, 2), 2.0)

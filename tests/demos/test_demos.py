@@ -8,8 +8,8 @@ import pytest
 from core.demos import DEMOS, get_demo
 from core.demos.base import Demo, Score, make_train_settings
 from core.errors import InputError, UnknownName
+from core.runtimes.base import predict_in_batches
 from core.runtimes.live import live_predictor
-from core.runtimes.reference import predict_in_batches
 
 by_demo = pytest.mark.parametrize("demo", DEMOS, ids=lambda item: item.key)
 by_keras_demo = pytest.mark.parametrize(

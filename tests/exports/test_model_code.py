@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from core.exports import model_code
+from core.exports import missing_parts
 
 
 def describe(name: str, module: str | None, **config) -> dict[str, object]:
@@ -30,5 +30,5 @@ def describe_function(name: str) -> dict[str, object]:
     ids=["keras", "a model", "a module", "the program itself", "inside", "a function", "keras' function", "a tuple"],
 )
 def test_list_custom_classes_tells_own_code_from_keras(config, names, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(model_code, "read_architecture", lambda library, run: json.dumps(config).encode())
-    assert model_code.list_custom_classes(library=None, run=None) == names
+    monkeypatch.setattr(missing_parts, "read_architecture", lambda library, run: json.dumps(config).encode())
+    assert missing_parts.list_custom_classes(library=None, run=None) == names

@@ -21,7 +21,7 @@ from core.jobs import Jobs
 from core.library import Library
 from core.runtimes.reference import Reference
 from core.size_breakdown.tensor_search import load_run_tensors
-from core.worker.model_loading import VARIABLES_FILE
+from core.worker.live_models import VARIABLES_FILE
 from tests.exports.kit_execution import run_kit, run_kits, unpack_kit
 
 FAST_FORMATS = ("onnx", "litert", "openvino")  # they need no TensorFlow

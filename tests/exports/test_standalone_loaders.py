@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from core.exports.bundler import bundle_functions
-from core.exports.kit_contents import is_flat_architecture
+from core.exports.flat_structure import is_flat_architecture
 from core.formats import get_format
+from core.runtimes.base import predict_in_batches
 from core.runtimes.live import live_predictor
-from core.runtimes.reference import predict_in_batches
 
 ROWS = np.linspace(-1, 1, 5 * 3, dtype="float32").reshape(5, 3)
 

@@ -107,7 +107,7 @@ def register_class(report: Any, arrays: Any, *, registers: bool) -> Reply:
     """Load nothing, and leave behind a class that is registered with Keras, or not; says which process it is."""
     import keras
 
-    from core.worker.process_state import note_first_load
+    from core.worker.child_reuse import note_first_load
 
     note_first_load()
     if registers:

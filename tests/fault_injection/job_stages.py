@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 import core.jobs.import_model as import_model
 import core.jobs.save as save
-from core.library import integrity, staging, storage
+from core.library import atomic_commit, integrity, storage
 from core.library.catalog.sync import CatalogSync
 from core.library.job_store import JobStore
 from core.worker import Worker
@@ -54,7 +54,7 @@ IMPORT_STAGES = {
     "when it was loaded again": Stage(import_model, "gather_evidence", "return"),
     "when the run is hashed": Stage(integrity, "hash_and_flush", "return"),
     "when the copy is hashed": Stage(integrity, "hash_and_flush", "return", 2),
-    "before both are promised": Stage(staging, "commit_atomically", "call"),
+    "before both are promised": Stage(atomic_commit, "commit_atomically", "call"),
     "when both are promised": Stage(storage, "rename_durably", "call"),
     "between run and copy": Stage(storage, "rename_durably", "return"),
     "before the copy's folder is flushed": Stage(storage, "rename_durably", "call", 2),

@@ -13,9 +13,9 @@ from core.formats import get_format
 from core.formats.base import Saved
 from core.formats.litert import SINGLE_ROW_REMARK
 from core.runtimes.base import Predictor
-from core.runtimes.inference_model import serving_module
 from core.runtimes.live import live_predictor
 from core.runtimes.model_kinds import ModelFile, model_kind
+from core.runtimes.signature_module import serving_module
 from tests.factories import architectures
 from tests.factories.parser_models import expected_parser_predictions, make_parser_inputs, write_parser_model
 

@@ -13,7 +13,7 @@ from core.errors import CannotSave, DoesNotLoad
 from core.formats import get_format
 from core.readers.keras import read_keras_archive
 from core.runtimes.base import ModelCode
-from core.runtimes.variables import (
+from core.runtimes.unsaved_weights import (
     find_unheld_variables,
     find_untracked_weights,
     find_weights_missing_from_hdf5,

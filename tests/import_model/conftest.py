@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import Jobs
-from core.jobs.import_request import store_upload
+from core.jobs.uploads import store_upload
 from core.library.job_store import Job
 
 

@@ -12,7 +12,7 @@ import pytest
 from core.compatibility.matrix import build_matrix
 from core.errors import StorageFailed, TimedOut, UnknownName, error_from_json
 from core.jobs import Jobs
-from core.jobs.import_request import store_upload
+from core.jobs.uploads import store_upload
 from core.library import Artifact
 from core.library.job_store import Job
 from core.report.csv_report import render_csv

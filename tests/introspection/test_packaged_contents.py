@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from core.cli.inspect import format_layer_row
-from core.readers.base import unfold_litert, unfold_onnx
 from core.readers.litert import read_litert
 from core.readers.onnx import read_onnx
+from core.readers.sparse import unfold_litert, unfold_onnx
 from tests.factories import packaged_models
 from tests.factories.invalid_runtime_files import make_tflite
 

@@ -3,7 +3,7 @@
 import pytest
 
 from core.errors import WorkerError
-from core.introspection.describe import MAX_TEXT_LENGTH, LoadedModelReply, validate_reply
+from core.introspection.replies import MAX_TEXT_LENGTH, LoadedModelReply, validate_reply
 from core.worker.child_errors import INVALID_REPLY
 
 VALID_REPLY = {

@@ -8,9 +8,10 @@ import pytest
 
 from core.errors import DoesNotLoad, InputError, TimedOut, UnpairedRows, WorkerError
 from core.inputs.held_out import describe_selection
-from core.introspection.describe import LoadedModelReply, validate_reply
-from core.jobs.import_request import store_upload
-from core.jobs.import_trial import find_accepted_input, generate_trial_inputs, parse_shapes
+from core.introspection.replies import LoadedModelReply, validate_reply
+from core.jobs.import_trial import find_accepted_input
+from core.jobs.trial_inputs import generate_trial_inputs, parse_shapes
+from core.jobs.uploads import store_upload
 from core.library import Library
 
 VALID_REPLY = {"kind": "onnx", "parameters": 8, "summary": "", "weight_bytes": 32, "not_finite": {}, "traits": {}}

@@ -9,7 +9,8 @@ import pytest
 from core.formats import get_format
 from core.runtimes.asked_ranges import read_asked_ranges
 from core.runtimes.base import ModelCode
-from core.runtimes.input_ranges import (
+from core.runtimes.litert_metadata import ENTRY, read_metadata_ranges
+from core.runtimes.range_propagation import (
     ADD,
     DIVIDE,
     LOOK_UP,
@@ -21,7 +22,6 @@ from core.runtimes.input_ranges import (
     Step,
     find_range,
 )
-from core.runtimes.litert_metadata import ENTRY, read_metadata_ranges
 from tests.factories import packaged_models
 
 KERAS_CAFFE = (103.939, 116.779, 123.68)

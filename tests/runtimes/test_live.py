@@ -5,9 +5,9 @@ import pytest
 
 from core.arrays import to_plain_array
 from core.errors import InputError
-from core.runtimes.base import Predictor
+from core.runtimes.base import Predictor, predict_in_batches
 from core.runtimes.keras import keras_predictor
-from core.runtimes.reference import Reference, predict_in_batches
+from core.runtimes.reference import Reference
 from core.runtimes.specs import Spec
 
 ZETA, ALPHA = np.array([[1.0, 1.0], [2.0, 2.0]], "float32"), np.array([[10.0, 20.0], [30.0, 40.0]], "float32")

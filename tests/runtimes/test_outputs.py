@@ -8,8 +8,8 @@ import pytest
 from core.compare import Verdict, compare, match_outputs
 from core.errors import CannotSave
 from core.formats import get_format
+from core.runtimes.base import predict_in_batches
 from core.runtimes.keras import keras_predictor
-from core.runtimes.reference import predict_in_batches
 from core.runtimes.specs import flatten_outputs
 from core.runtimes.tf_module import module_predictor
 

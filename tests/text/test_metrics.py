@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.compare import ClassificationMetrics, OutputMetrics, compare
-from core.text.labels import short_labels
-from core.text.metrics import ALL_METRICS, WORST_VALUE_METRICS, tolerance_label
+from core.text.labels import short_labels, tolerance_label
+from core.text.metrics import ALL_METRICS, WORST_VALUE_METRICS
 from core.text.numbers import format_cosine, format_exact, format_number, format_rounded_up
 from core.text.summaries import summarize_changes
 

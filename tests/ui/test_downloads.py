@@ -23,7 +23,7 @@ from core.library.integrity import verify_file
 from core.runtimes.reference import Reference
 from ui.routes import ROUTES, download_url, endpoints
 from ui.routes.archive_response import content_disposition
-from ui.routes.graph_viewer import graph_token
+from ui.routes.urls import graph_token
 
 CONTENT = bytes(range(256)) * 40
 FACTS = {"demo": None, "settings": None, "kind": "keras", "parameters": 1, "summary": "", "inputs": []}

@@ -7,7 +7,8 @@ from core.demos import get_demo
 from core.demos.base import Progress, make_train_settings
 from core.errors import Damaged
 from core.runtimes.live import live_predictor
-from core.worker.model_loading import load_live_model, model_code_for, write_variables
+from core.worker.live_models import load_live_model, write_variables
+from core.worker.model_loading import model_code_for
 
 
 def train_on(model, data, demo: str) -> None:

@@ -5,15 +5,15 @@ import sys
 
 import pytest
 
-from core.worker import process_state
-from core.worker.process_state import is_as_before, note_first_load
+from core.worker import child_reuse
+from core.worker.child_reuse import is_as_before, note_first_load
 from core.worker.tasks.predict import unload
 
 
 @pytest.fixture(autouse=True)
 def first_load(monkeypatch: pytest.MonkeyPatch) -> None:
     """As if this process loaded its first model now."""
-    monkeypatch.setattr(process_state, "_before", [])
+    monkeypatch.setattr(child_reuse, "_before", [])
     note_first_load()
 
 
@@ -60,7 +60,7 @@ def test_process_that_imported_a_module_of_a_person_is_not_as_before(tmp_path, m
 
 def test_process_that_imported_an_installed_module_is_as_before(monkeypatch):
     monkeypatch.delitem(sys.modules, "colorsys", raising=False)
-    process_state._before.clear()
+    child_reuse._before.clear()
     note_first_load()
     importlib.import_module("colorsys")
     assert is_as_before()

@@ -1,6 +1,5 @@
 """Costs tab: a benchmark of the copies, as bars, as a table, and as size against speed against fidelity."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from html import escape
@@ -24,9 +23,9 @@ from core.jobs.benchmark_result import (
 )
 from core.library import Entry
 from core.library.job_store import Job
-from core.text.labels import format_timestamp
-from core.text.metrics import CLOSENESS_LABELS, closeness_label
+from core.text.labels import CLOSENESS_LABELS, closeness_label, format_timestamp
 from core.text.numbers import format_duration, format_size
+from ui.charts import log_axis, stacked_bar_chart
 from ui.compare.participants import Participants
 from ui.components import escape_markdown, show_error
 from ui.job_progress import follow_job
@@ -126,50 +125,15 @@ def _trade_off_chart(view: BenchmarkView, pareto_ids: list[str], texts: dict[str
                 hoverinfo="text",
                 marker={"color": colour, "symbol": symbol, "size": sizes, "opacity": opacities},
             )
-    figure.update_xaxes(**_log_axis([x for x, _ in places.values()], format_size))
-    figure.update_yaxes(**_log_axis([y for _, y in places.values()], _call_duration))
+    figure.update_xaxes(**log_axis([x for x, _ in places.values()], format_size))
+    figure.update_yaxes(**log_axis([y for _, y in places.values()], _call_duration))
     title = f"time of a call of {'1 row' if view.batch == 1 else f'{view.batch} rows'}"
     return apply_theme(figure, "size on disk", title, height=440).update_layout(legend={"y": -0.2, "yanchor": "top"})
-
-
-def _log_axis(values: list[float], format_value: Callable[[Any], str]) -> dict[str, Any]:
-    """Return a logarithmic axis with a margin around the outermost points, and a few round numbers as ticks."""
-    least, most = math.log10(min(values)), math.log10(max(values))
-    margin = max(0.1 * (most - least), 0.15)
-    low, high = least - margin, most + margin
-    steps = (1,) if high - low > 2 else (1, 2, 5)
-    powers = range(math.floor(low), math.ceil(high) + 1)
-    ticks = [step * 10.0**power for power in powers for step in steps if low <= math.log10(step * 10.0**power) <= high]
-    return {"type": "log", "range": [low, high], "tickvals": ticks, "ticktext": [format_value(tick) for tick in ticks]}
 
 
 def _call_duration(seconds: float) -> str:
     """Return the time of a call in words, down to microseconds."""
     return format_duration(seconds) if seconds >= 0.001 else f"{seconds * 1e6:.0f} µs"
-
-
-def stacked_bar_chart(
-    names: list[str],
-    parts: dict[str, list[float]],
-    title: str,
-    hover: dict[str, list[str]],
-    bounds: list[tuple[float, float]] | None = None,
-) -> go.Figure:
-    """Draw a stacked horizontal bar for each name; error bars show `bounds`, the lowest and highest sums."""
-    figure = go.Figure()
-    for part, values in parts.items():
-        figure.add_bar(x=values, y=names, name=part, orientation="h", hovertext=hover[part], hoverinfo="name+text")
-    if bounds:
-        sums = [sum(values) for values in zip(*parts.values(), strict=True)]
-        figure.data[-1].error_x = {
-            "array": [most - total for (_, most), total in zip(bounds, sums, strict=True)],
-            "arrayminus": [total - least for (least, _), total in zip(bounds, sums, strict=True)],
-            "color": NEUTRAL,
-            "thickness": 1.5,
-        }
-    figure.update_layout(barmode="stack")
-    figure.update_yaxes(autorange="reversed", automargin=True)
-    return apply_theme(figure, title, "", height=110 + 38 * len(names)).update_layout(legend={"traceorder": "normal"})
 
 
 MAX_BUSY_SHARE = 0.2  # share of the processors in use by others from which on the times are worth little

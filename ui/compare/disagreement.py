@@ -159,27 +159,6 @@ def _count_sentence(progress: Mapping[str, Any], facts: Mapping[str, Any]) -> st
     return f"{text}: the same answer every time; the largest difference was {progress['largest']:.2g}."
 
 
-def _origin_sentence(view: DisagreementView) -> str:
-    """Return the row that the input came from and how it was changed, in Markdown."""
-    facts, distance = view.facts, view.facts["distance"]
-    row = f"row {facts['row']:,} of {SPLIT_NAMES[facts['split']]}"
-    if not facts["changed"]:
-        if facts["amount"] == 0:
-            return ""
-        row = f"The {view.input_noun} shown is where they come closest to disagreeing: {row}"
-    row = row[0].upper() + row[1:]
-    if not facts["steps"]:
-        truth = f" The right answer is **{escape_markdown(_truth_text(view))}**." if facts["truth"] is not None else ""
-        return f"{row}, as it is.{truth}"
-    steps = "1 small step" if facts["steps"] == 1 else f"{facts['steps']} small steps"
-    change = f"{distance['columns']} of {distance['of']} {view.column_noun} changed"
-    if view.input_noun == "text":
-        change = "letters were changed, put in or left out"
-    if distance["largest"]:
-        change += _with_nonbreaking_percent(f", the furthest by {distance['largest']:.0%} of its range")
-    return f"{row}, after {steps}: {change}. {_origin_row_sentence(view)}"
-
-
 def _truth_text(view: DisagreementView) -> str:
     truth = view.facts["truth"]
     return truth if isinstance(truth, str) else view.format_value(truth)
@@ -237,3 +216,24 @@ def _show_search_numbers(result: dict[str, Any], seed: int) -> None:
 
 def _amount_meaning(facts: Mapping[str, Any]) -> str:
     return AMOUNT_MEANINGS.get(facts["kind"]) or (LEAD_MEANING if facts["changed"] else MARGIN_MEANING)
+
+
+def _origin_sentence(view: DisagreementView) -> str:
+    """Return the row that the input came from and how it was changed, in Markdown."""
+    facts, distance = view.facts, view.facts["distance"]
+    row = f"row {facts['row']:,} of {SPLIT_NAMES[facts['split']]}"
+    if not facts["changed"]:
+        if facts["amount"] == 0:
+            return ""
+        row = f"The {view.input_noun} shown is where they come closest to disagreeing: {row}"
+    row = row[0].upper() + row[1:]
+    if not facts["steps"]:
+        truth = f" The right answer is **{escape_markdown(_truth_text(view))}**." if facts["truth"] is not None else ""
+        return f"{row}, as it is.{truth}"
+    steps = "1 small step" if facts["steps"] == 1 else f"{facts['steps']} small steps"
+    change = f"{distance['columns']} of {distance['of']} {view.column_noun} changed"
+    if view.input_noun == "text":
+        change = "letters were changed, put in or left out"
+    if distance["largest"]:
+        change += _with_nonbreaking_percent(f", the furthest by {distance['largest']:.0%} of its range")
+    return f"{row}, after {steps}: {change}. {_origin_row_sentence(view)}"

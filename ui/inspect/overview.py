@@ -70,25 +70,3 @@ def _writer_versions(artifact: Artifact, format_: Format) -> str:
     """Return the names and versions of the packages that write this format, as the artifact records them."""
     names = ("tensorflow", "keras", *format_.packages.values(), "python")
     return ", ".join(f"{name} {artifact.versions[name]}" for name in dict.fromkeys(names) if name in artifact.versions)
-
-
-def show_files(artifact: Artifact) -> None:
-    """Show every file of an artifact's record, with its size and hash."""
-    st.caption("The files as they lie on the disk. The hash tells any other tool whether it has the very same bytes.")
-    files = sorted(artifact.files, key=lambda file: file.path)
-    st.dataframe(
-        {
-            "File": [file.path for file in files],
-            "Size": [file.bytes for file in files],
-            "SHA-256": [file.sha256 for file in files],
-        },
-        hide_index=True,
-        alt="Files with sizes and hashes",
-        column_config={
-            "File": st.column_config.TextColumn(width="medium"),
-            "Size": st.column_config.NumberColumn(format="bytes", width="small"),
-            "SHA-256": st.column_config.TextColumn(
-                help="A fingerprint of the bytes: change one bit, and it is another.", width="large"
-            ),
-        },
-    )

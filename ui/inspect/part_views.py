@@ -12,8 +12,8 @@ from core.readers.base import Layer
 from core.text.labels import pluralize
 from ui.components import escape_markdown
 from ui.inspect.reading_progress import load_part
-from ui.routes.graph_viewer import NOT_DRAWABLE_REASONS, choose_graph_file, graph_token
-from ui.routes.urls import graph_viewer_url
+from ui.routes.graph_viewer import NOT_DRAWABLE_REASONS, choose_graph_file
+from ui.routes.urls import graph_token, graph_viewer_url
 
 MAX_ROWS = 1_000  # rows of one table
 SHAPE_HELP = (
@@ -198,4 +198,26 @@ def show_graph(artifact: Artifact) -> None:
     st.caption(
         f"Drawn from {escape_markdown(graph_file)} by netron, which runs in a closed-off frame and asks for nothing "
         "outside of this machine."
+    )
+
+
+def show_files(artifact: Artifact) -> None:
+    """Show every file of an artifact's record, with its size and hash."""
+    st.caption("The files as they lie on the disk. The hash tells any other tool whether it has the very same bytes.")
+    files = sorted(artifact.files, key=lambda file: file.path)
+    st.dataframe(
+        {
+            "File": [file.path for file in files],
+            "Size": [file.bytes for file in files],
+            "SHA-256": [file.sha256 for file in files],
+        },
+        hide_index=True,
+        alt="Files with sizes and hashes",
+        column_config={
+            "File": st.column_config.TextColumn(width="medium"),
+            "Size": st.column_config.NumberColumn(format="bytes", width="small"),
+            "SHA-256": st.column_config.TextColumn(
+                help="A fingerprint of the bytes: change one bit, and it is another.", width="large"
+            ),
+        },
     )

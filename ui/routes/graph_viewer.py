@@ -6,11 +6,9 @@ restricts the page to this server, and gives it an origin of its own: whatever a
 neither our pages nor their cookies. The page has no cookie of ours either, so its addresses hold a secret token.
 """
 
-import hashlib
 import hmac
 import json
 import re
-import secrets
 from functools import cache
 from html import escape
 from importlib.util import find_spec
@@ -23,11 +21,11 @@ from starlette.responses import PlainTextResponse, Response
 from core.errors import RoundtripError, UnknownName
 from core.exports.archive import archive_file
 from core.library.permissions import Viewer
-from ui.auth import SignedInUser, acting_as, current_user, is_sign_in_required
+from ui.auth import SignedInUser, acting_as
 from ui.routes.archive_response import send_archive
+from ui.routes.urls import sign_token
 from ui.session import current_jobs
 
-TOKEN_SECRET = secrets.token_bytes(32)
 CONTENT_SECURITY_POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; "
     "connect-src 'self'; worker-src blob:; base-uri 'none'; form-action 'none'; frame-src 'none'; "
@@ -85,24 +83,10 @@ def choose_graph_file(format_key: str, paths: list[str]) -> str | None:
     return next((path for ending in endings for path in sorted(paths) if path.endswith(ending)), None)
 
 
-def graph_token(artifact_id: str) -> str:
-    """Return the secret part of an artifact's addresses, which differs by process, user and sign-in.
-
-    It names the user because the frame has no cookie.
-    """
-    user = current_user() if is_sign_in_required() else None
-    return _sign_token(artifact_id, f"{user.viewer.id}.{int(user.expires)}" if user else "")
-
-
-def _sign_token(artifact_id: str, user_part: str) -> str:
-    mac = hmac.new(TOKEN_SECRET, f"{artifact_id}.{user_part}".encode(), hashlib.sha256).hexdigest()[:32]
-    return f"{mac}.{user_part}" if user_part else mac
-
-
 def _user_from_token(artifact_id: str, token: str) -> SignedInUser | None:
     """Return the user that a token names, if any. Raises UnknownName for a token that this process did not sign."""
     _, _, user_part = token.partition(".")
-    if not hmac.compare_digest(token.encode(), _sign_token(artifact_id, user_part).encode()):
+    if not hmac.compare_digest(token.encode(), sign_token(artifact_id, user_part).encode()):
         raise UnknownName("There is nothing at this address.")
     id_, _, expires = user_part.partition(".")
     return SignedInUser(Viewer(id_), float(expires)) if user_part else None

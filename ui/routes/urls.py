@@ -1,14 +1,21 @@
 """URLs of the routes, below the path at which the app is served."""
 
+import hashlib
+import hmac
 import os
+import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from core.text.numbers import format_exact
+from ui.auth import current_user, is_sign_in_required
 
 if TYPE_CHECKING:
     from core.jobs.compare_result import Tolerance
+
+
+TOKEN_SECRET = secrets.token_bytes(32)
 
 
 def base_path() -> str:
@@ -49,9 +56,23 @@ def tensor_url(artifact: str, key: str, scaled: bool = False) -> str:
 
 
 def graph_viewer_url(artifact: str, token: str) -> str:
-    """Return the URL of the page that draws an artifact, with the token of `ui.routes.graph_viewer.graph_token`."""
+    """Return the URL of the page that draws an artifact, with the token of `ui.routes.urls.graph_token`."""
     return _build_url(f"graph/{artifact}/{token}/")
 
 
 def _build_url(path: str, query: Mapping[str, str | list[str]] | None = None) -> str:
     return f"{base_path()}/{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
+
+
+def graph_token(artifact_id: str) -> str:
+    """Return the secret part of an artifact's addresses, which differs by process, user and sign-in.
+
+    It names the user because the frame has no cookie.
+    """
+    user = current_user() if is_sign_in_required() else None
+    return sign_token(artifact_id, f"{user.viewer.id}.{int(user.expires)}" if user else "")
+
+
+def sign_token(artifact_id: str, user_part: str) -> str:
+    mac = hmac.new(TOKEN_SECRET, f"{artifact_id}.{user_part}".encode(), hashlib.sha256).hexdigest()[:32]
+    return f"{mac}.{user_part}" if user_part else mac

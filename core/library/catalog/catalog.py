@@ -11,16 +11,9 @@ import sqlalchemy as sql
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
-from core.library.catalog import queries, rows
-from core.library.catalog.rows import (
-    EntryReader,
-    FingerprintLookup,
-    read_stamps,
-    read_state,
-    rebuild_counts,
-    set_state,
-    write_rows,
-)
+from core.library.catalog import counts, queries
+from core.library.catalog.counts import rebuild_counts
+from core.library.catalog.rows import EntryReader, FingerprintLookup, read_stamps, read_state, set_state, write_rows
 from core.library.catalog.schema import IN_MEMORY_URL, create_tables, in_batches, open_engine
 from core.library.records import Page, Query
 
@@ -145,11 +138,11 @@ class Catalog:
 
     def count_tags(self, viewer_id: str | None = None) -> dict[str, int]:
         """Every tag, and how many of the entries that the viewer sees have it."""
-        return self._execute(rows.count_tags, viewer_id)
+        return self._execute(counts.count_tags, viewer_id)
 
     def count_values(self, column: str, viewer_id: str | None = None) -> dict[Any, int]:
         """Every value of demo, format, rank, trust, pinned, aliased or run, and how many entries have it."""
-        return self._execute(rows.count_values, column, viewer_id)
+        return self._execute(counts.count_values, column, viewer_id)
 
     def ids_where(self, column: str, values: Iterable[str], viewer_id: str | None = None) -> list[str]:
         """The ids of entries by `run` or by `made_from`."""

@@ -10,10 +10,9 @@ import numpy as np
 from core.arrays import Arrays
 from core.error_translation import translated
 from core.errors import DoesNotLoad
-from core.runtimes.base import ModelSource, Predictor
+from core.runtimes.base import ModelSource, Predictor, predict_in_batches
 from core.runtimes.batch_adapter import SINGLE_ROW_REMARK
 from core.runtimes.openvino import import_openvino
-from core.runtimes.reference import predict_in_batches
 from core.worker.memory_watch import read_process_status, reset_peak_memory
 from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.predict import load, loaded_predictor

@@ -12,7 +12,7 @@ from core.runtimes.litert import open_interpreter
 from core.runtimes.model_facts import ModelFacts, describe_graph_file, describe_model
 from core.runtimes.saved_model import signature_names
 from core.runtimes.signatures import selectable_signatures
-from core.worker.model_loading import load_live
+from core.worker.live_models import load_live
 from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.predict import load_into_child
 
@@ -30,7 +30,7 @@ class ImportedModelReply(ModelFacts):
 def load_imported(report: Report, arrays: Arrays, *, folder: str, source: ModelSource) -> Reply:
     """Load an imported file for later predictions, and describe it for its run's record.
 
-    Returns what `core.introspection.describe.LoadedModelReply` validates. Raises DoesNotLoad.
+    Returns what `core.introspection.replies.LoadedModelReply` validates. Raises DoesNotLoad.
     """
     with translated(DoesNotLoad, [folder]):
         _, predictor = load_into_child(lambda: load_live(source, "", Path(folder)))

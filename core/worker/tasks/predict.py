@@ -9,11 +9,11 @@ from typing import NotRequired, TypedDict
 from core.arrays import Arrays, Fingerprint, fingerprint_arrays
 from core.error_translation import translated
 from core.errors import DoesNotLoad, WorkerError
-from core.runtimes.base import ModelSource, Predictor
-from core.runtimes.reference import BATCH_SIZE, predict_in_batches
+from core.runtimes.base import BATCH_SIZE, ModelSource, Predictor, predict_in_batches
 from core.runtimes.specs import InputSpec
-from core.worker.model_loading import complete_model_code, load_artifact, load_live
-from core.worker.process_state import has_settings_as_before, is_as_before, note_first_load
+from core.worker.child_reuse import has_settings_as_before, is_as_before, note_first_load
+from core.worker.live_models import complete_model_code, load_live
+from core.worker.model_loading import load_artifact
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, pair_inputs, timed
 
 _loaded: list[Predictor] = []  # one for each child

@@ -14,8 +14,7 @@ from core.arrays import NUMERIC_KINDS, Arrays, Fingerprint, NamedArrays, fingerp
 from core.demos import get_demo
 from core.demos.keras_training import make_keras_train_step
 from core.error_translation import summarize_error
-from core.runtimes.base import Predictor
-from core.runtimes.reference import BATCH_SIZE
+from core.runtimes.base import BATCH_SIZE, Predictor
 from core.runtimes.variables import weight_variables
 
 MUTANT_ROWS = 8  # rows that are asked with weights a little off

@@ -15,9 +15,9 @@ from core.demos.base import Data, Demo, Split, TrainSettings, take_rows
 from core.demos.keras_training import make_keras_train_step
 from core.error_translation import summarize_error, translated
 from core.errors import CannotTrain, DoesNotLoad, InputError
-from core.runtimes.base import ModelSource, Predictor
-from core.runtimes.reference import predict_in_batches
-from core.worker.model_loading import complete_model_code, load_artifact, load_live
+from core.runtimes.base import ModelSource, Predictor, predict_in_batches
+from core.worker.live_models import complete_model_code, load_live
+from core.worker.model_loading import load_artifact
 from core.worker.processes import lower_priority
 from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.probes import read_weights, reset_random_state

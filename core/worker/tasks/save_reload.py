@@ -11,12 +11,12 @@ from core.demos.base import TrainSettings
 from core.error_translation import translated
 from core.errors import DoesNotLoad
 from core.formats import get_format
-from core.runtimes.base import ModelCode, ModelSource, Predictor
-from core.runtimes.reference import BATCH_SIZE, count_rows, predict_in_batches, select_by_prefix
+from core.runtimes.base import BATCH_SIZE, ModelCode, ModelSource, Predictor, count_rows, predict_in_batches
+from core.runtimes.reference import select_by_prefix
 from core.runtimes.specs import InputSpec
 from core.runtimes.traits import Traits, collect_traits
-from core.worker.live_models import live_model
-from core.worker.model_loading import complete_model_code, load_artifact, require_no_code_execution
+from core.worker.live_models import complete_model_code, live_model
+from core.worker.model_loading import load_artifact, require_no_code_execution
 from core.worker.row_budget import RowBudget
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, clear_folder, pair_inputs, timed
 from core.worker.tasks.predict import load_into_child, loaded_predictor

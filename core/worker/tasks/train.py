@@ -10,10 +10,11 @@ from core.arrays import Arrays, Fingerprint
 from core.demos import get_demo
 from core.demos.base import Data, Demo, Progress, TrainSettings
 from core.errors import InputError
+from core.runtimes.base import predict_in_batches
 from core.runtimes.live import live_predictor
 from core.runtimes.model_facts import ModelFacts, describe_model
-from core.runtimes.reference import REFERENCE_ROWS, Reference, predict_in_batches
-from core.worker.model_loading import write_variables
+from core.runtimes.reference import REFERENCE_ROWS, Reference
+from core.worker.live_models import write_variables
 from core.worker.processes import lower_priority
 from core.worker.tasks.base import Reply, Report, clear_folder
 from core.worker.tasks.probes import train_one_step

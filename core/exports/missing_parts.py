@@ -1,14 +1,9 @@
-"""Model code, architecture, weights and vocabularies that a copy lacks, from what its run stores.
-
-An adapted vocabulary is in the assets of a .keras file alone; in an architecture it is put where the layer reads it.
-"""
+"""Model code, architecture and weights that a copy lacks, from what its run stores."""
 
 import contextlib
 import json
-import re
 import zipfile
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,65 +13,12 @@ from core.demos import get_demo
 from core.demos.base import Demo
 from core.errors import Damaged, InputError
 from core.exports.bundler import bundle_functions
+from core.exports.vocabularies import fill_vocabularies
 from core.library import Library, Run
-from core.runtimes.keras_changes import changes_since, read_metadata_version
+from core.runtimes.keras_changes import require_present_meaning
 from core.size_breakdown.tensor_search import load_run_tensors
 from core.validation.keras_allowlist import is_allowed_class, is_allowed_function
 from core.worker.model_loading import demo_of_source
-
-LOOKUP_LAYERS = ("StringLookup", "IntegerLookup", "TextVectorization")
-ASSET_PATTERN = re.compile(r"assets/(?P<layer>.+)/vocabulary\.txt")
-INNER_LAYER = "/_lookup_layer"  # of TextVectorization, which stores the same words once more
-
-Config = dict[str, Any]
-
-
-def fill_vocabularies(architecture: bytes, assets: Mapping[str, bytes]) -> bytes:
-    """Return an architecture with the words of its lookup layers in their configs, where Keras reads them as well.
-
-    `assets` are the members of the .keras file. Raises InputError where words are left over, or weighted.
-    """
-    words = {match["layer"]: text.decode() for name, text in assets.items() if (match := ASSET_PATTERN.fullmatch(name))}
-    words = {layer: text for layer, text in words.items() if not layer.endswith(INNER_LAYER)}
-    if not words:
-        return architecture
-    document = json.loads(architecture)
-    for path, config in _walk_layers(document, ""):
-        if path in words and config.get("output_mode") != "tf_idf":
-            config["vocabulary"] = _parse_words(words.pop(path), config)
-    if words:
-        raise InputError(
-            "The words of this model cannot be put into a kit of half a model.",
-            received=", ".join(sorted(words)),
-            cure="Take the kit of a copy that holds them: .keras or SavedModel.",
-        )
-    return json.dumps(document, indent=2).encode()
-
-
-def _parse_words(text: str, config: Config) -> list[Any]:
-    lines = text.splitlines()
-    while lines and not lines[-1]:
-        lines.pop()
-    return list(lines) if config.get("vocabulary_dtype", "string") == "string" else [int(line) for line in lines]
-
-
-def _walk_layers(entry: Config, path: str) -> Iterator[tuple[str, Config]]:
-    """Yield the config of each lookup layer with the path under which Keras stores its assets."""
-    if entry.get("class_name") in LOOKUP_LAYERS:
-        yield path, entry["config"]
-    counts: Counter[str] = Counter()
-    for layer in entry.get("config", {}).get("layers") or ():
-        name = _to_snake_case(layer["class_name"])
-        number = f"_{counts[name]}" if counts[name] else ""
-        counts[name] += 1
-        yield from _walk_layers(layer, f"{path}/layers/{name}{number}".lstrip("/"))
-
-
-def _to_snake_case(name: str) -> str:
-    """As Keras names the parts of a model in a file, by their classes."""
-    name = re.sub(r"(.)([A-Z][a-z]+)", r"\1_\2", re.sub(r"\W+", "", name))
-    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
-
 
 ARCHITECTURE_FILE = "architecture.json"
 STORED_MODEL_FILE = "model.keras"  # in the snapshot of a person's own Keras model
@@ -198,16 +140,6 @@ def _read_member(library: Library, run: Run, name: str) -> Iterator[bytes]:
     with _open_stored_model(library, run) as archive, archive.open(name) as member:
         while chunk := member.read(2**20):
             yield chunk
-
-
-def require_present_meaning(metadata: bytes) -> None:
-    """Raise InputError where a file's layers were written by a Keras whose words mean something else in Keras 3."""
-    if (version := read_metadata_version(metadata)) and any(changes_since(version)):
-        raise InputError(
-            "The layers of this model were written by an older Keras, and a kit of half a model keeps its words.",
-            received=f"Keras {version}",
-            cure="Take the kit of the file itself, or of a copy as SavedModel.",
-        )
 
 
 @contextlib.contextmanager

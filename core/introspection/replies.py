@@ -1,0 +1,71 @@
+"""Schemas that validate replies of a sandboxed child; replies are untrusted."""
+
+from typing import Annotated, Any, Literal, Self, TypeVar, cast
+
+from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationError, model_validator
+
+from core.runtimes.model_facts import ModelFacts
+from core.runtimes.traits import validate_traits
+from core.worker.child_errors import invalid_reply_error
+
+MAX_TEXT_LENGTH = 2000  # characters of each text that are stored
+MAX_NAME_LENGTH = 200  # characters of the name of a signature that are stored
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Reply = TypeVar("Reply", bound=BaseModel)
+
+
+class PortReply(BaseModel):
+    """One input as the file names it: its dtype, its shape with the batch first, None where free or unknown."""
+
+    name: str = Field(max_length=MAX_TEXT_LENGTH)
+    dtype: str = Field(max_length=40)
+    shape: list[Count | None] | None
+    optional: bool = False
+    range: list[FiniteFloat] | None = Field(None, min_length=2, max_length=2)
+
+    @model_validator(mode="after")
+    def _check_range(self) -> Self:
+        if self.range and not self.range[0] < self.range[1]:
+            raise ValueError("the range of an input must begin below its end")
+        return self
+
+
+class TensorReply(BaseModel):
+    """One tensor of the file, by the hash of its bits."""
+
+    name: str = Field(max_length=MAX_TEXT_LENGTH)
+    dtype: str = Field(max_length=40)
+    shape: list[Count]
+    sha256: str = Field(pattern="^[0-9a-f]{64}$")
+
+
+class LoadedModelReply(BaseModel):
+    """The facts of `core.worker.tasks.import_model.describe_imported`; anything else in a reply is dropped."""
+
+    kind: Literal["keras", "module", "onnx", "litert", "openvino"]
+    parameters: Count
+    summary: str
+    inputs: list[PortReply]
+    weight_bytes: Count
+    not_finite: dict[str, Count]
+    weights: list[TensorReply]
+    optimizer: list[TensorReply]
+    traits: Annotated[dict[str, Any], AfterValidator(validate_traits)]
+    call_rows: Count | None = None
+    remembers: bool | None = None
+    remark: Annotated[str, AfterValidator(lambda text: text[:MAX_TEXT_LENGTH])]
+    signatures: Annotated[
+        list[Annotated[str, AfterValidator(lambda name: name[:MAX_NAME_LENGTH])]], Field(max_length=1000)
+    ]
+
+    def run_facts(self) -> ModelFacts:
+        """What the run's record says of the model."""
+        return cast(ModelFacts, self.model_dump(exclude={"remark", "signatures"}, exclude_unset=True))
+
+
+def validate_reply(schema: type[Reply], reply: Any) -> Reply:
+    """Validate a reply. Raises WorkerError where it does not fit the schema."""
+    try:
+        return schema.model_validate(reply)
+    except ValidationError as error:
+        raise invalid_reply_error(detail=f"{error.error_count()} facts do not fit") from error

@@ -1,0 +1,87 @@
+"""Uploaded files, and stored files of an earlier import, as requests of an import."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from core.errors import InputError, cleanup_on_error
+from core.library import Library, staging, storage
+from core.library.records import Run
+
+WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX, OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX = ".h5", ".json", ".xml", ".bin"
+PAIRED_SUFFIXES = (
+    (WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX),
+    (".zip", ARCHITECTURE_SUFFIX),  # of weights in shards
+    (OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX),
+)
+OPENVINO_FILES = ("model.xml", "model.bin")
+
+
+class StoredUpload(NamedTuple):
+    """What `Jobs.import_model` is given: the path, its owner's name for it, further files, and our folder, if any."""
+
+    path: Path
+    name: str
+    parts: dict[str, Path]
+    temporary_folder: Path | None
+
+
+def store_upload(library: Library, uploads: Sequence[tuple[str, BinaryIO]]) -> StoredUpload:
+    """Copy one or two open files, each with the name that its owner gave it, to the library's disk.
+
+    Two are weights with their architecture, or OpenVINO's XML with its numbers. Raises InputError for any other two,
+    StorageFailed.
+    """
+    main, companion = _identify_files([name for name, _ in uploads])
+    folder = staging.create_staging_folder(library.home)
+    with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
+        return _copy_upload(folder, dict(uploads), main, companion)
+
+
+def _identify_files(names: list[str]) -> tuple[str, str | None]:
+    """Return the main file, and its companion where there are two."""
+    if len(names) == 1:
+        _reject_openvino_half(names[0])
+        return names[0], None
+    for suffixes in PAIRED_SUFFIXES:
+        pair = [next((name for name in names if name.lower().endswith(suffix)), "") for suffix in suffixes]
+        if len(names) == 2 and all(pair):
+            return pair[0], pair[1]
+    cure = "Choose one file; or weights (.h5, or a zip of shards) with their .json; or .xml with its .bin; or a zip."
+    raise InputError("These files do not belong together.", received=", ".join(names)[:300] or "no file", cure=cure)
+
+
+def _reject_openvino_half(name: str) -> None:
+    """Raise InputError for one of OpenVINO's two files alone."""
+    for half, companion, content in (
+        (OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX, "graph"),
+        (OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, "numbers"),
+    ):
+        if name.lower().endswith(half):
+            sentence = f"This is one of OpenVINO's two files, the {content}, and the other is missing."
+            cure = f"Choose both together: this one, and the {companion} that lies beside it."
+            raise InputError(sentence, received=name[:300], cure=cure)
+
+
+def _copy_upload(folder: Path, streams: dict[str, BinaryIO], main: str, companion: str | None) -> StoredUpload:
+    if companion is None or companion.lower().endswith(ARCHITECTURE_SUFFIX):
+        path = _copy_stream(streams[main], folder / "upload")
+        parts = {} if companion is None else {"architecture": _copy_stream(streams[companion], folder / "part")}
+        return StoredUpload(path, main, parts, folder)
+    pair = folder / "pair"
+    pair.mkdir()
+    for name, stored in zip((main, companion), OPENVINO_FILES, strict=True):
+        _copy_stream(streams[name], pair / stored)
+    return StoredUpload(pair, main, {}, folder)
+
+
+def _copy_stream(stream: BinaryIO, path: Path) -> Path:
+    with storage.translate_disk_errors(), path.open("wb") as file:
+        shutil.copyfileobj(stream, file, storage.CHUNK_BYTES)
+    return path
+
+
+def run_of_artifact(library: Library, artifact_id: str) -> Run:
+    """Return the run of an artifact. Raises UnknownName, UnreadableRecord."""
+    return library.run(library.artifact(artifact_id).run)
