@@ -11,6 +11,7 @@ from core.compatibility.columns import Finding, ReloadContext
 from core.errors import error_from_json
 from core.evidence.records import Evidence, verdict_of_error
 from core.formats import all_formats, get_format
+from core.formats.base import CONVERTED_WEIGHTS
 from core.library import Artifact, Library, Query, Run
 from core.text.labels import mark_imported
 
@@ -18,6 +19,7 @@ from core.text.labels import mark_imported
 CLAIM_COLUMNS = {
     "architecture": "architecture",
     "weights": "weights",
+    CONVERTED_WEIGHTS: "weights",
     "optimizer state": "optimizer",
     "compile settings": "compile",
     "graph": "code",
