@@ -7,7 +7,7 @@ import streamlit as st
 from core.formats import get_format
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_one_or_two, load_artifact_choices
-from ui.components import escape_markdown, show_empty_state, show_tabs, trust_badge
+from ui.components import escape_markdown, show_empty_state, show_ids, show_tabs, trust_badge
 from ui.findings import FINDINGS_TAB, show_findings
 from ui.inspect.diff import show_diff
 from ui.inspect.overview import show_overview
@@ -33,7 +33,9 @@ if not chosen:
 if beside:
     names, entries = short_labels([chosen, beside], choices.entries), choices.entries
     st.subheader(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
-    runs = [f"{side} is {id_}, of the run {entries[id_].run_name}" for side, id_ in (("A", chosen), ("B", beside))]
+    run_names = library.run_names()
+    sides = {"A": chosen, "B": beside}
+    runs = [f"{side} is of the run {run_names.get(str(entries[id_].run), '')}" for side, id_ in sides.items()]
     st.caption(escape_markdown("; ".join(runs)))
     show_diff(chosen, beside)
     st.stop()
@@ -42,7 +44,8 @@ artifact = library.artifact(chosen)
 run = library.run(artifact.run)
 st.subheader(get_format(artifact.format).label)
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.caption(f"{escape_markdown(run.name)} · {artifact.id}", width="content")
+    st.caption(escape_markdown(library.run_names().get(run.id, run.name)), width="content")
+    show_ids({"Artifact": artifact.id, "Run": run.id})
     trust_badge(artifact.trust)
 show_sharing(chosen)
 show_tabs(

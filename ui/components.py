@@ -1,14 +1,14 @@
 """Components that all pages share: badges, errors, empty states, texts that are safe in Markdown."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Literal
 
 import streamlit as st
 
 from core.compare import Verdict
 from core.errors import RoundtripError, error_from_json, is_transient
-from core.library import Run
+from core.library import Library, Run
 from core.text.labels import format_timestamp, mark_imported, verdict_label, verdict_meaning
 from core.text.numbers import format_score
 from ui.navigation import go
@@ -88,10 +88,23 @@ def show_empty_state(message: str, button: str, page: str, icon: str = ":materia
             go(page)
 
 
-def describe_run(run: Run) -> str:
-    """Return a run in one line: its name, its score, when it was made."""
+def describe_runs(library: Library, runs: Iterable[Run]) -> dict[str, str]:
+    """Return each run in one line by its id: its name, numbered where others have the same, its score, its time."""
+    names = library.run_names()
+    return {run.id: _describe_run(run, names.get(run.id, run.name)) for run in runs}
+
+
+def _describe_run(run: Run, name: str) -> str:
     score = [format_score(run.score_name, run.score)] if run.score is not None else []
-    return " · ".join([mark_imported(run.name, run), *score, format_timestamp(run.created)])
+    return " · ".join([mark_imported(name, run), *score, format_timestamp(run.created)])
+
+
+def show_ids(ids: dict[str, str]) -> None:
+    """Show ids on demand, by what they are of, to be copied."""
+    with st.popover("Ids", icon=":material/fingerprint:", type="tertiary", help="For the command line and the API."):
+        for name, id_ in ids.items():
+            st.caption(name)
+            st.code(id_, language=None)
 
 
 def show_tabs(views: dict[str, Callable[[], None]]) -> None:

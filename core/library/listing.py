@@ -15,6 +15,7 @@ from core.library.ids import ID_PATTERN
 from core.library.reads import ReadMixin
 from core.library.records import FOLDER_BY_KIND, Entry, Page, Query, Run
 from core.library.storage import translate_disk_errors
+from core.text.labels import number_equal
 
 
 class ListingMixin(ReadMixin):
@@ -54,6 +55,10 @@ class ListingMixin(ReadMixin):
             with contextlib.suppress(UnreadableRecord, UnknownName):
                 runs.append(self._read_run(folder.name, partial(self._run_cache.get, Run.read)))
         return sorted(runs, key=lambda run: run.created, reverse=True)
+
+    def run_names(self) -> dict[str, str]:
+        """The name of every readable run by its id; equal names are numbered, the oldest first."""
+        return number_equal({run.id: run.name for run in reversed(self.runs())})
 
     @translate_disk_errors()
     def ids(self) -> list[str]:

@@ -25,10 +25,11 @@ VISIBLE_ROWS = 16  # rows of the table that are seen at once
 def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
     """Show the table, and return the entries whose rows are selected; a new `key` clears the selection."""
     labels = {format_.key: format_.label for format_ in all_formats()}
+    names = current_jobs().library.run_names()
     columns = {
         "Format": [labels.get(entry.format or "", entry.format or "unreadable") for entry in entries],
         "Verdict of its reload": [_verdict_text(entry) for entry in entries],
-        "Run": [entry.run_name or "" for entry in entries],
+        "Run": [names.get(entry.run or "", entry.run_name or "") for entry in entries],
         "Marks": [_annotation_texts(entry) for entry in entries],
         "Demo": [_demo_text(entry) for entry in entries],
         "Size": [entry.bytes for entry in entries],
@@ -54,6 +55,7 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
             ),
             "Demo": st.column_config.TextColumn(width=130),  # else as wide as the first rows need
             "Size": st.column_config.NumberColumn(format="bytes"),
+            "Id": None,  # on demand, in the table's own list of columns
             "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         },
     )

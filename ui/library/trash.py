@@ -44,7 +44,7 @@ def _show_retention() -> None:
 def _show_trash_row(trashed: TrashedEntry) -> None:
     entry = trashed.entry
     with st.container(horizontal=True, vertical_alignment="center"):
-        facts = escape_markdown(f"{format_size(entry.bytes)} · {entry.id} · {_days_left_text(trashed)}")
+        facts = escape_markdown(f"{format_size(entry.bytes)} · {_days_left_text(trashed)}")
         st.markdown(f"{escape_markdown(_entry_label(entry))}  \n:gray[:small[{facts}]]", width="stretch")
         st.button("Bring back", key=f"restore-{entry.id}", on_click=restore_entries, args=([entry.id],))
 
