@@ -10,6 +10,7 @@ import streamlit as st
 from core.errors import RoundtripError, SignedOut
 from ui.auth import current_user, is_sign_in_required, require_sign_in, show_sign_in
 from ui.components import show_error
+from ui.copy_link import show_copy_link
 from ui.navigation import PAGES, get_page
 from ui.query_params import resolve_aliases
 
@@ -26,6 +27,7 @@ def run_page() -> None:
     require_sign_in()
     try:
         resolve_aliases()
+        show_copy_link()
         page.run()
     except RoundtripError as error:
         show_error(error)
