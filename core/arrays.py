@@ -16,6 +16,14 @@ NamedArrays = list[tuple[str, np.ndarray]]
 NamedTensors = Iterable[tuple[str, np.ndarray]]  # read one at a time
 
 
+def describe_rows(array: np.ndarray) -> str:
+    """Say how many rows an array holds, and of what: "270 rows of 10 numbers", "4 rows of 8 × 8 numbers"."""
+    rows, *axes = array.shape or (1,)
+    noun = "text" if is_text(array) else "number"
+    count = " × ".join(f"{axis:,}" for axis in axes) or "1"
+    return f"{rows:,} row{'' if rows == 1 else 's'} of {count} {noun}{'' if math.prod(axes) == 1 else 's'}"
+
+
 class StoredArrays(Mapping[str, np.ndarray]):
     """The arrays of an .npz without pickled objects, each read when it is asked for.
 

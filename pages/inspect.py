@@ -7,12 +7,13 @@ import streamlit as st
 from core.formats import get_format
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_one_or_two, load_artifact_choices
-from ui.components import escape_markdown, show_empty_state, show_ids, show_tabs, trust_badge
+from ui.components import escape_markdown, show_empty_state, show_ids, trust_badge
 from ui.findings import FINDINGS_TAB, show_findings
 from ui.inspect.diff import show_diff
 from ui.inspect.overview import show_overview
 from ui.inspect.part_views import show_config, show_files, show_graph, show_layers, show_operators, show_signatures
 from ui.inspect.tensors import OPTIMIZER, WEIGHTS, show_tensors
+from ui.query_params import show_tabs
 from ui.session import current_jobs
 from ui.sharing import show_sharing
 
@@ -60,5 +61,6 @@ show_tabs(
         "Config": partial(show_config, chosen),
         "Operators": partial(show_operators, chosen),
         "Graph": partial(show_graph, artifact),
-    }
+    },
+    subject="artifact",
 )

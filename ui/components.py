@@ -1,8 +1,8 @@
 """Components that all pages share: badges, errors, empty states, texts that are safe in Markdown."""
 
 import re
-from collections.abc import Callable, Iterable
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -107,13 +107,10 @@ def show_ids(ids: dict[str, str]) -> None:
             st.code(id_, language=None)
 
 
-def show_tabs(views: dict[str, Callable[[], None]]) -> None:
-    """Show tabs; only the open one is computed, and stands in the address. An error is shown in its tab."""
-    tabs = st.tabs(list(views), key="part", bind="query-params", on_change="rerun")
-    for tab, show in zip(tabs, views.values(), strict=True):
-        if tab.open:
-            with tab:
-                try:
-                    show()
-                except RoundtripError as error:  # the rest of the page must still be drawn
-                    show_error(error)
+def size_column(sizes: Sequence[int | None], **options: Any) -> tuple[list[float | None], Any]:
+    """Return sizes in bytes as numbers of one unit for a table, which sorts them, and the column's configuration."""
+    largest = max((size for size in sizes if size is not None), default=0)
+    scale, unit = next(pair for pair in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if largest >= pair[0] or pair[0] == 1e3)
+    numbers = [None if size is None else size / scale for size in sizes]
+    places = 1 if unit == "kB" else 3
+    return numbers, st.column_config.NumberColumn(format=f"%.{places}f {unit}", **options)

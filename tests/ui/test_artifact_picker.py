@@ -72,6 +72,18 @@ def test_artifact_picker_selection_survives_search(visit, large_library_jobs):
     assert len(set(find_select_box(app, "Copies").options)) == 3
 
 
+def test_inspect_page_opens_another_artifact_with_its_overview(visit, empty_jobs):
+    run = make_run(empty_jobs.library)
+    first, second = (make_artifact(empty_jobs.library, run, key).id for key in ("keras", "h5"))
+    app = visit(empty_jobs, "inspect", artifact=first, part="Files")
+    assert "The files as they lie on the disk" in page_messages(app)
+    find_select_box(app, "Artifact").set_value(second).run()
+    assert not app.exception
+    assert app.query_params["artifact"] == second
+    assert "The files as they lie on the disk" not in page_messages(app)
+    assert "What this copy is, where it came from" in page_messages(app)
+
+
 def test_artifact_picker_reports_missing_and_unreadable_artifacts(visit, empty_jobs):
     library = empty_jobs.library
     run = make_run(library)

@@ -5,6 +5,7 @@ from typing import Any
 
 import streamlit as st
 
+from core.compare import Verdict
 from core.figures.comparison import (
     TitledFigure,
     output_figures,
@@ -40,8 +41,9 @@ def _metrics_sentence(comparison: FinishedComparison) -> str:
     headline = summarize_outcomes(names[baseline], comparison.job.result["rows"], outcomes)
     furthest = comparison.participants.others[0]  # they stand in that order
     outcome = comparison.outcomes[furthest]
-    if not outcome.max_abs:
-        return f"{headline} Not one number differs."
+    if not outcome.max_abs:  # or nothing but texts, or numbers that are not finite, changed
+        is_same = all(copy.verdict is Verdict.BIT_IDENTICAL for copy in comparison.outcomes.values())
+        return f"{headline} Not one number differs." if is_same else headline
     off = f"its numbers differ by up to {format_number(outcome.max_abs)}"
     grade = f", on the whole {outcome.grade.label}" if outcome.grade else ""
     return f"{headline} {names[furthest]} is furthest off: {off}{grade}."

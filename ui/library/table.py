@@ -11,6 +11,7 @@ from core.formats import all_formats
 from core.library import Entry, Page
 from core.text.labels import pluralize
 from core.text.numbers import format_size
+from ui.components import size_column
 from ui.library.annotations import edit_tags
 from ui.library.trash import confirm_removal
 from ui.navigation import PAGES, go
@@ -26,13 +27,14 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
     """Show the table, and return the entries whose rows are selected; a new `key` clears the selection."""
     labels = {format_.key: format_.label for format_ in all_formats()}
     names = current_jobs().library.run_names()
+    sizes, size_config = size_column([entry.bytes for entry in entries])
     columns = {
         "Format": [labels.get(entry.format or "", entry.format or "unreadable") for entry in entries],
         "Verdict of its reload": [_verdict_text(entry) for entry in entries],
         "Run": [names.get(entry.run or "", entry.run_name or "") for entry in entries],
         "Marks": [_annotation_texts(entry) for entry in entries],
         "Demo": [_demo_text(entry) for entry in entries],
-        "Size": [entry.bytes for entry in entries],
+        "Size": sizes,
         "Created": [entry.created and datetime.fromisoformat(entry.created) for entry in entries],
         "Note": [entry.note for entry in entries],
         "Id": [entry.id for entry in entries],
@@ -54,7 +56,7 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
                 help="Imported from outside, pinned, what aliases point to it, and its tags.", width="medium"
             ),
             "Demo": st.column_config.TextColumn(width=130),  # else as wide as the first rows need
-            "Size": st.column_config.NumberColumn(format="bytes"),
+            "Size": size_config,
             "Id": None,  # on demand, in the table's own list of columns
             "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         },
