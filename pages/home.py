@@ -32,14 +32,14 @@ with left, st.container(border=True):
     )
     st.caption(
         "Architecture is the layers, weights are the numbers they learned, and the optimizer's state is what training "
-        "needs to carry on. Drawn from what each format claims to keep; every reload checks the claim."
+        "needs to resume. Drawn from what each format claims to keep; every reload checks the claim."
     )
 
 with right:
     st.subheader("In the library")
     with st.container(horizontal=True):
         st.metric("Runs", run_count, border=True, help="Trainings, and models that you added from a notebook.")
-        st.metric("Artifacts", totals.total, border=True, help="Saved copies, each with the evidence of its reload.")
+        st.metric("Artifacts", totals.total, border=True, help="Saved copies, each with the result of its reload.")
         st.metric("Space", format_size(totals.bytes), border=True)
     is_warming = current_jobs().worker.state().phase in ("cold", "warming")
     st.fragment(run_every=1.0 if is_warming else None)(show_worker_state)(is_warming)
@@ -74,8 +74,8 @@ with st.grid(3, min_column_width=260):
             ("Save", "Pick formats. Each is written, reloaded in a fresh process, and only then kept."),
             ("Library", "Find any copy again, tag it, download it or its proof kit, or put it in the trash."),
             ("Inspect", "Look into a copy without running it: files, layers, weights, graph; or compare two."),
-            ("Formats", "See what survived in which format, finding by finding, for a run of yours."),
-            ("Compare", "Ask all copies the same held-out questions, and see every answer that changed."),
+            ("Formats", "See what survived in which format, property by property, for a run of yours."),
+            ("Compare", "Give all copies the same test examples, and see every answer that changed."),
             ("Resume", "Train copies on beside the live model, and see which of them diverge."),
             ("Health", "See that everything is as it was kept, byte by byte, and put right what is not."),
         ),

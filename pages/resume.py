@@ -1,4 +1,4 @@
-"""Resume page: train copies of a run on beside its live model, and see which carry on where training stopped."""
+"""Resume page: train copies of a run on beside its live model, and see which resume where training stopped."""
 
 from typing import Any
 
@@ -20,17 +20,17 @@ from ui.resume import (
 )
 from ui.session import current_jobs
 
-st.title("Carry on training")
+st.title("Resume training")
 jobs = current_jobs()
 runs = runs_with_copies(jobs.library.count_values("run"), jobs.library.runs())
 if not runs:
-    show_empty_state("There is no copy to carry on with yet. Train a demo and save it first.", "Save a run", "save")
+    show_empty_state("There is no copy to resume from yet. Train a demo and save it first.", "Save a run", "save")
     st.stop()
 
 run = choose_run(runs)
 choices = load_artifact_choices("artifact", run=run.id)
 if not choices:  # removed a moment ago
-    show_empty_state("The copies of this run were removed. Save it again to carry on with it.", "Save a run", "save")
+    show_empty_state("The copies of this run were removed. Save it again to resume from it.", "Save a run", "save")
     st.stop()
 left, right = st.columns([2, 1], gap="large")
 with left:

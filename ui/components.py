@@ -32,7 +32,7 @@ PART_MEANINGS = {
     "weights": "The numbers that were learned. Without them, the architecture gives random answers.",
     "weights, converted": "The numbers that were learned, in another form: in fewer bits, in another order, or as "
     "constants of a graph. They answer, and cannot be read back as they were.",
-    "optimizer state": "What training needs to carry on where it stopped: the step count and running averages.",
+    "optimizer state": "What training needs to resume where it stopped: the step count and running averages.",
     "compile settings": "The loss, the metrics and the optimizer's settings.",
     "graph": "The computation itself, frozen as operations. It runs without the original Python code.",
     "signatures": "Named entry points with the names, types and shapes of inputs and outputs.",

@@ -13,6 +13,7 @@ from ui.components import show_error
 from ui.copy_link import show_copy_link
 from ui.navigation import PAGES, get_page
 from ui.query_params import resolve_aliases
+from ui.terms import show_terms
 
 HERE = Path(__file__).resolve().parent
 
@@ -23,14 +24,19 @@ def run_page() -> None:
     """Draw the frame and the page in it; an error that core raises is shown instead of the page."""
     is_admitted = not is_sign_in_required() or current_user() is not None
     st.set_page_config(page_title="Roundtrip", page_icon=_page_icon(is_admitted), layout="wide")
-    page = st.navigation([get_page(key) for key in PAGES], position="top" if is_admitted else "hidden")
+    pages = {get_page(key): key for key in PAGES}
+    page = st.navigation(list(pages), position="top" if is_admitted else "hidden")
     require_sign_in()
+    body = st.container()
+    show_terms(pages[page])  # at the end of the page, which may stop itself before that
     try:
-        resolve_aliases()
-        show_copy_link()
-        page.run()
+        with body:
+            resolve_aliases()
+            show_copy_link()
+            page.run()
     except RoundtripError as error:
-        show_error(error)
+        with body:
+            show_error(error)
 
 
 def _page_icon(is_admitted: bool) -> str:

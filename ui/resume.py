@@ -1,4 +1,4 @@
-"""Parts of the Resume page: the choice of copies, how each carries on, the curves, and what each began with."""
+"""Parts of the Resume page: the choice of copies, how each resumes, the curves, and what each began with."""
 
 from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Literal
@@ -102,7 +102,7 @@ ENDING_BADGES: dict[ResumeVerdict, tuple[str, Literal["green", "blue", "orange",
     ResumeVerdict.STARTS_OVER: (
         ":material/restart_alt:",
         "red",
-        "The weights are not those that were learned, so there is little to carry on with.",
+        "The weights are not those that were learned, so there is little to resume from.",
     ),
     ResumeVerdict.CANNOT_TRAIN: (
         ":material/block:",
@@ -146,7 +146,7 @@ def choose_sources_of(ids: list[str], names: dict[str, str]) -> dict[str, str]:
 
 
 def show_resume_result(job: Job, run: Run, names: dict[str, str]) -> None:
-    """Show how each copy carries on, then the curves, then what each copy began with."""
+    """Show how each copy resumes, then the curves, then what each copy began with."""
     copies = {id_: ResumeResult.model_validate(copy) for id_, copy in job.result["copies"].items()}
     batches = job.result["batches"]
     st.caption(
@@ -162,7 +162,7 @@ def show_resume_result(job: Job, run: Run, names: dict[str, str]) -> None:
     st.subheader("Loss, batch by batch")
     _draw_loss_curves(run, losses, names, batches, "courses")
     if exact := sum(copy.ending is ResumeVerdict.EXACT for copy in copies.values()):
-        subject = "The copy that carries on exactly lies" if exact == 1 else f"{exact} copies carry on exactly, and lie"
+        subject = "The copy that resumes exactly lies" if exact == 1 else f"{exact} copies resume exactly, and lie"
         st.caption(f"The wide grey line is the live model. {subject} on it.")
     _show_parts(copies, names)
 

@@ -13,7 +13,7 @@ from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
 from core.library.job_store import Job
 from core.runtimes.reference import Reference
-from core.text.labels import format_values
+from core.text.labels import format_values, score_label
 from core.text.numbers import format_duration, format_score
 from ui.charts import metric_names, training_curves
 from ui.session import load_reference
@@ -103,10 +103,10 @@ def _select_demo(key: str) -> None:
 
 
 def show_trained_run(run: Run) -> None:
-    """Show a trained run: its score on held-out rows, some of its predictions, and a summary of its model."""
+    """Show a trained run: its score on test examples, some of its predictions, and a summary of its model."""
     show_sharing(run.id)
     with st.container(horizontal=True):
-        label = "Accuracy on held-out data" if run.score_name == "accuracy" else run.score_name.capitalize()
+        label = score_label(run.score_name)
         help_ = f"Measured on {run.rows.get('held_out', 0):,} rows that were kept out of the training."
         st.metric(label, format_score(run.score_name, run.score), border=True, help=help_)
         st.metric("Parameters", f"{run.parameters:,}", border=True, help="Numbers that were learned.")
@@ -124,14 +124,14 @@ def show_trained_run(run: Run) -> None:
 
 
 def _show_image_examples(run: Run, reference: Reference, image_shape: tuple[int, int]) -> None:
-    """Show some held-out images with the live model's predictions, and in words whether they are right."""
+    """Show some test images with the live model's predictions, and in words whether they are right."""
     pixels, predictions = _first(reference.inputs), _first(reference.predictions)
     truth = _first(reference.targets).argmax(axis=1)
     with st.grid("auto", min_column_width=84):
         for row in _choose_example_rows(predictions.argmax(axis=1) != truth):
             label, true_label = run.labels[predictions[row].argmax()], run.labels[truth[row]]
             with st.container(horizontal_alignment="center", gap="xsmall"):
-                st.image(row_image(pixels[row], image_shape), width=64, alt=f"A held-out {true_label}")
+                st.image(row_image(pixels[row], image_shape), width=64, alt=f"Test example: {true_label}")
                 text = f":green[✓] says {label}" if label == true_label else f":red[✗] says {label}, is {true_label}"
                 st.caption(f"{text}  \n{predictions[row].max():.0%} sure", text_alignment="center")
 
@@ -141,12 +141,12 @@ def _output_shape(run: Run) -> tuple[int, int] | None:
 
 
 def _show_image_pairs(reference: Reference, image_shape: tuple[int, int], output_shape: tuple[int, int]) -> None:
-    """Show some held-out images, each above the live model's output image for it."""
+    """Show some test images, each above the live model's output image for it."""
     pixels, predictions = _first(reference.inputs), _first(reference.predictions)
     with st.grid("auto", min_column_width=84):
         for row in range(min(MAX_EXAMPLES, reference.rows)):
             with st.container(horizontal_alignment="center", gap="xsmall"):
-                st.image(row_image(pixels[row], image_shape), "asked", 64, alt=f"Held-out picture {row}")
+                st.image(row_image(pixels[row], image_shape), "asked", 64, alt=f"Test picture {row}")
                 st.image(row_image(predictions[row], output_shape), "answered", 64, alt=f"The answer to picture {row}")
 
 
@@ -162,12 +162,12 @@ def _choose_example_rows(is_wrong: np.ndarray) -> list[int]:
 
 
 def _show_row_examples(run: Run, reference: Reference) -> None:
-    """Show some held-out rows as a table: the inputs, the predictions, and the truth."""
+    """Show some test examples as a table: the inputs, the predictions, and the truth."""
     columns = {}
     for kind, arrays in (("", reference.inputs), ("answer: ", reference.predictions), ("truth: ", reference.targets)):
         for name, array in arrays.items():
             columns[f"{kind}{name}"] = [_cell(value, run.labels) for value in array[:MAX_EXAMPLES]]
-    st.dataframe(columns, alt="Held-out rows with the model's answers")
+    st.dataframe(columns, alt="Test examples with the model's answers")
 
 
 def _cell(value: np.ndarray, labels: list[str]) -> str:

@@ -207,7 +207,7 @@ def matrix(
     as_json: AsJson = False,
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of Markdown.")] = False,
 ) -> None:
-    """Show what each saved copy of a run has kept, cell by cell: as Markdown, CSV or JSON."""
+    """Show what each saved copy of a run has kept, property by property: as Markdown, CSV or JSON."""
     rows = build_matrix(open_library(), run)
     if as_json:
         print_result([row.to_json() for row in rows], True)

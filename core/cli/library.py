@@ -110,7 +110,7 @@ def _print_trash(as_json: bool) -> None:
 
 @app.command("show")
 def show_(id_: Id, as_json: AsJson = False) -> None:
-    """Show a run, or an artifact with its evidence."""
+    """Show a run, or an artifact with its reload result."""
     library = open_library()
     if id_.startswith("r"):
         facts = {"run": id_, **library.run(id_).model_dump(mode="json", by_alias=True, exclude={"id"})}

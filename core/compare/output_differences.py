@@ -22,7 +22,7 @@ class OutputDifferences:
 
     Attributes:
         identical: Whether all bits are the same.
-        rounding: Whether all values are the same to rounding.
+        rounding: Whether all values differ by rounding at most.
         changed: (rows,) bool, rows with a changed prediction.
         distance: (rows,) float64, the largest difference; infinite where a pair is not finite and not the same.
         values: How many pairs are finite.

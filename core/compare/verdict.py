@@ -38,7 +38,7 @@ class Verdict(StrEnum):
 
 _LABELS = {
     Verdict.BIT_IDENTICAL: "Bit-identical",
-    Verdict.ROUNDING: "Same to rounding",
+    Verdict.ROUNDING: "Same answers (rounding only)",
     Verdict.SAME_ANSWERS: "Same answers",
     Verdict.SOME_CHANGED: "Some answers changed",
     Verdict.DIFFERENT: "Different answers",

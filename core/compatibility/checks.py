@@ -56,7 +56,7 @@ def untried_finding(context: ReloadContext, subject: str) -> Finding:
     return finding(f"{subject}: not tried to the end. {error['sentence']}")
 
 
-@column("answers", "Answers", "All held-out rows were asked.")
+@column("answers", "Answers", "All test examples were asked.")
 def check_predictions(context: ReloadContext) -> Finding:
     outcome = context.outcome
     changed_rows = f"{outcome.verdict.label}: {outcome.changed_rows} of {outcome.rows} changed"

@@ -46,7 +46,7 @@ class Data:
 
 
 class Score(NamedTuple):
-    """How good a model is on held-out rows: "accuracy" (a share, more is better), or an error with its unit."""
+    """How good a model is on test examples: "accuracy" (a share, more is better), or an error with its unit."""
 
     name: str
     value: float
@@ -180,7 +180,7 @@ def make_train_settings(demo: Demo, **overrides: Any) -> TrainSettings:
 def split_rows(inputs: Arrays, targets: Arrays, stratify: np.ndarray | None = None) -> Data:
     """Split 70 : 15 : 15, each split with the same share of every value in `stratify` (rows,) where it is given.
 
-    The split does not depend on the seed of a training, so that all runs predict the same held-out rows.
+    The split does not depend on the seed of a training, so that all runs predict the same test examples.
     """
     from sklearn.model_selection import train_test_split
 

@@ -1,4 +1,4 @@
-"""A layer of our own: what happens when the reloading process does not know its class."""
+"""A custom layer: what happens when the reloading process does not know its class."""
 
 from core.demos import digits_data
 from core.demos.base import Demo, Model, TrainSettings
@@ -34,7 +34,7 @@ def build(settings: TrainSettings) -> Model:
 
 DEMO = Demo(
     key="digits-custom",
-    label="Read a digit, with a layer of our own",
+    label="Read a digit, with a custom layer",
     model_description="Keras: our own Scale layer, then Dense(128, relu), Dense(10, softmax)",
     demonstrates="Formats that keep layers by name fail without the class; a graph does not.",
     build=build,

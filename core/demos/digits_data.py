@@ -30,7 +30,7 @@ def pixel_count(dataset: str) -> int:
 def data(settings: TrainSettings) -> Data:
     """Digits as rows of float32 pixels in [0, 1], with one-hot float32 targets, split 70 : 15 : 15 by class.
 
-    The split does not depend on the seed of the training, so that all runs predict the same held-out rows.
+    The split does not depend on the seed of the training, so that all runs predict the same test examples.
     Raises DataUnavailable when MNIST cannot be downloaded.
     """
     pixels, digits = _load_mnist() if settings.dataset == "mnist" else _load_bundled_digits()

@@ -36,7 +36,7 @@ def build(settings: TrainSettings) -> Model:
 
 DEMO = Demo(
     key="digits-subclassed",
-    label="Read a digit, with a model class of our own",
+    label="Read a digit, with a custom model class",
     model_description="Keras: our own class DigitReader(keras.Model) around Dense(128, relu), Dense(10, softmax)",
     demonstrates="A model that is code: only a graph comes back in a process that does not have the class.",
     build=build,

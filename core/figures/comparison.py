@@ -220,7 +220,7 @@ def titled_pairwise_matrix(comparison: Mapping[str, Any], names: Mapping[str, st
     fewer = dict.fromkeys(filter(None, labels))
     more = f"; those without the baseline {' or '.join(fewer)}" if fewer else ""
     return TitledFigure(
-        "All against all",
+        "Every pair",
         f"The largest difference between each two, on {pluralize(comparison['rows'], 'row')}{more}. “=” is "
         "bit-identical, “NaN” differs only by what is no finite number, “?” cannot be compared.",
         pairwise_matrix(comparison, names),

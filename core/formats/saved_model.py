@@ -42,5 +42,5 @@ FORMAT = Format(
     explains="keras.models.load_model refuses this directory in Keras 3: what it holds is a graph, and no Keras layers "
     "can be made from a graph. Load it with tf.saved_model.load and call signatures['serving_default'], or wrap it in "
     "keras.layers.TFSMLayer(folder, call_endpoint='serving_default'). The optimizer's variables are on disk, but "
-    "nothing in Keras carries on training from them.",
+    "nothing in Keras resumes training from them.",
 )

@@ -1,4 +1,4 @@
-"""Input sets: rows for models to predict (held-out rows, a drawing, typed values, a file, random numbers), stored on
+"""Input sets: rows for models to predict (test examples, a drawing, typed values, a file, random numbers), stored on
 disk, which a comparison names by their id."""
 
 from pathlib import Path

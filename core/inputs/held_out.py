@@ -1,4 +1,4 @@
-"""Held-out rows: some of those in a run's reference, by their number, their class and a seed."""
+"""Test examples: some of those in a run's reference, by their number, their class and a seed."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from core.text.labels import pluralize, reference_row_labels
 
 
 def class_indices(run: Run, targets: Arrays) -> np.ndarray | None:
-    """Return the number of the class of each held-out row, (rows,) int64; None where it is not known.
+    """Return the number of the class of each test example, (rows,) int64; None where it is not known.
 
     Targets are one-hot, as wide as there are labels, or the number itself.
     """
@@ -23,6 +23,14 @@ def class_indices(run: Run, targets: Arrays) -> np.ndarray | None:
         if run.labels and array.dtype.kind in "iu" and array.ndim == 1 and array.max(initial=0) < len(run.labels):
             return array.astype("int64")
     return None
+
+
+def first_row_by_class(run: Run, targets: Arrays) -> dict[str, int]:
+    """Return the first test example of each class that has any, by label; empty where the classes are not known."""
+    indices = class_indices(run, targets)
+    if indices is None:
+        return {}
+    return {label: int(np.argmax(indices == at)) for at, label in enumerate(run.labels) if (indices == at).any()}
 
 
 def choose_rows(
@@ -54,7 +62,7 @@ def _rows_of_classes(run: Run, reference: Reference, classes: Sequence[str]) -> 
         raise InputError("There is no such class.", received=unknown[0], cure=f"Choose from {', '.join(run.labels)}.")
     fitting = np.flatnonzero(np.isin(indices, [run.labels.index(label) for label in classes]))
     if not fitting.size:
-        raise InputError("No held-out row is of these classes.", received=", ".join(classes), cure="Choose others.")
+        raise InputError("No test example is of these classes.", received=", ".join(classes), cure="Choose others.")
     return fitting
 
 

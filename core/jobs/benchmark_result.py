@@ -148,7 +148,7 @@ def describe_protocol(repeats: int, batches: Sequence[int] = BATCH_SIZES) -> lis
         "alone, until the system has taken the bytes.",
         "Load: from the files to an object that can be asked; the system has the files in its memory already. "
         "First answer: one row.",
-        f"Steady: {sizes} rows a call, the first held-out rows of the copy's own run. After a warm-up of up to "
+        f"Steady: {sizes} rows a call, the first test examples of the copy's own run. After a warm-up of up to "
         f"{WARM_UP_LIMITS[0]} calls or {WARM_UP_LIMITS[1]:g} s, up to {TIMED_LIMITS[0]} calls or "
         f"{TIMED_LIMITS[1]:g} s in each process; the calls "
         "of all processes are taken together. A copy that takes no such batch is fed row by row.",

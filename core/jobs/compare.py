@@ -69,7 +69,7 @@ def build_compare_request(
     baseline: str | None,
     inputs: str | None,
 ) -> CompareRequest:
-    """Validate what `Jobs.compare` is given. Raises InputError, UnknownName, and Damaged where held-out rows are."""
+    """Validate what `Jobs.compare` is given. Raises InputError, UnknownName, and Damaged where test examples are."""
     ids = list(dict.fromkeys(artifacts))
     if not ids:
         raise InputError("No artifact was chosen.", cure="Choose at least one artifact to compare.")
@@ -167,7 +167,7 @@ class _ComparisonJob:
 
     @property
     def _row_index(self) -> list[int]:
-        """The rows of the reference that a set of held-out rows consists of."""
+        """The rows of the reference that a set of test examples consists of."""
         index: list[int] = self.input_set.origin["index"]
         return index
 
@@ -218,7 +218,7 @@ class _ComparisonJob:
             self._report_progress(id_, first + len(selected))
 
     def _input_chunks(self) -> Iterator[Arrays]:
-        """Yield inputs that are predicted together; of held-out rows the whole batches of the reference, since equal
+        """Yield inputs that are predicted together; of test examples the whole batches of the reference, since equal
         batches give equal bits."""
         if not self._is_held_out:
             yield from self.handle.context.inputs.iter_chunks(self.input_set.id, self._chunk_rows)

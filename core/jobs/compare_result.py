@@ -33,7 +33,7 @@ class ComparisonOutcome(ReloadOutcome):
 
 
 class ComparisonMatrix(TypedDict):
-    """All against all; cells of the baseline are on all rows, the others on the first chunk (see `compare_all`)."""
+    """Every pair; cells of the baseline are on all rows, the others on the first chunk (see `compare_all`)."""
 
     ids: list[str]
     rows: int

@@ -218,7 +218,7 @@ class _DisagreementJob:
         return confirmed
 
     def _data_chunks(self) -> Iterator[DataChunk]:
-        """Yield the held-out rows of the run's reference, then, of a demo's run, the rest of its data."""
+        """Yield the test examples of the run's reference, then, of a demo's run, the rest of its data."""
         row_bytes = sum(array.nbytes for array in self.reference.inputs.values()) // self.reference.rows
         rows = int(np.clip(CHUNK_BYTES // max(row_bytes, 1), *CHUNK_ROWS))
         for start in range(0, self.reference.rows, rows):
@@ -230,8 +230,8 @@ class _DisagreementJob:
             yield from self._remaining_chunks(self._await_data_child(self._data_child), rows)
         except Cancelled:
             raise
-        except RoundtripError as error:  # the held-out rows are enough to begin from
-            self.notes.append(f"Only held-out rows were asked: the rest of the data could not be had. {error}")
+        except RoundtripError as error:  # the test examples are enough to begin from
+            self.notes.append(f"Only test examples were asked: the rest of the data could not be had. {error}")
 
     def _await_data_child(self, future: Future[Child]) -> Child:
         """Return the child that has the data. Raises TimedOut where it is not ready within the data's share of the time

@@ -40,7 +40,7 @@ _NOT_COMPARED = cast(LayerStep, dict.fromkeys(("partner", "op", *_METRICS)) | {"
 
 
 def new_step(tensor: Activation) -> LayerStep:
-    """Return the step of a layer without a partner."""
+    """Return the step of a layer without a match."""
     shape = None if tensor.shape is None else [None, *tensor.shape[1:]]
     words = "It has no tensor of its own in the other copy: fused with a neighbour, or missing."
     return _NOT_COMPARED | {"layer": tensor.name, "class": tensor.op, "shape": shape, "words": words}
@@ -54,7 +54,9 @@ def with_difference(
         return step | {"state": NO_NUMBERS, "words": "It gives no numbers for each row: words, or a shape."}
     step |= {"partner": partner.name, "op": partner.op, "shape": [None, *values.shape[1:]]}
     if values.size != partner_values.size:
-        return step | {"words": "Its partner by structure gives another number of values, so they are not compared."}
+        return step | {
+            "words": "The matching layer by structure gives another number of values, so they are not compared."
+        }
     difference = compare_activations(values, partner_values)
     notes = [_describe_difference(difference, tolerance)]
     axes = None if difference.axes is None else list(difference.axes)

@@ -23,11 +23,11 @@ MODEL_PARTS = (WEIGHTS, STEP_COUNT, MOMENTS, LEARNING_RATE, LOSS_SCALE)
 class ResumeVerdict(StrEnum):
     """What a person is told first, and its label; in order, best first."""
 
-    EXACT = "exact", "Carries on exactly"
-    CLOSE = "close", "Carries on, not exactly"
+    EXACT = "exact", "Resumes exactly"
+    CLOSE = "close", "Resumes, not exactly"
     JUMPS = "jumps", "Jumps"
     STARTS_OVER = "starts-over", "Starts over"
-    CANNOT_TRAIN = "cannot-train", "Cannot train"
+    CANNOT_TRAIN = "cannot-train", "Could not continue"
     FAILED = "failed", "Did not finish"
 
     label: str

@@ -110,7 +110,7 @@ class Jobs(JobRunner):
 
         Args:
             baseline: an artifact, or a run for its live model; by default the run of the first artifact.
-            inputs: the id of an input set; by default the first `rows` held-out rows of the baseline's run.
+            inputs: the id of an input set; by default the first `rows` test examples of the baseline's run.
             rerun_failed: whether a job that failed or was stopped is done again, or given as it ended.
         """
         request = build_compare_request(self, artifacts, rows, sources or {}, baseline, inputs)

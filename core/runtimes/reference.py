@@ -9,7 +9,7 @@ import numpy as np
 from core.arrays import Arrays, NamedArrays, StoredArrays, to_plain_array
 from core.runtimes.base import BATCH_SIZE, count_rows
 
-REFERENCE_ROWS = 1024  # held-out rows that a run stores, with the live model's predictions
+REFERENCE_ROWS = 1024  # test examples that a run stores, with the live model's predictions
 PREFIXES = ("input:", "answer:", "target:")  # of the names in a reference's file
 
 

@@ -62,7 +62,7 @@ CONTENTS_BY_SUFFIX = {
 }
 GROUP_MEANINGS = {
     "weights": "the numbers that were learned",
-    "optimizer state": "what training needs to carry on, and no answer ever reads",
+    "optimizer state": "what training needs to resume, and no answer ever reads",
     "graph": "the operations, so that it runs without the original code",
     "graph and converted weights": "operations, and weights in another form than they were trained in",
     "graph and weights": "operations and the learned numbers, which cannot be told apart here",

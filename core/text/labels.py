@@ -17,7 +17,7 @@ CLOSE_DIFFERENCE = 0.01  # a difference too small to be seen in a probability
 # How close to the baseline, best first; each with a colour and a shape of its own.
 CLOSENESS_LABELS = (
     "exactly the same",
-    "same to rounding",
+    "same (rounding only)",
     f"off by {CLOSE_DIFFERENCE:g} at most",
     f"off by more than {CLOSE_DIFFERENCE:g}",
     "not compared",
@@ -111,10 +111,18 @@ def live_model_phrase(name: str, run: HasTrust) -> str:
 
 
 def reference_row_labels(run: HasTrust) -> tuple[str, str]:
-    """Name one reference row and several; an imported run has no held-out rows."""
+    """Name one reference row and several; an imported run has no test examples."""
     if run.trust == "brought in":
         return "row of the import", "rows of the import"
-    return "held-out row", "held-out rows"
+    return "test example", "test examples"
+
+
+def score_label(score_name: str) -> str:
+    """Name the score of a run on test examples; the names in records, as "mean absolute error in dollars", stay."""
+    if score_name == "accuracy":
+        return "Accuracy on test examples"
+    unit = score_name.removeprefix("mean absolute error in ")
+    return f"Average {'pixel error' if unit.startswith('ink') else 'error'} in {unit}"
 
 
 def short_labels(ids: Iterable[str], entries: Mapping[str, HasFormat], run: HasTrust | None = None) -> dict[str, str]:

@@ -96,7 +96,7 @@ def test_compare_page_shows_first_differing_layer(comparison_url: Callable[..., 
     page = new_page()
     page.goto(comparison_url("digits-mlp", "keras_int4", view="Layers"))
     wait_for_page(page, "Compare")
-    page.get_by_role("button", name="Walk the layers").click()
+    page.get_by_role("button", name="Compare layers").click()
     expect(page.get_by_text("The first layer that differs is")).to_be_visible()
     wait_until_idle(page)
     take_screenshot(page, "compare-layers")

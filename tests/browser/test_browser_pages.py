@@ -20,7 +20,7 @@ TITLES = {
     "inspect": "Inspect",
     "formats": "What survives in which format",
     "compare": "Compare",
-    "resume": "Carry on training",
+    "resume": "Resume training",
     "condition": "Health",
 }
 
@@ -126,4 +126,4 @@ def test_train_page_starts_training_by_keyboard_alone(server: Server, new_page: 
         if button.evaluate("one => one === document.activeElement"):
             break
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Accuracy on held-out data")).to_be_visible()
+    expect(page.get_by_text("Accuracy on test examples")).to_be_visible()

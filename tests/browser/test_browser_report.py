@@ -37,7 +37,7 @@ def open_view(page: Page, address: str, view: str) -> None:
 @pytest.mark.parametrize(("width", "dark"), [pytest.param(1280, False, marks=pytest.mark.long), (390, True)])
 def test_compare_page_tabs_fit_width(new_page, comparison_url: str, width: int, dark: bool):
     page = new_page(width, dark)
-    for view in ("Numbers", "Pictures", "All against all", "Report"):
+    for view in ("Numbers", "Pictures", "Every pair", "Report"):
         open_view(page, comparison_url, view)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         take_screenshot(page, f"compare-{view.split()[0].lower()}-{width}{'-dark' if dark else ''}")

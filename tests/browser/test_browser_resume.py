@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from tests.browser.page_helpers import resize, take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import Server
 
-EXPECTED_VERDICTS = {"keras": "Carries on exactly", "architecture": "Starts over", "saved_model": "Cannot train"}
+EXPECTED_VERDICTS = {"keras": "Resumes exactly", "architecture": "Starts over", "saved_model": "Could not continue"}
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_resume_page_trains_copies_and_restores_curves_from_url(
 ):
     page = new_page()
     page.goto(resume_url)
-    wait_for_page(page, "Carry on training")
+    wait_for_page(page, "Resume training")
     page.get_by_role("button", name="Train on").click()
     expect(page.get_by_role("heading", name="What each copy began with")).to_be_visible()
     for key, words in EXPECTED_VERDICTS.items():
@@ -55,7 +55,7 @@ def test_resume_page_trains_copies_and_restores_curves_from_url(
 def test_resume_page_cancelled_job_can_be_restarted(resume_url: str, new_page: Callable[..., Page]):
     page = new_page()
     page.goto(f"{resume_url}&epochs=20")
-    wait_for_page(page, "Carry on training")
+    wait_for_page(page, "Resume training")
     page.get_by_role("button", name="Train on").click()
     expect(page.get_by_text("training ended here")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()

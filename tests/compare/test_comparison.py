@@ -41,7 +41,7 @@ def make_spread_values(rows: int = 100) -> np.ndarray:
 def test_verdicts_are_ordered_best_first_with_labels():
     assert [(verdict.value, verdict.label, verdict.rank) for verdict in Verdict] == [
         ("bit-identical", "Bit-identical", 0),
-        ("rounding", "Same to rounding", 1),
+        ("rounding", "Same answers (rounding only)", 1),
         ("same-answers", "Same answers", 2),
         ("some-changed", "Some answers changed", 3),
         ("different", "Different answers", 4),

@@ -170,7 +170,7 @@ EXPECTED: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("stocks-lstm", "weights"): ExpectedSave(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=12, optimizer_of=12),
     ("stocks-lstm", "architecture"): ExpectedSave(DIFFERENT, DIFFERENT, optimizer_found=1, optimizer_of=12),
     ("stocks-lstm", "checkpoint"): ExpectedSave(NO_LOAD, BIT, VALUES_ALONE, optimizer_found=12, optimizer_of=12),
-    # Converters. Integer and half-precision copies may change some answers; the others are the same to rounding.
+    # Converters. Integer and half-precision copies may change some answers; the others differ by rounding only.
     ("digits-mlp", "keras_dir"): ExpectedSave(BIT, BIT, optimizer_found=10),
     ("digits-mlp", "weights_sharded"): ExpectedSave(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=10),
     ("digits-mlp", "safetensors"): ExpectedSave(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=1),

@@ -28,7 +28,7 @@ def library(tmp_path: Path) -> Library:
 
 @pytest.fixture
 def colours_run(library: Library) -> Run:
-    """A run with 40 held-out rows of four pixels; row n is of the class n modulo 3."""
+    """A run with 40 test examples of four pixels; row n is of the class n modulo 3."""
     classes = np.arange(HELD_OUT_ROWS) % len(COLOUR_LABELS)
     reference = Reference(
         {"pixels": np.arange(HELD_OUT_ROWS * 4, dtype="float32").reshape(HELD_OUT_ROWS, 4)},

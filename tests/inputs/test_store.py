@@ -31,20 +31,20 @@ def take_all(store: Inputs, id_: str) -> dict[str, np.ndarray]:
     return store.read_rows(id_, slice(None))
 
 
-# Held-out rows
+# Test examples
 
 
 @pytest.mark.parametrize(
     ("asked", "index", "words"),
     [
-        ({}, list(range(HELD_OUT_ROWS)), "All 40 held-out rows of “colours”"),
-        ({"rows": 5}, [0, 1, 2, 3, 4], "The first 5 held-out rows of “colours”"),
-        ({"rows": 1}, [0], "The first held-out row of “colours”"),
-        ({"rows": 3, "classes": ["green"]}, [1, 4, 7], "The first 3 held-out rows of “colours”, class green"),
+        ({}, list(range(HELD_OUT_ROWS)), "All 40 test examples of “colours”"),
+        ({"rows": 5}, [0, 1, 2, 3, 4], "The first 5 test examples of “colours”"),
+        ({"rows": 1}, [0], "The first test example of “colours”"),
+        ({"rows": 3, "classes": ["green"]}, [1, 4, 7], "The first 3 test examples of “colours”, class green"),
         (
             {"classes": ["red", "blue"]},
             [row for row in range(HELD_OUT_ROWS) if row % 3 != 1],
-            "The first 27 held-out rows of “colours”, classes red and blue",
+            "The first 27 test examples of “colours”, classes red and blue",
         ),
     ],
 )
@@ -67,7 +67,7 @@ def test_held_out_with_seed_samples_sorted_rows_without_repeats(store: Inputs, l
     assert len(index) == 10
     assert {row % 3 for row in index} <= {0, 1}
     assert index != [row for row in range(HELD_OUT_ROWS) if row % 3 != 2][:10]
-    assert input_set.words == "10 held-out rows of “colours”, classes red and green, seed 7"
+    assert input_set.words == "10 test examples of “colours”, classes red and green, seed 7"
     assert store.add_held_out(library, colours_run.id, 10, ["red", "green"], seed=7).id == input_set.id
     assert store.add_held_out(library, colours_run.id, 10, ["red", "green"], seed=8).id != input_set.id
 

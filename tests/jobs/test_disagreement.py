@@ -226,7 +226,7 @@ def test_search_job_unavailable_data_uses_held_out_rows_with_note(empty_jobs):
     assert set(job.result["asked"]) == {"held-out", "made"}
     with pytest.raises(UnknownName) as caught:
         get_demo("gone")
-    text = f"Only held-out rows were asked: the rest of the data could not be had. {caught.value}"
+    text = f"Only test examples were asked: the rest of the data could not be had. {caught.value}"
     assert job.result["notes"] == [text]
 
 
@@ -242,7 +242,7 @@ def test_search_job_stalled_data_leaves_time_for_climbing(jobs, trained, other_s
     patient = Jobs(jobs.library, jobs.worker, jobs.config.model_copy(update={"child_seconds": 30}))
     end = wait_until_done(jobs, patient.find_disagreement(trained("digits-mlp"), other_seed_run, seconds=3))
     assert set(end.result["asked"]) == {"held-out", "made"}
-    text = "Only held-out rows were asked: the rest of the data could not be had. It was not there in time."
+    text = "Only test examples were asked: the rest of the data could not be had. It was not there in time."
     assert end.result["notes"] == [f"{text} Search for longer."]
 
 

@@ -139,7 +139,7 @@ def test_describe_selection_of_import_does_not_say_held_out():
     assert describe_selection(run, 64, 64, None, None, None)[0] == "All 64 rows of the import of “theirs.h5”"
     assert describe_selection(run, 1, 64, 1, None, None)[0] == "The first row of the import of “theirs.h5”"
     namespace = SimpleNamespace(settings={"dataset": "digits"}, name="mine", trust="ours")
-    assert describe_selection(namespace, 64, 64, None, None, None)[0] == "All 64 held-out rows of “digits”"
+    assert describe_selection(namespace, 64, 64, None, None, None)[0] == "All 64 test examples of “digits”"
 
 
 @pytest.mark.parametrize("traits", [{"sharing": ["a"]}, {"sharing": {"a": "many"}}, {"masks": 3}])

@@ -303,7 +303,7 @@ def test_old_inputs_are_read_and_known_again(old_library):
     assert np.array_equal(chunk["total_bill"], BILLS)
     assert np.array_equal(chunk["day"], DAYS)
     assert np.array_equal(inputs.read_targets(INPUTS)["tip"], TIPS)
-    assert inputs.read(INPUTS).words == "All 3 held-out rows of “tips”"
+    assert inputs.read(INPUTS).words == "All 3 held-out rows of “tips”"  # in the words of its time
     assert inputs.add_held_out(old_library, RUN).id == INPUTS
 
 

@@ -35,7 +35,7 @@ def artifacts(saved: Callable[[str, str], dict]) -> list[str]:
 
 @pytest.fixture(scope="session")
 def comparison_job(jobs: Jobs, artifacts: list[str]) -> Job:
-    """A finished comparison of those, on all held-out rows."""
+    """A finished comparison of those, on all test examples."""
     return wait_until_done(jobs, jobs.compare(artifacts))
 
 

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from core.compare import ClassificationMetrics, OutputMetrics, compare
 from core.library import Entry
-from core.text.labels import number_equal, short_labels, tolerance_label
+from core.text.labels import number_equal, score_label, short_labels, tolerance_label
 from core.text.metrics import ALL_METRICS, WORST_VALUE_METRICS
 from core.text.numbers import format_cosine, format_exact, format_number, format_rounded_up
 from core.text.summaries import summarize_changes
@@ -150,3 +150,15 @@ def test_short_labels_name_run_live_model_and_missing_copy_by_id():
         "r0123456789": "Live model",
         "a0123456789": "a0123456789",
     }
+
+
+@pytest.mark.parametrize(
+    ("score_name", "label"),
+    [
+        ("accuracy", "Accuracy on test examples"),
+        ("mean absolute error in dollars", "Average error in dollars"),
+        ("mean absolute error in ink, from 0 to 1", "Average pixel error in ink, from 0 to 1"),
+    ],
+)
+def test_score_label_of_a_recorded_name_is_plain_english(score_name, label):
+    assert score_label(score_name) == label

@@ -81,8 +81,8 @@ def reopen(app: AppTest, run: str) -> AppTest:
 @pytest.mark.parametrize(
     ("demo", "draws", "ways"),
     [
-        ("digits-mlp", True, ["held-out", "drawn", "file", "random"]),
-        ("digits-mlp", False, ["held-out", "file", "random"]),
+        ("digits-mlp", True, ["held-out", "drawn", "file", "random", "plane"]),
+        ("digits-mlp", False, ["held-out", "file", "random", "plane"]),
         ("tips", False, ["held-out", "typed", "file", "random"]),
     ],
 )
@@ -91,7 +91,14 @@ def test_inputs_chooser_offers_only_kinds_that_fit_the_model(
 ):
     app = open_input_page(trained(demo), draws)
     control = app.segmented_control("in-address-ask")
-    labels = {"held-out": "Held-out", "drawn": "Draw", "typed": "Type", "file": "Upload", "random": "Random"}
+    labels = {
+        "held-out": "Test examples",
+        "plane": "Between three",
+        "drawn": "Draw",
+        "typed": "Type",
+        "file": "Upload",
+        "random": "Random",
+    }
     assert [next(key for key, words in labels.items() if words in option) for option in control.options] == ways
 
 
@@ -102,13 +109,13 @@ def test_inputs_chooser_held_out_selection_survives_reload(input_store: Inputs, 
     assert app.slider(f"held-{run}-rows").value == rows
     app.pills(f"held-{run}-classes").set_value(["3", "8"]).run()
     everything = input_store.read(chosen_input_id(app))
-    assert everything.words.endswith("held-out rows of “digits”, classes 3 and 8")
+    assert everything.words.endswith("test examples of “digits”, classes 3 and 8")
     assert app.slider(f"held-{run}-rows").value == everything.rows < rows
     app.slider(f"held-{run}-rows").set_value(10).run()
     app.toggle(f"held-{run}-drawn").set_value(True).run()
     app.number_input(f"held-{run}-seed").set_value(7).run()
     stored = input_store.read(chosen_input_id(require_no_exception(app)))
-    assert stored.words == "10 held-out rows of “digits”, classes 3 and 8, seed 7"
+    assert stored.words == "10 test examples of “digits”, classes 3 and 8, seed 7"
     assert set(np.argmax(input_store.read_targets(stored.id)["digit"], axis=1)) == {3, 8}
     other = reopen(app, run)
     assert chosen_input_id(other) == stored.id

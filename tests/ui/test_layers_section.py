@@ -96,4 +96,4 @@ def test_layers_tab_unknown_job_in_url_offers_new_job(
     app.query_params["layers"] = "j0000000000"
     app.run()
     assert not app.exception
-    assert [button.label for button in app.button] == ["Walk the layers"]
+    assert [button.label for button in app.button] == ["Compare layers"]

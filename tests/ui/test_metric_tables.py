@@ -96,7 +96,7 @@ def test_compare_tabs_show_figures_matrix_and_report_of_same_job(
     assert app.selectbox(key="in-address-copy").value == changed
     app = visit(jobs, "compare", **request, view="Pictures", copy=same)
     assert "nothing to draw" in app.success[0].value
-    app = visit(jobs, "compare", **request, view="All against all")
+    app = visit(jobs, "compare", **request, view="Every pair")
     cells = find_table(app, "Other")
     assert len(cells) == 3
     assert cells["Verdict"].tolist()[0] == "Bit-identical"

@@ -34,7 +34,7 @@ def page_text(app: AppTest) -> str:
         ("save", "There is nothing to save yet", "Train a model"),
         ("library", "Nothing is saved yet", "Train a model"),
         ("compare", "There is nothing to compare yet", "Save a run"),
-        ("resume", "There is no copy to carry on with yet", "Save a run"),
+        ("resume", "There is no copy to resume from yet", "Save a run"),
         ("health", "Nothing is kept yet, so there is nothing to verify", "Train a model"),
     ],
 )

@@ -18,9 +18,9 @@ from ui.query_params import bind_select
 from ui.session import current_jobs
 
 SEARCH_SECONDS = (5, 20, 60)  # how long a search may take
-SPLIT_NAMES = {"held-out": "the held-out data", "training": "the training data", "validation": "the validation data"}
+SPLIT_NAMES = {"held-out": "the test data", "training": "the training data", "validation": "the validation data"}
 GENERATED = "made"
-PHASE_NAMES = {"held-out": "Held-out rows", "training": "Training rows", "validation": "Validation rows"}
+PHASE_NAMES = {"held-out": "Test examples", "training": "Training rows", "validation": "Validation rows"}
 PHASE_NAMES[GENERATED] = "Made inputs"
 MAX_FIELDS_BESIDE = 4  # fields of a form that fit beside the predictions
 AMOUNT_MEANINGS = {

@@ -1,4 +1,4 @@
-"""Layers tab: the copy to walk against the baseline, the first layer that differs, and each layer's difference."""
+"""Layers tab: the copy to compare against the baseline, the first layer that differs, and each layer's difference."""
 
 import math
 from typing import Any
@@ -37,12 +37,12 @@ LOG_ZERO = 1e-9  # where a difference of 0 is drawn on a logarithmic scale
 def show_layers(participants: Participants, inputs: InputSet | None = None) -> None:
     """Choose a copy, compare its layers with the baseline's, show the result; the job stands in the address.
 
-    Both get `inputs`, or held-out rows where it is None.
+    Both get `inputs`, or test examples where it is None.
     """
     st.subheader("First layer that differs")
     st.caption(
-        f"Both copies get the same {'inputs' if inputs else 'held-out rows'}. What each layer makes of them is held "
-        "against its partner in the other copy, one layer after another, so that you see where a difference begins and "
+        f"Both copies get the same {'inputs' if inputs else 'test examples'}. What each layer makes of them is "
+        "compared with the matching layer of the other copy, one by one, so that you see where a difference begins and "
         "not only how it ends."
     )
     ids = _comparable_ids(participants)
@@ -51,7 +51,7 @@ def show_layers(participants: Participants, inputs: InputSet | None = None) -> N
     copy_id, rows, tolerance = _choose_settings(ids, participants.names, inputs)
     request = (participants.baseline, copy_id, rows, tolerance)
     job = _job_from_query(*request, inputs.id if inputs else None)
-    if st.button("Walk the layers", type="primary", icon=":material/footprint:", disabled=bool(job and job.is_active)):
+    if st.button("Compare layers", type="primary", icon=":material/footprint:", disabled=bool(job and job.is_active)):
         sources = {id_: key for id_, key in participants.sources.items() if id_ in (participants.baseline, copy_id)}
         job = current_jobs().compare_layers(*request, sources, inputs=inputs.id if inputs else None)
         st.query_params["layers"] = job.id
@@ -77,21 +77,21 @@ def _comparable_ids(participants: Participants) -> list[str]:
         text = f"**{escape_markdown(', '.join(copies))}**: {escape_markdown(reason)}"
         st.info(text, icon=":material/visibility_off:")
     if not others:
-        st.info("Choose another copy above, to be walked against the first.", icon=":material/arrow_upward:")
+        st.info("Choose another copy above, whose layers are compared with the first.", icon=":material/arrow_upward:")
     return ids
 
 
 def _choose_settings(ids: list[str], names: dict[str, str], inputs: InputSet | None) -> tuple[str, int, float]:
-    """Return the id of the copy to walk, the number of rows, and the tolerance (share of a layer's range)."""
+    """Return the id of the copy to compare, the number of rows, and the tolerance (share of a layer's range)."""
     max_rows = min(MAX_ROWS, inputs.rows) if inputs else MAX_ROWS
     rows_help = (
-        f"The first {'of those asked above' if inputs else 'held-out rows'}. More rows find rarer differences, and "
+        f"The first {'of those asked above' if inputs else 'test examples'}. More rows find rarer differences, and "
         "take longer."
     )
     tolerance_help = "As a share of the layer's range: from its smallest to its largest value on these rows."
     with st.container(horizontal=True, vertical_alignment="bottom"):
         bound = bind_select("walk", ids)
-        copy_id = st.selectbox("Copy to walk", **bound, format_func=names.__getitem__, width=320)
+        copy_id = st.selectbox("Copy to compare", **bound, format_func=names.__getitem__, width=320)
         rows = st.number_input("Rows", 1, max_rows, min(DEFAULT_ROWS, max_rows), width=120, help=rows_help)
         tolerance = st.selectbox(
             "A layer may differ by",
@@ -130,7 +130,7 @@ def _show_result(result: dict[str, Any], names: dict[str, str], inputs: InputSet
 
 def _rows_text(count: int, inputs: InputSet | None) -> str:
     if inputs is None:
-        return f"the first {pluralize(count, 'held-out row')}"
+        return f"the first {pluralize(count, 'test example')}"
     if count < inputs.rows:
         return f"the first {pluralize(count, 'row')} of what is asked above"
     return "the row that is asked above" if count == 1 else f"the {count:,} rows that are asked above"
@@ -185,13 +185,13 @@ def _show_layer_table(steps: list[LayerStep]) -> None:
         "Largest difference": [step["max_abs"] for step in steps],
         "Mean difference": [step["mean_abs"] for step in steps],
         "Class": [step["class"] for step in steps],
-        "Partner": [f"{step['op']} · {step['partner']}" if step["partner"] else "–" for step in steps],
+        "Matching layer": [f"{step['op']} · {step['partner']}" if step["partner"] else "–" for step in steps],
         "Shape of a row": [" × ".join(map(str, (step["shape"] or [])[1:])) or "–" for step in steps],
         "Partner's axes": [_axes_text(step) for step in steps],
         "In words": [step["words"] for step in steps],
     }
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
-    axes_help = "The order in which the partner's axes lie like the layer's; 0 is the batch."
+    axes_help = "The order in which the matching layer's axes lie like the layer's; 0 is the batch."
     config = {
         "Layer": text(pinned=True),
         "Share of range": number(format="%.2e", help="Largest difference by the layer's range."),
@@ -200,7 +200,7 @@ def _show_layer_table(steps: list[LayerStep]) -> None:
         "Partner": text(help="The operation in the other copy, and its name there."),
         "Partner's axes": text(help=axes_help, width="small"),
     }
-    height, alt = min(38 + 35 * len(steps), 800), "Each layer and its partner"
+    height, alt = min(38 + 35 * len(steps), 800), "Each layer and the matching one"
     st.dataframe(columns, hide_index=True, column_config=config, height=height, key="layer-table", alt=alt)
 
 

@@ -177,7 +177,7 @@ def show_pairwise_matrix(comparison: FinishedComparison) -> None:
         "Largest difference": largest,
     }
     with st.expander("The same as a table"):
-        alt = "Each two of them, with the verdict and the largest difference"
+        alt = "Every pair, with the verdict and the largest difference"
         st.dataframe(columns, hide_index=True, key="matrix-table", alt=alt)
 
 

@@ -19,7 +19,7 @@ def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
         {id_: phrase[:1].upper() + phrase[1:] for id_, phrase in phrases.items()},
         excluded=ids if len(ids) == 1 else (),
         help="The baseline: every answer is compared with its answer to the same input. The live model is the one that "
-        "was trained; for held-out rows its answers were kept at the end of the training.",
+        "was trained; for test examples its answers were kept at the end of the training.",
     )
 
 

@@ -93,7 +93,7 @@ def _value_text(value: Any) -> str:
 
 
 def _show_tensor_diff(left_id: str, right_id: str, hide_same: bool) -> None:
-    st.caption("Every tensor of A with its partner in B, and how far apart their values are.")
+    st.caption("Every tensor of A with the matching one in B, and how far apart their values are.")
     diff = run_with_progress(
         f"{left_id}-{right_id}-differ",
         "Reading both, tensor by tensor",
@@ -143,7 +143,7 @@ def tensor_diff_sentence(diff: TensorDiff) -> str:
         sentences.append(f"Furthest off: **{name}**, {distance}.")
     sentences += [escape_markdown(sentence) for sentence in diff.count_sentences]
     if alone := sum(not tensor.copy_of for tensor in (*diff.only_ours, *diff.only_theirs)):
-        sentences.append(f"{pluralize(alone, 'tensor')} without a partner.")
+        sentences.append(f"{pluralize(alone, 'tensor')} without a match.")
     return " ".join(sentences)
 
 

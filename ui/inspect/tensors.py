@@ -21,7 +21,7 @@ WEIGHTS, OPTIMIZER, OTHER = "weights", "optimizer state", "other"
 MAX_ROWS = 2_000  # rows of one table
 GROUP_CAPTIONS = {
     WEIGHTS: "The numbers that were learned, tensor by tensor. A tensor is a block of numbers with a shape.",
-    OPTIMIZER: "What training needs to carry on where it stopped: step counts and running averages of each weight.",
+    OPTIMIZER: "What training needs to resume where it stopped: step counts and running averages of each weight.",
 }
 EMPTY_TEXTS = {
     WEIGHTS: "There are no weights in these files.",

@@ -50,7 +50,7 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
         column_config={
             "Format": st.column_config.TextColumn(pinned=True),
             "Verdict of its reload": st.column_config.TextColumn(
-                help="What a fresh process made of the copy, on the held-out rows of its run, and what the copy lost."
+                help="What a fresh process made of the copy, on the test examples of its run, and what the copy lost."
             ),
             "Marks": st.column_config.ListColumn(
                 help="Imported from outside, pinned, what aliases point to it, and its tags.", width="medium"

@@ -174,7 +174,7 @@ def _max_difference(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def train_one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> TrainStep:
-    """Train one step on the first held-out rows; returns the weights afterwards by hash, or why it cannot train."""
+    """Train one step on the first test examples; returns the weights afterwards by hash, or why it cannot train."""
     import keras
     import tensorflow as tf
 

@@ -29,7 +29,7 @@ class TrainReply(ModelFacts):
     score: float
     score_name: str
     history: History
-    rows: dict[str, int]  # of the training, validation and held-out data
+    rows: dict[str, int]  # of the training, validation and test data
     stepped: list[Fingerprint]
 
 

@@ -1,0 +1,61 @@
+"""The terms of this field that pages use, each explained in a sentence or two: `docs/glossary.md` is made of them."""
+
+import re
+from collections.abc import Iterable
+
+GLOSSARY = {
+    "alias": "A name, such as “champion”, that points to one artifact and can be moved to another later.",
+    "architecture": "The layers of a model and how they are connected, without any learned number.",
+    "artifact": "One saved copy of a model in one format, with its files and the result of its reload.",
+    "baseline": "The model that all others are compared with: by default the live model of the run.",
+    "batch": "Some rows that are computed together. During training the weights are changed once after each batch.",
+    "bit-identical": "The same to the last bit: not one number differs, not even by rounding.",
+    "calibration": "Example rows that a converter runs to learn which range of numbers each layer needs in few bits.",
+    "checkpoint": "TensorFlow's file of all variables of a training, which needs the model's code or architecture.",
+    "compile settings": "What `model.compile` was given: the loss, the metrics and the optimizer.",
+    "confusion matrix": "A table of true classes against predicted ones; what lies off its diagonal is wrong.",
+    "custom layer": "A layer whose class is not part of Keras: a file names it, and loading needs its code.",
+    "dtype policy": "The types of number in which a layer computes and keeps its weights, such as mixed_float16.",
+    "epoch": "One pass of the training through all of its rows.",
+    "graph": "The operations that a model computes, as data: it runs without the Python code that it came from.",
+    "latency": "The time from a question to its answer.",
+    "layer": "One step of a model, with its own weights.",
+    "live model": "The model as it was in memory when it had been trained, before anything was saved.",
+    "loss": "The number that training makes smaller: how wrong the predictions are.",
+    "optimizer state": "What training remembers from step to step: how many steps it took, and the optimizer moments.",
+    "optimizer moments": "Running averages of how each weight should change, kept by optimizers such as Adam.",
+    "parameters": "The numbers that were learned, counted.",
+    "quantization": "Storing numbers in fewer bits, 8 instead of 32, say: smaller files, slightly other predictions.",
+    "run": "One trained model and what is stored of it: a snapshot, test examples and its predictions for them.",
+    "sandbox": "A process without network that may read only what it needs, for files from outside.",
+    "seed": "The number from which random choices start: the same seed makes the same choices.",
+    "signature": "A named function of a saved model, with the names, types and shapes of its inputs and outputs.",
+    "snapshot": "The copy of a run from which every format is saved.",
+    "tensor": "A table of numbers with any number of axes: the weights of a layer, say.",
+    "test examples": "Rows that were kept out of the training, for which a copy's predictions are compared.",
+    "tolerance": "How far two numbers may be apart and still pass as equal.",
+    "verdict": "In one word how a copy's predictions compare with the baseline's.",
+    "vocabulary": "The words or letters that a text layer knows, each with its number.",
+    "weights": "The learned numbers of a model. Without an architecture they cannot answer anything.",
+}
+
+
+def find_terms(texts: Iterable[str]) -> list[str]:
+    """Return the terms of the glossary that stand in these texts, in the singular or plural, in alphabetical order."""
+    text = "\n".join(texts).lower()
+    return sorted(term for term in GLOSSARY if re.search(rf"\b({'|'.join(_forms(term))})\b", text))
+
+
+def _forms(term: str) -> list[str]:
+    """Return a term's singular and plural: "parameters" and "parameter", "latency" and "latencies"."""
+    if term.endswith("y"):
+        return [term, f"{term[:-1]}ies"]
+    if term.endswith("s") and not term.endswith(("ss", "as")):
+        return [term, term[:-1]]
+    return [term, f"{term}s", f"{term}es", re.sub("x$", "ces", term)]
+
+
+def render_glossary() -> str:
+    """Return the page of the documentation, in Markdown."""
+    entries = [f"**{term[0].upper()}{term[1:]}**\n: {GLOSSARY[term]}\n" for term in sorted(GLOSSARY)]
+    return "# Glossary\n\nThe terms that pages use; each page explains its own under “Terms”.\n\n" + "\n".join(entries)

@@ -1,0 +1,51 @@
+"""Terms of this field: whatever a page says of them is explained on that page, by one glossary."""
+
+from collections.abc import Callable
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.jobs import Jobs
+from core.settings import PROJECT
+from core.text.glossary import GLOSSARY, find_terms, render_glossary
+from ui.navigation import PAGES
+from ui.terms import PAGE_TERMS, terms_of
+
+
+def texts_of(app: AppTest) -> list[str]:
+    """Everything that a page says: texts, labels, tooltips and headings of columns."""
+    texts: list[str] = []
+    for element in app.main:
+        parts = (getattr(element, name, "") for name in ("value", "label", "help", "placeholder"))
+        texts += [part for part in parts if isinstance(part, str)]
+    return texts + [str(name) for frame in app.dataframe for name in frame.value.columns]
+
+
+def test_find_terms_in_singular_and_plural():
+    texts = ["Two epochs of batches,", "dtype policies, vocabularies and one alias; parameter"]
+    assert find_terms(texts) == ["alias", "batch", "dtype policy", "epoch", "parameters", "vocabulary"]
+
+
+def test_find_terms_leaves_out_parts_of_other_words():
+    assert find_terms(["prune, launder, glossy, seeded, batching"]) == []
+
+
+def test_documentation_has_the_glossary_of_the_pages():
+    assert (PROJECT / "docs" / "glossary.md").read_text(encoding="utf-8") == render_glossary()
+
+
+def test_terms_of_pages_are_in_glossary():
+    assert set(PAGE_TERMS) <= set(PAGES)
+    assert {term for page in PAGE_TERMS for term in terms_of(page)} <= set(GLOSSARY)
+
+
+@pytest.mark.parametrize("page", [key for key in PAGES if key != "home"])
+def test_page_explains_each_term_that_it_uses(visit: Callable, jobs: Jobs, saved: Callable, page: str):
+    id_ = saved("digits-mlp", "keras")["artifact"]
+    address = {"run": jobs.library.artifact(id_).run} if page in ("save", "formats") else {"artifact": id_}
+    app = visit(jobs, page.replace("-", "_"), **address)
+    assert not app.exception
+    texts = texts_of(app)
+    (explanations,) = [text for text in texts if GLOSSARY[terms_of(page)[0]] in text]
+    assert set(find_terms(text for text in texts if text != explanations)) <= set(terms_of(page))
+    assert all(GLOSSARY[term] in explanations for term in terms_of(page))

@@ -1,0 +1,37 @@
+"""Terms that a page uses, explained at its end: those of the glossary that a test finds on it."""
+
+import streamlit as st
+
+from core.text.glossary import GLOSSARY
+
+PAGE_TERMS = {
+    "home": "architecture, artifact, graph, layer, live model, optimizer state, run, test examples, weights",
+    "train": "batch, custom layer, epoch, graph, layer, loss, parameters, seed, test examples, vocabulary, weights",
+    "import-model": "architecture, checkpoint, graph, layer, sandbox, signature, verdict, weights",
+    "save": "architecture, batch, calibration, checkpoint, compile settings, custom layer, graph, layer, loss, "
+    "optimizer state, quantization, run, signature, verdict, weights",
+    "library": "alias, artifact, run, snapshot, test examples, verdict",
+    "inspect": "artifact, bit-identical, epoch, graph, layer, optimizer state, parameters, run, seed, signature, "
+    "tensor, weights",
+    "formats": "architecture, batch, checkpoint, compile settings, custom layer, dtype policy, graph, layer, loss, "
+    "optimizer moments, optimizer state, parameters, quantization, run, signature, tensor, test examples, vocabulary, "
+    "weights",
+    "compare": "artifact, baseline, batch, bit-identical, confusion matrix, epoch, latency, layer, live model, run, "
+    "seed, signature, test examples, tolerance, verdict",
+    "resume": "batch, compile settings, epoch, live model, loss, optimizer moments, optimizer state, run, seed, "
+    "weights",
+    "health": "artifact, run, sandbox, snapshot",
+}
+
+
+def terms_of(page: str) -> list[str]:
+    """Return the terms that a page explains, by its key."""
+    return PAGE_TERMS[page].split(", ") if page in PAGE_TERMS else []
+
+
+def show_terms(page: str) -> None:
+    """Draw the button that opens the explanations of a page's terms; nothing where it has none."""
+    explanations = [f"**{term[0].upper()}{term[1:]}**: {GLOSSARY[term]}" for term in terms_of(page)]
+    if explanations:
+        with st.popover("Terms on this page", icon=":material/dictionary:", type="tertiary"):
+            st.markdown("\n\n".join(explanations))
