@@ -17,6 +17,12 @@ from ui.terms import show_terms
 
 HERE = Path(__file__).resolve().parent
 
+# Where the window is narrow, the pages stand behind a button that shows nothing but arrows.
+NAVIGATION_STYLE = """<style>
+[data-testid="stExpandSidebarButton"] { width: auto; padding: 0 0.5rem; gap: 0.4rem; }
+[data-testid="stExpandSidebarButton"]::after { content: "Pages"; font-size: 1rem; }
+</style>"""
+
 log = logging.getLogger("roundtrip")
 
 
@@ -27,6 +33,7 @@ def run_page() -> None:
     pages = {get_page(key): key for key in PAGES}
     page = st.navigation(list(pages), position="top" if is_admitted else "hidden")
     require_sign_in()
+    st.html(NAVIGATION_STYLE)
     body = st.container()
     show_terms(pages[page])  # at the end of the page, which may stop itself before that
     try:

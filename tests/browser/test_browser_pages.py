@@ -51,6 +51,18 @@ def test_pages_fit_width_in_light_and_dark(
         check_fit(page, path or "home", width, dark)
 
 
+def test_navigation_of_narrow_window_has_labels(server: Server, new_page: Callable[..., Page]):
+    page = new_page(390)
+    page.goto(f"{server.url}/condition")
+    wait_for_page(page, "Health")
+    button = page.get_by_test_id("stExpandSidebarButton")
+    assert button.evaluate("item => getComputedStyle(item, '::after').content") == '"Pages"'
+    assert button.bounding_box()["width"] > 60
+    button.click()
+    for title in ("Home", "Compare", "Health"):
+        expect(page.get_by_test_id("stSidebar").get_by_role("link", name=title)).to_be_visible()
+
+
 def test_copy_link_copies_the_address_and_says_where_it_works(server: Server, new_page: Callable[..., Page]):
     page = new_page()
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
