@@ -34,9 +34,8 @@ if not chosen:
 if beside:
     names, entries = short_labels([chosen, beside], choices.entries), choices.entries
     st.subheader(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
-    run_names = library.run_names()
     sides = {"A": chosen, "B": beside}
-    runs = [f"{side} is of the run {run_names.get(str(entries[id_].run), '')}" for side, id_ in sides.items()]
+    runs = [f"{side} is of the run {entries[id_].run_name}" for side, id_ in sides.items()]
     st.caption(escape_markdown("; ".join(runs)))
     show_diff(chosen, beside)
     st.stop()

@@ -54,7 +54,11 @@ def load_artifact_choices(*params: str, run: str = "") -> ArtifactChoices | None
     requested = list(dict.fromkeys(id_ for name in params for id_ in st.query_params.get_all(name)))
     ids = tuple(id_ for id_ in requested if ID_PATTERN.fullmatch(id_))[:MAX_REQUESTED]
     chosen = library.page(replace(readable, ids=ids, size=None)).entries if ids else []
-    entries = {entry.id: entry for entry in (*chosen, *page.entries)}
+    runs = library.run_names()
+    entries = {
+        entry.id: entry._replace(run_name=runs.get(entry.run or "", entry.run_name))
+        for entry in (*chosen, *page.entries)
+    }
     missing = [id_ for id_ in requested if id_ not in entries and not _is_empty_or_run(id_)]
     names = _choice_labels(entries, is_large, run)
     return ArtifactChoices(entries, [entry.id for entry in page.entries], names, missing)
@@ -101,11 +105,10 @@ def _choice_labels(entries: dict[str, Entry], is_large: bool, run: str) -> dict[
 
     In a large library always with its time, because there a label must not depend on the results of a search.
     """
-    runs = current_jobs().library.run_names()
     has_runs = not run and (is_large or len({entry.run for entry in entries.values()}) > 1)
     names = {}
     for id_, entry in entries.items():
-        of_run = f" · {runs.get(entry.run or '', entry.run_name or '')}" if has_runs else ""
+        of_run = f" · {entry.run_name}" if has_runs else ""
         names[id_] = mark_imported(get_format(str(entry.format)).label + of_run, entry)
     if is_large:
         return {id_: f"{name} · {_exact_time(entries[id_])}" for id_, name in names.items()}
