@@ -28,7 +28,14 @@ from core.disagreement import (
 from core.disagreement.confirmation import UNCONFIRMED_NOTE
 from core.disagreement.proposals import OriginDistance
 from core.errors import Cancelled, InputError, RoundtripError, TimedOut
-from core.jobs.participants import AlignedPredictor, loaded_together, participant_name, resolve_code_sources, run_id_of
+from core.jobs.participants import (
+    AlignedPredictor,
+    loaded_together,
+    participant_labels,
+    participant_name,
+    resolve_code_sources,
+    run_id_of,
+)
 from core.jobs.runner import JobHandle, SourcedRequest
 from core.library.records import Run
 from core.runtimes.base import BATCH_SIZE
@@ -305,7 +312,7 @@ class _DisagreementJob:
             return ""
         origin: dict[str, Any] = {"search": self.handle.job.id, "a": self.request["a"], "b": self.request["b"]}
         origin |= {"split": disagreement.split, "row": disagreement.row, "steps": disagreement.steps}
-        between = " and ".join(participant_name(self.library, id_) for id_ in self.ids)
+        between = " and ".join(participant_labels(self.library, self.ids))
         parted = disagreement.is_changed and not is_tie(disagreement, self._scales)
         label = f"Where {between} {'disagree' if parted else 'come closest to disagreeing'}"
         return self.handle.context.inputs.add_search_result(disagreement.point.inputs, origin, label).id

@@ -82,8 +82,8 @@ def test_search_job_stores_result_as_input_set(jobs, trained, other_seed_run):
     inputs = Inputs(jobs.library.home, jobs.config)
     item = inputs.read(job.result["inputs"])
     assert (item.kind, item.rows, item.origin["search"]) == ("found", 1, job.id)
-    left = trained("digits-mlp")
-    assert item.words == f"Where the live model of “{left}” and the live model of “{other_seed_run}” disagree"
+    left, right = (jobs.library.run_names()[run] for run in (trained("digits-mlp"), other_seed_run))
+    assert item.words == f"Where the live model of “{left}” and the live model of “{right}” disagree"
     np.testing.assert_array_equal(
         inputs.read_rows(item.id, slice(0, 1))["pixels"], jobs.job_store.load_arrays(job.id)["input:pixels"]
     )
