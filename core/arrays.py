@@ -24,6 +24,15 @@ def describe_rows(array: np.ndarray) -> str:
     return f"{rows:,} row{'' if rows == 1 else 's'} of {count} {noun}{'' if math.prod(axes) == 1 else 's'}"
 
 
+def to_json_list(array: np.ndarray) -> Any:
+    """Return an array as nested lists, with None for what is not finite."""
+    if array.dtype.kind not in "fc":
+        return array.tolist()
+    values = array.astype("O")
+    values[~np.isfinite(array)] = None
+    return values.tolist()
+
+
 class StoredArrays(Mapping[str, np.ndarray]):
     """The arrays of an .npz without pickled objects, each read when it is asked for.
 

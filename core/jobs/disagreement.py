@@ -10,7 +10,7 @@ from typing import Any, TypedDict, cast
 
 import numpy as np
 
-from core.arrays import Arrays, select_rows
+from core.arrays import Arrays, select_rows, to_json_list
 from core.compare import find_targets
 from core.context import AppContext
 from core.disagreement import (
@@ -134,16 +134,7 @@ def _true_value(run: Run, reference: Reference, disagreement: DisagreeingInput, 
 
 
 def _recorded_values(predictions: Arrays) -> dict[str, Any]:
-    return {name: _to_json_list(array[0]) for name, array in predictions.items() if array.size <= MAX_RECORDED_VALUES}
-
-
-def _to_json_list(array: np.ndarray) -> Any:
-    """Return an array as nested lists, with None for what is not finite."""
-    if array.dtype.kind not in "fc":
-        return array.tolist()
-    values = array.astype("O")
-    values[~np.isfinite(array)] = None
-    return values.tolist()
+    return {name: to_json_list(array[0]) for name, array in predictions.items() if array.size <= MAX_RECORDED_VALUES}
 
 
 def build_arrays(disagreement: DisagreeingInput) -> Arrays:
