@@ -49,9 +49,9 @@ def test_grade_label_has_two_digits_of_a_small_share():
 
 
 def test_grade_takes_spread_of_more_rows_where_it_is_known():
-    one = {"price": PRICES[:1]}
-    assert grade(one, {"price": PRICES[:1] + 2}, spreads={"price": 20.0}).share == pytest.approx(0.1, rel=1e-5)
-    assert grade(one, {"price": PRICES[:1] + 2}).level is GradeLevel.UNUSABLE
+    single = {"price": PRICES[:1]}
+    assert grade(single, {"price": PRICES[:1] + 2}, spreads={"price": 20.0}).share == pytest.approx(0.1, rel=1e-5)
+    assert grade(single, {"price": PRICES[:1] + 2}).level is GradeLevel.UNUSABLE
 
 
 @pytest.mark.parametrize("is_flat", [False, True])

@@ -23,10 +23,10 @@ def test_name_of_run_is_its_demo_or_what_is_plain_of_its_name(empty_library, dem
 
 def test_names_of_downloads_hold_demo_format_and_day(empty_library):
     run = make_run(empty_library)
-    one, other = (make_artifact(empty_library, run, key) for key in ("weights", "keras"))
-    day = one.created[:10]
-    assert name_of_artifact(empty_library, one.id) == f"digits-mlp-weights-{day}"
-    assert name_of_file(empty_library, one.id, "model.weights.h5") == f"digits-mlp-weights-{day}.weights.h5"
-    assert name_of_file(empty_library, one.id, "checkpoint") == f"digits-mlp-weights-{day}-checkpoint"
-    assert name_of_zip(empty_library, [other.id]) == f"digits-mlp-keras-{day}.zip"
-    assert name_of_zip(empty_library, [one.id, other.id]) == f"roundtrip-2-artifacts-{day}.zip"
+    first, second = (make_artifact(empty_library, run, key) for key in ("weights", "keras"))
+    day = first.created[:10]
+    assert name_of_artifact(empty_library, first.id) == f"digits-mlp-weights-{day}"
+    assert name_of_file(empty_library, first.id, "model.weights.h5") == f"digits-mlp-weights-{day}.weights.h5"
+    assert name_of_file(empty_library, first.id, "checkpoint") == f"digits-mlp-weights-{day}-checkpoint"
+    assert name_of_zip(empty_library, [second.id]) == f"digits-mlp-keras-{day}.zip"
+    assert name_of_zip(empty_library, [first.id, second.id]) == f"roundtrip-2-artifacts-{day}.zip"
