@@ -56,6 +56,7 @@ class OutcomeRow(TypedDict):
     trust: str
     bytes: int
     seconds: float | None
+    loaded_warm: bool
     code: str
     verdict: str
     grade: dict[str, Any] | None
@@ -187,6 +188,7 @@ def _outcome_row(
         "trust": artifact.trust,
         "bytes": artifact.bytes,
         "seconds": outcome.load_seconds,
+        "loaded_warm": outcome.loaded_warm,
         "code": outcome.source,
         "verdict": outcome.verdict.value,
         "grade": outcome.grade.model_dump(mode="json") if outcome.grade else None,
