@@ -9,6 +9,7 @@ from ui.components import escape_markdown
 from ui.home_picture import draw_home_picture
 from ui.navigation import go
 from ui.session import current_jobs, show_worker_state
+from ui.tour.story import start_tour
 
 OVERVIEW_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture")
 
@@ -19,6 +20,9 @@ st.markdown(
     "process that has never seen the model. Then it asks the copy the same questions as the original, and tells you "
     "in plain words what survived."
 )
+
+if st.button("Show me, 60 seconds", type="primary", icon=":material/play_arrow:"):
+    go("tour", job=start_tour().id)
 
 run_count = len(current_jobs().library.runs())
 totals = current_jobs().library.page(Query(size=1))

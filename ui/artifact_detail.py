@@ -18,6 +18,7 @@ from core.library import Artifact, Entry
 from core.library.lineage import Lineage, LineageStep, trace_lineage
 from core.text.labels import format_timestamp
 from core.text.numbers import format_duration, format_size
+from ui.adviser import show_adviser_of_run
 from ui.components import escape_markdown, show_error, show_ids, trust_badge, verdict_badge
 from ui.findings import show_verdict_and_losses
 from ui.import_model import show_not_run
@@ -204,6 +205,8 @@ def show_artifact_detail(entry: Entry) -> None:
         edit_annotations(entry)
     with right:
         show_lineage(entry.id)
+    if entry.run and entry.verdict != Verdict.NOT_RUN:
+        show_adviser_of_run(entry.run)
     show_artifact_evidence(entry.id, format_)
 
 

@@ -9,7 +9,7 @@ from core.compare import Verdict
 from core.compatibility.checks import COLUMNS
 from core.compatibility.columns import Finding, ReloadContext
 from core.errors import error_from_json
-from core.evidence.records import Evidence, verdict_of_error
+from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import all_formats, get_format
 from core.formats.base import CONVERTED_WEIGHTS
 from core.library import Artifact, Library, Query, Run
@@ -78,13 +78,17 @@ class MatrixRow(NamedTuple):
         }
 
 
-def choose_reload(run: Run, format_key: str, evidence: Evidence) -> ReloadContext:
-    """What the checks of one artifact look at: of its reloads the one in which everything was tried."""
-    # That is the first that came back, which need not be the one with the better verdict.
+def choose_outcome(evidence: Evidence) -> ReloadOutcome:
+    """The reload on which everything was tried, which need not be the one with the better verdict."""
     best = evidence.without_code if evidence.without_code.has_loaded else evidence.best
     if evidence.completed and evidence.completed.has_answered and not best.has_answered:
-        best = evidence.completed  # half a model, which was given the layers of its run
-    return ReloadContext(run, get_format(format_key), evidence, best)
+        return evidence.completed  # half a model, which was given the layers of its run
+    return best
+
+
+def choose_reload(run: Run, format_key: str, evidence: Evidence) -> ReloadContext:
+    """What the checks of one artifact look at."""
+    return ReloadContext(run, get_format(format_key), evidence, choose_outcome(evidence))
 
 
 def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -> MatrixRow:
