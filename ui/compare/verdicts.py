@@ -8,7 +8,8 @@ from core.text.labels import live_model_phrase, verdict_meaning
 from core.text.numbers import format_duration
 from core.text.summaries import list_caveats
 from ui.compare.comparison_job import FinishedComparison
-from ui.components import escape_markdown, show_error, verdict_badge
+from ui.components import escape_markdown, show_error
+from ui.findings import show_verdict_and_losses
 
 
 def show_verdicts(comparison: FinishedComparison) -> None:
@@ -25,7 +26,8 @@ def show_verdicts(comparison: FinishedComparison) -> None:
         for id_, outcome in comparison.outcomes.items():
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
                 st.markdown(f"**{escape_markdown(names[id_])}**")
-                verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
+                changed = outcome.changed_rows, outcome.rows
+                show_verdict_and_losses(id_, outcome.verdict, *changed, outcome.error, outcome.grade)
                 if outcome.warning:
                     st.warning(escape_markdown(outcome.warning), icon=":material/warning:")
                 _show_numbers(outcome)
