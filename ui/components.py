@@ -1,7 +1,7 @@
 """Components that all pages share: badges, errors, empty states, texts that are safe in Markdown."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import streamlit as st
@@ -11,7 +11,7 @@ from core.errors import RoundtripError, error_from_json, is_transient
 from core.library import Run
 from core.text.labels import format_timestamp, mark_imported, verdict_label, verdict_meaning
 from core.text.numbers import format_score
-from ui.navigation import go
+from ui.navigation import PAGES, get_page, go
 
 # Icon and colour of each verdict's badge.
 Badge = tuple[str, Literal["green", "blue", "orange", "red", "gray"]]
@@ -84,6 +84,17 @@ def show_empty_state(message: str, button: str, page: str, icon: str = ":materia
         st.markdown(message, text_alignment="center")
         if st.button(button, type="primary", icon=icon):
             go(page)
+
+
+def show_page_cards(keys: Sequence[str], min_width: int, are_steps: bool = False) -> None:
+    """Show a card for each page, which is a link to it as a whole; numbered where the pages are steps."""
+    with st.grid(3, min_column_width=min_width):
+        for number, key in enumerate(keys, start=1):
+            title, icon, purpose = PAGES[key]
+            with st.container(border=True, height="stretch", gap="xsmall", key=f"link-card-{key}"):
+                label = f"**{number} · {title}**" if are_steps else f"**{title}**"
+                st.page_link(get_page(key), label=label, icon=f":material/{icon}:")
+                st.caption(purpose)
 
 
 def describe_run(run: Run) -> str:

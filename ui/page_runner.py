@@ -23,6 +23,7 @@ def run_page() -> None:
     """Draw the frame and the page in it; an error that core raises is shown instead of the page."""
     is_admitted = not is_sign_in_required() or current_user() is not None
     st.set_page_config(page_title="Roundtrip", page_icon=_page_icon(is_admitted), layout="wide")
+    st.html(HERE / "style.css")
     pages = {get_page(key): key for key in PAGES}
     page = st.navigation(list(pages), position="top" if is_admitted else "hidden")
     require_sign_in()

@@ -1,0 +1,22 @@
+"""What a newcomer meets: cards that are links, a training by one click, groups of formats, copies that stay chosen."""
+
+from collections.abc import Callable
+
+from playwright.sync_api import Page, expect
+
+from tests.browser.page_helpers import wait_for_page, wait_until_idle
+from tests.browser.server import Server
+from ui.navigation import PAGES
+
+
+def test_home_page_cards_are_links_as_a_whole(server: Server, new_page: Callable[..., Page]):
+    page = new_page()
+    page.goto(server.url)
+    wait_for_page(page, "Save a model. Reload it. See what came back.")
+    cards = page.locator("[class*=st-key-link-card-]")
+    titles = [text.splitlines()[-2] for text in cards.all_inner_texts()]
+    assert titles[:3] == ["1 · Train", "2 · Save", "3 · Compare"]
+    assert titles[3:] == [title for title, *_ in PAGES.values() if title not in ("Home", "Train", "Save", "Compare")]
+    box = cards.nth(1).bounding_box()
+    page.mouse.click(box["x"] + box["width"] - 6, box["y"] + box["height"] - 6)  # in the corner, far from the words
+    wait_for_page(page, "Save a run")
