@@ -17,8 +17,8 @@ OVERVIEW_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture")
 st.title("Save a model. Reload it. See what came back.")
 st.markdown(
     "**Your file opens, and yet the model may have forgotten something.** Roundtrip trains a small TensorFlow model, "
-    "saves it in every way that there is, and loads each copy again in a process that has never seen the model. Then it "
-    "asks the copy the same questions as the original, and tells you in plain words what survived."
+    "saves it in every way that there is, and loads each copy again in a process that has never seen the model. Then "
+    "it asks the copy the same questions as the original, and tells you in plain words what survived."
 )
 show_page_cards(MAIN_STEPS, min_width=240, are_steps=True)
 

@@ -10,7 +10,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.arrays import Arrays
-from core.errors import InputError
+from core.errors import DataUnavailable, InputError
 from core.runtimes.base import Model, ModelCode
 
 
@@ -196,9 +196,12 @@ def split_rows(inputs: Arrays, targets: Arrays, stratify: np.ndarray | None = No
 
 
 def bundled_file(package: str, *parts: str) -> Path:
-    """The path of a file that an installed package brings, found without importing the package."""
+    """The path of a file that an installed package brings, found without importing it. Raises DataUnavailable."""
     spec = find_spec(package)
-    assert spec and spec.submodule_search_locations
+    if spec is None or not spec.submodule_search_locations:
+        raise DataUnavailable(
+            "The package that brings this data is not installed.", received=package, cure=f"Install {package}."
+        )
     return Path(spec.submodule_search_locations[0]).joinpath(*parts)
 
 

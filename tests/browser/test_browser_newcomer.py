@@ -2,9 +2,9 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page
 
-from tests.browser.page_helpers import wait_for_page, wait_until_idle
+from tests.browser.page_helpers import wait_for_page
 from tests.browser.server import Server
 from ui.navigation import PAGES
 

@@ -56,7 +56,7 @@ def test_train_page_running_job_survives_reload_and_cancels_in_a_second(server: 
     page.goto(f"{server.url}/train?demo=digits-mlp")
     wait_for_page(page, "Train a demo")
     page.get_by_role("spinbutton", name="Epochs").fill("200")  # the time left is known after a twentieth of them
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name="Train with these settings").click()
     expect(page.get_by_text("Epoch ").first).to_be_visible()
     page.reload()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
@@ -107,7 +107,7 @@ def test_train_page_starts_training_by_keyboard_alone(server: Server, new_page: 
             break
     page.keyboard.press("Control+A")
     page.keyboard.type("1")
-    button = page.get_by_role("button", name="Train", exact=True)
+    button = page.get_by_role("button", name="Train with these settings")
     for _ in range(30):
         page.keyboard.press("Tab")
         if button.evaluate("one => one === document.activeElement"):

@@ -56,7 +56,7 @@ def train_demo(page: Page, server: Server, demo: str, epochs: int) -> None:
     page.goto(f"{server.url}/train?demo={demo}")
     wait_for_page(page, "Train a demo")
     page.get_by_role("spinbutton", name="Epochs").fill(str(epochs))
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name="Train with these settings").click()
     expect(page.get_by_text("Accuracy on test examples")).to_be_visible()
     expect(page.get_by_role("heading", name="Rows that it has never seen")).to_be_visible()
     expect(page.get_by_text("model.summary()")).to_be_visible()

@@ -268,13 +268,14 @@ def test_demo_sample_rows_stand_in_its_data(demo):
     sample, splits = demo.sample(), read_splits(demo)
     assert 5 <= sample.rows <= 250
     if demo.output_image_shapes:  # noise is drawn anew: the digits below it are the data's
-        sample, splits = (sample.targets, [split.targets for split in splits])
+        sample, splits = sample.targets, [split.targets for split in splits]
     else:
-        sample, splits = ({**sample.inputs, **sample.targets}, [{**split.inputs, **split.targets} for split in splits])
+        sample, splits = sample.inputs | sample.targets, [split.inputs | split.targets for split in splits]
     known = {key for split in splits for key in row_keys(split)}
     assert set(row_keys(sample)) <= known
 
 
 def row_keys(arrays: dict[str, np.ndarray]) -> list[tuple]:
-    """Each row as something that can stand in a set."""
-    return list(zip(*([row.tobytes() for row in array.astype(array.dtype.kind == "U" and "U64" or array.dtype)] for array in arrays.values()), strict=True))
+    """Each row as something that can stand in a set; texts padded to one width."""
+    same_width = [array.astype("U64") if array.dtype.kind == "U" else array for array in arrays.values()]
+    return list(zip(*([row.tobytes() for row in array] for array in same_width), strict=True))

@@ -1,13 +1,16 @@
 """Every page without a browser: what it says on an empty library, on a furnished one, and to bad input."""
 
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.demos import DEMOS, get_demo
 from core.inputs import Inputs
 from core.jobs import Jobs
 from core.jobs.participants import load_participant
@@ -15,6 +18,7 @@ from core.library import integrity
 from core.settings import PROJECT
 from core.worker.remote_predictor import RemotePredictor
 from tests.helpers import wait_until_done
+from ui.demo_picture import draw_demo_picture
 from ui.navigation import PAGES
 
 MODEL_RUNTIMES = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn")
@@ -237,3 +241,29 @@ print(sorted(set({MODEL_RUNTIMES!r}) & set(sys.modules)))
 """
     run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert run.stdout.strip() == "[]", run.stderr[-2000:]
+
+
+def test_train_page_button_of_card_trains_with_defaults(visit, empty_jobs: Jobs):
+    app = visit(empty_jobs, "train")
+    assert not app.number_input  # settings are folded away
+    app.button(key="train-tips").click().run()
+    (job,) = empty_jobs.job_store.list_jobs("train")
+    empty_jobs.cancel(job.id)
+    assert (job.request["demo"], job.request["settings"]) == ("tips", get_demo("tips").defaults.model_dump())
+    assert app.query_params["job"] == [job.id]
+
+
+def test_train_page_of_finished_job_begins_with_score(visit, jobs: Jobs, trained: Callable):
+    run = jobs.library.run(trained("digits-mlp"))
+    job = next(job for job in jobs.job_store.list_jobs("train") if job.result and job.result["run"] == run.id)
+    app = visit(jobs, "train", job=job.id)
+    assert [box.value for box in app.success] == [f"**Done:** {run.score:.1%} of the test examples right."]
+
+
+@pytest.mark.parametrize("demo", DEMOS, ids=lambda demo: demo.key)
+def test_demo_picture_is_drawn_from_rows_in_both_themes(demo):
+    light, dark = (draw_demo_picture.__wrapped__(demo.key, is_dark) for is_dark in (False, True))
+    shapes = re.findall(r"<(image|text|polyline|circle) ", light)
+    assert 9 <= len(shapes) <= 250
+    assert shapes == re.findall(r"<(image|text|polyline|circle) ", dark)
+    assert ElementTree.fromstring(light).tag.endswith("svg")
