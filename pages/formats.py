@@ -9,6 +9,7 @@ from ui.formats import show_format_descriptions, show_format_matrix, show_matrix
 from ui.navigation import go
 from ui.query_params import bind_select
 from ui.session import current_jobs
+from ui.size_breakdown import show_folded_strips
 
 st.title("What survives in which format")
 jobs = current_jobs()
@@ -44,6 +45,7 @@ if rows:
         st.download_button("CSV", to_csv(rows), f"{run.id}.csv", "text/csv", icon=":material/download:")
     if selected:
         show_matrix_row(selected)
+    show_folded_strips({row.artifact: row.name for row in rows if row.artifact})
 
 st.subheader("The formats")
 show_format_descriptions(all_formats())

@@ -13,6 +13,7 @@ from core.library.job_store import Job
 from core.text.numbers import format_duration, format_size
 from ui.artifact_detail import show_artifact_evidence
 from ui.components import PART_MEANINGS, escape_markdown, show_error, verdict_badge
+from ui.size_breakdown import show_folded_strips
 
 # A whole model, a graph, the legacy file, and parts of a model.
 SUGGESTED_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture", "checkpoint")
@@ -109,6 +110,9 @@ def _draw_saved_row(row: dict[str, Any]) -> None:
 
 def show_saved_artifacts(job: Job) -> None:
     """Show each saved artifact in detail: its reloads, its files, and the code that saves and loads it."""
+    done = {row["artifact"]: get_format(key).label for key, row in job.format_rows.items() if row["state"] == "done"}
+    if len(done) > 1:
+        show_folded_strips(done)
     for key, row in job.format_rows.items():
         if row["state"] != "done":
             continue

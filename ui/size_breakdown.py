@@ -1,5 +1,6 @@
-"""Size breakdown of an artifact: a sentence, a treemap, and the bytes of each group."""
+"""Size breakdown of an artifact (a sentence, a treemap, the bytes of each group), and of several as strips."""
 
+from collections.abc import Mapping
 from html import escape
 from typing import NamedTuple
 
@@ -70,6 +71,61 @@ def show_size_breakdown(artifact_id: str) -> None:
 def _cached_breakdown(artifact_id: str) -> SizeBreakdown:
     """Break down the size of an artifact; cached by its id, because an artifact never changes."""
     return break_down_sizes(current_jobs().library, artifact_id)
+
+
+def show_byte_strips(names: Mapping[str, str]) -> None:
+    """Show the bytes of artifacts, named by their ids, as strips to one scale; what is damaged is left out and said."""
+    strips, damaged = {}, []
+    for id_, name in names.items():
+        try:
+            strips[name] = bytes_by_group(_cached_breakdown(id_).parts)
+        except RoundtripError:
+            damaged.append(name)
+    sizes = {name: sum(groups.values()) for name, groups in strips.items()}
+    if sizes:
+        st.markdown(escape_markdown(strips_sentence(sizes)))
+        alt = ", ".join(f"{name} {format_size(size)}" for name, size in sizes.items())
+        st.plotly_chart(byte_strips(strips), config=PLOTLY_CONFIG, key="byte-strips", alt=f"Bytes: {alt}")
+    if damaged:
+        st.caption(escape_markdown(f"Cannot be read: {', '.join(damaged)}."))
+
+
+def show_folded_strips(names: Mapping[str, str]) -> None:
+    """Show `show_byte_strips` when it is asked for: the bytes of all files are looked through."""
+    with st.expander("Where the bytes go, to one scale", icon=":material/straighten:", on_change="rerun") as expander:
+        if names and expander.open:
+            show_byte_strips(names)
+
+
+def strips_sentence(sizes: Mapping[str, int]) -> str:
+    """Return which of several artifacts is the smallest and which the largest, with the ratio of both."""
+    least, most = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
+    if sizes[least] == sizes[most]:
+        return f"{'Each' if len(sizes) > 1 else most} takes {format_size(sizes[most])}."
+    ratio = f", {sizes[most] / sizes[least]:.1f} times as much" if sizes[least] else ""
+    return f"{least} takes {format_size(sizes[least])}, {most} {format_size(sizes[most])}{ratio}."
+
+
+def byte_strips(strips: Mapping[str, Mapping[str, int]]) -> go.Figure:
+    """Return a bar for each name, cut into its groups of bytes, the smallest first and all to one scale."""
+    names = sorted(strips, key=lambda name: sum(strips[name].values()))
+    figure = go.Figure()
+    for group in (group for group in GROUP_COLOURS if any(group in groups for groups in strips.values())):
+        sizes = [strips[name].get(group, 0) for name in names]
+        figure.add_bar(
+            x=sizes,
+            y=[escape(name) for name in names],
+            name=group,
+            orientation="h",
+            marker={"color": GROUP_COLOURS[group]},
+            hovertext=[f"{group}: {format_size(size)}<br>{GROUP_MEANINGS[group]}" for size in sizes],
+            hoverinfo="text",
+        )
+    figure.update_layout(barmode="stack")
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    figure.update_xaxes(showticklabels=False, showgrid=False)
+    figure = apply_theme(figure, "", "", height=120 + 26 * len(names))
+    return figure.update_layout(legend={"traceorder": "normal", "y": -0.02, "yanchor": "top"})
 
 
 def _group_texts(parts: list[SizePart]) -> list[str]:

@@ -71,6 +71,9 @@ def compare(
         Path | None, typer.Option(metavar="FILE", help="Ask what is in an NPZ, NPY, CSV, JSON or picture.")
     ] = None,
     random: Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Ask random numbers from this range.")] = None,
+    plane: Annotated[
+        str | None, typer.Option(metavar="A,B,C", help="Ask rows on the plane through these three test examples.")
+    ] = None,
     code: Code = None,
     tolerance: Annotated[
         Strings,
@@ -93,7 +96,7 @@ def compare(
     with open_jobs() as jobs:
         reference = baseline or run_id_of(jobs, artifacts[0])
         require_has_been_run(jobs.library, [reference, *artifacts])
-        input_set = _make_inputs(jobs, reference, inputs, random, row_count, classes, row_seed)
+        input_set = _make_inputs(jobs, reference, inputs, random, plane, row_count, classes, row_seed)
         ended = wait_for_job(jobs, jobs.compare(artifacts, sources=sources, baseline=reference, inputs=input_set))
         passed = check_tolerances(jobs, ended, tolerances)
         outcomes = {id_: ComparisonOutcome.model_validate(item) for id_, item in ended.result["outcomes"].items()}
@@ -112,24 +115,36 @@ def compare(
     exit_on_failures(_violations(table, most_changed))
 
 
+def _parse_corners(text: str) -> list[int]:
+    parts = [part.strip() for part in text.split(",")]
+    if len(parts) != 3 or not all(part.isdecimal() for part in parts):
+        cure = "Give the numbers of three test examples, as in --plane 0,1,2."
+        raise InputError("A plane goes through three examples.", received=text[:80], cure=cure)
+    return [int(part) for part in parts]
+
+
 def _make_inputs(
     jobs: Jobs,
     baseline: str,
     file: Path | None,
     random: str | None,
+    plane: str | None,
     rows: int | None,
     classes: Strings,
     seed: int | None,
 ) -> str:
     """The id of the input set that the options describe."""
-    if file and random:
-        raise InputError("Either --inputs or --random says what to ask, not both.", cure="Leave one of them out.")
-    if file and (rows is not None or classes or seed is not None):
+    if len([option for option in (file, random, plane) if option]) > 1:
+        raise InputError("One of --inputs, --random and --plane says what to ask.", cure="Leave the others out.")
+    if (file or plane) and (rows is not None or classes or seed is not None):
         raise InputError(
-            "All rows of a file are asked: --rows, --class and --seed choose among others.", cure="Leave them out."
+            "All rows of a file or plane are asked: --rows, --class and --seed choose among others.",
+            cure="Leave them out.",
         )
     if file:
         return add_inputs_from_file(jobs.library, file, baseline).id
+    if plane:
+        return jobs.inputs.add_plane(jobs.library, run_id_of(jobs, baseline), _parse_corners(plane)).id
     if random and classes:
         raise InputError("Random rows have no class.", received=", ".join(classes), cure="Leave --class out.")
     if random:

@@ -25,6 +25,14 @@ def class_indices(run: Run, targets: Arrays) -> np.ndarray | None:
     return None
 
 
+def first_row_by_class(run: Run, targets: Arrays) -> dict[str, int]:
+    """Return the first test example of each class that has any, by label; empty where the classes are not known."""
+    indices = class_indices(run, targets)
+    if indices is None:
+        return {}
+    return {label: int(np.argmax(indices == at)) for at, label in enumerate(run.labels) if (indices == at).any()}
+
+
 def choose_rows(
     run: Run, reference: Reference, rows: int | None, classes: Sequence[str] | None, seed: int | None
 ) -> np.ndarray:

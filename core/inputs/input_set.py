@@ -40,8 +40,9 @@ class InputSet(Record):
     """A stored set of input rows, which any fitting model predicts in the same order.
 
     Attributes:
-        origin: In `kind` how they came about ("held-out", "random", "file", "typed", "drawn", "found"), and what is
-            needed to make them again; of test examples, `run` and `index` are the run and the rows of its reference.
+        origin: In `kind` how they came about ("held-out", "random", "plane", "file", "typed", "drawn", "found"), and
+            what is needed to make them again; of test examples, `run` and `index` are the run and the rows of its
+            reference.
         words: The origin in words, as pages show it.
         notes: What was changed or is odd, in sentences.
         columns: The inputs; number n is the file `input-n.npy`.

@@ -11,8 +11,9 @@ from core.demos.base import InputField
 from core.inputs.fitting import InputFitter, InputSpecs
 from core.inputs.form_fields import form_fields, row_from_values, values_from_row
 from core.inputs.from_images import image_frame
+from core.inputs.from_plane import is_plane_possible
 from core.inputs.from_random import count_free_axes
-from core.inputs.held_out import class_indices
+from core.inputs.held_out import class_indices, first_row_by_class
 from core.inputs.input_set import InputSet
 from core.inputs.source import SourceArray
 from core.inputs.store import Inputs, ProgressCallback, ignore_progress
@@ -59,7 +60,13 @@ class RandomChoice(NamedTuple):
     sizes: Mapping[str, Sequence[int]]
 
 
-InputChoice = HeldOutChoice | TypedChoice | DrawnChoice | FileChoice | RandomChoice
+class PlaneChoice(NamedTuple):
+    """A grid of rows on the plane through three test examples, by their numbers."""
+
+    corners: tuple[int, int, int]
+
+
+InputChoice = PlaneChoice | HeldOutChoice | TypedChoice | DrawnChoice | FileChoice | RandomChoice
 
 
 @dataclass(frozen=True)
@@ -67,9 +74,10 @@ class InputOptions:
     """The inputs that fit models with the input signature of a run.
 
     Attributes:
-        kinds: The ways that fit, of "held-out", "drawn", "typed", "file" and "random".
+        kinds: The ways that fit, of "held-out", "drawn", "typed", "file", "random" and "plane".
         rows: Number of test examples.
         class_counts: How many of them are of each class; empty where that is not known.
+        first_rows: The first of them of each class that has any; empty where that is not known.
         fields: What a person fills in for one row; empty where that is too much.
         takes_images: Whether files may be images.
         free_axes: For an input that leaves axes free, how many sizes random rows need.
@@ -82,6 +90,7 @@ class InputOptions:
     kinds: tuple[str, ...]
     rows: int
     class_counts: dict[str, int]
+    first_rows: dict[str, int]
     fields: tuple[InputField, ...]
     takes_images: bool
     free_axes: dict[str, int]
@@ -124,6 +133,8 @@ class InputOptions:
                 return inputs.add_upload(uploads, self.specs, self.run.image_shape)
             case RandomChoice():
                 return inputs.add_random(self.specs, *choice, on_progress)
+            case PlaneChoice(corners):
+                return inputs.add_plane(library, self.run.id, corners)
 
     def read_choice(self, input_set: InputSet, inputs: Inputs) -> InputChoice | None:
         """Return the choice that makes a set again; None where nothing here makes it."""
@@ -133,6 +144,8 @@ class InputOptions:
                 return HeldOutChoice(input_set.rows, tuple(origin["classes"]), origin["seed"])
             case "random":
                 return RandomChoice(origin["rows"], origin["low"], origin["high"], origin["seed"], origin["sizes"])
+            case "plane" if origin["run"] == self.run.id:
+                return PlaneChoice(tuple(origin["corners"]))
             case "typed":
                 return TypedChoice(tuple(values_from_row(self.fields, inputs.read_rows(input_set.id, [0]))))
         return None
@@ -149,6 +162,7 @@ def offered_inputs(run: Run, specs: InputSpecs, reference: Reference) -> InputOp
     """Return the inputs that fit models of `run` with the input signature `specs` (see `input_specs`)."""
     indices = class_indices(run, reference.targets)
     labels = [] if indices is None else run.labels
+    first_rows = first_row_by_class(run, reference.targets)
     fields = form_fields(run, specs, reference.inputs)
     is_fitting = {
         "held-out": True,
@@ -156,12 +170,14 @@ def offered_inputs(run: Run, specs: InputSpecs, reference: Reference) -> InputOp
         "typed": bool(fields),
         "file": True,
         "random": bool(specs) and all(spec["shape"] is not None for spec in specs),
+        "plane": len(first_rows) >= 3 and is_plane_possible(reference),
     }
     return InputOptions(
         run,
         specs,
         kinds=tuple(kind for kind in is_fitting if is_fitting[kind]),
         rows=reference.rows,
+        first_rows=first_rows,
         class_counts={label: int(np.count_nonzero(indices == labels.index(label))) for label in labels},
         fields=fields,
         takes_images=image_frame(specs, run.image_shape) is not None,

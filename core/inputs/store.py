@@ -16,6 +16,7 @@ from core.arrays import Arrays
 from core.errors import Damaged, InputError, RoundtripError, UnknownName
 from core.inputs.dispatch import SUPPORTED_SUFFIXES, open_source
 from core.inputs.fitting import InputFitter, InputSpecs
+from core.inputs.from_plane import DEFAULT_SIDE, plane_rows
 from core.inputs.from_random import AxisSizes, random_source, row_bytes
 from core.inputs.held_out import choose_rows, describe_selection
 from core.inputs.input_set import DAY, HOUR, RECORD_FILE, InputSet, input_set_id, write_chunks
@@ -130,6 +131,12 @@ class Inputs:
         has_numbers = any(spec["dtype"] not in ("object", "bool") for spec in specs)
         words = f"{pluralize(rows, 'random row')}{f' from {low:g} to {high:g}' if has_numbers else ''}, seed {seed}"
         return self._store(source, specs, origin, lambda _: words)
+
+    def add_plane(self, library: Library, run_id: str, corners: Sequence[int], side: int = DEFAULT_SIDE) -> InputSet:
+        """Store a grid of rows on the plane through three test examples of a run (see `plane_rows`)."""
+        origin = {"kind": "plane", "run": run_id, "corners": list(corners), "side": side}
+        words = f"{side} × {side} rows on the plane through the test examples {', '.join(map(str, corners))}"
+        return self._store_arrays(plane_rows(library.reference(run_id), corners, side), origin, words)
 
     def add_typed(self, arrays: Arrays, words: str = "One row, typed") -> InputSet:
         """Store what a person filled in: arrays by input name, rows first."""

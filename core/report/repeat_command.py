@@ -33,6 +33,8 @@ def _input_options(inputs: InputSet | None, id_: str) -> list[str]:
         # One word: the first number may be below zero.
         between = f"--random={format_exact(origin['low'])},{format_exact(origin['high'])}"
         return [between, "--rows", str(origin["rows"]), "--seed", str(origin["seed"])]
+    if origin.get("kind") == "plane":
+        return ["--plane", ",".join(map(str, origin["corners"]))]
     return ["--inputs", f"inputs-{id_}.npz"]
 
 

@@ -21,7 +21,7 @@ NOT_EXPIRED, EXPIRED = time.time() + 3600, time.time() - 1
 @pytest.fixture
 def sign_in_required(monkeypatch: pytest.MonkeyPatch) -> None:
     """People sign in here."""
-    for module in (auth, session, graph):
+    for module in (auth, session, urls):
         monkeypatch.setattr(module, "is_sign_in_required", lambda: True)
 
 
@@ -73,7 +73,7 @@ def test_current_jobs_shows_only_entries_of_current_user(sign_in_required, serve
 
 def test_graph_token_identifies_user_and_rejects_forgeries(sign_in_required):
     with acting_as(SignedInUser(ADA, NOT_EXPIRED)):
-        token = graph.graph_token("a0123456789")
+        token = urls.graph_token("a0123456789")
     assert graph._user_from_token("a0123456789", token) == SignedInUser((ADA.id, ""), float(int(NOT_EXPIRED)))
     forged = [token.replace(ADA.id, BO.id), f"{token}9", token.partition(".")[0], "", "é", token.replace(".", "..")]
     for artifact, given in [("a0123456780", token), *(("a0123456789", item) for item in forged)]:

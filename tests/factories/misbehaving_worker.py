@@ -175,12 +175,12 @@ def sluggish(do: Callable[..., Reply]) -> Callable[..., Reply]:
 
 def _with_prediction(before: Callable[[int], None], do: Callable[..., Reply], *arguments: Any, **request: Any) -> Reply:
     """Do a task, with something that is done before each prediction, by its number of rows."""
-    from core.runtimes import reference
+    from core.runtimes import base
     from core.worker.tasks import predict, save_reload
 
-    def predict_in_batches(predictor: Any, inputs: Any, batch: int = reference.BATCH_SIZE) -> Any:
-        before(min(batch, reference.count_rows(inputs)))
-        return reference.predict_in_batches(predictor, inputs, batch)
+    def predict_in_batches(predictor: Any, inputs: Any, batch: int = base.BATCH_SIZE) -> Any:
+        before(min(batch, base.count_rows(inputs)))
+        return base.predict_in_batches(predictor, inputs, batch)
 
     for module in (predict, save_reload):
         module.predict_in_batches = predict_in_batches

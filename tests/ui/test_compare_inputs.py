@@ -81,8 +81,8 @@ def reopen(app: AppTest, run: str) -> AppTest:
 @pytest.mark.parametrize(
     ("demo", "draws", "ways"),
     [
-        ("digits-mlp", True, ["held-out", "drawn", "file", "random"]),
-        ("digits-mlp", False, ["held-out", "file", "random"]),
+        ("digits-mlp", True, ["held-out", "drawn", "file", "random", "plane"]),
+        ("digits-mlp", False, ["held-out", "file", "random", "plane"]),
         ("tips", False, ["held-out", "typed", "file", "random"]),
     ],
 )
@@ -91,7 +91,14 @@ def test_inputs_chooser_offers_only_kinds_that_fit_the_model(
 ):
     app = open_input_page(trained(demo), draws)
     control = app.segmented_control("in-address-ask")
-    labels = {"held-out": "Held-out", "drawn": "Draw", "typed": "Type", "file": "Upload", "random": "Random"}
+    labels = {
+        "held-out": "Test examples",
+        "plane": "Between three",
+        "drawn": "Draw",
+        "typed": "Type",
+        "file": "Upload",
+        "random": "Random",
+    }
     assert [next(key for key, words in labels.items() if words in option) for option in control.options] == ways
 
 

@@ -6,7 +6,14 @@ from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
 from core.size_breakdown.breakdown import GROUP_MEANINGS, GROUPS, SAVED_BY_COMPRESSION, SizePart, bytes_by_group
-from ui.size_breakdown import GROUP_COLOURS, MAX_PARTS, breakdown_sentence, breakdown_treemap
+from ui.size_breakdown import (
+    GROUP_COLOURS,
+    MAX_PARTS,
+    breakdown_sentence,
+    breakdown_treemap,
+    byte_strips,
+    strips_sentence,
+)
 
 H5_PARTS = [
     SizePart("optimizer state", "adam/dense_kernel_momentum", 400, "model.h5"),
@@ -31,7 +38,7 @@ def test_size_breakdown_colours_have_contrast_with_white_text(colour: str):
 
 def test_size_breakdown_text_names_largest_group_first():
     assert list(bytes_by_group(H5_PARTS)) == ["optimizer state", "weights", "structure and padding"]
-    text = "About half of the bytes go to optimizer state: 800 B of 1.5 kB. That is what training needs to carry on, "
+    text = "About half of the bytes go to optimizer state: 800 B of 1.5 kB. That is what training needs to resume, "
     assert breakdown_sentence(H5_PARTS) == text + "and no answer ever reads."
 
 
@@ -115,3 +122,44 @@ def test_size_breakdown_section_shows_text_treemap_and_damage(monkeypatch: pytes
     assert "has 137,703 bytes instead of 137,704" in app.run(timeout=60).error[0].value
     file.write_bytes(whole)
     st.cache_resource.clear()
+
+
+STRIPS = {"H5": {"weights": 400, "optimizer state": 800}, "LiteRT": {"graph": 100, "weights": 200}}
+
+
+def test_byte_strips_have_smallest_first_and_one_bar_for_each_group():
+    figure = byte_strips(STRIPS)
+    assert {bar.name: dict(zip(bar.y, bar.x, strict=True)) for bar in figure.data} == {
+        "weights": {"LiteRT": 200, "H5": 400},
+        "optimizer state": {"LiteRT": 0, "H5": 800},
+        "graph": {"LiteRT": 100, "H5": 0},
+    }
+    assert list(figure.data[0].y) == ["LiteRT", "H5"]
+    assert figure.layout.barmode == "stack"
+
+
+def test_byte_strips_name_part_and_size_on_hover():
+    (weights,) = [bar for bar in byte_strips(STRIPS).data if bar.name == "weights"]
+    assert list(weights.hovertext)[1] == "weights: 400 B<br>the numbers that were learned"
+
+
+@pytest.mark.parametrize(
+    ("sizes", "sentence"),
+    [
+        ({"H5": 1200, "LiteRT": 300}, "LiteRT takes 300 B, H5 1.2 kB, 4.0 times as much."),
+        ({"H5": 300, "LiteRT": 300}, "Each takes 300 B."),
+        ({"H5": 300}, "H5 takes 300 B."),
+        ({"H5": 300, "empty": 0}, "empty takes 0 B, H5 300 B."),
+    ],
+)
+def test_strips_sentence_compares_smallest_and_largest(sizes: dict[str, int], sentence: str):
+    assert strips_sentence(sizes) == sentence
+
+
+def test_compare_page_sizes_tab_shows_strip_of_each_copy(visit, jobs: Jobs, saved):
+    ids = [saved("digits-mlp", key)["artifact"] for key in ("keras", "architecture")]
+    assert jobs.wait(jobs.compare(ids, 270).id).state == "done"
+    app = visit(jobs, "compare", artifact=ids, view="Sizes")
+    assert not app.exception
+    texts = [markdown.value for markdown in app.markdown]
+    assert [text for text in texts if text.startswith("Architecture") and "times as much" in text]

@@ -44,6 +44,11 @@ class FinishedComparison(NamedTuple):
     names: dict[str, str]
     participants: Participants
 
+    @property
+    def artifact_names(self) -> dict[str, str]:
+        """The names of all that has files, without live models, by id."""
+        return {id_: name for id_, name in self.participants.names.items() if id_.startswith("a")}
+
 
 def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
     """Read the result of a finished job. Raises UnknownName when its run or its inputs were removed."""

@@ -18,7 +18,14 @@ from core.inputs.options import DrawnChoice, FileChoice, InputChoice, InputOptio
 from core.inputs.store import ProgressCallback, ignore_progress
 from core.text.labels import format_values, reference_row_labels
 from core.text.numbers import format_size
-from ui.compare.input_widgets import choose_file, choose_held_out, choose_random, choose_typed, restore_widgets
+from ui.compare.input_widgets import (
+    choose_file,
+    choose_held_out,
+    choose_plane,
+    choose_random,
+    choose_typed,
+    restore_widgets,
+)
 from ui.components import escape_markdown, show_error
 from ui.query_params import bind_select
 from ui.routes import inputs_url
@@ -81,6 +88,7 @@ INPUT_KINDS = {
     "typed": ("Type", ":material/keyboard:"),
     "file": ("Upload", ":material/upload_file:"),
     "random": ("Random", ":material/casino:"),
+    "plane": ("Between three", ":material/change_history:"),
     "found": ("Found", ":material/search:"),
 }
 COMPARED_VALUES = "compared-values"  # in the session: the id of the input set of typed values that was compared
@@ -128,6 +136,8 @@ def _choose_of_kind(kind: str, options: InputOptions, draw: Callable[[], Arrays 
             return _cached_inputs(options, choose_held_out(options))
         case "typed":
             return _cached_inputs(options, choose_typed(options))
+        case "plane":
+            return _cached_inputs(options, choose_plane(options))
         case "random" if choice := choose_random(options):
             return _make_random(options, choice)
         case "drawn" if draw:

@@ -7,7 +7,15 @@ import streamlit as st
 from core.demos.base import InputField
 from core.inputs.dispatch import DATA_SUFFIXES, IMAGE_SUFFIXES
 from core.inputs.fitting import InputSpecs
-from core.inputs.options import FileChoice, HeldOutChoice, InputChoice, InputOptions, RandomChoice, TypedChoice
+from core.inputs.options import (
+    FileChoice,
+    HeldOutChoice,
+    InputChoice,
+    InputOptions,
+    PlaneChoice,
+    RandomChoice,
+    TypedChoice,
+)
 from core.runtimes.specs import InputSpec
 from core.text.labels import reference_row_labels
 from ui.components import escape_markdown
@@ -66,6 +74,30 @@ def _choose_seed(key: str) -> int | None:
         return None
     st.session_state.setdefault(f"{key}-seed", 0)
     return int(st.number_input("Seed", 0, MAX_SEED, key=f"{key}-seed", **PERSISTENT))
+
+
+# The plane through three test examples
+
+
+def choose_plane(options: InputOptions) -> PlaneChoice:
+    """Choose the corners among the first test example of each class; those of an address may be others."""
+    labels, corners = {row: label for label, row in options.first_rows.items()}, []
+    with st.container(horizontal=True, vertical_alignment="bottom"):
+        for at, corner in enumerate("ABC"):
+            key = f"plane-{options.run.id}-{at}"
+            row = st.session_state.setdefault(key, list(labels)[at])
+            corners.append(
+                st.selectbox(
+                    f"Example {corner}",
+                    list(labels) if row in labels else [row, *labels],
+                    key=key,
+                    format_func=lambda row: escape_markdown(labels.get(row, f"row {row}")),
+                    help="Rows between these examples, and a little beyond: where do the copies begin to disagree?",
+                    width=140,
+                    **PERSISTENT,
+                )
+            )
+    return PlaneChoice((corners[0], corners[1], corners[2]))
 
 
 # Typed values
@@ -177,6 +209,8 @@ def restore_widgets(run_id: str, choice: InputChoice | None) -> None:
             values = {"rows": min(rows, MAX_ROWS), "low": float(low), "high": float(high), "seed": seed}
             values |= {f"size-{name}-{axis}": size for name, axes in sizes.items() for axis, size in enumerate(axes)}
             values = {f"random-{name}": value for name, value in values.items()}
+        case PlaneChoice(corners):
+            values = {f"plane-{run_id}-{at}": corner for at, corner in enumerate(corners)}
         case TypedChoice(typed):
             values = {f"type-{run_id}-{index}": value for index, value in enumerate(typed)}
     st.session_state.update(values)

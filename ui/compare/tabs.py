@@ -8,11 +8,13 @@ from core.report import REPORT_KINDS
 from ui.compare.benchmark import show_benchmark
 from ui.compare.comparison_job import FinishedComparison
 from ui.compare.disagreement import show_disagreement
+from ui.compare.disagreement_map import show_disagreement_map
 from ui.compare.layers import show_layers
 from ui.compare.metrics import show_figures, show_metrics, show_pairwise_matrix
 from ui.compare.prediction_rows import show_predictions
 from ui.compare.tolerance import tolerances_from_query
 from ui.routes import report_url
+from ui.size_breakdown import show_byte_strips
 
 REPORT_ICONS = {"html": ":material/article:", "json": ":material/data_object:", "csv": ":material/table:"}
 
@@ -33,6 +35,7 @@ def _prediction_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], N
         "Rows": lambda: show_predictions(comparison.run, comparison.job, comparison.names),
         "Numbers": lambda: show_metrics(comparison),
         "Pictures": lambda: show_figures(comparison),
+        "Map": lambda: show_disagreement_map(comparison),
         "Every pair": lambda: show_pairwise_matrix(comparison),
     }
     has_any = any(outcome.has_predictions for outcome in comparison.outcomes.values())
@@ -49,6 +52,7 @@ def _artifact_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], Non
     return {
         "Layers": lambda: show_layers(comparison.participants, comparison.inputs),
         "Find a disagreement": lambda: show_disagreement(comparison.participants),
+        "Sizes": lambda: show_byte_strips(comparison.artifact_names),
         "Costs": lambda: show_benchmark(comparison.participants, fidelity),
         "Report": lambda: _show_report_downloads(comparison.job.id),
     }
