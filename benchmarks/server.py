@@ -62,7 +62,7 @@ def _train_save_compare(page: Page, server: Server) -> None:
     for label in ("SavedModel", "Keras file (.keras)"):
         page.get_by_text(label, exact=True).first.click()
         painted(page, "Save a run")
-    page.get_by_role("button", name="Save in 2 formats").click()
+    page.get_by_role("button", name="Save 2 formats").click()
     page.get_by_role("button", name="Compare them").click()
     page.get_by_role("tab", name="Rows", selected=True).wait_for()
     painted(page, "Compare")

@@ -35,7 +35,7 @@ def start_saving(page: Page, server: Server) -> str:
     start_training(page, server, 2)
     page.get_by_role("button", name="Save it").click()
     wait_for_page(page, "Save a run")
-    page.get_by_role("button", name=re.compile("Save in all")).click()
+    page.get_by_role("button", name=re.compile("Save all")).click()
     expect(page.get_by_text("Bit-identical").first).to_be_visible()
     return read_job_url(page, server)
 

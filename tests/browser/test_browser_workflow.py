@@ -71,7 +71,7 @@ def save_formats(page: Page, label: str, chosen: list[str], disabled: list[str])
     for name in chosen:
         page.get_by_text(name, exact=True).first.click()
         wait_until_idle(page)
-    page.get_by_role("button", name=f"Save in {len(chosen)} formats").click()
+    page.get_by_role("button", name=f"Save {len(chosen)} formats").click()
     expect(page.get_by_role("button", name="Compare them")).to_be_visible()
     expect(page.get_by_text("files, code and reload result")).to_have_count(len(chosen))
     page.get_by_text(f"{chosen[0]}: files, code and reload result").click()
@@ -120,7 +120,7 @@ def test_user_path_save_in_all_formats_and_open_matrix(server: Server, new_page:
     train_demo(page, server, "digits-cnn", epochs=2)
     page.get_by_role("button", name="Save it").click()
     wait_for_page(page, "Save a run")
-    page.get_by_role("button", name="Save in all 21").click()
+    page.get_by_role("button", name="Save all 21").click()
     expect(page.get_by_role("button", name="Compare them")).to_be_visible(timeout=180_000)
     expect(
         page.get_by_text("A function of the model uses a variable that does not belong to the model")

@@ -16,6 +16,7 @@ from core.jobs import Jobs
 from core.jobs.participants import load_participant
 from core.library import integrity
 from core.settings import PROJECT
+from core.text.numbers import format_size
 from core.worker.remote_predictor import RemotePredictor
 from tests.helpers import wait_until_done
 from ui.demo_picture import draw_demo_picture
@@ -56,8 +57,8 @@ def test_pages_in_navigation_match_scripts():
 def test_save_page_disables_formats_unfit_for_tf_module_with_reason(visit, jobs: Jobs, trained: Callable):
     app = visit(jobs, "save", run=trained("digits-core"))
     boxes = {box.label: box.disabled for box in app.checkbox}
-    assert boxes["**SavedModel**"] is False
-    assert boxes["**Keras file (.keras)**"] is True
+    assert boxes["SavedModel"] is False
+    assert boxes["Keras file (.keras)"] is True
     assert "Takes Keras models only" in page_text(app).replace("\\", "")
 
 
@@ -267,3 +268,15 @@ def test_demo_picture_is_drawn_from_rows_in_both_themes(demo):
     assert 9 <= len(shapes) <= 250
     assert shapes == re.findall(r"<(image|text|polyline|circle) ", dark)
     assert ElementTree.fromstring(light).tag.endswith("svg")
+
+
+def test_save_page_marks_saved_formats_with_size_of_last_save(visit, jobs: Jobs, trained: Callable, saved: Callable):
+    sizes = {key: jobs.library.artifact(saved("tips", key)["artifact"]).bytes for key in ("keras", "saved_model")}
+    app = visit(jobs, "save", run=trained("tips"))
+    assert not app.exception
+    assert [bar.proto.text for bar in app.get("progress")] == [
+        f":material/check: Saved, {format_size(sizes[key])}" for key in ("keras", "saved_model")
+    ]
+    assert [bar.proto.value for bar in app.get("progress")] == [int(100 * sizes["keras"] / sizes["saved_model"]), 100]
+    app.checkbox(key=f"format-{trained('tips')}-h5").check().run()
+    assert app.button(key="save-some").label == "Save 1 format"
