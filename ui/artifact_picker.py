@@ -56,7 +56,9 @@ def load_artifact_choices(*params: str, run: str = "") -> ArtifactChoices | None
     chosen = library.page(replace(readable, ids=ids, size=None)).entries if ids else []
     entries = {entry.id: entry for entry in (*chosen, *page.entries)}
     missing = [id_ for id_ in requested if id_ not in entries and not _is_empty_or_run(id_)]
-    names = _choice_labels(entries, is_large, run)
+    chosen_run = next((entries[id_].run for id_ in requested if id_ in entries), None)
+    newest = page.entries[0].run if page.entries and not is_large else None
+    names = _choice_labels(entries, is_large, run or chosen_run or newest or "")
     return ArtifactChoices(entries, [entry.id for entry in page.entries], names, missing)
 
 
@@ -96,14 +98,15 @@ def _match_count_text(page: Page, search: str) -> str:
     return f"{count}{' fit' if search else ''}; the newest {len(page.entries)} can be chosen below. Search for others."
 
 
-def _choice_labels(entries: dict[str, Entry], is_large: bool, run: str) -> dict[str, str]:
-    """Return the label of each: its format, its run where there are several, its id where labels would be equal.
+def _choice_labels(entries: dict[str, Entry], is_large: bool, main_run: str) -> dict[str, str]:
+    """Return the label of each: its format, its run where that is not `main_run`, its id where labels would be equal.
 
     In a large library always with its id, because there a label must not depend on the results of a search.
     """
-    has_runs = not run and (is_large or len({entry.run for entry in entries.values()}) > 1)
     names = {
-        id_: mark_imported(get_format(str(entry.format)).label + (f" · {entry.run_name}" if has_runs else ""), entry)
+        id_: mark_imported(
+            get_format(str(entry.format)).label + ("" if entry.run == main_run else f" · {entry.run_name}"), entry
+        )
         for id_, entry in entries.items()
     }
     counts = Counter(names.values())
@@ -111,9 +114,9 @@ def _choice_labels(entries: dict[str, Entry], is_large: bool, run: str) -> dict[
 
 
 def choose_artifacts(choices: ArtifactChoices, label: str, name: str, **widget: Any) -> list[str]:
-    """Choose any of the artifacts; the choice stands in the address under `name`."""
+    """Choose any of the artifacts, in chips that wrap; the choice stands in the address under `name`."""
     bound = bind_select(name, _option_ids(choices, name), many=True)
-    return st.multiselect(label, **bound, format_func=choices.names.__getitem__, **widget)
+    return st.multiselect(label, **bound, format_func=choices.names.__getitem__, wrap=True, **widget)
 
 
 def choose_artifact(

@@ -49,6 +49,11 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", without_links)
 
 
+def shown_verdict(verdict: str | Verdict, error: dict[str, str] | None = None) -> Verdict:
+    """Return the verdict to show: "not verified" where a transient `error` stopped it."""
+    return Verdict.NOT_VERIFIED if is_transient(error) else Verdict(verdict)
+
+
 def verdict_badge(
     verdict: str | Verdict,
     changed: int | None = None,
@@ -57,7 +62,7 @@ def verdict_badge(
 ) -> None:
     """Show the verdict as a badge, its meaning as a tooltip; that of "not verified" where a transient `error` stopped
     it."""
-    icon, colour = VERDICT_BADGES[Verdict.NOT_VERIFIED if is_transient(error) else Verdict(verdict)]
+    icon, colour = VERDICT_BADGES[shown_verdict(verdict, error)]
     label = verdict_label(verdict, changed, rows, error)
     st.badge(label, icon=icon, color=colour, help=verdict_meaning(verdict, error))
 

@@ -1,5 +1,6 @@
 """Every page without a browser: what it says on an empty library, on a furnished one, and to bad input."""
 
+import json
 import re
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from core.settings import PROJECT
 from core.text.numbers import format_size
 from core.worker.remote_predictor import RemotePredictor
 from tests.helpers import wait_until_done
+from ui.artifact_picker import READABLE
 from ui.demo_picture import draw_demo_picture
 from ui.navigation import PAGES
 
@@ -251,12 +253,12 @@ def test_train_page_button_of_card_trains_with_defaults(visit, empty_jobs: Jobs)
     (job,) = empty_jobs.job_store.list_jobs("train")
     empty_jobs.cancel(job.id)
     assert (job.request["demo"], job.request["settings"]) == ("tips", get_demo("tips").defaults.model_dump())
-    assert app.query_params["job"] == [job.id]
+    assert app.query_params["job"] == job.id
 
 
-def test_train_page_of_finished_job_begins_with_score(visit, jobs: Jobs, trained: Callable):
-    run = jobs.library.run(trained("digits-mlp"))
-    job = next(job for job in jobs.job_store.list_jobs("train") if job.result and job.result["run"] == run.id)
+def test_train_page_of_finished_job_begins_with_score(visit, jobs: Jobs):
+    job = wait_until_done(jobs, jobs.train("digits-core", epochs=1))
+    run = jobs.library.run(job.result["run"])
     app = visit(jobs, "train", job=job.id)
     assert [box.value for box in app.success] == [f"**Done:** {run.score:.1%} of the test examples right."]
 
@@ -280,3 +282,29 @@ def test_save_page_marks_saved_formats_with_size_of_last_save(visit, jobs: Jobs,
     assert [bar.proto.value for bar in app.get("progress")] == [int(100 * sizes["keras"] / sizes["saved_model"]), 100]
     app.checkbox(key=f"format-{trained('tips')}-h5").check().run()
     assert app.button(key="save-some").label == "Save 1 format"
+
+
+def test_compare_page_chart_shows_sizes_beside_verdicts(visit, jobs: Jobs, saved: Callable):
+    artifact_ids = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
+    assert jobs.wait(jobs.compare(artifact_ids, 270).id).state == "done"
+    app = visit(jobs, "compare", artifact=artifact_ids)
+    bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
+    assert bars["x"] == [jobs.library.artifact(id_).bytes for id_ in artifact_ids]
+    assert bars["y"] == ["<b>SavedModel</b><br>Bit-identical", "<b>Architecture only (JSON)</b><br>Different answers"]
+    assert len(set(bars["marker"]["color"])) == 2
+
+
+def test_compare_page_names_run_only_where_it_is_another(visit, jobs: Jobs, saved: Callable):
+    here, other = saved("digits-mlp", "architecture")["artifact"], saved("tips", "keras")["artifact"]
+    run_names = {id_: jobs.library.run(jobs.library.artifact(id_).run).name for id_ in (here, other)}
+    for chosen, unchosen in ((here, other), (other, here)):
+        app = visit(jobs, "compare", artifact=chosen)
+        (box,) = [multiselect for multiselect in app.multiselect if multiselect.label == "Copies"]
+        labels = dict(zip((chosen, unchosen), (label_of(box, jobs, id_) for id_ in (chosen, unchosen)), strict=True))
+        assert run_names[chosen] not in labels[chosen]
+        assert run_names[unchosen] in labels[unchosen]
+
+
+def label_of(box, jobs: Jobs, id_: str) -> str:
+    """The label of an artifact in a multiselect whose options stand newest first."""
+    return box.options[[entry.id for entry in jobs.library.page(READABLE).entries].index(id_)]
