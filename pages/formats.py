@@ -5,7 +5,7 @@ import streamlit as st
 from core.compatibility.matrix import build_matrix, to_csv, to_markdown
 from core.formats import all_formats
 from ui.components import describe_run, show_empty_state
-from ui.formats import show_format_descriptions, show_format_matrix, show_matrix_row
+from ui.formats import show_format_descriptions, show_format_matrix, show_formats_in_sentences
 from ui.navigation import go
 from ui.query_params import bind_select
 from ui.session import current_jobs
@@ -38,13 +38,13 @@ if missing:
             go("save", job=jobs.save(run.id, missing).id)
 
 if rows:
-    st.caption("Each cell was measured on a copy of this run, reloaded in a fresh process. Select a row to see how.")
-    selected = show_format_matrix(rows)
+    st.caption("Measured on copies of this run, each reloaded in a fresh process. Open a line to see how.")
+    show_formats_in_sentences(rows)
+    st.subheader("All at a glance")
+    show_format_matrix(rows)
     with st.container(horizontal=True):
         st.download_button("Markdown", to_markdown(rows), f"{run.id}.md", icon=":material/download:")
         st.download_button("CSV", to_csv(rows), f"{run.id}.csv", "text/csv", icon=":material/download:")
-    if selected:
-        show_matrix_row(selected)
     show_folded_strips({row.artifact: row.name for row in rows if row.artifact})
 
 st.subheader("The formats")

@@ -11,6 +11,7 @@ from xml.etree import ElementTree
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.compatibility.checks import COLUMNS
 from core.demos import DEMOS, get_demo
 from core.inputs import Inputs
 from core.jobs import Jobs
@@ -308,3 +309,19 @@ def test_compare_page_names_run_only_where_it_is_another(visit, jobs: Jobs, save
 def label_of(box, jobs: Jobs, id_: str) -> str:
     """The label of an artifact in a multiselect whose options stand newest first."""
     return box.options[[entry.id for entry in jobs.library.page(READABLE).entries].index(id_)]
+
+
+def test_formats_page_says_losses_first_and_folds_empty_columns(visit, jobs: Jobs, trained: Callable, saved: Callable):
+    for key in ("h5", "keras"):
+        saved("digits-mlp", key)
+    app = visit(jobs, "formats", run=trained("digits-mlp"))
+    assert not app.exception
+    sentences = dict(item.label.split(" · ", 1) for item in app.expander if " · " in item.label)
+    assert sentences["**HDF5, legacy (.h5)**"].replace("\\", "") == "Loses optimizer state and training on."
+    assert sentences["**Keras file (.keras)**"].replace("\\", "") == "Everything that was tried came back as it was."
+    (switch,) = app.toggle
+    assert switch.label.endswith(": Vocabulary, State, Takes text")
+    assert not {"Vocabulary", "State", "Takes text"} & set(app.table[0].value)
+    assert app.table[0].value["Optimizer state"]["HDF5, legacy (.h5)"] == "✗ lost"
+    switch.set_value(True).run()
+    assert set(app.table[0].value) == {column.label for column in COLUMNS}
