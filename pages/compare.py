@@ -8,7 +8,12 @@ from core.jobs.participants import require_has_been_run, run_id_of
 from core.jobs.runner import is_reusable
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_artifacts, load_artifact_choices, offer_newest_run, warn_missing
-from ui.compare.comparison_job import load_comparison, start_comparison
+from ui.compare.comparison_job import (
+    load_comparison,
+    remember_comparison,
+    restore_last_comparison,
+    start_comparison,
+)
 from ui.compare.input_choice import choose_inputs, is_comparison_requested
 from ui.compare.live_panel import LivePanel
 from ui.compare.participants import Participants, choose_baseline, choose_sources_of
@@ -20,6 +25,7 @@ from ui.session import current_jobs, load_reference
 
 st.title("Compare")
 jobs = current_jobs()
+restore_last_comparison()
 choices = load_artifact_choices("artifact", "baseline")
 if not choices:
     show_empty_state("There is nothing to compare yet. Save a run in two or three formats first.", "Save a run", "save")
@@ -54,6 +60,7 @@ if inputs.kind == "typed":
 # Every rerun of this page requests the comparison; one that failed or was cancelled is repeated on a click only.
 is_rerun_requested = st.session_state.pop("again", False)
 job = start_comparison(ids, sources=sources, rerun_failed=is_rerun_requested, baseline=baseline, inputs=inputs.id)
+remember_comparison()
 follow_job(jobs.job_store.read(job.id))
 current = jobs.job_store.read(job.id)
 if current.state == "done":

@@ -173,9 +173,10 @@ def offer_newest_run(choices: ArtifactChoices, name: str) -> None:
     newest = choices.entries[choices.listed[0]]
     ids = [id_ for id_ in choices.listed if choices.entries[id_].run == newest.run]
     st.button(
-        f"Choose {pluralize(len(ids), 'copy', 'copies')} of “{escape_markdown(newest.run_name or '')}”",
+        f"Latest run, {'its only copy' if len(ids) == 1 else f'all {len(ids)} copies'}",
         type="primary",
         icon=":material/done_all:",
+        help=escape_markdown(newest.run_name or ""),
         on_click=st.query_params.__setitem__,
         args=(name, ids),
     )

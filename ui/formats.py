@@ -35,6 +35,12 @@ STATE_MEANINGS = {
 }
 
 
+def state_style(text: str) -> str:
+    """Return the CSS of a cell that is a symbol and a state; empty for other cells."""
+    colours = STATE_COLOURS.get(text[2:])
+    return f"color: {colours[st.context.theme.type == 'dark']}" if colours else ""
+
+
 def show_formats_in_sentences(rows: list[MatrixRow]) -> None:
     """Show what each format loses and changes in a sentence, which unfolds into all of its findings."""
     for row in rows:
@@ -54,8 +60,7 @@ def show_format_matrix(rows: list[MatrixRow]) -> None:
     columns = [column for column in COLUMNS if column not in folded]
     labels = [mark_imported(get_format(row.format).label, row) for row in rows]
     cells = {column.label: [row.cells[column.key].text for row in rows] for column in columns}
-    is_dark = st.context.theme.type == "dark"
-    table = pd.DataFrame(cells, index=labels).style.map(lambda text: f"color: {STATE_COLOURS[text[2:]][is_dark]}")
+    table = pd.DataFrame(cells, index=labels).style.map(state_style)
     with st.container(key="matrix"):
         st.table(table, border="horizontal", alt="For each format and each question, whether it was kept or lost")
     names = {state: f"{STATE_SYMBOLS[state]} {SHORT_STATES.get(state, state)}" for state in STATE_MEANINGS}

@@ -18,7 +18,7 @@ from core.text.numbers import format_duration, format_score
 from ui.artifact_picker import ArtifactChoices, choose_artifacts, choose_code_sources, warn_missing
 from ui.charts import LossCurve, loss_difference_chart, resume_curves
 from ui.components import describe_run, escape_markdown, show_error
-from ui.formats import STATE_COLOURS
+from ui.formats import state_style
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
@@ -209,7 +209,7 @@ def _show_parts(copies: dict[str, ResumeResult], names: dict[str, str]) -> None:
         "usable: a SavedModel holds all of them, and nothing in it takes a step."
     )
     st.dataframe(
-        pd.DataFrame(table).style.map(lambda text: STATE_COLOURS.get(text[2:6], "") if text[:1] in "✓✗–" else ""),
+        pd.DataFrame(table).style.map(lambda text: state_style(text[:6]) if text[:1] in "✓✗–" else ""),
         hide_index=True,
         column_config=config,
         key="parts",

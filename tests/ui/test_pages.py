@@ -325,3 +325,24 @@ def test_formats_page_says_losses_first_and_folds_empty_columns(visit, jobs: Job
     assert app.table[0].value["Optimizer state"]["HDF5, legacy (.h5)"] == "✗ lost"
     switch.set_value(True).run()
     assert set(app.table[0].value) == {column.label for column in COLUMNS}
+
+
+def test_compare_page_restores_last_comparison_when_entered_again(visit, jobs: Jobs, saved: Callable):
+    chosen = [saved("digits-mlp", key)["artifact"] for key in ("architecture", "saved_model")]
+    assert jobs.wait(jobs.compare(chosen, 20).id).state == "done"
+    app = visit(jobs, "compare", artifact=chosen, baseline=chosen[0], rows="20")
+    app.switch_page(str(PROJECT / "pages" / "health.py")).run()
+    app.query_params.clear()  # as a link of the navigation does
+    app.switch_page(str(PROJECT / "pages" / "compare.py")).run()
+    assert not app.exception
+    (box,) = [multiselect for multiselect in app.multiselect if multiselect.label == "Copies"]
+    (beside,) = [selectbox for selectbox in app.selectbox if selectbox.label == "Compared with"]
+    assert (box.value, beside.value) == (chosen, chosen[0])
+    box.set_value([]).run()  # what was taken away stays away
+    (box,) = [multiselect for multiselect in app.multiselect if multiselect.label == "Copies"]
+    assert box.value == []
+    (offer,) = [button for button in app.button if button.label.startswith("Latest run, ")]
+    offer.click().run()
+    (box,) = [multiselect for multiselect in app.multiselect if multiselect.label == "Copies"]
+    newest = jobs.library.page(READABLE).entries
+    assert box.value == [entry.id for entry in newest if entry.run == newest[0].run]
