@@ -18,7 +18,7 @@ if not runs:
     show_empty_state(
         "The matrix is measured on a run of yours. Train a demo first: it takes a few seconds.", "Train", "train"
     )
-    st.subheader("The formats")
+    st.header("The formats")
     show_format_descriptions(all_formats())
     st.stop()
 
@@ -40,12 +40,12 @@ if missing:
 if rows:
     st.caption("Measured on copies of this run, each reloaded in a fresh process. Open a line to see how.")
     show_formats_in_sentences(rows)
-    st.subheader("All at a glance")
+    st.header("All at a glance")
     show_format_matrix(rows)
     with st.container(horizontal=True):
         st.download_button("Markdown", to_markdown(rows), f"{run.id}.md", icon=":material/download:")
         st.download_button("CSV", to_csv(rows), f"{run.id}.csv", "text/csv", icon=":material/download:")
     show_folded_strips({row.artifact: row.name for row in rows if row.artifact})
 
-st.subheader("The formats")
+st.header("The formats")
 show_format_descriptions(all_formats())

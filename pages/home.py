@@ -38,7 +38,7 @@ with left, st.container(border=True):
     )
 
 with right:
-    st.subheader("In the library")
+    st.header("In the library")
     with st.container(horizontal=True):
         st.metric("Runs", run_count, border=True, help="Trainings, and models that you added from a notebook.")
         st.metric("Artifacts", totals.total, border=True, help="Saved copies, each with the result of its reload.")
@@ -54,7 +54,7 @@ with right:
             if st.button("Open", key=f"open-{job.id}"):
                 go(job.kind, job=job.id)
 
-    st.subheader("Next step")
+    st.header("Next step")
     if not run_count:
         st.markdown("Train your first model: a few seconds, no downloads.")
         page, label, icon = "train", "Train a model", ":material/model_training:"
@@ -67,5 +67,5 @@ with right:
     if st.button(label, type="primary", icon=icon):
         go(page)
 
-st.subheader("Also here")
+st.header("Also here")
 show_page_cards([key for key in PAGES if key not in (HERE, *MAIN_STEPS)], min_width=260)

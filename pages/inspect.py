@@ -31,7 +31,7 @@ if not chosen:
 
 if beside:
     names, entries = short_labels([chosen, beside], choices.entries), choices.entries
-    st.subheader(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
+    st.header(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
     runs = [f"{side} is {id_}, of the run {entries[id_].run_name}" for side, id_ in (("A", chosen), ("B", beside))]
     st.caption(escape_markdown("; ".join(runs)))
     show_diff(chosen, beside)
@@ -39,7 +39,7 @@ if beside:
 
 artifact = library.artifact(chosen)
 run = library.run(artifact.run)
-st.subheader(get_format(artifact.format).label)
+st.header(get_format(artifact.format).label)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(f"{escape_markdown(run.name)} · {artifact.id}", width="content")
     trust_badge(artifact.trust)

@@ -46,7 +46,7 @@ if not job:
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.subheader(escape_markdown(job.title), width="content")
+    st.header(escape_markdown(job.title), width="content")
     if job.request["run"] in runs:
         trust_badge(runs[job.request["run"]].trust)
 follow_job(job, draw_save_rows)

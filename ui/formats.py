@@ -60,9 +60,14 @@ def show_format_matrix(rows: list[MatrixRow]) -> None:
     columns = [column for column in COLUMNS if column not in folded]
     labels = [mark_imported(get_format(row.format).label, row) for row in rows]
     cells = {column.label: [row.cells[column.key].text for row in rows] for column in columns}
-    table = pd.DataFrame(cells, index=labels).style.map(state_style)
+    table = pd.DataFrame({"Format": labels} | cells).style.map(lambda text: state_style(text))
     with st.container(key="matrix"):
-        st.table(table, border="horizontal", alt="For each format and each question, whether it was kept or lost")
+        st.table(
+            table,
+            border="horizontal",
+            hide_index=True,
+            alt="For each format and each question, whether it was kept or lost",
+        )
     names = {state: f"{STATE_SYMBOLS[state]} {SHORT_STATES.get(state, state)}" for state in STATE_MEANINGS}
     st.caption(" · ".join(f"{names[state]}: {meaning}" for state, meaning in STATE_MEANINGS.items()))
 

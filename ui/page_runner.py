@@ -1,5 +1,6 @@
 """Frame around every page: navigation, sign-in, and errors as sentences."""
 
+import json
 import logging
 import sys
 from base64 import b64encode
@@ -23,9 +24,10 @@ def run_page() -> None:
     """Draw the frame and the page in it; an error that core raises is shown instead of the page."""
     is_admitted = not is_sign_in_required() or current_user() is not None
     st.set_page_config(page_title="Roundtrip", page_icon=_page_icon(is_admitted), layout="wide")
-    st.html(HERE / "style.css")
     pages = {get_page(key): key for key in PAGES}
     page = st.navigation(list(pages), position="top" if is_admitted else "hidden")
+    st.html(HERE / "style.css")
+    _help_keyboard(pages[page])
     require_sign_in()
     body = st.container()
     show_terms(pages[page])  # at the end of the page, which may stop itself before that
@@ -36,6 +38,13 @@ def run_page() -> None:
     except RoundtripError as error:
         with body:
             show_error(error)
+
+
+def _help_keyboard(page: str) -> None:
+    """Give the page a link that skips the navigation, and move the focus to the title of each new page."""
+    script = (HERE / "keyboard.js").read_text(encoding="utf-8")
+    # The key of a page is ours: nothing that anybody typed gets in here.
+    st.html(f"<script>({script.strip()})({json.dumps(page)})</script>", unsafe_allow_javascript=True)
 
 
 def _page_icon(is_admitted: bool) -> str:

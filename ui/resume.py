@@ -155,7 +155,7 @@ def show_resume_result(job: Job, run: Run, names: dict[str, str]) -> None:
     _show_endings(copies, names, losses, batches)
     if len(losses) > 1:
         st.caption("The small charts show how much higher or lower a copy's loss is, each on a scale of its own.")
-    st.subheader("Loss, batch by batch")
+    st.header("Loss, batch by batch")
     _draw_loss_curves(run, losses, names, batches, "courses")
     if exact := sum(copy.ending is ResumeVerdict.EXACT for copy in copies.values()):
         subject = "The copy that resumes exactly lies" if exact == 1 else f"{exact} copies resume exactly, and lie"
@@ -196,7 +196,7 @@ def _show_endings(
 
 def _show_parts(copies: dict[str, ResumeResult], names: dict[str, str]) -> None:
     """Show what each copy began its training with, part by part, and what its evidence found of the optimizer."""
-    st.subheader("What each copy began with")
+    st.header("What each copy began with")
     parts = [part for part in MODEL_PARTS if any(part in copy.parts for copy in copies.values())]
     table = {"Copy": [names[id_] for id_ in copies]}
     for part in parts:

@@ -51,7 +51,7 @@ def choose_formats(
     options: dict[str, dict[str, Any]] = {}
     largest = max((entry.bytes or 0 for entry in saved.values()), default=0)
     for group, members in group_formats(formats):
-        st.subheader(group.title)
+        st.header(group.title)
         st.caption(group.purpose)
         with st.grid(3, min_column_width=270):
             for format_ in members:

@@ -93,7 +93,7 @@ def _choose_dataset(demo: Demo) -> str:
 def show_train_settings(job: Job) -> None:
     """Show which demo a job trains, and with which settings."""
     settings = TrainSettings(**job.request["settings"])
-    st.subheader(get_demo(job.request["demo"]).label)
+    st.header(get_demo(job.request["demo"]).label)
     st.caption(
         f"{settings.epochs} epochs · batches of {settings.batch_size} · learning rate {settings.learning_rate:g} · "
         f"{settings.hidden_units} hidden units · seed {settings.seed} · data: {settings.dataset}"
@@ -123,7 +123,7 @@ def show_trained_run(run: Run) -> None:
         st.metric("Parameters", f"{run.parameters:,}", border=True, help="Numbers that were learned.")
         st.metric("Took", format_duration(run.seconds), border=True)
     reference = load_reference(run.id)
-    st.subheader("Rows that it has never seen, and its answers")
+    st.header("Rows that it has never seen, and its answers")
     if run.image_shape and run.labels:
         _show_image_examples(run, reference, run.image_shape)
     elif run.image_shape and (output_shape := _output_shape(run)):

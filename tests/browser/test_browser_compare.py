@@ -68,9 +68,9 @@ def test_compare_page_typed_values_are_predicted_by_every_copy(
     wait_for_page(page, "Compare")
     expect(page.locator("[class*=st-key-says-]")).to_have_count(2)
     expect(page.get_by_text("same answer")).to_have_count(1)
-    before = page.locator("[class*=st-key-says-] h3").first.inner_text()
+    before = page.locator("[class*=st-key-says-] h2").first.inner_text()
     page.get_by_role("slider").first.press("End")
-    expect(page.locator("[class*=st-key-says-] h3").first).not_to_have_text(before)
+    expect(page.locator("[class*=st-key-says-] h2").first).not_to_have_text(before)
     wait_until_idle(page)
     take_screenshot(page, "compare-type")
 

@@ -30,7 +30,7 @@ MODEL_RUNTIMES = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge
 
 def page_text(app: AppTest) -> str:
     """All text of a page."""
-    parts = [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning, *app.subheader]
+    parts = [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning, *app.header, *app.subheader]
     return "\n".join(part.value for part in parts)
 
 
@@ -322,9 +322,9 @@ def test_formats_page_says_losses_first_and_folds_empty_columns(visit, jobs: Job
     (switch,) = app.toggle
     assert switch.label.endswith(": Vocabulary, State, Takes text")
     assert not {"Vocabulary", "State", "Takes text"} & set(app.table[0].value)
-    assert app.table[0].value["Optimizer state"]["HDF5, legacy (.h5)"] == "✗ lost"
+    assert app.table[0].value.set_index("Format")["Optimizer state"]["HDF5, legacy (.h5)"] == "✗ lost"
     switch.set_value(True).run()
-    assert set(app.table[0].value) == {column.label for column in COLUMNS}
+    assert set(app.table[0].value) == {"Format"} | {column.label for column in COLUMNS}
 
 
 def test_compare_page_restores_last_comparison_when_entered_again(visit, jobs: Jobs, saved: Callable):

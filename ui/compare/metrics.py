@@ -30,7 +30,7 @@ def show_metrics(comparison: FinishedComparison) -> None:
     outputs = _metrics_by_output(comparison)
     for index, (output, metrics) in enumerate(outputs.items()):
         if len(outputs) > 1:
-            st.subheader(f"Output {escape_markdown(output)}")
+            st.header(f"Output {escape_markdown(output)}")
         show_tolerance_fields(index, list(outputs))
         checks = check_job_tolerances(comparison.job, list(outputs))
         outcomes = [comparison.outcomes[id_] for id_ in metrics]

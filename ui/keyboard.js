@@ -1,0 +1,42 @@
+// For the keyboard and the screen reader: a link that skips the navigation, and focus on the title of each new page.
+// Called with the key of the page at each of its runs; what it must remember, the window does.
+
+page => {
+  const state = (window.roundtripKeyboard ??= {})
+
+  const focus = title => {
+    title.tabIndex = -1
+    title.focus()
+  }
+
+  if (!state.skip) {
+    state.skip = document.createElement("a")
+    state.skip.className = "roundtrip-skip"
+    state.skip.href = "#"
+    state.skip.textContent = "Skip to the page"
+    state.skip.onclick = event => {
+      event.preventDefault()
+      focus(document.querySelector("h1"))
+    }
+    document.body.prepend(state.skip)
+  }
+
+  if (state.page === page) return
+  const isFirst = state.page === undefined
+  const former = state.title
+  state.page = page
+  state.waiting?.disconnect()
+
+  // The title of the former page stands until the new one is drawn; all titles differ.
+  const arrive = () => {
+    const title = document.querySelector("h1")
+    if (!title || !title.textContent || title.textContent === former) return false
+    state.title = title.textContent
+    if (!isFirst) focus(title)
+    state.waiting?.disconnect()
+    return true
+  }
+  if (arrive()) return
+  state.waiting = new MutationObserver(arrive)
+  state.waiting.observe(document.body, { childList: true, subtree: true, characterData: true })
+}
