@@ -77,6 +77,11 @@ def compare_activations(reference: np.ndarray, partner: np.ndarray) -> Activatio
     )
 
 
+def lay_out_like(reference: np.ndarray, partner: np.ndarray) -> np.ndarray:
+    """Return a tensor's partner in the layout in which `compare_activations` compares them."""
+    return _best_layout(reference, partner)[1](partner)
+
+
 def _best_layout(reference: np.ndarray, partner: np.ndarray) -> tuple[Axes | None, Layout]:
     """Return the layout with the smallest mean distance on the first rows.
 

@@ -2,7 +2,7 @@
 that differs."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -10,7 +10,14 @@ from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 import numpy as np
 
-from core.activations.matching import Activation, SketchedActivation, match_by_structure, match_by_value
+from core.activations.matching import (
+    Activation,
+    SketchedActivation,
+    lay_out_like,
+    match_by_structure,
+    match_by_value,
+)
+from core.activations.pictures import activation_picture
 from core.arrays import Arrays
 from core.compare import RTOL
 from core.context import AppContext
@@ -37,6 +44,7 @@ DEFAULT_ROWS = 32  # rows that are predicted, where nobody says otherwise
 MAX_ROWS = 64
 DEFAULT_TOLERANCE = RTOL  # share of a layer's spread by which two correct float32 implementations may differ
 
+SIDES = ("walked", "held")
 ProgressCallback = Callable[[float, str], None]
 
 
@@ -142,7 +150,9 @@ def run_layers(handle: JobHandle) -> LayersResult:
     with loaded_together([partial(_load_copy, handle, id_) for id_ in ids]) as predictors:
         walked, partner = [_open_reader(library, *pair, inputs, limits) for pair in zip(ids, predictors, strict=True)]
         rows = len(next(iter(inputs.values())))
-        result = _LayerWalk(walked, partner, rows, request["tolerance"], handle.report_progress).compare()
+        walk = _LayerWalk(walked, partner, rows, request["tolerance"], handle.report_progress)
+        result = walk.compare()
+    handle.context.job_store.save_arrays(handle.job.id, walk.pictures)
     result.update({"baseline": baseline, "other": other, "walked": ids[0], "held": ids[1]})
     return result
 
@@ -163,6 +173,19 @@ def _open_reader(
     folder = library.snapshot(id_) if id_.startswith("r") else library.verified_folder(id_)
     renamed = rename_arrays(inputs, map_input_names(library, id_, inputs))
     return ActivationReader(predictor, activation_kind(library, id_), folder, renamed, limits)
+
+
+def read_layer_pictures(context: AppContext, job_id: str, places: Iterable[int]) -> dict[int, list[np.ndarray]]:
+    """Return the first row's values of the layers at these places in both models, as tables (see `activation_picture`).
+
+    Layers that were not compared are left out, and all of a job of an earlier version. Raises UnknownName.
+    """
+    try:
+        arrays = context.job_store.load_arrays(job_id)
+    except OSError:
+        return {}
+    pairs = {place: [arrays.get(f"{place}:{side}") for side in SIDES] for place in places}
+    return {place: [item for item in pair if item is not None] for place, pair in pairs.items() if pair[0] is not None}
 
 
 class ActivationReader:
@@ -200,6 +223,7 @@ class _LayerWalk:
     ):
         self.walked, self.other, self.rows, self.tolerance, self._report = walked, other, rows, tolerance, report
         self.tensors = walked.tensors
+        self.pictures: Arrays = {}  # of the first row, by the place of the layer and whose it is: "3:walked", "3:held"
 
     def compare(self) -> LayersResult:
         """Raises InputError where no layer finds a partner."""
@@ -212,7 +236,7 @@ class _LayerWalk:
         steps, count = [], len(self.tensors)
         for place, tensor in enumerate(self.tensors):
             self._report(0.5 + 0.5 * place / count, f"{place} of {count} layers compared: {tensor.name}")
-            steps.append(self._compare_layer(tensor, partners[tensor.key]))
+            steps.append(self._compare_layer(place, tensor, partners[tensor.key]))
         if not by_structure:
             unpair_unrelated(steps, self.tensors)
         first = next((place for place, step in enumerate(steps) if step["above"]), None)
@@ -246,12 +270,17 @@ class _LayerWalk:
             partners[sketched.tensor.key] = None if place is None else right[place].tensor
         return partners
 
-    def _compare_layer(self, tensor: Activation, partner: Activation | None) -> LayerStep:
+    def _compare_layer(self, place: int, tensor: Activation, partner: Activation | None) -> LayerStep:
         step = new_step(tensor)
         if partner is None:
             return step
         values = self.walked.read_tensor(tensor, self._rows_within_limit(tensor))
         partner_values = None if values is None else self.other.read_tensor(partner, len(values))
+        if values is not None and partner_values is not None and values.size == partner_values.size:
+            pair = values[:1], lay_out_like(values, partner_values)[:1]
+            self.pictures |= {
+                f"{place}:{side}": activation_picture(array[0]) for side, array in zip(SIDES, pair, strict=True)
+            }
         return with_difference(step, partner, values, partner_values, self.tolerance)
 
     def _rows_within_limit(self, tensor: Activation) -> int:

@@ -53,6 +53,16 @@ CHANGED_LAYERS = (
 )
 
 
+def test_layers_job_keeps_first_row_of_each_compared_layer_in_both_copies(jobs: Jobs, trained, saved):
+    run, copy = trained("digits-mlp"), saved("digits-mlp", "onnx")["artifact"]
+    job = wait_until_done(jobs, jobs.compare_layers(run, copy))
+    pictures = layers.read_layer_pictures(jobs, job.id, range(len(job.result["steps"])))
+    sizes = [np.isfinite(own).sum() for own, _ in pictures.values()]
+    assert sizes == [step["shape"][1] for step in job.result["steps"]]
+    assert all(np.allclose(own, partner, atol=1e-4, equal_nan=True) for own, partner in pictures.values())
+    assert layers.read_layer_pictures(jobs, jobs.job_store.list_jobs("save")[0].id, [0]) == {}
+
+
 def compare_layers(jobs: Jobs, baseline: str, other: str, **asked) -> dict:
     """The result of a walk that ended well."""
     return wait_until_done(jobs, jobs.compare_layers(baseline, other, **asked)).result

@@ -55,6 +55,7 @@ def test_layers_tab_lossless_copy_has_no_differing_layer(
     assert not app.exception
     assert "No layer differs by more than rounding: at most" in section_text(app)
     assert app.dataframe[0].value["Layer"].tolist() == ["dense", "dense_1"]
+    assert "**The first row on its way through both**" in [markdown.value for markdown in app.markdown]
     assert app.dataframe[0].value["Verdict"].tolist()[1] == "✓ same"
 
 

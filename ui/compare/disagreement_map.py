@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from core.compare import Verdict
 from core.figures.images import row_image_url
 from core.figures.plane_map import plane_map
 from core.figures.theme import PLOTLY_CONFIG
@@ -25,8 +26,7 @@ def show_disagreement_map(comparison: FinishedComparison) -> None:
     if comparison.inputs.kind != "plane":
         _offer_plane(comparison)
         return
-    baseline, copies = comparison.job.result["baseline"], list(comparison.outcomes)
-    copies = [id_ for id_ in copies if comparison.outcomes[id_].has_predictions]
+    baseline, copies = comparison.job.result["baseline"], _most_telling_first(comparison)
     copy_id = copies[0]
     if len(copies) > 1:
         copy_id = st.selectbox(
@@ -44,6 +44,12 @@ def show_disagreement_map(comparison: FinishedComparison) -> None:
     event = left.plotly_chart(figure, key=key, alt=alt, **style)
     with right:
         _show_spot(comparison, _clicked_row(event, classes[baseline] != classes[copy_id]), predictions)
+
+
+def _most_telling_first(comparison: FinishedComparison) -> list[str]:
+    """Return the copies that gave predictions, first those that changed some: all or none make no map."""
+    outcomes = {id_: outcome for id_, outcome in comparison.outcomes.items() if outcome.has_predictions}
+    return sorted(outcomes, key=lambda id_: outcomes[id_].verdict is not Verdict.SOME_CHANGED)
 
 
 def map_sentence(name: str, baseline: np.ndarray, copy: np.ndarray) -> str:

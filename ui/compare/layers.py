@@ -7,10 +7,11 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import InputError, RoundtripError
+from core.figures.layer_scrubber import LayerPicture, layer_scrubber
 from core.figures.theme import NEUTRAL, PLOTLY_CONFIG, apply_theme, escape_label
 from core.inputs import InputSet
 from core.jobs.layer_steps import PAIRED, UNPAIRED, LayerStep
-from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, require_comparable_layers
+from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, read_layer_pictures, require_comparable_layers
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from ui.compare.participants import Participants
@@ -59,7 +60,7 @@ def show_layers(participants: Participants, inputs: InputSet | None = None) -> N
         follow_job(job)
         current = current_jobs().job_store.read(job.id)
         if current.state == "done":
-            _show_result(current.result, participants.names, inputs)
+            _show_result(current, participants.names, inputs)
 
 
 def _comparable_ids(participants: Participants) -> list[str]:
@@ -114,18 +115,34 @@ def _job_from_query(baseline: str, copy_id: str, rows: int, tolerance: float, in
     return job if request.items() <= job.request.items() and job.request.get("inputs") == inputs else None
 
 
-def _show_result(result: dict[str, Any], names: dict[str, str], inputs: InputSet | None) -> None:
+def _show_result(job: Job, names: dict[str, str], inputs: InputSet | None) -> None:
+    result = job.result
     _show_verdict(result)
     steps, name = result["steps"], escape_markdown(names[result["held"]])
     st.caption(
         f"{_layer_count_text(steps)}, on {_rows_text(result['rows'], inputs)}. "
-        f"Partners in {name} were found {PAIRED_BY[result['paired_by']]}. "
+        f"Matching layers in {name} were found {PAIRED_BY[result['paired_by']]}. "
         + " ".join(escape_markdown(remark) for remark in result["remarks"])
     )
+    _show_scrubber(job, names)
     figure = layer_difference_chart(steps, result["tolerance"], [_step_state(step) for step in steps])
     alt = "The difference of each layer, as a share of its range"
     st.plotly_chart(figure, config=PLOTLY_CONFIG, alt=alt, key="layers")
     _show_layer_table(steps)
+
+
+def _show_scrubber(job: Job, names: dict[str, str]) -> None:
+    """Show the first row on its way through both copies; nothing for a job of an earlier version."""
+    result = job.result
+    read = read_layer_pictures(current_jobs(), job.id, range(len(result["steps"])))
+    steps = {place: result["steps"][place] for place in read}
+    pictures = [LayerPicture(step["layer"], step["above"], *read[place]) for place, step in steps.items()]
+    if pictures:
+        st.markdown("**The first row on its way through both**")
+        figure = layer_scrubber(pictures, (names[result["walked"]], names[result["held"]]))
+        alt = f"Values of {len(pictures)} layers in both copies, and their difference"
+        st.plotly_chart(figure, config=PLOTLY_CONFIG, alt=alt, key="scrubber")
+        st.caption("One scale for both copies of a layer; hover a cell for its number. Play stops at the first ≠.")
 
 
 def _rows_text(count: int, inputs: InputSet | None) -> str:
@@ -187,7 +204,7 @@ def _show_layer_table(steps: list[LayerStep]) -> None:
         "Class": [step["class"] for step in steps],
         "Matching layer": [f"{step['op']} · {step['partner']}" if step["partner"] else "–" for step in steps],
         "Shape of a row": [" × ".join(map(str, (step["shape"] or [])[1:])) or "–" for step in steps],
-        "Partner's axes": [_axes_text(step) for step in steps],
+        "Axes there": [_axes_text(step) for step in steps],
         "In words": [step["words"] for step in steps],
     }
     number, text = st.column_config.NumberColumn, st.column_config.TextColumn
@@ -197,8 +214,8 @@ def _show_layer_table(steps: list[LayerStep]) -> None:
         "Share of range": number(format="%.2e", help="Largest difference by the layer's range."),
         "Largest difference": number(format="%.2e"),
         "Mean difference": number(format="%.2e"),
-        "Partner": text(help="The operation in the other copy, and its name there."),
-        "Partner's axes": text(help=axes_help, width="small"),
+        "Matching layer": text(help="The operation in the other copy, and its name there."),
+        "Axes there": text(help=axes_help, width="small"),
     }
     height, alt = min(38 + 35 * len(steps), 800), "Each layer and the matching one"
     st.dataframe(columns, hide_index=True, column_config=config, height=height, key="layer-table", alt=alt)
