@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, expect
 
 from tests.browser.page_helpers import wait_for_page
 from tests.browser.server import Server
@@ -20,3 +20,20 @@ def test_home_page_cards_are_links_as_a_whole(server: Server, new_page: Callable
     box = cards.nth(1).bounding_box()
     page.mouse.click(box["x"] + box["width"] - 6, box["y"] + box["height"] - 6)  # in the corner, far from the words
     wait_for_page(page, "Save a run")
+
+
+def test_pages_skip_link_and_navigation_move_focus_to_title(server: Server, new_page: Callable[..., Page]):
+    page = new_page()
+    page.goto(server.url)
+    wait_for_page(page, "Save a model. Reload it. See what came back.")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the page")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_be_focused()
+    page.keyboard.press("Tab")
+    card = page.get_by_role("link", name="1 · Train")
+    expect(card).to_be_focused()
+    assert card.evaluate("card => getComputedStyle(card).outlineWidth") == "3px"
+    page.keyboard.press("Enter")
+    wait_for_page(page, "Train a demo")
+    expect(page.get_by_role("heading", name="Train a demo", level=1)).to_be_focused()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page_helpers import LOADED_VIEWPORTS, check_fit, take_screenshot, wait_for_page
+from tests.browser.page_helpers import LOADED_VIEWPORTS, check_accessibility, check_fit, take_screenshot, wait_for_page
 from tests.browser.server import Server, serve
 
 TITLES = {
@@ -41,14 +41,14 @@ def test_pages_deep_link_works_on_fresh_server(path: str, tmp_path: Path, new_pa
 
 
 @pytest.mark.parametrize(("width", "dark"), LOADED_VIEWPORTS)
-def test_pages_fit_width_in_light_and_dark(
+def test_pages_fit_width_and_pass_axe_in_light_and_dark(
     width: int, dark: bool, populated_server: Server, new_page: Callable[..., Page]
 ):
     page = new_page(width, dark)
     for path, title in TITLES.items():
         page.goto(f"{populated_server.url}/{path}")
         wait_for_page(page, title)
-        check_fit(page, path or "home", width, dark)
+        check_fit(page, path or "home", width, dark, check_accessibility)
 
 
 def test_train_page_running_job_survives_reload_and_cancels_in_a_second(server: Server, new_page: Callable[..., Page]):
