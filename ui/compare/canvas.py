@@ -9,12 +9,13 @@ import streamlit as st
 from core.demos.drawing import PEN_WIDTH, Strokes, center_digit, render_strokes
 
 
-def _read_asset(name: str) -> str:
+def read_asset(name: str) -> str:
+    """Return the text of a file beside this one, of which a component is made."""
     return Path(__file__).with_name(name).read_text(encoding="utf-8")
 
 
 _CANVAS = st.components.v2.component(
-    "roundtrip_canvas", html=_read_asset("canvas.html"), css=_read_asset("canvas.css"), js=_read_asset("canvas.js")
+    "roundtrip_canvas", html=read_asset("canvas.html"), css=read_asset("canvas.css"), js=read_asset("canvas.js")
 )
 
 
