@@ -23,7 +23,7 @@ from ui.components import show_empty_state
 from ui.job_progress import follow_job
 from ui.session import current_jobs, load_reference
 
-st.title("Compare")
+st.title("Compare", anchor=False)
 jobs = current_jobs()
 restore_last_comparison()
 choices = load_artifact_choices("artifact", "baseline")

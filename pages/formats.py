@@ -11,7 +11,7 @@ from ui.query_params import bind_select
 from ui.session import current_jobs
 from ui.size_breakdown import show_folded_strips
 
-st.title("What survives in which format")
+st.title("What survives in which format", anchor=False)
 jobs = current_jobs()
 runs = {run.id: run for run in jobs.library.runs()}
 if not runs:

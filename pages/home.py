@@ -14,7 +14,7 @@ HERE, MAIN_STEPS = "home", ("train", "save", "compare")
 OVERVIEW_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture")
 
 
-st.title("Save a model. Reload it. See what came back.")
+st.title("Save a model. Reload it. See what came back.", anchor=False)
 st.markdown(
     "**Your file opens, and yet the model may have forgotten something.** Roundtrip trains a small TensorFlow model, "
     "saves it in every way that there is, and loads each copy again in a process that has never seen the model. Then "

@@ -15,7 +15,7 @@ from ui.inspect.tensors import OPTIMIZER, WEIGHTS, show_tensors
 from ui.session import current_jobs
 from ui.sharing import show_sharing
 
-st.title("Inspect")
+st.title("Inspect", anchor=False)
 library = current_jobs().library
 choices = load_artifact_choices("artifact", "beside")
 if not choices:

@@ -14,7 +14,7 @@ from ui.session import current_jobs
 
 SAVE_BUTTONS = ("save-some", "save-all")  # keys: a press of either starts a job, and shows no other that runs
 
-st.title("Save a run")
+st.title("Save a run", anchor=False)
 jobs = current_jobs()
 runs = {run.id: run for run in jobs.library.runs()}
 if not runs:

@@ -15,7 +15,7 @@ from ui.train import (
     train_buttons,
 )
 
-st.title("Train a demo")
+st.title("Train a demo", anchor=False)
 jobs = current_jobs()
 job = job_from_query("train", train_buttons(DEMOS))
 

@@ -119,7 +119,8 @@ def check_accessibility(page: Page) -> None:
     """Check that axe-core finds nothing to object to on the page, but in Streamlit's own markup."""
     violations = Axe().run(page).response["violations"]
     found = [(rule["id"], node["html"][:200]) for rule in violations for node in rule["nodes"]]
-    assert [(rule, html) for rule, html in found if STREAMLIT_VIOLATIONS.get(rule, "\0") not in html] == []
+    ours = [(rule, html) for rule, html in found if STREAMLIT_VIOLATIONS.get(rule, "\0") not in html]
+    assert not ours, f"{page.url}: {ours}"
 
 
 def check_fit(page: Page, name: str, width: int, dark: bool, check: Callable[[Page], None] | None = None) -> None:
