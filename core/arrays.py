@@ -85,7 +85,7 @@ def to_plain_array(array: Any) -> np.ndarray:
 
 
 def to_jsonable(value: Any) -> Any:
-    """Plain JSON of numbers, arrays and what holds them; what is not finite becomes "nan", "inf" or "-inf"."""
+    """Plain JSON of any value: what is not finite becomes "nan", "inf" or "-inf", other types become text."""
     if isinstance(value, int | str) or value is None:
         return value
     if isinstance(value, float) and not isinstance(value, np.generic):
@@ -98,7 +98,7 @@ def to_jsonable(value: Any) -> Any:
         return [to_jsonable(item) for item in value]
     if isinstance(value, np.ndarray | np.generic):
         return to_jsonable(value.tolist())
-    return value.decode("utf-8", "backslashreplace") if isinstance(value, bytes) else value
+    return _decode_item(value)
 
 
 class Fingerprint(TypedDict):

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.errors import CannotSave, DoesNotLoad, RoundtripError, StorageFailed, TooLarge
-from core.known_errors import OUT_OF_MEMORY, OUT_OF_MEMORY_CURE, match_known_error
+from core.known_errors import OUT_OF_MEMORY, OUT_OF_MEMORY_CURE, find_known_line, match_known_error
 
 DETAIL_LIMIT = 4000  # characters of foreign text that are kept
 FREE_SPACE = "Free some space, then try again; nothing half written is left."
@@ -88,14 +88,20 @@ def is_out_of_memory(text: str) -> bool:
     return match_known_error(text) == (OUT_OF_MEMORY, OUT_OF_MEMORY_CURE)
 
 
-def _fallback_sentence(text: str) -> str:
-    """Return the last cause that Keras appends to an unknown text, else its first line, as a sentence.
+def find_cause(text: str) -> str:
+    """Return the line of a foreign text that names the cause.
 
-    Of a layer that failed Keras says which one first, and the cause below, in bold.
+    That is the line of a known error, else the last cause that Keras appends, else the first line. Of a layer that
+    failed Keras says which one first, and the cause below, in bold.
     """
     causes = re.findall(r"Exception encountered(?:: | when calling .+\n+\x1b\[1m)([^\n\x1b]+)", text)
     lines = [line for line in text.splitlines() if line.strip()] or ["no message"]
-    return f"The library said: {[lines[0], *causes][-1].strip()[:240]}"
+    line = find_known_line(text) or [lines[0], *causes][-1]
+    return re.sub(r"\x1b\[[\d;]*m", "", line).removeprefix("Exception encountered: ").strip()
+
+
+def _fallback_sentence(text: str) -> str:
+    return f"The library said: {find_cause(text)[:240]}"
 
 
 def _named_folders(error: BaseException) -> list[str]:
@@ -109,6 +115,11 @@ def _clean_message(error: BaseException, hidden_paths: Iterable[str]) -> str:
     text = str(error) or type(error).__name__
     for path in (*hidden_paths, *_named_folders(error)):
         text = text.replace(path, "…")
+    return shorten_message(text)
+
+
+def shorten_message(text: str) -> str:
+    """Return the beginning and the end of a foreign text that is longer than we keep."""
     return text if len(text) <= DETAIL_LIMIT else f"{text[: DETAIL_LIMIT // 2]}\n…\n{text[-DETAIL_LIMIT // 2 :]}"
 
 

@@ -101,7 +101,12 @@ CONVERTER_ERRORS = (
         "Read the details; where the size of an input is free, try a larger one; else choose another format.",
     ),
     KnownError(
-        r"float8_e[45]m[23]|f8E[45]M[23]|Convert name.{0,400}?to: dynamic",
+        r"Convert name.{0,400}?to: dynamic",
+        "The model converts numbers to a type that OpenVINO does not have, as bfloat16 and float8.",
+        "Save it as .keras or SavedModel, or convert the model in float32.",
+    ),
+    KnownError(
+        r"float8_e[45]m[23]|f8E[45]M[23]",
         "The model computes in floats of 8 bits (float8), which this format does not have.",
         "Save it as .keras or SavedModel, or convert the model that it was quantised from.",
     ),

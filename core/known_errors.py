@@ -252,3 +252,11 @@ def match_known_error(text: str) -> tuple[str, str] | None:
             groups = match.groups(default="")
             return known.sentence.format(*groups), known.cure.format(*groups)
     return None
+
+
+def find_known_line(text: str) -> str | None:
+    """Return the line of a foreign text at which the first known error that matches begins, else None."""
+    for known in KNOWN_ERRORS:
+        if match := re.search(known.pattern, text, re.DOTALL):
+            return text[text.rfind("\n", 0, match.start()) + 1 :].partition("\n")[0]
+    return None

@@ -27,9 +27,9 @@ from core.worker import Child, Worker
 from core.worker.child_errors import invalid_reply_error
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.model_loading import demo_of_source, source_without_code
-from core.worker.prepared_child import PreparedChild
+from core.worker.prepared_child import PreparedChild, PreparedCopy
 from core.worker.row_budget import SHARE, RowBudget, RowCap
-from core.worker.tasks.probes import probe_predictor
+from core.worker.tasks.probes import probe_predictor, validate_probes
 from core.worker.tasks.save_reload import load_copy, reload_and_predict
 
 KILL_SIGNAL = "SIGKILL"  # how `core.worker.child_errors.describe_exit` says that a process was ended from outside
@@ -126,16 +126,17 @@ class _Reload(NamedTuple):
     cancelled: CancelCheck
     sandboxed: bool
 
-    def try_with(self, reference: Reference, prepared: Child | None = None) -> ReloadResult:
+    def try_with(self, reference: Reference, prepared: PreparedCopy | None = None) -> ReloadResult:
         """Reload in a fresh child; where its memory is not enough for the rows, in another with half of them."""
         cap = RowCap()
         while True:
             try:
                 ask = partial(self._ask, reference=reference, cap=cap)
                 if prepared:
-                    child, prepared = prepared, None
+                    (child, id_), prepared = prepared, None
+                    child.memory_share = 1.0  # it is alone now
                     with contextlib.suppress(ChildDied):  # by whatever came before: a fresh one tells
-                        return self.worker.act_in(child, ask, Child.close)
+                        return self.worker.act_in(child, partial(ask, prepared=id_), Child.close)
                 return self.worker.use_child(ask, self.cancelled, self.sandboxed)
             except COPY_ERRORS as error:
                 # What a copy does to its child says something of the copy; that there was no child does not.
@@ -147,8 +148,9 @@ class _Reload(NamedTuple):
                 # An untrusted reply that fits no record.
                 raise invalid_reply_error(detail=type(error).__name__) from error
 
-    def _ask(self, child: Child, reference: Reference, cap: RowCap) -> ReloadResult:
-        """Have a child load and predict, and then probe: what it predicted stands, whatever comes of that."""
+    def _ask(self, child: Child, reference: Reference, cap: RowCap, prepared: str = "") -> ReloadResult:
+        """Have a child load, or take the copy that it has `prepared`, and predict, and then probe: what it predicted
+        stands, whatever comes of that."""
         rows = min(self.rows, max(cap.rows, self.rows * cap.rows // BATCH_SIZE))
         inputs = reference.head_in_whole_batches(rows).inputs if cap.rows == BATCH_SIZE else reference.head(rows).inputs
         cap.asked = 0
@@ -158,6 +160,7 @@ class _Reload(NamedTuple):
 
         limits: dict[str, Any] = {"seconds": self.seconds, "cancelled": self.cancelled}
         how: dict[str, Any] = {"limit_seconds": child.allowance(self.seconds).working_seconds, "batch": cap.rows}
+        how |= {"prepared": prepared}
         how |= {"traits": bool(self.probe_as), "reply_mib": self.worker.config.reply_mib}
         facts, predictions = child.request(
             "reload", arrays=inputs, on_progress=note_answer, **self.request, **how, **limits
@@ -192,7 +195,8 @@ class _Reload(NamedTuple):
         most_rows = int(SHARE * seconds / max(row_seconds, MIN_ROW_SECONDS)) if cap.rows == BATCH_SIZE else cap.rows
         demo = (self.probe_as or {})["demo"]
         try:
-            return child.request("probe", arrays=arrays, demo=demo, most_rows=most_rows, **limits).message
+            reply = child.request("probe", arrays=arrays, demo=demo, most_rows=most_rows, **limits).message
+            return validate_probes(reply)
         except PROBE_ERRORS as error:
             return {"stopped": error.to_json()}
 
@@ -257,21 +261,20 @@ def _add_findings(
     original: OriginalFingerprint,
     reference: Reference,
 ) -> None:
-    """Put in what was found out beside the predictions, of which `reference` has the rows."""
+    """Put in what was found out beside the predictions, of which `reference` has the rows.
+
+    The settings, once they are compared, are left out: a record stays small.
+    """
     outcome.discrimination = Discrimination.measure(reference.predictions, probes.get("mutant"))
-    outcome.settings = _compare_settings(original, traits or {})
-    outcome.probes = {**probes, "traits": _without_settings(traits or {})}
+    known = validate_traits(traits or {})
+    outcome.settings = _compare_settings(original, known)
+    outcome.probes = {**probes, "traits": {name: trait for name, trait in known.items() if name != "settings"}}
 
 
 def _compare_settings(original: OriginalFingerprint, traits: Mapping[str, Any]) -> list[SettingChange] | None:
     """What came back with other settings; None where one of the two shows none."""
     reloaded = ModelSettings.read(traits)
     return compare_settings(original.settings, reloaded) if original.settings and reloaded else None
-
-
-def _without_settings(traits: Mapping[str, Any]) -> dict[str, Any]:
-    """The traits without what has been compared: a record stays small."""
-    return {name: trait for name, trait in validate_traits(dict(traits)).items() if name != "settings"}
 
 
 def gather_evidence(

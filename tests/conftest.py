@@ -1,5 +1,6 @@
 """Fixtures, named by the state that they give. One worker and one library serve the whole session: both are made to."""
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,8 @@ from core.worker import Worker
 from tests.counters import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, tally
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.misbehaving_worker import MisbehavingWorker
+from tests.factories.populated_library import make_jobs, populate_library
+from tests.factories.warm_start import WarmProcess, forked_forkservers
 from tests.helpers import mounted_tmpfs, run_command
 from tests.shared_entries import Rows, SharedEntries
 
@@ -29,10 +32,20 @@ LONGEST_FIRST = (
     "jobs",
     "ui",
     "library/test_add_model.py",
+    "break_it",
     "sandbox",
     "regressions",
     "runtimes",
 )
+
+# A million objects come to stay while tests are collected: nothing of them is garbage, then or later.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.enable()
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -43,6 +56,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         return next((at for at, start in enumerate(LONGEST_FIRST) if path.startswith(start)), len(LONGEST_FIRST))
 
     items.sort(key=rank)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[WarmProcess | None]:
+    """The process from which the workers here get their forkservers."""
+    with forked_forkservers(tmp_path_factory.mktemp("warm")) as process:
+        yield process
 
 
 @pytest.fixture(scope="session")
@@ -120,6 +140,30 @@ def saved_all(shared_entries: SharedEntries) -> Callable[[str], Rows]:
 def saved(shared_entries: SharedEntries) -> Callable[[str, str], dict[str, Any]]:
     """A function that gives the row of a demo saved in a format (see `core.jobs.save`), saved once in the session."""
     return lambda demo, format_key: shared_entries.rows(demo, [format_key])[format_key]
+
+
+@pytest.fixture
+def copied_entries(
+    tmp_path: Path, jobs: Jobs, trained: Callable[[str], str], saved: Callable[[str, str], dict[str, Any]]
+) -> Callable[..., tuple[Jobs, str, dict[str, str]]]:
+    """A function that copies a demo's run and its artifacts in these formats into a library of the test's own; gives
+    the jobs over it, the run, and the artifacts by format."""
+
+    def copy(demo: str, *formats: str) -> tuple[Jobs, str, dict[str, str]]:
+        run, artifacts = trained(demo), {key: saved(demo, key)["artifact"] for key in formats}
+        home = populate_library(tmp_path / "copied", jobs, run, *artifacts.values())
+        return make_jobs(home, jobs.worker), run, artifacts
+
+    return copy
+
+
+@pytest.fixture(scope="session")
+def short_timing() -> Iterator[None]:
+    """Benchmarks time few calls."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("core.jobs.benchmark.TIMED_LIMITS", (20, 0.05))
+        patch.setattr("core.jobs.benchmark.WARM_UP_LIMITS", (2, 0.02))
+        yield
 
 
 @pytest.fixture

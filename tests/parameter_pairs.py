@@ -1,9 +1,24 @@
-"""Pairs of two parameters: every run meets each value of both, and the long run every pair."""
+"""Which parameters every run meets: each value of two of them, or a part that a seed draws; the long run meets all."""
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
 import pytest
+
+SEED = int(os.environ.get("ROUNDTRIP_TESTS_SEED", "0"))  # of what every run draws: another one draws others
+
+
+def is_drawn(at: int, parts: int) -> bool:
+    """Whether every run meets the value at this place, which is one of so many parts of all values."""
+    return (at + SEED) % parts == 0
+
+
+def drawn_values(values: Sequence[Any], parts: int) -> list[Any]:
+    """Parameter sets of all values; those outside of the drawn part are marked long."""
+    return [
+        pytest.param(value, marks=() if is_drawn(at, parts) else pytest.mark.long) for at, value in enumerate(values)
+    ]
 
 
 def pairs_covering_each(rows: Sequence[Any], columns: Sequence[Any], long_rows: Sequence[Any] = ()) -> list[Any]:

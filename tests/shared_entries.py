@@ -7,7 +7,7 @@ them, under a lock for each demo; the ids, the files and their hashes are the sa
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ class SharedEntries:
         """Return the id of a demo's run, which is trained at the first call in any process."""
         if demo not in self._runs:
             with self._lock(demo):
-                self._runs[demo] = self._get(self._folder / demo / "run.json", lambda: self._train(demo))
+                record = self._folder / demo / "run.json"
+                self._runs[demo] = self._take([record])[0] if record.is_file() else self._train(demo)
         return self._runs[demo]
 
     def rows(self, demo: str, formats: Iterable[str]) -> Rows:
@@ -39,9 +40,10 @@ class SharedEntries:
         run, rows, keys = self.run(demo), self._rows.setdefault(demo, {}), list(formats)
         if not rows.keys() >= set(keys):
             with self._lock(demo):
-                for path in sorted((self._folder / demo).glob("row-*.json")):
-                    if path.name not in (f"row-{key}.json" for key in rows):
-                        rows |= self._get(path, dict)
+                known = {f"row-{key}.json" for key in rows}
+                records = sorted((self._folder / demo).glob("row-*.json"))
+                for row in self._take([path for path in records if path.name not in known]):
+                    rows |= row
                 if missing := [key for key in keys if key not in rows]:
                     rows |= self._save(demo, run, missing)
         return {key: rows[key] for key in keys}
@@ -67,15 +69,17 @@ class SharedEntries:
             shutil.copytree(self._jobs.library.home / kind / id_, self._folder / demo / kind / id_)
         (self._folder / demo / f"{name}.json").write_text(json.dumps({"kind": kind, "id": id_, "value": value}))
 
-    def _get(self, record: Path, make: Callable[[], Any]) -> Any:
-        """Return what another process has made, after copying its entry into this library, or make it."""
-        if not record.is_file():
-            return make()
-        shared = json.loads(record.read_text())
-        home = self._jobs.library.home / shared["kind"]
-        if shared["id"] and not (home / shared["id"]).exists():
+    def _take(self, records: list[Path]) -> list[Any]:
+        """Return what another process has made, after copying its entries into this library."""
+        shared = [json.loads(record.read_text()) | {"beside": record.parent} for record in records]
+        missing = [entry for entry in shared if entry["id"] and not self._place(entry).exists()]
+        for entry in missing:
             with self._jobs.library.staging() as staged:
-                shutil.copytree(record.parent / shared["kind"] / shared["id"], staged / "entry")
-                os.rename(staged / "entry", home / shared["id"])
+                shutil.copytree(entry["beside"] / entry["kind"] / entry["id"], staged / "entry")
+                os.rename(staged / "entry", self._place(entry))
+        if missing:
             self._jobs.library.rebuild_catalog()
-        return shared["value"]
+        return [entry["value"] for entry in shared]
+
+    def _place(self, entry: dict[str, Any]) -> Path:
+        return self._jobs.library.home / entry["kind"] / entry["id"]

@@ -1,13 +1,14 @@
 """Arrays in files: read by name, and once more where Python's parser failed on a header."""
 
 import hashlib
+import json
 import tracemalloc
 
 import ml_dtypes
 import numpy as np
 import pytest
 
-from core.arrays import StoredArrays, hash_array
+from core.arrays import StoredArrays, hash_array, to_jsonable
 
 
 def test_stored_arrays_are_read_by_name(tmp_path):
@@ -60,3 +61,9 @@ def test_hash_of_a_large_array_takes_no_copy_of_it():
         assert tracemalloc.get_traced_memory()[1] < array.nbytes / 8
     finally:
         tracemalloc.stop()
+
+
+def test_jsonable_value_of_any_type_is_json():
+    values = {"dtype": np.dtype("float32"), 1: (b"\xff", float("nan")), "kind": np.array([[-np.inf, 2]]), "flag": True}
+    expected = {"dtype": "float32", "1": ["\\xff", "nan"], "kind": [["-inf", 2.0]], "flag": True}
+    assert json.loads(json.dumps(to_jsonable(values), allow_nan=False)) == expected

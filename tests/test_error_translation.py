@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from core.error_translation import DETAIL_LIMIT, STORAGE_ERRORS, translate
+from core.error_translation import DETAIL_LIMIT, STORAGE_ERRORS, find_cause, translate
 from core.errors import (
     CannotSave,
     Damaged,
@@ -421,3 +421,18 @@ def test_translate_memory_error_names_the_setting():
     assert type(error) is TooLarge
     assert error.sentence == "The process ran out of the memory that it may use."
     assert error.cure.startswith("Raise ROUNDTRIP_CHILD_GIB")
+
+
+@pytest.mark.parametrize(
+    ("text", "cause"),
+    [
+        ("Graph execution error:\n\nTable not initialized.\n\t [[{{node lookup}}]]", "Table not initialized."),
+        ("The model fell over.\n\nException encountered: no such axis\nat axis 3", "no such axis"),
+        ("Exception encountered when calling Dense.call().\n\n\x1b[1mno such axis\x1b[0m\n\nArguments", "no such axis"),
+        ("\nsomething else\nand more", "something else"),
+        ("", "no message"),
+    ],
+    ids=["known", "appended", "bold", "first-line", "empty"],
+)
+def test_find_cause_returns_the_line_that_names_it(text: str, cause: str):
+    assert find_cause(text) == cause

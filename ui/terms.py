@@ -20,6 +20,8 @@ PAGE_TERMS = {
     "seed, signature, test examples, tolerance, verdict",
     "resume": "batch, compile settings, epoch, live model, loss, optimizer moments, optimizer state, run, seed, "
     "weights",
+    "break-it": "architecture, bit-identical, checkpoint, custom layer, epoch, layer, optimizer state, vocabulary, "
+    "weights",
     "health": "artifact, run, sandbox, snapshot",
 }
 

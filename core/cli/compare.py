@@ -43,6 +43,7 @@ class OutcomeRow(TypedDict):
     trust: str
     bytes: int
     seconds: float | None
+    loaded_warm: bool
     code: str
     verdict: str
     error: dict[str, str] | None
@@ -172,6 +173,7 @@ def _outcome_row(
         "trust": artifact.trust,
         "bytes": artifact.bytes,
         "seconds": outcome.load_seconds,
+        "loaded_warm": outcome.loaded_warm,
         "code": outcome.source,
         "verdict": outcome.verdict.value,
         "error": outcome.error,

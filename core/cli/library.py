@@ -29,6 +29,8 @@ from core.text.numbers import format_size
 app = typer.Typer(rich_markup_mode=None)
 RUN_FIELDS = {"name", "demo", "kind", "parameters", "score", "score_name", "seconds", "created", "trust"}
 ARTIFACT_COLUMNS = ("artifact", "format", "run", "demo", "bytes", "verdict", "created", "marks", "problem")
+WORD_BY_TRUST = {"ours": "ours", "brought in": "imported"}
+TRUST_BY_WORD = {word: trust for trust, word in WORD_BY_TRUST.items()}
 ANNOTATION_FIELDS = {"name", "tags", "note", "pinned"}
 
 
@@ -41,7 +43,7 @@ def list_(
     format: Annotated[Strings, typer.Option(help="Only in these formats.")] = None,
     tag: Annotated[Strings, typer.Option(help="Only with all of these tags.")] = None,
     verdict: Annotated[Strings, typer.Option(help="Only with these verdicts, such as does-not-load.")] = None,
-    trust: Annotated[str, typer.Option(help='Only "ours", or only "brought in".')] = "",
+    trust: Annotated[str, typer.Option(metavar="ours|imported", help="Only what was made here, or only imports.")] = "",
     pinned: Annotated[
         bool | None, typer.Option("--pinned/--not-pinned", help="Only what is pinned, or is not.")
     ] = None,
@@ -66,7 +68,7 @@ def list_(
         formats=tuple(format or ()),
         tags=tuple(tag or ()),
         verdicts=tuple(verdict or ()),
-        trust=trust,
+        trust=_parse_trust(trust),
         pinned=pinned,
         alias=alias,
         run=run,
@@ -79,15 +81,24 @@ def list_(
     print_result(rows, as_json, ARTIFACT_COLUMNS)
 
 
+def _parse_trust(text: str) -> str:
+    """Where a model comes from, as records say it; their own word is taken too. Raises InputError."""
+    if text not in ("", *TRUST_BY_WORD, *WORD_BY_TRUST):
+        sentence = "The option --trust takes where a model comes from."
+        raise InputError(sentence, received=text, cure=f"Choose from {', '.join(TRUST_BY_WORD)}.")
+    return TRUST_BY_WORD.get(text, text)
+
+
 def _artifact_row(entry: Entry) -> TableRow:
     marks = [*entry.aliases, *(f"#{tag}" for tag in entry.tags), *(["pinned"] if entry.pinned else [])]
-    imported = [entry.trust] if entry.trust == "brought in" else []
+    imported = [WORD_BY_TRUST[entry.trust]] if entry.trust == "brought in" else []
     fields = entry._asdict()
     return {"artifact": fields.pop("id"), **fields, "marks": " ".join(imported + marks)}
 
 
 def _print_runs(as_json: bool) -> None:
     rows = [{"run": run.id, **run.model_dump(include=RUN_FIELDS)} for run in open_library().runs()]
+    rows = rows if as_json else [row | {"trust": WORD_BY_TRUST[row["trust"]]} for row in rows]
     print_result(rows, as_json, ("run", "name", "demo", "trust", "score_name", "score", "created"))
 
 

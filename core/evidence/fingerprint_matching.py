@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field
 
 from core.arrays import hash_array
 from core.runtimes.model_settings import ModelSettings
+from core.runtimes.traits import Count, Hash
 
 # Keras names the adapters of "dense/kernel" "dense/lora_kernel_a" and "dense/lora_kernel_b".
 ADAPTER_PATTERN = re.compile(r"(?P<layer>(?:.*/)?)lora_(?P<kind>\w+)_[ab](?::0)?")
@@ -21,6 +22,16 @@ MERGED, ZEROED, FOLDED = "merged", "zeroed", "folded"
 INTEGERS = ("int8", "uint8", "int4", "uint4")
 PACKED = "packed"  # behind the dtype, where several numbers share a byte
 Tensor = Mapping[str, Any]  # a fingerprint
+MAX_TEXT_LENGTH = 2000  # characters of each text that are stored of a reply
+
+
+class TensorReply(BaseModel):
+    """One tensor by the hash of its bits, as a child reports it: one of an untrusted file may report anything."""
+
+    name: str = Field(max_length=MAX_TEXT_LENGTH)
+    dtype: str = Field(max_length=40)
+    shape: list[Count]
+    sha256: Hash
 
 
 class SurplusTensors(BaseModel):

@@ -1,6 +1,7 @@
 """ONNX: the exchange format that most other runtimes and frameworks read.
 
-Operations that tf2onnx leaves as they are, because ONNX has none of that name, are decomposed into those that it has.
+Operations that tf2onnx leaves as they are, because ONNX has none of that name, are decomposed into those that it has;
+so are those that it writes otherwise than TensorFlow computes them (see `findings/tf2onnx_changes_operations.sh`).
 """
 
 from collections.abc import Callable
@@ -23,7 +24,9 @@ from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE, count_inputs, load
 from core.runtimes.tf_module import serving_function
 
-FIRST_OPSET = 9  # of ONNX, from which on all that is used here exists
+INT64 = 7  # the number of this dtype in ONNX
+MIN_OPSET = 13  # that may be chosen
+FIRST_OPSET = 10  # of ONNX, from which on all that is used here exists
 
 
 @dataclass(frozen=True)
@@ -31,16 +34,30 @@ class NodeWriter:
     """Writes nodes into a graph of tf2onnx: called with an operation and its inputs it gives the name of the output."""
 
     graph: Any
-    dtype: int  # of ONNX, of the numbers that `number` writes
+    dtype: int  # of ONNX, of the numbers that `number` and `cast` write
 
     def __call__(self, operation: str, *inputs: str) -> str:
         return str(self.graph.make_node(operation, list(inputs)).output[0])
+
+    @property
+    def is_float(self) -> bool:
+        from tf2onnx import utils
+
+        return bool(np.issubdtype(utils.map_onnx_to_numpy_type(self.dtype), np.floating))
 
     def number(self, value: float) -> str:
         from tf2onnx import utils
 
         array = np.array(value, utils.map_onnx_to_numpy_type(self.dtype))
         return str(self.graph.make_const(utils.make_name("number"), array).output[0])
+
+    def cast(self, x: str) -> str:
+        return str(self.graph.make_node("Cast", [x], attr={"to": self.dtype}).output[0])
+
+    def unsqueeze(self, x: str, *axes: int) -> str:
+        from tf2onnx.graph_builder import GraphBuilder
+
+        return str(GraphBuilder(self.graph).make_unsqueeze({"data": x, "axes": list(axes)}))
 
     def unless_zero(self, x: str, y: str) -> str:
         """Zero where `x` is zero, whatever `y` is there."""
@@ -61,11 +78,27 @@ def _gelu_by_tanh(write: NodeWriter, x: str) -> str:
     return write("Mul", write("Mul", x, write.number(0.5)), write("Add", bend, write.number(1)))
 
 
+def _floor_divide(write: NodeWriter, x: str, y: str) -> str:
+    """The quotient rounded down: that of integers ONNX rounds towards zero, but where nothing is left over."""
+    if write.is_float:
+        return write("Floor", write("Div", x, y))
+    return write("Div", write("Sub", x, write("Mod", x, y)), y)
+
+
+def _floor_modulo(write: NodeWriter, x: str, y: str) -> str:
+    """What is left over, with the sign of the divisor."""
+    if write.is_float:
+        return write("Sub", x, write("Mul", _floor_divide(write, x, y), y))
+    return write("Mod", x, y)
+
+
 Decomposition = Callable[..., str]
 
 # By the name of the operation of TensorFlow: what writes it down, from the names of its inputs.
 DECOMPOSITIONS: dict[str, Decomposition] = {
     "Erfc": lambda write, x: write("Sub", write.number(1), write("Erf", x)),
+    "FloorDiv": _floor_divide,
+    "FloorMod": _floor_modulo,
     "Expm1": lambda write, x: write("Sub", write("Exp", x), write.number(1)),
     "Log1p": lambda write, x: write("Log", write("Add", x, write.number(1))),
     "MulNoNan": lambda write, x, y: write.unless_zero(y, write("Mul", x, y)),
@@ -81,10 +114,30 @@ DECOMPOSITIONS: dict[str, Decomposition] = {
 def register_decompositions() -> None:
     """Have tf2onnx write these operations in this process, those of LiteRT files too."""
     from tf2onnx.handler import tf_op
+    from tf2onnx.onnx_opset.tensor import OneHot  # with which its own are registered: the later ones stand
 
     for name, decomposition in DECOMPOSITIONS.items():
         tf_op(name).register_compat_handler(partial(_replace, decomposition), FIRST_OPSET)
     tf_op("TFL_GELU").register_compat_handler(_replace_litert_gelu, FIRST_OPSET)
+    tf_op("OneHot").register_compat_handler(partial(_write_one_hot, OneHot.version_13), MIN_OPSET)
+
+
+def _write_one_hot(write_as_before: Callable[..., None], graph: Any, node: Any, **options: Any) -> None:
+    """Hold each index against all classes, in any dtype and rank: one below zero is none of them in TensorFlow, and
+    counts from the end in ONNX' own operation."""
+    indices, depth, on, off = node.input
+    if (rank := graph.get_rank(indices)) is None:
+        write_as_before(graph, node, **options)
+        return
+    name, outputs, shapes, dtypes = node.name, list(node.output), node.output_shapes, node.output_dtypes
+    axis = rank if (given := node.get_attr_int("axis")) == -1 else given
+    graph.remove_node(name)
+    write = NodeWriter(graph, INT64)
+    classes = write("Range", write.number(0), write.cast(depth), write.number(1))
+    if rank > axis:
+        classes = write.unsqueeze(classes, *range(1, rank - axis + 1))
+    is_class = write("Equal", write.unsqueeze(write.cast(indices), axis), classes)
+    graph.make_node("Where", [is_class, on, off], outputs=outputs, name=name, shapes=shapes, dtypes=dtypes)
 
 
 def _replace_litert_gelu(graph: Any, node: Any, **_: Any) -> None:
@@ -185,7 +238,9 @@ FORMAT = Format(
     max_weight_bytes=2**31 - 1,  # a protocol buffer
     origin="Microsoft and Facebook (2017), now under the Linux Foundation.",
     explains="The converter writes operations that it does not know as they are and reports success: only running the "
-    "file shows that it is invalid. Some are written here in others that ONNX has: exact GELU, for one. Outputs are "
-    "renamed, and those of a dictionary come in the order of the alphabet. Kernels may be turned and layers folded "
+    "file shows that it is invalid. Some are written here in others that ONNX has: exact GELU, for one, and quotients "
+    "of integers below zero, which it rounds the other way. Of several numbers for one place in scatter_nd it keeps "
+    "the last, where TensorFlow adds them. Outputs are renamed, and those of a dictionary come in the order of the "
+    "alphabet. Kernels may be turned and layers folded "
     "into one another. One file holds at most 2 GB.",
 )

@@ -10,7 +10,7 @@ from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import require_float_tensors
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE as ONNX
-from core.runtimes.openvino import FILE, PACKAGES, describe_leftovers, import_openvino, load
+from core.runtimes.openvino import FILE, PACKAGES, describe_model, import_openvino, load
 from core.runtimes.tf_module import serving_function
 
 READABLE_FILES = {"onnx": ONNX, "litert": LITERT}  # files of other runtimes that OpenVINO reads itself
@@ -32,7 +32,7 @@ def save(model: Model, folder: Path) -> str:
         )
     else:
         ov.save_model(ov.convert_model(serving_function(model)), folder / FILE, compress_to_fp16=False)
-    return describe_leftovers(ov.Core().read_model(folder / FILE))
+    return describe_model(ov.Core().read_model(folder / FILE))
 
 
 FORMAT = Format(
@@ -51,5 +51,6 @@ FORMAT = Format(
     explains="Where the processor has bfloat16, OpenVINO computes in it unless told otherwise, and answers differ in "
     "the third digit; beside weights of 8 bits it rounds all else to 8 bits, too. Roundtrip loads it with "
     "INFERENCE_PRECISION_HINT=f32 and DYNAMIC_QUANTIZATION_GROUP_SIZE=0. The weights are inside, but kernels are "
-    "turned, so they cannot be compared by bits. Recurrent layers convert only when unrolled; strings do not.",
+    "turned, so they cannot be compared by bits. Whole numbers are computed as floats: above 16,777,216 they lose "
+    "their last digits. Recurrent layers convert only when unrolled; strings do not.",
 )

@@ -4,13 +4,12 @@ from typing import Annotated, Any, Literal, Self, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, Field, FiniteFloat, ValidationError, model_validator
 
+from core.evidence.fingerprint_matching import MAX_TEXT_LENGTH, TensorReply
 from core.runtimes.model_facts import ModelFacts
-from core.runtimes.traits import validate_traits
+from core.runtimes.traits import Count, validate_traits
 from core.worker.child_errors import invalid_reply_error
 
-MAX_TEXT_LENGTH = 2000  # characters of each text that are stored
 MAX_NAME_LENGTH = 200  # characters of the name of a signature that are stored
-Count = Annotated[int, Field(ge=0, lt=2**63)]
 Reply = TypeVar("Reply", bound=BaseModel)
 
 
@@ -28,15 +27,6 @@ class PortReply(BaseModel):
         if self.range and not self.range[0] < self.range[1]:
             raise ValueError("the range of an input must begin below its end")
         return self
-
-
-class TensorReply(BaseModel):
-    """One tensor of the file, by the hash of its bits."""
-
-    name: str = Field(max_length=MAX_TEXT_LENGTH)
-    dtype: str = Field(max_length=40)
-    shape: list[Count]
-    sha256: str = Field(pattern="^[0-9a-f]{64}$")
 
 
 class LoadedModelReply(BaseModel):

@@ -250,6 +250,7 @@ class _ComparisonJob:
             **comparison.to_json(),
             reordered=reordered,
             load_seconds=reply["load_seconds"],
+            loaded_warm=reply["loaded_warm"],
             first_seconds=reply["first_seconds"],
             weights=match_fingerprints(self.library.original(self.runs[id_]).weights, reply["weights"]),
             inputs=reply["inputs"],

@@ -15,12 +15,14 @@ from core.text.numbers import format_exact
 
 
 class ComparisonOutcome(ReloadOutcome):
-    """An outcome of a comparison: also every number by output, what to know of how the artifact predicts, and where the
-    code came from that it lacks (in words; empty where it was given none)."""
+    """An outcome of a comparison: also every number by output, what to know of how the artifact predicts, where the
+    code came from that it lacks (in words; empty where it was given none), and whether it was loaded in a process that
+    had loaded other copies before, which takes less time."""
 
     outputs: list[dict[str, Any]] = []
     remark: str = ""
     source: str = ""
+    loaded_warm: bool = False
 
     @property
     def has_predictions(self) -> bool:

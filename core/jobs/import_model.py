@@ -3,7 +3,7 @@
 import os
 import shutil
 from collections.abc import Mapping
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Any, NotRequired, TypedDict, cast
@@ -39,7 +39,7 @@ from core.validation.members import ARCHITECTURE_FILE
 from core.worker.child_errors import cancelled_error
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.model_loading import source_without_code
-from core.worker.prepared_child import PreparedChild, prepared_child
+from core.worker.prepared_child import SHARE_OF_TWO, PreparedChild, prepared_child
 from core.worker.remote_predictor import load_in_child
 from core.worker.row_budget import RowCap
 from core.worker.worker import Worker
@@ -187,8 +187,18 @@ class _ImportJob:
         validate_content_in_child(self.handle.worker, format, self.files, cancelled=self.handle.is_cancelled)
         self._record_check("What is in it and what it would do, looked at in a sandboxed process")
         source: ModelSource = {"demo": None, "settings": None, "brought": self.import_record}
-        with self._second_process(format, source) as prepared:
-            return self._load_twice(format, source, prepared)
+        checks = list(self.checks)
+        with ExitStack() as second:
+            prepared = second.enter_context(self._second_process(format, source))
+            try:
+                loaded = self._load_and_ask(source, SHARE_OF_TWO if prepared else 1.0)
+            except TooLarge:
+                if prepared is None:
+                    raise
+                second.close()  # for the first alone there is twice the memory
+                prepared, self.checks = None, checks
+                loaded = self._load_and_ask(source)
+            return self._load_again(format, source, *loaded, prepared)
 
     def _second_process(self, format: str, source: ModelSource) -> AbstractContextManager[PreparedChild | None]:
         """The process that loads the file once more: of a small file it does so while the first is at work."""
@@ -197,11 +207,16 @@ class _ImportJob:
         copy = format, self.files, source_without_code(source)
         return prepared_child(self.handle.worker, *copy, sandboxed=True, **self.handle.limits)
 
-    def _load_twice(
-        self, format: str, source: ModelSource, prepared: PreparedChild | None
+    def _load_again(
+        self,
+        format: str,
+        source: ModelSource,
+        reply: LoadedModelReply,
+        trial: TrialInput,
+        predictions: Arrays,
+        prepared: PreparedChild | None,
     ) -> tuple[ModelFacts, Reference, Evidence]:
         record, limits = self.import_record, self.handle.limits
-        reply, trial, predictions = self._load_and_ask(source)
         if trial.recipe["one_row"] or record.get("row_is_call"):  # which the prepared child knew nothing of
             prepared = None
         facts = reply.run_facts()
@@ -221,20 +236,24 @@ class _ImportJob:
         self._record_check("Loaded again in another process", answers)
         return facts, reference, evidence
 
-    def _load_and_ask(self, source: ModelSource) -> tuple[LoadedModelReply, TrialInput, Arrays]:
+    def _load_and_ask(
+        self, source: ModelSource, memory_share: float = 1.0
+    ) -> tuple[LoadedModelReply, TrialInput, Arrays]:
         """Load the file and find inputs that it answers.
 
-        Where memory runs out, in a new process with half the rows; where answers have no row for each row, in one that
-        takes each row for a call of its own.
+        Where all of the memory runs out, in a new process with half the rows; where answers have no row for each row,
+        in one that takes each row for a call of its own.
         """
-        load = partial(load_in_child, self.handle.worker, "load_imported", sandboxed=True, **self.handle.limits)
+        options: dict[str, Any] = {"sandboxed": True, "memory_share": memory_share, **self.handle.limits}
+        options |= {"folder": self.files, "source": source}
+        load = partial(load_in_child, self.handle.worker, "load_imported", **options)
         seconds = confined_allowance(self.handle.config, _count_bytes(self.files)).seconds
         trial_limits: ChildLimits = {**self.handle.limits, "seconds": min(seconds, self.handle.limits["seconds"])}
         cap, checks = RowCap(), list(self.checks)
         while True:
             self.checks = list(checks)
             self._start_step("Loading it")
-            with load(folder=self.files, source=source) as predictor:
+            with load() as predictor:
                 reply = validate_reply(LoadedModelReply, predictor.facts)
                 self._record_check("It loads in a sandboxed process, with no code of its own", reply.remark)
                 self._start_step("Asking it")
@@ -247,10 +266,10 @@ class _ImportJob:
                         raise
                     self.import_record["row_is_call"] = True
                 except TooLarge:
-                    if not cap.halve():
+                    if memory_share < 1 or not cap.halve():
                         raise
         if self.import_record["keeps_state"]:  # what the trials left behind is no part of it
-            with load(folder=self.files, source=source) as predictor:
+            with load() as predictor:
                 predictions, _ = predictor.predict(trial.inputs)
         else:
             self.import_record["one_row"] = trial.recipe["one_row"]

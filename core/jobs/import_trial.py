@@ -10,7 +10,14 @@ from core.arrays import Arrays, select_rows
 from core.compare import measure_spread
 from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut, TooLarge, UnpairedRows
 from core.inputs.fitting import describe_axes
-from core.jobs.trial_inputs import Shapes, TrialInput, generate_trial_inputs, generate_wider_inputs, state_shape
+from core.jobs.trial_inputs import (
+    Shapes,
+    TrialInput,
+    generate_negative_input,
+    generate_trial_inputs,
+    generate_wider_inputs,
+    state_shape,
+)
 from core.runtimes.base import BATCH_SIZE
 from core.runtimes.specs import InputSpec
 from core.worker.child_handle import CancelCheck, never_cancelled
@@ -111,12 +118,30 @@ def _improve_trial(
 ) -> tuple[TrialInput, Arrays]:
     """Inputs whose answers are further apart, if there are any, and answers that do not depend on other rows."""
     with contextlib.suppress(ChildDied, TimedOut, TooLarge):  # what was accepted is accepted
+        trial, predictions = _find_negative_input(ask, specs, trial, predictions)
         trial, predictions = _find_telling_input(ask, specs, trial, predictions)
         if _rows_depend(ask, trial.inputs, predictions):
             trial.recipe["one_row"] = True
             predictions = ask(trial.inputs, 1)
     trial.recipe["constant"] = _is_constant(predictions)
     return trial, predictions
+
+
+def _find_negative_input(
+    ask: Ask, specs: list[InputSpec], trial: TrialInput, predictions: Arrays
+) -> tuple[TrialInput, Arrays]:
+    """With whole numbers below 0 among the inputs, if the file answers them too: converters round their quotients, and
+    look them up, otherwise than TensorFlow."""
+    negative = generate_negative_input(specs, trial)
+    if negative is None:
+        return trial, predictions
+    try:
+        answers = _require_answers(ask(negative.inputs), negative.recipe["rows"])
+    except (DoesNotLoad, InputError):
+        return trial, predictions
+    is_finite = all(np.isfinite(array).all() for array in answers.values() if array.dtype.kind in "fc")
+    tells = measure_spread(answers).share >= min(ENOUGH_SPREAD, measure_spread(predictions).share)
+    return (negative, answers) if is_finite and tells else (trial, predictions)
 
 
 def _find_telling_input(

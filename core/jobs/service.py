@@ -5,12 +5,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from core.break_it import get_card
 from core.demos import get_demo
 from core.demos.base import make_train_settings
 from core.errors import InputError
 from core.formats import get_format
 from core.jobs.benchmark import build_benchmark_request, run_benchmark
 from core.jobs.benchmark_result import DEFAULT_REPEATS
+from core.jobs.break_it import build_cure_request, build_pull_request, run_cure, run_pull
 from core.jobs.compare import build_compare_request, run_compare
 from core.jobs.disagreement import build_disagreement_request, run_disagreement
 from core.jobs.import_model import run_import
@@ -186,6 +188,27 @@ class Jobs(JobRunner):
         repeats = DEFAULT_REPEATS if repeats is None else repeats
         request = build_benchmark_request(self.library, artifacts, sources or {}, repeats)
         return self._start("cost", "What copies cost", request, run_benchmark, is_exclusive=True)
+
+    def pull_lever(self, card: str, again: bool = False) -> Job:
+        """Break a saved model as a card of the break-it bench does. See `core.jobs.break_it.TrialResult`.
+
+        The result is kept for the user who pulled the lever, until it is pulled `again`.
+        """
+        for job in filter(None, self.find_trials(card) if again else ()):
+            if not job.is_active:
+                self.job_store.delete(job.id)
+        return self._start_or_reuse("break", get_card(card).title, build_pull_request(card), [], run_pull)
+
+    def cure(self, card: str) -> Job:
+        """Cure what the lever of a card broke, which was done before. As `pull_lever`."""
+        request = build_cure_request(card, self._compute_job_id("break", build_pull_request(card), []))
+        return self._start_or_reuse("cure", get_card(card).title, request, [], run_cure)
+
+    def find_trials(self, card: str) -> tuple[Job | None, Job | None]:
+        """Return the jobs of a card's lever and of its cure, however they ended; None where there is none yet."""
+        pulled = self._compute_job_id("break", build_pull_request(card), [])
+        cured = self._compute_job_id("cure", build_cure_request(card, pulled), [])
+        return self._find_reusable(pulled, rerun_failed=False), self._find_reusable(cured, rerun_failed=False)
 
     def verify(self, ids: Iterable[str] | None = None) -> Job:
         """Verify entries against their hashes, all where none are named. See `core.jobs.maintenance.VerifyResult`."""

@@ -69,16 +69,27 @@ def generate_wider_inputs(specs: list[InputSpec], trial: TrialInput) -> Iterator
     Whole numbers, of which each may stand for a word, stay.
     """
     row_shapes = [trial.recipe["shapes"][spec["name"]] for spec in specs]
+    below, is_negative = trial.recipe["below"], "negative" in trial.recipe
     if any(numpy_dtype(spec["dtype"]).kind == "f" or spec["dtype"] == "uint8" for spec in specs):
-        for low, high in RANGES if "ranges" in trial.recipe else RANGES[1:]:
-            yield _build_trial_input(specs, row_shapes, trial.recipe["below"], (low, high))
+        for range_ in RANGES if "ranges" in trial.recipe else RANGES[1:]:
+            yield _build_trial_input(specs, row_shapes, below, range_, is_negative=is_negative)
     if any(len(spec["shape"] or ()) == 4 and None in (spec["shape"] or ())[1:] for spec in specs):
         larger = [
             _fill_free_axes((spec["shape"] or [None, *shape])[1:], PICTURE_SIZE)
             for spec, shape in zip(specs, row_shapes, strict=True)
         ]
         if larger != row_shapes:
-            yield _build_trial_input(specs, larger, trial.recipe["below"], as_asked="ranges" in trial.recipe)
+            as_asked = "ranges" in trial.recipe
+            yield _build_trial_input(specs, larger, below, as_asked=as_asked, is_negative=is_negative)
+
+
+def generate_negative_input(specs: list[InputSpec], trial: TrialInput) -> TrialInput | None:
+    """The same with whole numbers below 0 among them; None where no input takes such, or the file asks for a range."""
+    if not any(numpy_dtype(spec["dtype"]).kind == "i" and not _asked_range(spec) for spec in specs):
+        return None
+    row_shapes, below = [trial.recipe["shapes"][spec["name"]] for spec in specs], trial.recipe["below"]
+    built = _build_trial_input(specs, row_shapes, below, as_asked="ranges" in trial.recipe, is_negative=True)
+    return built.head(trial.recipe["rows"])
 
 
 def state_shape(spec: InputSpec, shapes: Shapes) -> InputSpec:
@@ -140,6 +151,7 @@ def _build_trial_input(
     integer_bound: float,
     bounds: tuple[float, float] = RANGES[0],
     as_asked: bool = False,
+    is_negative: bool = False,
 ) -> TrialInput:
     size = sum(map(row_bytes, specs, row_shapes))
     if size > MAX_ROW_BYTES:
@@ -152,12 +164,13 @@ def _build_trial_input(
     for place, (spec, shape) in enumerate(zip(specs, row_shapes, strict=True)):
         fixed: InputSpec = {**spec, "shape": [None, *shape]}
         asked = _asked_range(spec) if as_asked else None
-        low, high = asked or _range_of(spec, integer_bound, bounds)
+        low, high = asked or _range_of(spec, integer_bound, bounds, is_negative)
         chunks = list(random_source([fixed], rows, low, high, SEED + place).chunks)
         for name in chunks[0]:
             inputs[name.removeprefix("input:")] = np.concatenate([chunk[name] for chunk in chunks])
     shapes = {spec["name"]: shape for spec, shape in zip(specs, row_shapes, strict=True)}
     recipe = {"rows": rows, "seed": SEED, "below": integer_bound, "shapes": shapes, "one_row": False, "constant": False}
+    recipe |= {"negative": True} if is_negative else {}
     if as_asked:
         return TrialInput(inputs, recipe | {"ranges": {spec["name"]: _asked_range(spec) for spec in specs}})
     return TrialInput(inputs, recipe | ({} if bounds == RANGES[0] else {"range": list(bounds)}))
@@ -175,10 +188,12 @@ def _asked_range(spec: InputSpec) -> tuple[float, float] | None:
     return (low, high) if low < high else None
 
 
-def _range_of(spec: InputSpec, integer_bound: float, bounds: tuple[float, float]) -> tuple[float, float]:
+def _range_of(
+    spec: InputSpec, integer_bound: float, bounds: tuple[float, float], is_negative: bool
+) -> tuple[float, float]:
     """Numbers with a fraction have the range; so do bytes, where it is that of bytes."""
     if _is_integer(spec) and not (spec["dtype"] == "uint8" and bounds == BYTES):
-        return 0.0, integer_bound
+        return -integer_bound if is_negative and numpy_dtype(spec["dtype"]).kind == "i" else 0.0, integer_bound
     return bounds
 
 

@@ -2,6 +2,7 @@
 
 import contextlib
 import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -21,7 +22,7 @@ from core.runtimes.call_state import describe_state
 from core.runtimes.live import live_predictor
 from core.runtimes.model_facts import describe_model
 from core.runtimes.model_kinds import model_kind
-from core.runtimes.preservation import preserve_model, preserve_program, training_steps
+from core.runtimes.preservation import preserve_model, preserve_program, training_steps, watch_weights
 from core.runtimes.reference import REFERENCE_ROWS, Reference
 from core.runtimes.traits import custom_objects, model_and_layer_names
 from core.runtimes.unsaved_weights import find_unheld_variables
@@ -70,13 +71,13 @@ def save_live_model(
         stack.enter_context(translated(CannotSave, [str(library.home)]))
         _require_savable(model)
         stack.enter_context(preserve_program())
-        stack.enter_context(preserve_model(model))
+        leave_values = stack.enter_context(preserve_model(model))
         staged = stack.enter_context(library.staging())
         steps, reference = training_steps(model), _compute_reference(model, inputs, keep_state)
         run = _finalize_run(library, staged / RUN_FOLDER, model, reference, name, keep_state)
         started = worker or stack.enter_context(contextlib.closing(Worker()))
         started.start()
-        addition = _Addition(library, started, run, model, reference, staged, steps)
+        addition = _Addition(library, started, run, model, reference, staged, steps, leave_values)
         if not chosen:  # the run alone, to be saved later
             addition.commit_run()
         return [addition.save(format_) for format_ in chosen]
@@ -135,6 +136,13 @@ def _finalize_run(
     )
 
 
+def _trained_error() -> CannotSave:
+    return CannotSave(
+        "The model was trained while it was being saved, so its copies are not of the model that answered.",
+        cure="Save it between two calls of fit, or in a callback, where no other thread trains it.",
+    )
+
+
 class _Addition:
     """One run in the making: its staged folder is stored together with the first copy that is."""
 
@@ -147,9 +155,12 @@ class _Addition:
         reference: Reference,
         staged: Path,
         steps: int | None,
+        leave_values: Callable[[], None],
     ) -> None:
+        """`leave_values` leaves the model's values as they are, where another thread is found to train it."""
         self._library, self._worker, self._run = library, worker, run
         self._model, self._reference, self._staged, self._steps = model, reference, staged, steps
+        self._leave_values = leave_values
 
     def save(self, format_: Format) -> AddResult:
         """The result of one format; whatever is raised on the way is its error."""
@@ -160,7 +171,9 @@ class _Addition:
                 self._model, self._run.kind, copy / "files", samples=lambda: self._reference.inputs
             )
             self._require_untrained()
+            has_changed = watch_weights(self._model)
             evidence = self._gather_evidence(format_, copy / "files")
+            self._require_unchanged(has_changed)
             artifact = self._commit(copy, evidence, format=format_.key, **saved._asdict())
         except Exception as error:  # noqa: BLE001  of a converter, a runtime or the disk: one result among others
             return AddResult(format_.key, error=translate(error, CannotSave, hidden_paths=[str(self._staged)]))
@@ -173,10 +186,14 @@ class _Addition:
     def _require_untrained(self) -> None:
         """Raises CannotSave where another thread has trained the model since its reference was computed."""
         if training_steps(self._model) != self._steps:
-            raise CannotSave(
-                "The model was trained while it was being saved, so its copies are not of the model that answered.",
-                cure="Save it between two calls of fit, or in a callback, where no other thread trains it.",
-            )
+            raise _trained_error()
+
+    def _require_unchanged(self, has_changed: Callable[[], bool]) -> None:
+        """Raises CannotSave where weights changed while nothing here touched them: by training without an optimizer."""
+        self._require_untrained()
+        if has_changed():
+            self._leave_values()
+            raise _trained_error()
 
     def commit_run(self) -> None:
         self._require_untrained()

@@ -43,8 +43,9 @@ class Library(ListingMixin, CommitMixin, AnnotationMixin, TrashMixin):
             keep_state: Whether what the model remembers is kept from row to row, which are one sequence then, and not
                 forgotten after each call.
 
-        Nothing in the model or the program is changed; a model that another thread trains meanwhile, with an
-        optimizer of its own, cannot be saved.
+        Nothing in the model or the program is changed; a model that another thread trains meanwhile cannot be saved.
+        Training by its optimizer loses nothing. That by a loop of one's own is noticed by its weights, while the copies
+        are reloaded; what it wrote while a copy was being written is taken back.
         Returns one result for each format, in order. Raises InputError when the model or the inputs cannot be used at
         all, CannotSave when the model cannot be stored.
         """

@@ -8,7 +8,7 @@ from typing import Any
 from core.report.data import ReportData
 
 # Fields of an outcome that are repeated on every line of its copy.
-COPY_FIELDS = ("verdict", "load_seconds", "first_seconds", "not_finite", "remark", "source")
+COPY_FIELDS = ("verdict", "load_seconds", "loaded_warm", "first_seconds", "not_finite", "remark", "source")
 NESTED_FIELDS = ("classes", "worst", "reference_accuracy", "answer_accuracy")
 TABLE_FIELDS = ("histogram", "by_magnitude", "by_column", "heat", "agreement")
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")

@@ -12,6 +12,7 @@ from core.runtimes.specs import Shape, Spec
 
 FILE = "model.xml"
 PACKAGES = {"openvino": "openvino"}
+WIDE_INTEGERS = ("i32", "u32", "i64", "u64")  # which hold more than the 24 bits of a float's digits
 
 
 def import_openvino() -> Any:
@@ -32,7 +33,7 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
 def adapt_compiled_model(model: Any) -> BatchAdapter:
     """How a compiled model predicts any number of rows."""
     outputs = name_answers(model)
-    leftovers = describe_leftovers(model)
+    remark = describe_model(model)
 
     def predict(inputs: Arrays) -> Arrays:
         results = model(inputs)
@@ -40,7 +41,7 @@ def adapt_compiled_model(model: Any) -> BatchAdapter:
 
     specs = tuple(_port_spec(port, index) for index, port in enumerate(model.inputs))
     adapter = adapt_batch_size(specs, {name: _port_shape(port) for name, port in outputs.items()}, predict)
-    return adapter._replace(remark=join_remarks(adapter.remark, leftovers))
+    return adapter._replace(remark=join_remarks(adapter.remark, remark))
 
 
 def name_answers(model: Any) -> dict[str, Any]:
@@ -49,7 +50,19 @@ def name_answers(model: Any) -> dict[str, Any]:
     return {name: port for name, port in named.items() if name not in _list_leftovers(named)} or named
 
 
-def describe_leftovers(model: Any) -> str:
+def describe_model(model: Any) -> str:
+    """What a person should know of the answers of a model that was read or compiled; empty for nothing."""
+    return join_remarks(_describe_leftovers(model), _describe_integers(model))
+
+
+def _describe_integers(model: Any) -> str:
+    """See `findings/openvino_integers_are_floats.sh`."""
+    if not any(port.get_element_type().get_type_name() in WIDE_INTEGERS for port in model.inputs):
+        return ""
+    return "OpenVINO computes whole numbers as floats: those above 16,777,216 lose their last digits."
+
+
+def _describe_leftovers(model: Any) -> str:
     """A sentence on the outputs of a model that are no answers; empty where it has none."""
     leftovers = _list_leftovers(_name_outputs(model))
     names = ", ".join(leftovers[:3]) + (" …" if len(leftovers) > 3 else "")

@@ -28,15 +28,16 @@ KERAS_SEEDS = "global_seed_generator"
 
 
 @contextmanager
-def preserve_model(model: Model) -> Iterator[None]:
+def preserve_model(model: Model) -> Iterator[Callable[[], None]]:
     """Put a live model back at the end: values, flags, policies, compile settings and records of its calls.
 
     Values cost no memory: TensorFlow copies a variable's buffer only when it is written while someone else holds it.
     Of a tf.Module only the values are put back; its functions keep what they make at their first call.
     A model that another thread trains meanwhile keeps what it learned: only compile settings and records are put back.
+    Training is seen by the optimizer's count of batches; whoever sees it otherwise calls what this yields.
     """
     if isinstance(model, ModelFile):
-        yield
+        yield lambda: None
         return
     steps, parts = training_steps(model), _keras_parts(model)
     with ExitStack() as records, ExitStack() as rest:
@@ -48,10 +49,38 @@ def preserve_model(model: Model) -> Iterator[None]:
         for part in parts:
             _copy_records(part)
         try:
-            yield
+            yield lambda: _discard(rest)
         finally:
             if training_steps(model) != steps:
-                rest.pop_all()
+                _discard(rest)
+
+
+def _discard(callbacks: ExitStack) -> None:
+    """Forget what was to be called at the end."""
+    callbacks.pop_all()
+
+
+def watch_weights(model: Model) -> Callable[[], bool]:
+    """A function that says whether any weight that is trained has other bits than now.
+
+    As with `preserve_model`, values cost no memory until they are written.
+    """
+    import tensorflow as tf
+
+    variables = list(getattr(model, "trainable_variables", None) or ())
+    values = [tf.convert_to_tensor(variable) for variable in variables]
+    return lambda: any(map(_is_changed, values, variables))
+
+
+def _is_changed(value: Any, variable: Any) -> bool:
+    """Whether a variable has other bits than a value of it."""
+    import tensorflow as tf
+
+    now = tf.convert_to_tensor(variable)
+    if value.dtype.is_floating:  # NaN is no change from NaN
+        integer = {2: tf.int16, 4: tf.int32, 8: tf.int64}.get(value.dtype.size, tf.int8)
+        value, now = tf.bitcast(value, integer), tf.bitcast(now, integer)
+    return value.shape != now.shape or bool(tf.reduce_any(tf.not_equal(value, now)))
 
 
 def training_steps(model: Model) -> int | None:

@@ -9,7 +9,7 @@ import inspect
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from typing import Any, TypedDict
+from typing import Annotated, Any, TypedDict
 
 from pydantic import BaseModel, Field
 
@@ -17,7 +17,10 @@ from core.runtimes.base import Model
 from core.runtimes.compile_settings import compile_config, describe_compile_settings, drop_keys
 from core.runtimes.config_arguments import NON_ARCHITECTURE_KEYS
 from core.runtimes.model_kinds import model_kind
-from core.runtimes.model_settings import collect_settings
+from core.runtimes.model_settings import ModelSettings, collect_settings
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Hash = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]  # SHA-256
 
 
 def describe_sharing(model: Model) -> dict[str, int]:
@@ -190,6 +193,8 @@ def _find_unserialized_arguments(model: Model) -> list[str]:
 
 
 def _arguments_missing_from_config(layer: Any) -> list[str]:
+    if type(layer).__init__.__module__.partition(".")[0] == "keras":  # as of a functional model: inputs and outputs
+        return []
     try:
         config = layer.get_config()
     except (
@@ -250,14 +255,23 @@ def _sha256(document: Any) -> str:
     return hashlib.sha256(json.dumps(document, sort_keys=True, default=str).encode()).hexdigest()
 
 
-class _CheckedTraits(BaseModel):
-    """The traits into which findings look, and what these must be."""
+class ReportedTraits(BaseModel):
+    """All of the `Traits` of a Keras model as a child reports them: one of an untrusted file may report anything."""
 
-    sharing: dict[str, int] = Field(default_factory=dict)
-    masks: list[str] = Field(default_factory=list)
+    architecture: Hash | None
+    unnamed_architecture: Hash | None
+    forgotten: list[str]
+    layers: list[str]
+    settings: ModelSettings
+    sharing: dict[str, Count]
+    masks: list[str]
+    compile: Hash | None
+    compile_words: str
+    policies: list[str]
+    vocabularies: dict[str, str]
+    outputs: list[str]
 
 
-def validate_traits(traits: dict[str, Any]) -> dict[str, Any]:
-    """The traits that a child reports, as they are: one of an untrusted file may report anything. Raises ValueError."""
-    _CheckedTraits.model_validate(traits)
-    return traits
+def validate_traits(traits: Mapping[str, Any]) -> dict[str, Any]:
+    """The traits that a child reports, without anything else; empty of what is no Keras model. Raises ValueError."""
+    return ReportedTraits.model_validate(traits).model_dump() if traits else {}

@@ -80,10 +80,12 @@ def read_variable(variable: Any) -> np.ndarray:
 def build_optimizer(model: Model) -> None:
     """Make the optimizer's variables, which a loader can fill only if they exist; nothing where there is none to build.
 
-    Keras makes them at the first step, and skips saved state that finds no variable without an exception.
+    Keras makes them at the first step, and skips saved state that finds no variable without an exception. An optimizer
+    that scales losses would make its own a second time.
     """
-    if build := getattr(getattr(model, "optimizer", None), "build", None):
-        build(model.trainable_variables)
+    optimizer = getattr(model, "optimizer", None)
+    if optimizer is not None and not getattr(optimizer, "built", True):
+        optimizer.build(model.trainable_variables)
 
 
 def weight_bytes(model: Model) -> int:

@@ -43,14 +43,19 @@ def own_allowance(config: Settings, seconds: float) -> Allowance:
     return Allowance(seconds, 0, memory, address_space_for(memory), *names)
 
 
-def confined_allowance(config: Settings, file_bytes: int = 0, converts: bool = False) -> Allowance:
-    """For a sandboxed child that was lent `file_bytes`; a conversion may take more than a load."""
+def confined_allowance(
+    config: Settings, file_bytes: int = 0, converts: bool = False, memory_share: float = 1.0
+) -> Allowance:
+    """For a sandboxed child that was lent `file_bytes`; a conversion may take more than a load.
+
+    `memory_share` is its part of the memory, where several children work on one file at the same time.
+    """
     factor = min(max(1.0, file_bytes / FILE_STEP_BYTES), MAX_FILE_FACTOR)
     times = config.converting_times if converts else 1
     seconds = config.confined_seconds * factor * times
     cpu_seconds = config.confined_cpu_seconds * factor * times or seconds * (os.cpu_count() or 1)
     wanted, most = confined_memory(config, file_bytes) * times, max(own_memory(config), confined_memory(config))
-    memory = min(wanted, most)
+    memory = int(min(wanted, most) * memory_share)
     both = " and ROUNDTRIP_CHILD_GIB" if wanted > most else ""  # that of all children bounds it, too
     names = "ROUNDTRIP_CONFINED_SECONDS", f"ROUNDTRIP_CONFINED_GIB{both}"
     return Allowance(seconds, max(1, round(cpu_seconds)), memory, address_space_for(memory), *names)

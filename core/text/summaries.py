@@ -91,6 +91,8 @@ def _iterate_caveats(outcome: Mapping[str, Any], source: str) -> Iterator[str]:
         yield from _describe_weights(weights)
     if outcome["remark"]:
         yield outcome["remark"]
+    if outcome.get("loaded_warm"):
+        yield "Its process had loaded other copies before, so this load took less time than a first one."
 
 
 def summarize_outcomes(baseline: str, rows: int, outcomes: Mapping[str, Mapping[str, Any]]) -> str:

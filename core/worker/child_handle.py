@@ -83,6 +83,7 @@ class Child:
         self._file_exchange = file_exchange
         self._hang_up = hang_up
         self._is_closed = False
+        self.memory_share = 1.0  # of what a sandboxed child may use: less while another works on the same file
         self._converts = False  # whether its request may take the time and memory of a conversion
         self._memory_watch = MemoryWatch()
         self._max_output_bytes = config.confined_file_mib * 2**20  # of all files that it may leave behind
@@ -190,7 +191,9 @@ class Child:
         """What its request may take, of which the caller gives it `seconds` at most."""
         if not self.is_untrusted:
             return own_allowance(self.config, seconds)
-        allowed = confined_allowance(self.config, self.file_exchange.lent_bytes, self._converts)
+        allowed = confined_allowance(
+            self.config, self.file_exchange.lent_bytes, self._converts, memory_share=self.memory_share
+        )
         return allowed._replace(seconds=min(seconds, allowed.seconds))
 
     def request(

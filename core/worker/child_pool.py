@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Any, Self, TypeVar
 
 from core.errors import Cancelled, RoundtripError
-from core.worker.child_handle import CancelCheck, Child
+from core.worker.child_handle import CancelCheck, Child, never_cancelled
 from core.worker.protocol import Frame
 from core.worker.worker import Worker
 
@@ -32,21 +32,25 @@ class ChildPool:
 
     def run(self, task: str, **request: Any) -> Frame:
         """Do one task. Raises as `Worker.run`."""
-        if child := self._take():
-            try:
-                return self._worker.act_in(child, lambda child: child.request(task, **request), self._waiting.append)
-            except Cancelled:
-                raise
-            except RoundtripError:
-                pass  # a fresh child will say whether it is the task's own
-        return self._worker.run(task, keep=self._waiting.append, **request)
+        cancelled = request.get("cancelled", never_cancelled)
+        return self._use("", lambda child: child.request(task, **request), cancelled, self._waiting.append)
 
     def use_for(self, subject: str, action: Callable[[Child], Result], cancelled: CancelCheck) -> Result:
         """Do something about a subject, a run, in a child that may have loaded others before and has never seen this.
 
         A child that is not as it was before its first load is given no second. Raises as `Worker.use_child`.
         """
-        keep = partial(self._keep_clean, subject, cancelled)
+        return self._use(subject, action, cancelled, partial(self._keep_clean, subject, cancelled))
+
+    def _use(
+        self,
+        subject: str,
+        action: Callable[[Child], Result],
+        cancelled: CancelCheck,
+        keep: Callable[[Child], object],
+    ) -> Result:
+        """Do something in a child that waits; in a fresh one where there is none, or where it failed, since that may
+        be of its past."""
         if child := self._take(subject):
             try:
                 return self._worker.act_in(child, action, keep)

@@ -28,6 +28,11 @@ _before: list[ProcessState] = []  # the first load; empty before it
 _known: set[str] = set()  # modules that were looked at since, and are no traces
 
 
+def has_loaded_before() -> bool:
+    """Whether a model was loaded into this process, unloaded or not: what that imported makes a load faster."""
+    return bool(_before)
+
+
 def note_first_load() -> None:
     """Remember how this process is, where nothing was loaded into it yet."""
     if not _before:

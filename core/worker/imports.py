@@ -7,6 +7,8 @@ def import_everything() -> None:
     """Import what children need, so that a fork finds it done. No op runs here: its threads would not survive."""
     import h5py  # noqa: F401
     import keras
+    import sklearn.datasets
+    import sklearn.model_selection  # noqa: F401  of most demos, 0.1 s of every training
     import tensorflow as tf
 
     import core.worker.tasks.registry  # noqa: F401  all tasks, with what they import

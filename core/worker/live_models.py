@@ -181,8 +181,37 @@ def _restore_module(folder: Path) -> Model:
     """A tf.Module's SavedModel as a module with the object graph of the original, by which checkpoints are matched."""
     module = serving_module(folder)
     root = module.root
+    module.read = _find_variables(root)  # those that its signature does not read are of the model too
     type(module)._trackable_children = lambda self, *args, **options: root._trackable_children(*args, **options)
     return module
+
+
+def _find_variables(root: Any) -> list[Any]:
+    """Every variable of a module that was restored, in the order of tf.Module: by the names of attributes, and those of
+    inner modules after its own. Where variables have one name, their order tells them apart."""
+    import tensorflow as tf
+
+    found: dict[int, Any] = {}
+    seen: set[int] = set()
+    waiting = [root]
+    while waiting:
+        part = waiting.pop(0)
+        if id(part) in seen:
+            continue
+        seen.add(id(part))
+        children = _children(part)
+        found |= {id(child): child for child in children if isinstance(child, tf.Variable)}
+        waiting[:0] = [child for child in children if not isinstance(child, tf.Variable)]
+    return list(found.values())
+
+
+def _children(part: Any) -> list[Any]:
+    """What hangs on an object in the graph of a checkpoint, by name; the items of a list are numbered."""
+    named: dict[str, Any] = dict(getattr(part, "_trackable_children", dict)())
+    ordered = sorted(
+        named.items(), key=lambda item: (item[0].isdecimal(), int(item[0]) if item[0].isdecimal() else 0, item[0])
+    )
+    return [child for _, child in ordered]
 
 
 def _forget_training(model: Model, classes: Mapping[str, Any]) -> None:

@@ -123,6 +123,7 @@ def load_in_child(
     cancelled: CancelCheck = never_cancelled,
     sandboxed: bool = False,
     child: Child | None = None,
+    memory_share: float = 1.0,
     **request: Any,
 ) -> RemotePredictor:
     """Load a model in a fresh child, a sandboxed one for untrusted files.
@@ -131,10 +132,12 @@ def load_in_child(
         task: "load" or "load_imported"; `request` are its arguments (see `core.worker.tasks.predict`).
         seconds: the limit of the load, and of each prediction.
         child: one that is open, to be taken instead.
+        memory_share: its part of the memory of a sandboxed child.
 
     Raises DoesNotLoad, InputError, ChildDied, TimedOut, Cancelled, NotConfined, and WorkerError without a child.
     """
     child = child or worker.open(cancelled, sandboxed)
+    child.memory_share = memory_share
     with cleanup_on_error(child.close):
         facts = child.request(task, seconds=seconds, cancelled=cancelled, **request).message
     return RemotePredictor(child, facts, seconds)

@@ -10,7 +10,7 @@ from core.jobs import Jobs, layers
 from core.jobs.layers import ActivationReader, LayerLimits
 from tests.factories.bit_flips import EXPONENT_BIT, SIGN_BIT
 from tests.helpers import wait_until_done
-from tests.parameter_pairs import pairs_covering_each
+from tests.parameter_pairs import drawn_values, pairs_covering_each
 
 FLOAT_FORMATS = ("keras", "h5", "litert", "onnx", "openvino")
 CNN = [
@@ -126,16 +126,15 @@ def _find_influential_weight(jobs: Jobs, run: str, values: np.ndarray) -> np.flo
     return flat.reshape(-1)[np.abs(flat).argmax()]
 
 
+@pytest.mark.parametrize("format_key", drawn_values(("keras", "litert", "onnx", "openvino"), 2))
 def test_layers_job_flipped_exponent_bit_is_located_in_its_layer(
-    jobs, trained, saved, first_weights, artifact_with_flipped_bit
+    jobs, trained, saved, first_weights, artifact_with_flipped_bit, format_key
 ):
     value = _find_influential_weight(jobs, trained("digits-mlp"), first_weights("digits-mlp", "dense"))
-    for format_key in ("keras", "litert", "onnx", "openvino"):
-        result = compare_layers(
-            jobs, trained("digits-mlp"), artifact_with_flipped_bit("digits-mlp", format_key, value, EXPONENT_BIT)
-        )
-        assert (format_key, first_different_layer(result)) == (format_key, "dense")
-        assert [step["state"] for step in result["steps"]] == ["paired", "paired"]
+    copy = artifact_with_flipped_bit("digits-mlp", format_key, value, EXPONENT_BIT)
+    result = compare_layers(jobs, trained("digits-mlp"), copy)
+    assert first_different_layer(result) == "dense"
+    assert [step["state"] for step in result["steps"]] == ["paired", "paired"]
 
 
 @pytest.mark.parametrize(("format_key", "where"), [("litert_int8", "reshape"), ("keras_int8", "dense")])

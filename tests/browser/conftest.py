@@ -9,6 +9,7 @@ from core.settings import Settings
 from tests.browser.chromium import BROWSER_ARGUMENTS, find_or_install_browser
 from tests.browser.page_helpers import TIMEOUT_MS, PageGuard, PagePool
 from tests.browser.server import Server, serve
+from tests.factories.warm_start import WarmProcess
 
 SAVED_ARTIFACTS = (
     ("digits-mlp", "saved_model"),
@@ -43,11 +44,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def populated_server(config: Settings, saved: Callable[[str, str], dict]) -> Iterator[Server]:
+def populated_server(
+    config: Settings, saved: Callable[[str, str], dict], warm_process: WarmProcess | None
+) -> Iterator[Server]:
     """A running server over a library with copies of two demos in it."""
     for demo, format_key in SAVED_ARTIFACTS:
         assert saved(demo, format_key)["state"] == "done"
-    with serve(config.home) as item:
+    with serve(config.home, warm=warm_process) as item:
         yield item
 
 

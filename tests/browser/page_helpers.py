@@ -101,6 +101,12 @@ def wait_for_page(page: Page, words: str) -> None:
     wait_until_idle(page)
 
 
+def switch_page(page: Page, path: str) -> None:
+    """Go to another page of the same server without a new document, as Back does: a third of the cost."""
+    go = "path => { history.pushState({}, '', path); dispatchEvent(new PopStateEvent('popstate', {state: {}})) }"
+    page.evaluate(go, f"/{path}")
+
+
 def wait_until_idle(page: Page) -> None:
     """Wait until Streamlit has finished running the page, and its charts stand."""
     expect(page.locator("[data-testid=stApp][data-test-script-state=notRunning]")).to_be_visible()

@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from tests.factories.warm_start import SOCKET_VARIABLE, WarmProcess
+
 PROJECT = Path(__file__).resolve().parents[2]
 START_SECONDS = 60
 
@@ -32,16 +34,24 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def serve(
-    home: Path, script: Path = PROJECT / "app.py", health: str = "/health", options: tuple[str, ...] = ()
+    home: Path,
+    script: Path = PROJECT / "app.py",
+    health: str = "/health",
+    options: tuple[str, ...] = (),
+    warm: WarmProcess | None = None,
 ) -> Iterator[Server]:
-    """Start a server with these options of Streamlit, wait until it answers, and end it at the end."""
+    """Start a server with these options of Streamlit, wait until it answers, and end it at the end.
+
+    With `warm`, its worker gets its forkserver from that process, and does not import TensorFlow.
+    """
     home.mkdir(parents=True, exist_ok=True)
+    program = "tests.browser.warm_server" if warm else "streamlit"
     port, log = free_port(), home / "server.log"
     with log.open("w") as out:
         process = subprocess.Popen(
-            [sys.executable, "-m", "streamlit", "run", str(script), "--server.port", str(port), *options],
+            [sys.executable, "-m", program, "run", str(script), "--server.port", str(port), *options],
             cwd=script.parent,
-            env={**os.environ, "ROUNDTRIP_HOME": str(home)},
+            env={**os.environ, "ROUNDTRIP_HOME": str(home), **({SOCKET_VARIABLE: warm.path()} if warm else {})},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -16,6 +16,7 @@ from core.library.ids import new_id
 from tests.browser.page_helpers import take_screenshot, tick_row, wait_for_page, wait_until_idle
 from tests.browser.server import Server, serve
 from tests.factories.library_entries import make_artifact, make_run
+from tests.factories.warm_start import WarmProcess
 
 ARTIFACT_COUNT = 120  # artifacts: half of them in one format, so two pages of that
 
@@ -38,10 +39,10 @@ def populate_library(home: Path, count: int) -> Library:
 
 
 @pytest.fixture
-def large_library(tmp_path: Path) -> Iterator[tuple[Server, Library]]:
+def large_library(tmp_path: Path, warm_process: WarmProcess | None) -> Iterator[tuple[Server, Library]]:
     """A running server over made artifacts, and their library."""
     library = populate_library(tmp_path / "store", ARTIFACT_COUNT)
-    with serve(library.home) as server:
+    with serve(library.home, warm=warm_process) as server:
         yield server, library
 
 

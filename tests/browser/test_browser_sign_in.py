@@ -24,6 +24,7 @@ from tests.access.openid_provider import PEOPLE, OpenIdProvider, run_provider
 from tests.browser.page_helpers import take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import Server, serve
 from tests.factories.private_entries import PrivateEntries, make_private_entries
+from tests.factories.warm_start import WarmProcess
 
 pytestmark = pytest.mark.trust
 
@@ -66,11 +67,12 @@ def sign_in_server(
     private_entries: dict[str, PrivateEntries],
     openid_provider: OpenIdProvider,
     tmp_path_factory: pytest.TempPathFactory,
+    warm_process: WarmProcess | None,
 ) -> Iterator[Server]:
     """A server over that library, whose people sign in."""
     path = tmp_path_factory.mktemp("secrets") / "secrets.toml"
     path.write_text(openid_provider.secrets(SECRET))
-    with serve(private_entries["home"], options=("--secrets.files", str(path))) as server:
+    with serve(private_entries["home"], options=("--secrets.files", str(path)), warm=warm_process) as server:
         yield server
 
 

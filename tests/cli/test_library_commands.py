@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from tests.factories.library_entries import make_artifact
+from tests.factories.library_entries import make_artifact, make_imported_artifact
 from tests.helpers import run_command
 
 
@@ -39,6 +39,16 @@ def test_list_command_filters_sorts_and_pages(run_library_command, empty_library
     assert list_artifact_ids(run_library_command, "--tag", "prod") == [stored[1]]
     sha = empty_library.artifact(stored[0]).files[0].sha256
     assert list_artifact_ids(run_library_command, sha[:12]) == [stored[0]]
+
+
+def test_list_command_takes_imported_and_the_word_of_records(run_library_command, empty_library, run):
+    own, copy = make_artifact(empty_library, run).id, make_imported_artifact(empty_library).id
+    for word, expected in (("ours", [own]), ("imported", [copy]), ("brought in", [copy]), ("", [copy, own])):
+        assert list_artifact_ids(run_library_command, "--trust", word) == expected
+    assert "imported" in run_library_command("list", "--trust", "imported")[1]
+    assert "imported" in run_library_command("list", "--runs")[1]
+    status, _, error = run_library_command("list", "--trust", "theirs")
+    assert (status, "Choose from ours, imported." in error) == (1, True)
 
 
 def test_an_alias_stands_for_its_id_in_every_command(run_library_command, empty_library, run, artifact):

@@ -10,6 +10,7 @@ from core.demos.base import Demo, Score, make_train_settings
 from core.errors import InputError, UnknownName
 from core.runtimes.base import predict_in_batches
 from core.runtimes.live import live_predictor
+from tests.parameter_pairs import drawn_values
 
 by_demo = pytest.mark.parametrize("demo", DEMOS, ids=lambda item: item.key)
 by_keras_demo = pytest.mark.parametrize(
@@ -207,7 +208,7 @@ def test_demo_model_inputs_match_the_data(demo):
     assert declared == ({} if demo.key == "digits-subclassed" else expected)
 
 
-@by_demo
+@pytest.mark.parametrize("demo", drawn_values(DEMOS, 2), ids=lambda item: item.key)
 def test_demo_training_lowers_loss_and_reports_epochs(demo):
     settings = make_train_settings(demo, epochs=2)
     data, received = demo.data(settings), []

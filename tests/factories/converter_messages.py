@@ -92,7 +92,7 @@ CONVERTER_MESSAGES = [
         "Check 'newNode' failed at src/plugins/intel_cpu/src/node.cpp:1626:\n"
         "Unsupported operation of type: Convert name: dense_4_1/Cast_1\nDetails:\nNot Implemented:\n"
         "cpu_convert can't convert from: f32 precision to: dynamic",
-        "The model computes in floats of 8 bits (float8), which this format does not have.",
+        "The model converts numbers to a type that OpenVINO does not have, as bfloat16 and float8.",
     ),
     (
         "Input 0 of node StatefulPartitionedCall/AssignAddVariableOp was passed float from Func/input/_6:0 "

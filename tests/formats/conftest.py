@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from core.formats import FORMATS
+from tests.parameter_pairs import is_drawn
 from tests.shared_entries import SharedEntries
 
 HERE = Path(__file__).parent
@@ -14,15 +15,15 @@ KEYS = [format_.key for format_ in FORMATS]
 # Demos whose copies are saved and reloaded in the long run only: what each format does with them is of a kind with
 # what it does with the others, and all eleven take longer than every change can wait for.
 LONG_DEMOS = {"digits-denoiser", "digits-mixed", "digits-subclassed", "stocks-lstm"}
-# Demos of which every run saves a third of the formats, so that together they meet each; the long run saves the rest.
-PARTIAL_DEMOS = ("digits-custom", "names", "tips", "two-in-two-out")
-PARTS = 3
+# Demos of which every run saves a part of the formats, so that together they meet each once; the long run saves the
+# rest. Another seed draws other parts.
+PARTIAL_DEMOS = ("digits-cnn", "digits-custom", "names", "tips", "two-in-two-out")
 
 
 def is_in_every_run(demo: str, format_key: str) -> bool:
     """Whether a demo is saved in this format in every run, and not in the long one alone."""
     if demo in PARTIAL_DEMOS:
-        return (PARTIAL_DEMOS.index(demo) + KEYS.index(format_key)) % PARTS == 0
+        return is_drawn(PARTIAL_DEMOS.index(demo) + KEYS.index(format_key), len(PARTIAL_DEMOS))
     return demo not in LONG_DEMOS
 
 

@@ -123,6 +123,7 @@ def test_onnx_decompositions_equal_the_operations_of_tensorflow(tmp_path):
     def call(x):
         y = tf.abs(x)
         parts = [tf.math.erfc(x), tf.math.expm1(x), tf.math.log1p(y), tf.math.multiply_no_nan(x, tf.nn.relu(x))]
+        parts += [x // (y + 0.3), x % (-y - 0.3)]
         return {"y": tf.concat([*parts, *(f(x, y) for f in (tf.math.xlogy, tf.math.xlog1py, tf.math.xdivy))], -1)}
 
     class Operations(tf.Module):
@@ -131,6 +132,26 @@ def test_onnx_decompositions_equal_the_operations_of_tensorflow(tmp_path):
     rows = np.array([[-1.5, 0.0, 2.0], [0.25, -0.0, 1e-3]], "float32")
     _, predictor = convert(Operations(), "onnx", tmp_path / "copy", {"x": rows})
     np.testing.assert_allclose(first_answer(predictor, {"x": rows}), call(rows)["y"].numpy(), atol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["int32", "int64"])
+def test_onnx_operations_on_integers_below_zero_equal_those_of_tensorflow(dtype, tmp_path):
+    import tensorflow as tf
+
+    def call(x):
+        y = x * 0 + tf.constant(-3, dtype)
+        parts = [x // tf.constant(3, dtype), x % tf.constant(3, dtype), x // y, x % y]
+        classes = [tf.one_hot(x, 3, dtype=dtype), tf.one_hot(x, 3, on_value=7, off_value=-1, axis=1, dtype=dtype)]
+        return {"y": tf.concat([*parts, *(tf.reshape(each, [-1, 15]) for each in classes)], -1)}
+
+    signature = [tf.TensorSpec([None, 5], dtype, "x")]
+
+    class Operations(tf.Module):
+        __call__ = tf.function(lambda self, x: call(x), input_signature=signature)
+
+    rows = np.array([[-7, -6, -1, 0, 1], [2, 3, 7, 8, -3]], dtype)
+    _, predictor = convert(Operations(), "onnx", tmp_path / "copy", {"x": rows})
+    assert first_answer(predictor, {"x": rows}).tolist() == call(rows)["y"].numpy().tolist()
 
 
 # Graphs of TensorFlow 1 that are fed behind their parser

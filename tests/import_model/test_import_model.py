@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from core.compatibility.matrix import build_matrix
-from core.errors import StorageFailed, TimedOut, UnknownName, error_from_json
+from core.errors import StorageFailed, TimedOut, TooLarge, UnknownName, error_from_json
 from core.jobs import Jobs
 from core.jobs.uploads import store_upload
 from core.library import Artifact
@@ -19,6 +19,7 @@ from core.report.csv_report import render_csv
 from core.report.data import gather_report_data
 from core.report.json_report import render_json
 from core.worker import OutputFolder
+from core.worker.child_handle import Child
 from tests.factories import external_models
 from tests.helpers import wait_until_done
 
@@ -236,6 +237,53 @@ def test_import_command_reports_verdict_and_checks(run_cli, jobs: Jobs, tmp_path
     status, _, err = run_cli("import", str(tmp_path / "nowhere.keras"))
     assert (status, err.startswith("There is no such file.")) == (1, True)
     jobs.library.remove(document["run"])
+
+
+@pytest.mark.long
+def test_conversion_of_imported_integers_is_judged_below_zero_too(
+    import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path
+):
+    """ONNX rounds a quotient of integers towards zero, TensorFlow down: they differ below zero alone."""
+    import tensorflow as tf
+
+    class Thirds(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([None, 4], tf.int32, name="x")])
+        def __call__(self, x):
+            return {"thirds": x // 3}
+
+    module = Thirds()
+    tf.saved_model.save(module, str(tmp_path / "thirds"), signatures=module.__call__)
+    end = import_files(external_models.zip_folder(tmp_path / "thirds"))
+    assert (end.state, end.result["verdict"]) == ("done", "bit-identical")
+    asked = empty_jobs.library.run(end.result["run"]).brought["asked"]
+    assert (asked["below"], asked["negative"]) == (10.0, True)
+    row = wait_until_done(empty_jobs, empty_jobs.save(end.result["run"], ["onnx"])).result["rows"]["onnx"]
+    assert row["verdict"] == "bit-identical"
+    assert empty_jobs.library.reference(end.result["run"]).inputs["x"].min() == -10
+
+
+def test_import_for_which_half_of_the_memory_is_too_little_is_loaded_alone_with_all(
+    import_files: ImportFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    shares: list[tuple[str, float]] = []
+    request = Child.request
+
+    def note_share(self, task, **options):
+        if task in ("prepare_reload", "load_imported", "reload"):
+            shares.append((task, self.memory_share))
+        if (task, self.memory_share) == ("load_imported", 0.5):
+            raise TooLarge("Too large for half.")
+        return request(self, task, **options)
+
+    monkeypatch.setattr(Child, "request", note_share)
+    end = import_files(external_models.write_keras_file(tmp_path))
+    assert (end.state, end.result["verdict"]) == ("done", "bit-identical")
+    assert [check["what"] for check in end.result["checks"]].count(
+        "It loads in a sandboxed process, with no code of its own"
+    ) == 1
+    alone = [share for share in shares if share[0] != "prepare_reload"]
+    assert alone == [("load_imported", 0.5), ("load_imported", 1.0), ("reload", 1.0)]
+    assert ("prepare_reload", 1.0) not in shares
 
 
 def test_conversion_has_longer_time_limit_than_load(import_files: ImportFiles, empty_jobs: Jobs, tmp_path: Path):

@@ -19,11 +19,12 @@ from tests.helpers import wait_until, wait_until_done
 
 FORMATS = ("keras", "litert", "weights")
 FIXED_BATCH_FORMATS = ["onnx", "litert"]
+pytestmark = pytest.mark.usefixtures("short_timing")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux counts the peak")
 
 
 @pytest.fixture(scope="module")
-def benchmarked(jobs, saved) -> tuple[dict[str, str], BenchmarkResult]:
+def benchmarked(jobs, saved, short_timing) -> tuple[dict[str, str], BenchmarkResult]:
     """Three formats of one run, measured twice: ids by format, and the result."""
     ids = {key: saved("digits-mlp", key)["artifact"] for key in FORMATS}
     return ids, run_benchmark(jobs, *ids.values())

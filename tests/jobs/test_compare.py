@@ -47,7 +47,9 @@ def test_compare_job_stores_predictions_by_row(jobs, artifact_ids):
     assert (changed.shape, changed.any(), distance.max()) == ((100,), False, 0.0)
 
 
-@pytest.mark.parametrize("demo", ["digits-mlp", "digits-cnn", "tips", "two-in-two-out"])
+@pytest.mark.parametrize(
+    "demo", ["digits-mlp", pytest.param("digits-cnn", marks=pytest.mark.long), "tips", "two-in-two-out"]
+)
 def test_compare_job_rows_sampled_by_seed_and_class_are_bit_identical(jobs, input_store, trained, artifact_ids, demo):
     """A row's bits depend on the batch in which it is asked, so whole batches are asked and the rows chosen after."""
     run = jobs.library.run(trained(demo))
@@ -301,11 +303,11 @@ def test_compare_job_single_row_verdict_uses_known_spread(jobs, artifact_ids):
         assert (changed[0], among[0]) == (False, False)
 
 
-def test_prediction_store_evicts_old_predictions_beyond_limit(empty_jobs):
-    run = wait_until_done(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
-    copy = wait_until_done(empty_jobs, empty_jobs.save(run, ["saved_model"])).result["rows"]["saved_model"]["artifact"]
-    tight = empty_jobs.config.model_copy(update={"answers_mib": 1})
-    small = Jobs(empty_jobs.library, empty_jobs.worker, tight)
+def test_prediction_store_evicts_old_predictions_beyond_limit(copied_entries):
+    own, _, artifacts = copied_entries("digits-core", "saved_model")
+    copy = artifacts["saved_model"]
+    tight = own.config.model_copy(update={"answers_mib": 1})
+    small = Jobs(own.library, own.worker, tight)
     old = run_comparison(small, copy, rows=31)
     with (small.job_store.folder(old.id) / "answers" / "more").open("wb") as file:
         file.truncate(2**20)

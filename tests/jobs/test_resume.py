@@ -20,12 +20,16 @@ from core.library.job_store import Job
 from core.runtimes.live import live_predictor
 from core.worker.tasks.resume import Batches, ResumableModel
 from tests.helpers import wait_until, wait_until_done
+from tests.parameter_pairs import is_drawn
 
 EPOCHS = 2
 # Formats that claim the optimizer's state, and come back as layers: whoever claims that has to carry on exactly.
 FULL_STATE_FORMATS = [
     format_.key for format_ in FORMATS if "optimizer state" in format_.keeps and "graph" not in format_.keeps
 ]
+# Of these every run trains on the first, and one that a seed draws; the long run trains on the others.
+_, *OTHERS = FULL_STATE_FORMATS
+LONG_FORMATS = [key for at, key in enumerate(OTHERS) if not is_drawn(at, len(OTHERS))]
 KEYS = {
     "digits-mlp": (*FULL_STATE_FORMATS, "h5", "safetensors", "architecture", "saved_model", "litert"),
     "digits-core": ("checkpoint", "safetensors", "saved_model", "frozen_graph"),
@@ -42,22 +46,31 @@ EXPECTED_VERDICTS = {
     ("digits-core", "saved_model"): "cannot-train",
     ("digits-core", "frozen_graph"): "cannot-train",
 }
-EXACT = [pair for pair, end in EXPECTED_VERDICTS.items() if end == "exact"]
+PAIRS = [
+    pytest.param(*pair, marks=pytest.mark.long if pair in [("digits-mlp", key) for key in LONG_FORMATS] else ())
+    for pair in EXPECTED_VERDICTS
+]
+EXACT = [pair for pair in PAIRS if EXPECTED_VERDICTS[pair.values] == "exact"]
 JUMPS = [pair for pair, end in EXPECTED_VERDICTS.items() if end == "jumps"]
 
 
 @pytest.fixture(scope="module")
 def resume_demo(jobs: Jobs, trained, saved):
-    """A function that gives (job, {format: continuation}, {format: losses}) of a demo's copies, done once."""
-    done: dict[str, tuple[Job, dict[str, dict], dict[str, np.ndarray]]] = {}
+    """A function that gives (job, {format: continuation}, {format: losses}) of a demo's copies, done once.
 
-    def of(demo: str):
-        if demo not in done:
-            ids = {saved(demo, key)["artifact"]: key for key in KEYS[demo]}
+    With the key of a format of the long run it gives those of these formats.
+    """
+    done: dict[tuple[str, bool], tuple[Job, dict[str, dict], dict[str, np.ndarray]]] = {}
+
+    def of(demo: str, key: str = ""):
+        is_long = demo == "digits-mlp" and key in LONG_FORMATS
+        if (demo, is_long) not in done:
+            keys = [each for each in KEYS[demo] if (demo == "digits-mlp" and each in LONG_FORMATS) == is_long]
+            ids = {saved(demo, each)["artifact"]: each for each in keys}
             job = wait_until_done(jobs, jobs.resume(trained(demo), ids, EPOCHS))
             arrays = {ids.get(name, name): losses for name, losses in jobs.job_store.load_arrays(job.id).items()}
-            done[demo] = job, {ids[id_]: item for id_, item in job.result["copies"].items()}, arrays
-        return done[demo]
+            done[demo, is_long] = job, {ids[id_]: item for id_, item in job.result["copies"].items()}, arrays
+        return done[demo, is_long]
 
     return of
 
@@ -65,16 +78,16 @@ def resume_demo(jobs: Jobs, trained, saved):
 # How each carries on
 
 
-@pytest.mark.parametrize(("demo", "key"), EXPECTED_VERDICTS, ids=lambda value: value)
+@pytest.mark.parametrize(("demo", "key"), PAIRS, ids=lambda value: value)
 def test_resume_job_verdict_per_format_matches_its_state(resume_demo, demo: str, key: str):
-    _, copies, losses = resume_demo(demo)
+    _, copies, losses = resume_demo(demo, key)
     assert copies[key]["ending"] == EXPECTED_VERDICTS[demo, key]
     assert (key in losses) is (EXPECTED_VERDICTS[demo, key] != "cannot-train")
 
 
 @pytest.mark.parametrize(("demo", "key"), EXACT, ids=lambda value: value)
 def test_resume_job_lossless_copy_is_bit_identical_to_live_model(resume_demo, demo: str, key: str):
-    _, copies, losses = resume_demo(demo)
+    _, copies, losses = resume_demo(demo, key)
     assert losses[key].tobytes() == losses[LIVE_MODEL].tobytes()
     weights = [TensorMatchCount(**epoch["weights"]) for epoch in copies[key]["epochs"]]
     assert [(match.found, match.of, match.missing, bool(match.surplus)) for match in weights] == [
@@ -307,19 +320,18 @@ def test_resume_job_live_model_failure_cancels_copies(jobs: Jobs, worker, traine
     assert noting.ends == [Cancelled]
 
 
-def test_resume_job_damaged_copy_or_missing_snapshot_fails(empty_jobs: Jobs):
-    run = wait_until_done(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
-    rows = wait_until_done(empty_jobs, empty_jobs.save(run, ["checkpoint", "safetensors"])).result["rows"]
-    bad, good = (row["artifact"] for row in rows.values())
-    before = empty_jobs.resume(run, [bad, good], 1)
-    assert wait_until_done(empty_jobs, before).result["copies"][bad]["ending"] == "exact"
-    (empty_jobs.library.verified_folder(bad) / "model.index").write_bytes(b"")
-    after = wait_until_done(empty_jobs, empty_jobs.resume(run, [bad, good], 1))
+def test_resume_job_damaged_copy_or_missing_snapshot_fails(copied_entries):
+    own, run, artifacts = copied_entries("digits-core", "checkpoint", "safetensors")
+    bad, good = artifacts.values()
+    before = own.resume(run, [bad, good], 1)
+    assert wait_until_done(own, before).result["copies"][bad]["ending"] == "exact"
+    (own.library.verified_folder(bad) / "model.index").write_bytes(b"")
+    after = wait_until_done(own, own.resume(run, [bad, good], 1))
     assert after.id != before.id
     assert (after.result["copies"][bad]["ending"], after.result["copies"][good]["ending"]) == ("failed", "jumps")
     assert after.result["copies"][bad]["error"]["code"] == "damaged"
-    (empty_jobs.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()
-    end = empty_jobs.wait(empty_jobs.resume(run, [good], 1).id)
+    (own.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()
+    end = own.wait(own.resume(run, [good], 1).id)
     assert (end.state, end.error["sentence"]) == ("failed", "The file variables.npz is missing.")
 
 

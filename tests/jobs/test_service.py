@@ -324,15 +324,14 @@ def test_compare_same_request_reuses_the_job(jobs, saved):
     assert jobs.compare([id_], rows=8).id != first.id
 
 
-def test_compare_repeats_after_damage_and_reports_it(empty_jobs):
-    run = wait_until_done(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
-    rows = wait_until_done(empty_jobs, empty_jobs.save(run, ["saved_model", "checkpoint"])).result["rows"]
-    good, bad = rows["saved_model"]["artifact"], rows["checkpoint"]["artifact"]
-    before = run_comparison(empty_jobs, good, bad)
-    path = empty_jobs.library.verified_folder(bad) / "model.index"
+def test_compare_repeats_after_damage_and_reports_it(copied_entries):
+    own, _, artifacts = copied_entries("digits-core", "saved_model", "checkpoint")
+    good, bad = artifacts.values()
+    before = run_comparison(own, good, bad)
+    path = own.library.verified_folder(bad) / "model.index"
     data = path.read_bytes()
     path.write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
-    after = run_comparison(empty_jobs, good, bad)
+    after = run_comparison(own, good, bad)
     assert [outcome["verdict"] for outcome in before["outcomes"].values()] == ["bit-identical", "bit-identical"]
     assert after["outcomes"][good]["verdict"] == "bit-identical"
     assert (after["outcomes"][bad]["verdict"], after["outcomes"][bad]["error"]["code"]) == ("does-not-load", "damaged")
@@ -340,38 +339,38 @@ def test_compare_repeats_after_damage_and_reports_it(empty_jobs):
         "The file model.index has changed since it was saved (its SHA-256 differs)."
     )
     path.write_bytes(data)
-    assert run_comparison(empty_jobs, good, bad)["outcomes"][bad]["verdict"] == "bit-identical"
+    assert run_comparison(own, good, bad)["outcomes"][bad]["verdict"] == "bit-identical"
 
 
-def test_compare_same_request_on_damaged_files_reuses_the_job(empty_jobs):
+def test_compare_same_request_on_damaged_files_reuses_the_job(copied_entries):
     """The page asks again with every rerun: it must find the answer, not start another search for it."""
-    run = wait_until_done(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
-    id_ = wait_until_done(empty_jobs, empty_jobs.save(run, ["saved_model"])).result["rows"]["saved_model"]["artifact"]
-    (empty_jobs.library.verified_folder(id_) / "saved_model.pb").unlink()
-    first = wait_until_done(empty_jobs, empty_jobs.compare([id_]))
+    own, _, artifacts = copied_entries("digits-core", "saved_model")
+    id_ = artifacts["saved_model"]
+    (own.library.verified_folder(id_) / "saved_model.pb").unlink()
+    first = wait_until_done(own, own.compare([id_]))
     assert first.result["outcomes"][id_]["error"]["sentence"] == "The file saved_model.pb is missing."
-    assert empty_jobs.compare([id_]) == first
+    assert own.compare([id_]) == first
 
 
-def test_compare_failed_job_repeats_only_on_explicit_request(empty_jobs):
+def test_compare_failed_job_repeats_only_on_explicit_request(copied_entries):
     """The page asks again with every rerun: it must show the error, and not begin anew for ever."""
-    run = wait_until_done(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
-    id_ = wait_until_done(empty_jobs, empty_jobs.save(run, ["saved_model"])).result["rows"]["saved_model"]["artifact"]
-    (empty_jobs.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()
+    own, run, artifacts = copied_entries("digits-core", "saved_model")
+    id_ = artifacts["saved_model"]
+    (own.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()
     request = {
         "baseline": run,
-        "inputs": make_drawn_inputs(empty_jobs),
+        "inputs": make_drawn_inputs(own),
     }  # which no kept answer of the live model can stand for
-    failed = empty_jobs.wait(empty_jobs.compare([id_], **request).id)
+    failed = own.wait(own.compare([id_], **request).id)
     assert (failed.state, failed.error["sentence"]) == ("failed", "The file variables.npz is missing.")
-    assert empty_jobs.compare([id_], rerun_failed=False, **request) == failed
-    assert empty_jobs.wait(empty_jobs.compare([id_], **request).id).finished > failed.finished
+    assert own.compare([id_], rerun_failed=False, **request) == failed
+    assert own.wait(own.compare([id_], **request).id).finished > failed.finished
 
 
-def test_save_job_of_damaged_run_fails(empty_jobs):
-    run = wait_until_done(empty_jobs, empty_jobs.train("digits-core", epochs=1)).result["run"]
-    (empty_jobs.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()
-    end = empty_jobs.wait(empty_jobs.save(run, ["saved_model"]).id)
+def test_save_job_of_damaged_run_fails(copied_entries):
+    own, run, _ = copied_entries("digits-core")
+    (own.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()
+    end = own.wait(own.save(run, ["saved_model"]).id)
     assert (end.state, end.error["sentence"]) == ("failed", "The file variables.npz is missing.")
 
 

@@ -12,6 +12,7 @@ from core.jobs.shared_children import may_share_child
 from core.library import Library
 from core.library.ids import new_id
 from core.library.records import Artifact, Run
+from core.text.summaries import list_caveats
 from core.worker.child_handle import Child
 from tests.helpers import wait_until_done
 
@@ -64,6 +65,9 @@ def test_comparison_loads_no_two_copies_of_one_run_into_one_child(jobs, copies, 
     assert sorted(run for child in by_child for run in child) == sorted(runs.values())
     assert all(len(set(child)) == len(child) for child in by_child)
     assert len(by_child) < len(copies)
+    warm = [outcome for outcome in end.result["outcomes"].values() if outcome["loaded_warm"]]
+    assert len(warm) == len(copies) - len(by_child)
+    assert all(list_caveats(outcome)[-1].startswith("Its process had loaded other copies before") for outcome in warm)
 
 
 def test_comparison_in_shared_children_gives_the_bits_of_fresh_ones(jobs, copies, monkeypatch):

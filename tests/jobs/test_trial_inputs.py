@@ -105,6 +105,30 @@ def test_find_accepted_input_leaves_whole_numbers_as_they_are(dtype):
     assert question.inputs["x"].max() < 10
 
 
+class Quotients:
+    """A loaded file that answers whole numbers divided by 3, and only those of `lowest` or more."""
+
+    def __init__(self, lowest: int):
+        self.lowest = lowest
+
+    def predict(self, inputs, **limits):
+        if inputs["x"].min() < self.lowest:
+            raise DoesNotLoad("Not these.")
+        return {"y": inputs["x"] // 3}, 0.0
+
+
+@pytest.mark.parametrize(("dtype", "lowest", "least"), [("int32", -100, -10), ("int64", 0, 0), ("uint8", -1, 0)])
+def test_find_accepted_input_has_numbers_below_zero_where_they_are_answered(dtype, lowest, least):
+    trial, answers = find_accepted_input(Quotients(lowest), [make_spec([None, 30], dtype)], seconds=60)
+    assert (trial.inputs["x"].min(), trial.inputs["x"].max(), len(answers["y"])) == (least, 9, 64)
+    assert ("negative" in trial.recipe) == (least < 0)
+
+
+def test_find_accepted_input_leaves_numbers_in_the_range_that_is_asked_for():
+    specs = [make_spec([None, 30], "int32") | {"range": [0.0, 5.0]}]
+    assert find_accepted_input(Quotients(-100), specs, seconds=60)[0].inputs["x"].min() == 0
+
+
 class SlowPredictor(SelectivePredictor):
     """It answers nothing, and its child is stopped where a question has no time left."""
 

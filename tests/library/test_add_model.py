@@ -111,6 +111,23 @@ def test_add_module_is_refused_by_formats_that_need_layers(library, doubler_modu
     assert list((library.home / "staging").iterdir()) == []
 
 
+def test_halves_of_a_module_have_the_variables_that_its_signature_does_not_read(library, worker):
+    import tensorflow as tf
+
+    class Counter(tf.Module):
+        def __init__(self):
+            super().__init__(name="counter")
+            self.factor, self.asked = tf.Variable(2.0), tf.Variable(5, trainable=False)
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, name="x")])
+        def __call__(self, x):
+            return x * self.factor
+
+    for added in library.add(Counter(), inputs=ROWS, formats=["checkpoint", "safetensors"], worker=worker):
+        completed = added.evidence.completed
+        assert (completed.verdict, completed.weights.found, completed.weights.of) == (Verdict.BIT_IDENTICAL, 2, 2)
+
+
 def test_an_added_model_is_saved_again_later_without_its_program(library, added_sums, worker, config):
     from core.jobs import Jobs
     from tests.helpers import wait_until_done
@@ -223,6 +240,26 @@ def test_model_that_is_trained_while_it_is_saved_is_refused_and_keeps_its_traini
     (refused,) = empty_library.add(model, inputs=ROWS, formats=["keras"], worker=worker)
     assert refused.error.sentence.startswith("The model was trained while it was being saved")
     assert int(model.optimizer.iterations) == 1
+    assert is_empty(empty_library)
+
+
+def test_model_whose_weights_another_thread_moves_without_optimizer_is_refused(empty_library, worker, monkeypatch):
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    gather_evidence = add_model.gather_evidence
+
+    def move_and_gather(*arguments, **limits):
+        thread = threading.Thread(target=lambda: model.weights[0].assign_add([[1.0]] * 3))
+        thread.start()
+        thread.join()
+        return gather_evidence(*arguments, **limits)
+
+    before = np.asarray(model.weights[0])
+    monkeypatch.setattr(add_model, "gather_evidence", move_and_gather)
+    (refused,) = empty_library.add(model, inputs=ROWS, formats=["weights"], worker=worker)
+    assert refused.error.sentence.startswith("The model was trained while it was being saved")
+    assert np.asarray(model.weights[0]).tolist() == (before + 1).tolist()
     assert is_empty(empty_library)
 
 

@@ -79,11 +79,11 @@ def flatten(structure: Any) -> dict[str, np.ndarray]:
 
 
 def in_order(variables: Any) -> dict[str, np.ndarray]:
-    """Variables by their place and the end of their path: the beginning has counters, and a reload may change it."""
-    return {
-        f"{at} {getattr(variable, 'path', variable.name).rsplit('/')[-1]}": np.asarray(variable)
-        for at, variable in enumerate(variables)
-    }
+    """Variables by the end of their path, and which of those with this end they are: the beginning has counters that a
+    reload may change, and a layer that is quantised after it was built lists its variables in another order."""
+    ends = [getattr(variable, "path", variable.name).rsplit("/")[-1] for variable in variables]
+    places = [f"{end} {ends[:at].count(end)}" for at, end in enumerate(ends)]
+    return {place: np.asarray(variable) for place, variable in zip(places, variables, strict=True)}
 
 
 def without_counters(path: str) -> str:

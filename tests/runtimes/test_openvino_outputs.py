@@ -5,6 +5,7 @@ import pytest
 
 from core.runtimes.openvino import FILE, import_openvino, load
 
+FLOATS = "OpenVINO computes whole numbers as floats: those above 16,777,216 lose their last digits"
 LEFT = "whole/random_flip/strided_slice:0"
 
 
@@ -20,6 +21,20 @@ def write_model(path, scalar_name):
     rows = ops.gather(ops.shape_of(x), np.int64(0), np.int64(0))
     rows.output(0).set_names({scalar_name})
     ov.save_model(ov.Model([doubled, rows], [x]), path, compress_to_fp16=False)
+
+
+@pytest.mark.parametrize(("dtype", "is_wide"), [(np.int32, True), (np.int64, True), (np.uint8, False)])
+def test_openvino_file_of_wide_integers_says_that_it_computes_in_floats(dtype, is_wide, tmp_path):
+    ov = import_openvino()
+    from openvino import opset13 as ops
+
+    x = ops.parameter([-1, 2], dtype, name="x")
+    ov.save_model(ov.Model([ops.floor_mod(x, dtype(10))], [x]), tmp_path / FILE, compress_to_fp16=False)
+    predictor = load(tmp_path)
+    assert predictor.remark == (f"{FLOATS}." if is_wide else "")
+    if is_wide:  # 100,000,007 modulo 10 is 7
+        (given,) = predictor.predict({"x": np.array([[7, 100_000_007]], dtype)}).values()
+        assert given.tolist() == [[7, 0]]
 
 
 @pytest.mark.parametrize(

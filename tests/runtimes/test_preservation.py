@@ -14,7 +14,7 @@ import pytest
 from core.errors import CannotSave
 from core.formats import FORMATS, get_format
 from core.runtimes import preservation
-from core.runtimes.preservation import preserve_model, preserve_program, training_steps
+from core.runtimes.preservation import preserve_model, preserve_program, training_steps, watch_weights
 
 ROWS = np.linspace(-1, 1, 8 * 4, dtype="float32").reshape(8, 4)
 QUICK = ("h5", "keras", "checkpoint", "onnx", "keras_int8", "pickle")  # each changes something in plain Keras, or may
@@ -104,6 +104,26 @@ def test_preserve_model_keeps_what_another_thread_trains_meanwhile(fitted_model)
         trained = [np.asarray(variable) for variable in model.weights]
     assert (int(model.optimizer.iterations), model.stop_training, model.get_compile_config()) == (3, True, compiled)
     assert [array.tobytes() for array in trained] == [np.asarray(variable).tobytes() for variable in model.weights]
+
+
+def test_watched_weights_are_changed_by_one_bit_of_one_that_is_trained():
+    import keras
+
+    for dtype in ("float32", "bfloat16", "float64"):
+        model = keras.Sequential(
+            [keras.Input((2,)), keras.layers.Dense(1, dtype=dtype), keras.layers.BatchNormalization()]
+        )
+        kernel = np.asarray(model.weights[0])
+        kernel[0, 0] = np.nan
+        model.weights[0].assign(kernel)
+        has_changed = watch_weights(model)
+        model.non_trainable_variables[0].assign([3.0])  # as a call in training does
+        assert not has_changed()
+        model.weights[0].assign(kernel * 1)
+        assert not has_changed()
+        kernel[1, 0] = np.nextafter(kernel[1, 0], kernel.dtype.type(9))
+        model.weights[0].assign(kernel)
+        assert has_changed()
 
 
 def test_training_steps_count_batches_whose_gradients_wait():

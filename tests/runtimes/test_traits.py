@@ -37,3 +37,24 @@ def test_the_name_of_a_model_is_no_part_of_its_unnamed_architecture():
     one, two, other = map(collect_traits, models)
     assert (one[NAMED] == two[NAMED], has_same_architecture(one, two)) == (False, True)
     assert has_same_architecture(one, other) is False
+
+
+def test_arguments_are_forgotten_by_a_persons_own_classes_alone():
+    """A functional model of a class of one's own takes inputs and outputs, which its config holds as layers."""
+    import keras
+
+    from core.runtimes.traits import collect_traits
+
+    class Halved(keras.Model):
+        pass
+
+    class Doubled(keras.layers.Dense):
+        pass
+
+    class Scaled(keras.layers.Dense):
+        def __init__(self, units, factor=2.0, **options):
+            super().__init__(units, **options)
+
+    x = keras.Input((3,))
+    assert collect_traits(Halved(x, Doubled(2)(x)))["forgotten"] == []
+    assert collect_traits(Halved(x, Scaled(2)(x)))["forgotten"] == ["Scaled: factor"]

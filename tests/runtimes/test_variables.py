@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.runtimes.variables import read_variable
+from core.runtimes.variables import build_optimizer, read_variable
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "bfloat16", "float16", "int8", "int64", "bool"])
@@ -33,3 +33,16 @@ def test_value_that_was_read_is_not_copied_and_stays_when_the_variable_is_writte
     assert value.tolist() == [0, 1, 2, 3]
     assert read_variable(variable).tolist() == [2, 3, 4, 5]
     assert not value.flags.writeable
+
+
+def test_optimizer_that_was_built_is_not_built_again():
+    """One that scales losses would have its own variables twice then, and no saved state would fit it."""
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
+    model.compile(keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD()), "mse")
+    build_optimizer(model)
+    names = [variable.path for variable in model.optimizer.variables]
+    build_optimizer(model)
+    assert [variable.path for variable in model.optimizer.variables] == names
+    assert len(set(names)) == len(names)

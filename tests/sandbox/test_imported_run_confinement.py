@@ -84,6 +84,7 @@ def test_imported_run_layers_are_compared_in_confined_children(imported_run, ope
     assert set(opened_confined) == {True}
 
 
+@pytest.mark.usefixtures("short_timing")
 def test_imported_run_is_benchmarked_in_confined_children(imported_run, opened_confined):
     jobs, _, artifact = imported_run
     result = wait_until_done(jobs, jobs.benchmark([artifact], repeats=1)).result["costs"][artifact]

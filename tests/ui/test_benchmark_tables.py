@@ -54,6 +54,7 @@ def test_benchmark_section_offers_measurement_with_estimated_time(open_benchmark
     assert app.caption[0].value.startswith("Seconds to save, load and answer, and memory. Takes about ")
 
 
+@pytest.mark.usefixtures("short_timing")
 def test_benchmark_section_shows_last_result(open_benchmark_view, jobs, saved):
     ids = [saved("digits-mlp", key)["artifact"] for key in ("keras", "litert")]
     job = wait_until_done(jobs, jobs.benchmark(ids, repeats=1))

@@ -47,7 +47,7 @@ def _gather(worker: Any, copy: KeptCopy, prepared: PreparedChild | None) -> Evid
 
 def test_reload_in_a_prepared_child_opens_no_other_and_finds_the_same(worker, kept_copy, monkeypatch):
     with prepared_child(worker, "keras", kept_copy.folder, None, **LIMITS) as prepared:
-        child = prepared.result()
+        child = prepared.result().child
         with monkeypatch.context() as patch:
             patch.setattr(worker, "open", None)
             evidence = _gather(worker, kept_copy, prepared)
@@ -61,9 +61,28 @@ def test_reload_in_a_prepared_child_opens_no_other_and_finds_the_same(worker, ke
         child.request("reload", seconds=1)
 
 
+def test_prepared_copy_is_given_to_the_request_of_its_id_alone(worker, kept_copy, tmp_path):
+    other = build_dense_model()
+    other.set_weights([weight * 0 + 1 for weight in other.get_weights()])
+    get_format("keras").save(other, tmp_path)
+    request = {"format": "keras", "source": None, "arrays": {"x": ROWS}, "seconds": 60}
+    with prepared_child(worker, "keras", kept_copy.folder, None, **LIMITS) as prepared:
+        child, id_ = prepared.result()
+        of_other = child.request("reload", folder=tmp_path, **request).arrays
+        (tmp_path / "model.keras").unlink()
+        of_prepared = child.request("reload", folder=tmp_path, prepared=id_, **request).arrays
+    for answers, expected in (
+        (of_other, keras_predictor(other).predict({"x": ROWS})),
+        (of_prepared, kept_copy.reference.predictions),
+    ):
+        assert {name: array.tolist() for name, array in answers.items()} == {
+            name: array.tolist() for name, array in expected.items()
+        }
+
+
 def test_prepared_child_that_nobody_used_is_closed(worker, kept_copy):
     with prepared_child(worker, "keras", kept_copy.folder, None, **LIMITS) as prepared:
-        child = prepared.result()
+        child = prepared.result().child
     with pytest.raises(ChildDied):
         child.request("reload", seconds=1)
 
@@ -88,5 +107,5 @@ def test_prepared_child_that_is_late_or_dead_leaves_the_verdict_to_a_fresh_one(m
 
 def test_prepared_child_that_ends_before_it_is_asked_leaves_the_verdict_to_a_fresh_one(worker, kept_copy):
     with prepared_child(worker, "keras", kept_copy.folder, None, **LIMITS) as prepared:
-        prepared.result().close()
+        prepared.result().child.close()
         assert _gather(worker, kept_copy, prepared).without_code.verdict.value == "bit-identical"

@@ -113,6 +113,7 @@ def test_confined_allowance_grows_with_file_and_with_conversion():
     assert (converting.memory_setting, narrow.memory) == ("ROUNDTRIP_CONFINED_GIB", 8 * GIB)
     assert narrow.memory_setting == "ROUNDTRIP_CONFINED_GIB and ROUNDTRIP_CHILD_GIB"
     assert usual.working_seconds == 6 / os.cpu_count()
+    assert confined_allowance(config, memory_share=0.5)[:4] == (10, 6, 3 * GIB // 2, 7 * GIB)
 
 
 def test_allowance_by_default_follows_the_machine():

@@ -22,6 +22,7 @@ from core.demos.base import TrainSettings
 from core.errors import Cancelled, ChildDied, DoesNotLoad, NeedsArchitecture, TimedOut, TooLarge, WorkerError
 from core.settings import PROJECT, Settings
 from core.worker import Child, Worker
+from core.worker.processes import start_process
 from core.worker.protocol import Frame, encode_frame, read_frame
 from tests.factories.light_forkserver import LightWorker
 from tests.helpers import wait_until
@@ -31,8 +32,9 @@ SHORT_TRAINING = TrainSettings(epochs=1).model_dump()
 
 
 @pytest.fixture
-def cold_worker(config: Settings):
-    """A worker that has not begun to warm up."""
+def cold_worker(config: Settings, monkeypatch: pytest.MonkeyPatch):
+    """A worker that has not begun to warm up, and will import TensorFlow by itself."""
+    monkeypatch.setattr("core.worker.worker.start_process", start_process)
     worker = Worker(config)
     yield worker
     worker.close()
@@ -46,12 +48,19 @@ def killable_worker(config: Settings):
     worker.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def spawning_worker(config: Settings):
     """A worker that starts every child by itself, as where there is no fork."""
     worker = Worker(config.model_copy(update={"worker": "spawn"}))
     yield worker
     worker.close()
+
+
+@pytest.fixture(scope="module")
+def spawned_child(spawning_worker: Worker):
+    """A child that it has started; killed by the last test that uses it."""
+    with spawning_worker.open() as child:
+        yield child
 
 
 @pytest.fixture(scope="module")
@@ -264,12 +273,11 @@ def test_fresh_child_does_not_know_demo_classes(worker, tmp_path, folder_of, ref
                 attempt("reload", seconds=60, format="keras", folder=str(folder), source=None, arrays=reference_inputs)
 
 
-def test_spawned_child_matches_forked_child(worker, spawning_worker, folder_of, reference_inputs):
+def test_spawned_child_matches_forked_child(worker, spawning_worker, spawned_child, folder_of, reference_inputs):
     folder = folder_of("digits-mlp", "keras")
     assert spawning_worker.state().phase == "ready"
-    forked, spawned = (
-        request_reload(item, folder, "keras", arrays=reference_inputs) for item in (worker, spawning_worker)
-    )
+    request = {"format": "keras", "folder": str(folder), "source": None, "arrays": reference_inputs, "seconds": 120}
+    forked, spawned = worker.run("reload", **request), spawned_child.request("reload", **request)
     assert forked.arrays.keys() == spawned.arrays.keys()
     for name, array in forked.arrays.items():
         assert array.tobytes() == spawned.arrays[name].tobytes()
@@ -277,10 +285,10 @@ def test_spawned_child_matches_forked_child(worker, spawning_worker, folder_of, 
         assert forked.message[fact] == spawned.message[fact]
 
 
-def test_spawned_child_killed_raises_child_died(spawning_worker, tmp_path):
-    with spawning_worker.open() as child, pytest.raises(ChildDied, match="it hung up without a reply"):
-        request_training(child, tmp_path, on_progress=lambda _: os.kill(child.pid, signal.SIGKILL))
-    assert is_process_gone(child.pid)
+def test_spawned_child_killed_raises_child_died(spawned_child, tmp_path):
+    with pytest.raises(ChildDied, match="it hung up without a reply"):
+        request_training(spawned_child, tmp_path, on_progress=lambda _: os.kill(spawned_child.pid, signal.SIGKILL))
+    assert is_process_gone(spawned_child.pid)
 
 
 # The warm process

@@ -10,7 +10,7 @@ from typing import Any, NotRequired, TypedDict
 
 import numpy as np
 
-from core.arrays import Arrays, hash_array, to_plain_array
+from core.arrays import Arrays, hash_array, to_jsonable, to_plain_array
 from core.errors import InputError, UnknownName, WorkerError
 from core.readers import open_contents
 from core.readers.base import FileContents, StoredTensor, translated_read_errors
@@ -148,16 +148,3 @@ def read_tensor_chunk(report: Report, arrays: Arrays, *, start: int, count: int)
     if not _loaded_tensor or count > MAX_CHUNK_BYTES:
         raise WorkerError("This process holds no such tensor.", cure="Begin again.")
     return {}, {"bytes": _loaded_tensor[-1].reshape(-1).view("uint8")[start : start + count]}
-
-
-def to_jsonable(value: Any) -> Any:
-    """Return a value as JSON: text for bytes, for numbers that are not finite, and for other types."""
-    if isinstance(value, dict):
-        return {str(name): to_jsonable(item) for name, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [to_jsonable(item) for item in value]
-    if isinstance(value, bytes):
-        return value.decode("utf-8", "backslashreplace")
-    if isinstance(value, float) and not np.isfinite(value):
-        return str(value)
-    return value if isinstance(value, str | int | float | bool | None) else str(value)

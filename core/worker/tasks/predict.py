@@ -11,7 +11,7 @@ from core.error_translation import translated
 from core.errors import DoesNotLoad, WorkerError
 from core.runtimes.base import BATCH_SIZE, ModelSource, Predictor, predict_in_batches
 from core.runtimes.specs import InputSpec
-from core.worker.child_reuse import has_settings_as_before, is_as_before, note_first_load
+from core.worker.child_reuse import has_loaded_before, has_settings_as_before, is_as_before, note_first_load
 from core.worker.live_models import complete_model_code, load_live
 from core.worker.model_loading import load_artifact
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, pair_inputs, timed
@@ -29,6 +29,7 @@ class LoadReply(TypedDict):
     """What is known of a model once it is loaded; times in seconds."""
 
     load_seconds: float
+    loaded_warm: bool  # in a process that had loaded another model before
     first_seconds: NotRequired[float]  # of the prediction of one row, where one was sent
     remark: str
     inputs: list[InputSpec]
@@ -80,10 +81,12 @@ def load(
             return load_live(source, kind, Path(snapshot))
         return load_artifact(format, Path(folder), complete_model_code(source))
 
+    loaded_warm = has_loaded_before()
     with translated(DoesNotLoad, [folder or snapshot]):
         seconds, predictor = load_into_child(make)
         reply: LoadReply = {
             "load_seconds": seconds,
+            "loaded_warm": loaded_warm,
             "remark": predictor.remark,
             "inputs": [spec.to_json() for spec in predictor.inputs],
             "input_pairs": pair_inputs(predictor, arrays) if arrays else [],

@@ -4,17 +4,20 @@ The source of each function is shown beside its finding. Damaged weights tell wh
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, NotRequired, TypedDict
+from typing import Any, Literal, NotRequired, TypedDict
 
 import numpy as np
+from pydantic import BaseModel, Field
 
 from core.arrays import NUMERIC_KINDS, Arrays, Fingerprint, NamedArrays, fingerprint_arrays, is_text
 from core.demos import get_demo
 from core.demos.keras_training import make_keras_train_step
 from core.error_translation import summarize_error
+from core.evidence.fingerprint_matching import TensorReply
 from core.runtimes.base import BATCH_SIZE, Predictor
+from core.runtimes.traits import Count
 from core.runtimes.variables import weight_variables
 
 MUTANT_ROWS = 8  # rows that are asked with weights a little off
@@ -112,6 +115,32 @@ class Probes(TypedDict):
     repeats: float | None
     mutant: NotRequired[MutantReply]
     step: TrainStep
+
+
+class _ReportedMutant(BaseModel):
+    rows: Count
+    ulp_share: float
+    percent_share: float
+
+
+class _ReportedStep(BaseModel):
+    weights: list[TensorReply] = Field(default_factory=list)
+    why: str = ""
+    not_tried: bool = False
+
+
+class ReportedProbes(BaseModel):
+    """The `Probes` as a child reports them: one of an untrusted file may report anything."""
+
+    batches: dict[Literal["1", "7", "64"], str]
+    repeats: float | None
+    mutant: _ReportedMutant | None = None
+    step: _ReportedStep
+
+
+def validate_probes(probes: Mapping[str, Any]) -> dict[str, Any]:
+    """What a child found by its probes, without anything else. Raises ValueError."""
+    return ReportedProbes.model_validate(probes).model_dump(exclude_unset=True)
 
 
 def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo: str | None, most_rows: int) -> Probes:

@@ -7,6 +7,7 @@ from core.validation.content import validate_content
 from core.worker.tasks.activations import list_activations, read_activation, sketch_activation
 from core.worker.tasks.base import Reply
 from core.worker.tasks.benchmark import benchmark_artifact, read_thread_counts, warm_up
+from core.worker.tasks.break_it import prepare_cards, try_card
 from core.worker.tasks.dataset_rows import read_dataset_rows
 from core.worker.tasks.import_model import load_imported
 from core.worker.tasks.inspect import describe_files, describe_tensor, load_tensor, read_tensor_chunk
@@ -41,4 +42,6 @@ TASKS: dict[str, Callable[..., Reply]] = {
     "hold_tensor": load_tensor,
     "tensor_piece": read_tensor_chunk,
     "differ": diff_artifacts,
+    "prepare_cards": prepare_cards,
+    "try_card": try_card,
 }

@@ -64,7 +64,7 @@ class LoadedCopy(NamedTuple):
     predictor: Predictor
 
 
-_prepared: list[LoadedCopy] = []  # by `prepare_reload`, for the reload that follows
+_prepared: dict[str, LoadedCopy] = {}  # by `prepare_reload`, for the reload that asks for it by its id
 
 
 class SaveReply(TimedReply):
@@ -103,15 +103,17 @@ def save(
     return SaveReply(seconds=saved.seconds, remark=saved.remark), None
 
 
-def prepare_reload(report: Report, arrays: Arrays, *, format: str, folder: str, source: ModelSource | None) -> Reply:
-    """Load an artifact, and trace its graph, for the next `reload`, which is of the same one (`TimedReply`).
+def prepare_reload(
+    report: Report, arrays: Arrays, *, prepared: str, format: str, folder: str, source: ModelSource | None
+) -> Reply:
+    """Load an artifact, and trace its graph, for the one `reload` that gives the same id, `prepared` (`TimedReply`).
 
     Raises DoesNotLoad.
     """
     with translated(DoesNotLoad, [folder]):
         load_seconds, predictor = timed(lambda: load_artifact(format, Path(folder), complete_model_code(source)))
         trace_seconds, _ = timed(predictor.trace or (lambda: None))
-    _prepared[:] = [LoadedCopy(load_seconds, trace_seconds, predictor)]
+    _prepared[prepared] = LoadedCopy(load_seconds, trace_seconds, predictor)
     return TimedReply(seconds=load_seconds + trace_seconds), None
 
 
@@ -125,6 +127,7 @@ def reload(
     limit_seconds: float | None = None,
     batch: int = BATCH_SIZE,
     traits: bool = False,
+    prepared: str = "",
 ) -> Reply:
     """Load an artifact in this process for later requests, and predict (`ReloadReply`, and the predictions).
 
@@ -133,18 +136,22 @@ def reload(
         limit_seconds: what this request may take: so many rows are predicted as it is enough for.
         batch: rows that are predicted together.
         traits: whether to read the traits of what came back.
+        prepared: the id of the copy that `prepare_reload` has loaded for this request, if it has.
 
     Reports "answered" once it has predicted the first row. Raises DoesNotLoad.
     """
     budget = RowBudget(limit_seconds)
-    load = (
-        _prepared.pop if _prepared else partial(load_copy, format, Path(folder), partial(complete_model_code, source))
-    )
+    load = partial(_take_copy, prepared, format, Path(folder), partial(complete_model_code, source))
     reloaded = reload_and_predict(arrays, Path(folder), load, budget, batch, report)
     load_into_child(lambda: reloaded.predictor)
     if traits:
         reloaded.reply["traits"] = collect_traits(reloaded.predictor.model)
     return reloaded.reply, reloaded.predictions
+
+
+def _take_copy(prepared: str, format: str, folder: Path, make_code: Callable[[], ModelCode]) -> LoadedCopy:
+    """The copy that was prepared under an id; where there is none it is loaded now."""
+    return _prepared.pop(prepared, None) or load_copy(format, folder, make_code)
 
 
 def load_copy(format: str, folder: Path, make_code: Callable[[], ModelCode]) -> LoadedCopy:

@@ -1,0 +1,44 @@
+"""The break-it bench: ways in which saved models break, and their cures; a new one is one file and one line here."""
+
+import hashlib
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from core.break_it.base import Card
+from core.errors import UnknownName
+from core.versions import installed_versions
+
+# One line a card, in the order in which they are shown.
+MODULES = (
+    "lose_the_class",
+    "lose_the_weights",
+    "lose_the_architecture",
+    "forget_the_vocabulary",
+    "flip_one_bit",
+    "cut_the_file",
+    "load_saved_model_with_keras",
+    "rename_a_layer",
+    "leave_the_augmentation_awake",
+    "restore_under_another_name",
+    "train_on_from_h5",
+    "swap_two_inputs",
+)
+
+CARDS: tuple[Card, ...] = tuple(import_module(f"core.break_it.{name}").CARD for name in MODULES)
+
+
+def get_card(key: str) -> Card:
+    """The card of that key. Raises UnknownName with the keys that exist."""
+    for card in CARDS:
+        if card.key == key:
+            return card
+    cure = f"Choose from {', '.join(card.key for card in CARDS)}."
+    raise UnknownName("There is no such card.", received=key, cure=cure)
+
+
+@cache
+def bench_fingerprint() -> str:
+    """Return a hash of the code of the cards and the versions of the libraries, with which results may change."""
+    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+    return hashlib.sha256(b"".join([*sources, repr(installed_versions()).encode()])).hexdigest()[:16]

@@ -1,0 +1,175 @@
+"""Jobs of the break-it bench: pull the lever of a card in a fresh process, and cure what it broke."""
+
+import os
+import shutil
+import tempfile
+import threading
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+import numpy as np
+
+from core.arrays import Arrays, select_rows
+from core.break_it import bench_fingerprint, get_card
+from core.break_it.base import Card
+from core.compare import compare
+from core.errors import InputError
+from core.jobs.runner import JobHandle, SourcedRequest
+from core.library.storage import translate_disk_errors
+from core.runtimes.reference import Reference
+from core.text.labels import PredictionLabeler
+from core.worker.tasks.break_it import LibraryError, TrialReply
+
+FILES, REFERENCE = "files", "reference.npz"  # of a card, in the cache and beside a job
+PREPARING_SHARE = 0.8  # of the time of a first pull, which trains the card's model
+_preparing = threading.Lock()
+
+
+class PullRequest(SourcedRequest):
+    """Which card; `bench` is that of `bench_fingerprint`, because results may change with it."""
+
+    card: str
+    bench: str
+
+
+class CureRequest(PullRequest):
+    """Also the job that pulled the lever, on whose files the cure works."""
+
+    pulled: str
+
+
+class Example(TypedDict):
+    """One test example: the prediction of the model that was saved, and of what was loaded (None where it raised)."""
+
+    row: int
+    right: str
+    answer: str | None
+
+
+class TrialResult(TypedDict):
+    """What came of a lever or a cure: as `TrialReply`, and its predictions beside the model's own.
+
+    `verdict`, `changed` and `rows` are those of `core.compare`, None where it raised. The arrays of the job are the
+    inputs of the example, (1, …) by name.
+    """
+
+    error: LibraryError | None
+    messages: list[str]
+    repeats: bool | None
+    seconds: float
+    verdict: str | None
+    changed: int | None
+    rows: int
+    example: Example
+
+
+def build_pull_request(card: str) -> PullRequest:
+    """Raises UnknownName."""
+    return {"card": get_card(card).key, "bench": bench_fingerprint(), "sources": {}}
+
+
+def build_cure_request(card: str, pulled: str) -> CureRequest:
+    """Raises UnknownName."""
+    return {**build_pull_request(card), "pulled": pulled}
+
+
+def run_pull(handle: JobHandle) -> TrialResult:
+    """Train and save the model of a card, unless that was done before, and pull its lever in a fresh process."""
+    card = get_card(handle.request["card"])
+    prepared = _prepare(handle, card)
+    own = handle.context.job_store.folder(handle.job.id)
+    with translate_disk_errors():
+        shutil.copytree(prepared / FILES, own / FILES)
+        shutil.copy(prepared / REFERENCE, own / REFERENCE)
+    handle.report_progress(PREPARING_SHARE, "Pulling the lever in a fresh process", write_now=True)
+    return _try(handle, card, own)
+
+
+def run_cure(handle: JobHandle) -> TrialResult:
+    """Cure what a lever broke, on the same files, in another fresh process. Raises InputError where they are gone."""
+    request = cast(CureRequest, handle.request)
+    folder = handle.context.job_store.folder(request["pulled"])
+    if not (folder / REFERENCE).is_file():
+        raise InputError("The files that the lever broke are gone.", cure="Pull the lever again, then cure it.")
+    handle.report_progress(0.2, "Curing it in a fresh process", write_now=True)
+    broken = handle.context.job_store.read(request["pulled"]).result
+    return _try(handle, get_card(request["card"]), folder, broken["example"]["row"])
+
+
+def _prepare(handle: JobHandle, card: Card) -> Path:
+    """The folder of a card with its saved model, which is trained where this was not done with this code before."""
+    cache = handle.config.home / "cache" / "break-it"
+    trained = cache / f"{card.demo.key}-{bench_fingerprint()}"
+    with _preparing, translate_disk_errors():
+        if not trained.is_dir():
+            cache.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
+                _train(handle, card, Path(folder) / "cards")
+                _move_into_place(Path(folder) / "cards", trained)
+    return trained / card.key
+
+
+def _move_into_place(folder: Path, target: Path) -> None:
+    try:
+        os.rename(folder, target)
+    except OSError:
+        if not target.is_dir():  # which another process has made meanwhile
+            raise
+
+
+def _train(handle: JobHandle, card: Card, folder: Path) -> None:
+    def on_progress(progress: dict[str, Any]) -> None:
+        handle.report_progress(PREPARING_SHARE * progress["done"], progress["note"])
+
+    folder.mkdir()
+    handle.report_progress(0.0, "Building the small model", write_now=True)
+    handle.worker.run(
+        "prepare_cards",
+        **handle.limits,
+        on_progress=on_progress,
+        demo=card.demo.key,
+        folder=folder,
+    )
+
+
+def _try(handle: JobHandle, card: Card, folder: Path, cured_row: int | None = None) -> TrialResult:
+    """Pull the lever of a card; with `cured_row`, the example that is shown, apply the cure."""
+    reference, is_cure = Reference.read(folder / REFERENCE), cured_row is not None
+    frame = handle.worker.run(
+        "try_card", **handle.limits, arrays=reference.inputs, card=card.key, folder=folder / FILES, is_cure=is_cure
+    )
+    result = _judge(card, reference, cast(TrialReply, frame.message), frame.arrays, cured_row)
+    inputs = select_rows(reference.inputs, [result["example"]["row"]])
+    handle.context.job_store.save_arrays(handle.job.id, inputs)
+    return result
+
+
+def _judge(card: Card, reference: Reference, reply: TrialReply, answers: Arrays, row: int | None) -> TrialResult:
+    """Compare what was loaded with the model that was saved, on all test examples and on one of them."""
+    comparison = None if reply["error"] else compare(reference.predictions, answers, with_metrics=False)
+    if row is None:
+        row = _choose_row(reference, comparison.changed if comparison else np.zeros(reference.rows, bool))
+    right = _label_row(card, reference.predictions, row)
+    return TrialResult(
+        error=reply["error"],
+        messages=reply["messages"],
+        repeats=reply.get("repeats"),
+        seconds=reply["seconds"],
+        verdict=comparison.verdict.value if comparison else None,
+        changed=comparison.changed_rows if comparison else None,
+        rows=reference.rows,
+        example=Example(row=row, right=right, answer=_label_row(card, answers, row) if comparison else None),
+    )
+
+
+def _choose_row(reference: Reference, changed: np.ndarray) -> int:
+    """The first row that the model got right and what was loaded did not; else the first that the model got right."""
+    sides = zip(reference.predictions.values(), reference.targets.values(), strict=True)
+    is_right = np.logical_and.reduce([answer.argmax(axis=1) == target.argmax(axis=1) for answer, target in sides])
+    return int(np.flatnonzero(is_right & changed)[0]) if (is_right & changed).any() else int(is_right.argmax())
+
+
+def _label_row(card: Card, outputs: Arrays, row: int) -> str:
+    """What was predicted for a row; the digits of a number are written one after another."""
+    labelers = ((PredictionLabeler.for_output(card.demo.labels, array), array[row]) for array in outputs.values())
+    return "".join(labeler.label_prediction(values) for labeler, values in labelers)
