@@ -1,5 +1,5 @@
-// For the keyboard and the screen reader: a link that skips the navigation, and focus on the title of each new page.
-// Called with the key of the page at each of its runs; what it must remember, the window does.
+// For the keyboard and the screen reader: focus on the title of each new page. (Streamlit has a link that skips the
+// navigation.) Called with the key of the page at each of its runs; what it must remember, the window does.
 
 page => {
   const state = (window.roundtripKeyboard ??= {})
@@ -7,18 +7,6 @@ page => {
   const focus = title => {
     title.tabIndex = -1
     title.focus()
-  }
-
-  if (!state.skip) {
-    state.skip = document.createElement("a")
-    state.skip.className = "roundtrip-skip"
-    state.skip.href = "#"
-    state.skip.textContent = "Skip to the page"
-    state.skip.onclick = event => {
-      event.preventDefault()
-      focus(document.querySelector("h1"))
-    }
-    document.body.prepend(state.skip)
   }
 
   if (state.page === page) return

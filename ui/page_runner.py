@@ -27,7 +27,7 @@ def run_page() -> None:
     pages = {get_page(key): key for key in PAGES}
     page = st.navigation(list(pages), position="top" if is_admitted else "hidden")
     st.html(HERE / "style.css")
-    _help_keyboard(pages[page])
+    _focus_title(pages[page])
     require_sign_in()
     body = st.container()
     show_terms(pages[page])  # at the end of the page, which may stop itself before that
@@ -40,8 +40,8 @@ def run_page() -> None:
             show_error(error)
 
 
-def _help_keyboard(page: str) -> None:
-    """Give the page a link that skips the navigation, and move the focus to the title of each new page."""
+def _focus_title(page: str) -> None:
+    """Move the focus to the title of each new page."""
     script = (HERE / "keyboard.js").read_text(encoding="utf-8")
     # The key of a page is ours: nothing that anybody typed gets in here.
     st.html(f"<script>({script.strip()})({json.dumps(page)})</script>", unsafe_allow_javascript=True)
