@@ -22,8 +22,14 @@ VIEWPORTS = [
 ]
 # Where each page is loaded once and then given the second of these in every run; loaded at each in the long run.
 LOADED_VIEWPORTS = [WIDE_LIGHT, pytest.param(*NARROW_DARK, marks=pytest.mark.long), *VIEWPORTS[2:]]
-# What axe-core finds in Streamlit's own markup: by rule, what stands in the element.
-STREAMLIT_VIOLATIONS = {"presentation-role-conflict": 'data-testid="stFileUploaderDropzone"'}
+# What axe-core finds in Streamlit's own markup: by rule, the elements in which it does.
+STREAMLIT_VIOLATIONS = {
+    # One primary colour is the ground of white letters, and the letters of a chosen segment on a dark ground.
+    "color-contrast": "[data-testid*=segmented_controlActive]",
+    "presentation-role-conflict": "[data-testid=stFileUploaderDropzone]",
+    # A table that is wider than a narrow window scrolls in a box that the keyboard does not reach.
+    "scrollable-region-focusable": "[data-testid=stTable]",
+}
 TIMEOUT_MS = 60_000  # milliseconds: two slow cores
 
 
@@ -124,9 +130,18 @@ def resize(page: Page, width: int, dark: bool) -> None:
 def check_accessibility(page: Page) -> None:
     """Check that axe-core finds nothing to object to on the page, but in Streamlit's own markup."""
     violations = Axe().run(page).response["violations"]
-    found = [(rule["id"], node["html"][:200]) for rule in violations for node in rule["nodes"]]
-    ours = [(rule, html) for rule, html in found if STREAMLIT_VIOLATIONS.get(rule, "\0") not in html]
+    ours = [
+        (rule["id"], node["html"][:200])
+        for rule in violations
+        for node in rule["nodes"]
+        if not _is_within(page, node["target"][0], STREAMLIT_VIOLATIONS.get(rule["id"], "none"))
+    ]
     assert not ours, f"{page.url}: {ours}"
+
+
+def _is_within(page: Page, target: str, selector: str) -> bool:
+    """Whether an element is, or stands in, one that a selector of CSS finds."""
+    return page.locator(target).first.evaluate("(element, selector) => Boolean(element.closest(selector))", selector)
 
 
 def check_fit(page: Page, name: str, width: int, dark: bool, check: Callable[[Page], None] | None = None) -> None:
