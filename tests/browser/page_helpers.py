@@ -25,7 +25,7 @@ LOADED_VIEWPORTS = [WIDE_LIGHT, pytest.param(*NARROW_DARK, marks=pytest.mark.lon
 # What axe-core finds in Streamlit's own markup: by rule, the elements in which it does.
 STREAMLIT_VIOLATIONS = {
     # One primary colour is the ground of white letters, and the letters of a chosen segment on a dark ground.
-    "color-contrast": "[data-testid*=segmented_controlActive]",
+    "color-contrast": "[data-variant=segmented_control]",
     "presentation-role-conflict": "[data-testid=stFileUploaderDropzone]",
     # A table that is wider than a narrow window scrolls in a box that the keyboard does not reach.
     "scrollable-region-focusable": "[data-testid=stTable]",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.page_helpers import VIEWPORTS, take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import VIEWPORTS, switch_page, take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import PROJECT, Server, serve
 
 SCRIPT = f"""
@@ -284,7 +284,9 @@ def test_swipe_divider_moves_by_key_and_finger_and_amplifies_difference(
     canvas_app: Server, new_page: Callable[..., Page]
 ):
     page = new_page(390)
-    page.goto(f"{canvas_app.url}/swipe")
+    page.goto(canvas_app.url)
+    wait_for_page(page, "Canvas")
+    switch_page(page, "swipe")
     wait_for_page(page, "Swipe")
     divider = page.get_by_role("slider", name="Divider between Live model and LiteRT")
     divider.focus()
