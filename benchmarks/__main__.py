@@ -20,6 +20,7 @@ BENCHMARKS = {
     "rows": "benchmarks.comparing:measure_rows",
     "rows-memory": "benchmarks.comparing:measure_memory",
     "drawing": "benchmarks.drawing:measure",
+    "tour": "benchmarks.touring:measure",
     "numbers": "benchmarks.numbers:measure",
     "home": "benchmarks.server:measure_home",
     "memory": "benchmarks.server:measure_memory",

@@ -10,7 +10,7 @@ sources and checks both:
     ui
     core.__main__
     core.cli
-    core.report
+    core.adviser, core.report
     core.jobs
     core.introspection
     core.exports

@@ -5,6 +5,7 @@ import streamlit as st
 from core.formats import all_formats
 from core.jobs.participants import require_has_been_run
 from core.text.labels import pluralize
+from ui.adviser import show_adviser_of_run
 from ui.components import describe_run, escape_markdown, show_empty_state, trust_badge
 from ui.job_progress import follow_job, job_from_query
 from ui.navigation import go
@@ -57,4 +58,6 @@ if not job.is_active:
             go("compare", artifact=saved_ids)
         if st.button("Save in other formats", icon=":material/replay:"):
             go("save", run=job.request["run"])
+    if saved_ids:
+        show_adviser_of_run(job.request["run"])
     show_saved_artifacts(job)

@@ -18,7 +18,7 @@ from tests.factories.misbehaving_worker import MisbehavingWorker
 from tests.factories.populated_library import make_jobs, populate_library
 from tests.factories.warm_start import WarmProcess, forked_forkservers
 from tests.helpers import mounted_tmpfs, run_command
-from tests.shared_entries import Rows, SharedEntries
+from tests.shared_entries import Rows, SharedEntries, share_bench_models
 
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "tally"]
 
@@ -116,12 +116,22 @@ def empty_jobs(empty_library: Library, worker: Worker, config: Settings) -> Jobs
 
 
 @pytest.fixture(scope="session")
-def shared_entries(
-    jobs: Jobs, tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
-) -> SharedEntries:
-    """Runs and artifacts over the session's library that each process of the test session makes or copies."""
+def shared_folder(tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest) -> Path:
+    """A folder that is the same in all processes of the test session."""
     base = tmp_path_factory.getbasetemp()
-    return SharedEntries((base.parent if hasattr(request.config, "workerinput") else base) / "shared-entries", jobs)
+    return base.parent if hasattr(request.config, "workerinput") else base
+
+
+@pytest.fixture(scope="session")
+def shared_entries(jobs: Jobs, shared_folder: Path) -> SharedEntries:
+    """Runs and artifacts over the session's library that each process of the test session makes or copies."""
+    return SharedEntries(shared_folder / "shared-entries", jobs)
+
+
+@pytest.fixture(scope="session")
+def bench_models(config: Settings, shared_folder: Path) -> None:
+    """The models of the break-it bench, which any process of the test session trains."""
+    share_bench_models(config.home, shared_folder / "bench-models")
 
 
 @pytest.fixture(scope="session")

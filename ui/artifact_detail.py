@@ -18,6 +18,7 @@ from core.library import Artifact, Entry
 from core.library.lineage import Lineage, LineageStep, trace_lineage
 from core.text.labels import format_timestamp
 from core.text.numbers import format_duration, format_size
+from ui.adviser import show_adviser_of_run
 from ui.components import escape_markdown, show_error, trust_badge, verdict_badge
 from ui.import_model import show_not_run
 from ui.library.annotations import edit_annotations
@@ -199,6 +200,8 @@ def show_artifact_detail(entry: Entry) -> None:
         edit_annotations(entry)
     with right:
         show_lineage(entry.id)
+    if entry.run and entry.verdict != Verdict.NOT_RUN:
+        show_adviser_of_run(entry.run)
     show_artifact_evidence(entry.id, format_)
 
 

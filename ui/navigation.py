@@ -10,6 +10,7 @@ PAGES_FOLDER = Path(__file__).resolve().parent.parent / "pages"
 # Title, icon and purpose of each page, by key.
 PAGES = {
     "home": ("Home", "home", "What Roundtrip is, what is in the library, and what to do next."),
+    "tour": ("Tour", "explore", "One story in seven steps, from a training to the format to take."),
     "train": ("Train", "model_training", "Train a demo model and watch it learn."),
     "import-model": ("Import", "upload_file", "Import a model from outside: checked, and run in a sandbox only."),
     "save": ("Save", "save", "Save a trained model in any formats, each proven by a reload."),

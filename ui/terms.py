@@ -20,6 +20,8 @@ PAGE_TERMS = {
     "seed, signature, test examples, tolerance, verdict",
     "resume": "batch, compile settings, epoch, live model, loss, optimizer moments, optimizer state, run, seed, "
     "weights",
+    "tour": "architecture, artifact, batch, epoch, graph, layer, live model, loss, optimizer moments, optimizer state, "
+    "quantization, run, seed, test examples, verdict, weights",
     "break-it": "architecture, bit-identical, checkpoint, custom layer, epoch, layer, optimizer state, vocabulary, "
     "weights",
     "health": "artifact, run, sandbox, snapshot",

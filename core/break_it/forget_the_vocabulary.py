@@ -36,7 +36,7 @@ CARD = Card(
     "without complaint; the first question finds an empty table.",
     remedy="Save as .keras, which holds the vocabulary as a file of its own, and load that.",
     demo=COUNTRY_NAMES,
-    settings=COUNTRY_NAMES.defaults,
+    settings=COUNTRY_NAMES.defaults.model_copy(update={"epochs": 5}),
     is_silent=False,
     save=save,
     pull=pull,

@@ -13,7 +13,7 @@ COUNTRY_NAMES = get_demo("names")
 
 
 def small_settings(demo: Demo) -> TrainSettings:
-    """Settings that train a model of digits in about a second."""
+    """Settings that train a small model of digits in a second or two."""
     return demo.defaults.model_copy(update=SMALL)
 
 

@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
-MODULES = ("models", "exports", "library", "inspect", "compare", "cost", "health", "stop")  # in the order of the help
+# In the order of the help.
+MODULES = ("models", "exports", "library", "inspect", "compare", "cost", "advise", "health", "stop")
 
 
 class CommandSource(NamedTuple):

@@ -9,7 +9,7 @@ from core.compare import Verdict
 from core.compatibility.checks import COLUMNS
 from core.compatibility.columns import Finding, MatrixColumn, ReloadContext
 from core.errors import error_from_json
-from core.evidence.records import Evidence, verdict_of_error
+from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import all_formats, get_format
 from core.library import Artifact, Library, Query, Run
 from core.text.labels import mark_imported
@@ -111,12 +111,17 @@ def list_empty_columns(rows: list[MatrixRow]) -> list[MatrixColumn]:
     return [column for column in COLUMNS if all(row.cells[column.key].state == "not applicable" for row in rows)]
 
 
-def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -> MatrixRow:
-    """Check one artifact."""
-    # Everything was tried on the first reload that came back, which need not be the one with the better verdict.
+def choose_outcome(evidence: Evidence) -> ReloadOutcome:
+    """The reload on which everything was tried, which need not be the one with the better verdict."""
     best = evidence.without_code if evidence.without_code.has_loaded else evidence.best
     if evidence.completed and evidence.completed.has_answered and not best.has_answered:
-        best = evidence.completed  # half a model, which was given the layers of its run
+        return evidence.completed  # half a model, which was given the layers of its run
+    return best
+
+
+def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -> MatrixRow:
+    """Check one artifact."""
+    best = choose_outcome(evidence)
     if not best.has_answered:
         return _build_failed_row(run, format_key, artifact_id, best.error)
     context = ReloadContext(run, get_format(format_key), evidence, best)

@@ -39,7 +39,7 @@ key_of = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.key)
 
 
 @pytest.fixture(scope="module")
-def pulled(jobs: Jobs) -> Callable[[str], TrialResult]:
+def pulled(jobs: Jobs, bench_models: None) -> Callable[[str], TrialResult]:
     """A function that gives what came of a card's lever, pulled once."""
     return lambda key: wait_until_done(jobs, jobs.pull_lever(key)).result
 

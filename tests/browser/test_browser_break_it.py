@@ -1,11 +1,13 @@
 """Break it in a browser: a lever that raises, one that says nothing, their cures, and a link that opens one pulled."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.page_helpers import check_fit, wait_for_page, wait_until_idle
 from tests.browser.server import Server
+from tests.shared_entries import share_bench_models
 
 
 def card_of(page: Page, key: str) -> Locator:
@@ -18,7 +20,10 @@ def cure(page: Page, key: str) -> None:
     wait_until_idle(page)
 
 
-def test_break_it_page_pulls_and_cures_loud_and_silent_card(server: Server, new_page: Callable[..., Page]):
+def test_break_it_page_pulls_and_cures_loud_and_silent_card(
+    server: Server, shared_folder: Path, new_page: Callable[..., Page]
+):
+    share_bench_models(server.home, shared_folder / "bench-models")
     page = new_page()
     page.goto(f"{server.url}/break_it")
     wait_for_page(page, "Break it")

@@ -22,6 +22,7 @@ from tests.parameter_pairs import drawn_values
 
 TITLES = {
     "": "Save a model. Reload it. See what came back.",
+    "tour": "Tour",
     "train": "Train a demo",
     "import": "Import a model",
     "save": "Save a run",

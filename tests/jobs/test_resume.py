@@ -11,7 +11,7 @@ import pytest
 
 from core.demos import get_demo
 from core.demos.base import Split, TrainSettings
-from core.errors import Cancelled, InputError
+from core.errors import Cancelled
 from core.evidence.fingerprint_matching import TensorMatchCount
 from core.formats import FORMATS
 from core.jobs import Jobs
@@ -333,24 +333,3 @@ def test_resume_job_damaged_copy_or_missing_snapshot_fails(copied_entries):
     (own.library.home / "runs" / run / "snapshot" / "variables.npz").unlink()
     end = own.wait(own.resume(run, [good], 1).id)
     assert (end.state, end.error["sentence"]) == ("failed", "The file variables.npz is missing.")
-
-
-# Bad input
-
-
-@pytest.mark.parametrize("epochs", [0, 21, -1])
-def test_too_few_or_too_many_epochs_are_refused(jobs: Jobs, trained, saved, epochs: int):
-    with pytest.raises(InputError, match="It trains on for 1 to 20 epochs") as caught:
-        jobs.resume(trained("digits-core"), [saved("digits-core", "checkpoint")["artifact"]], epochs)
-    assert caught.value.received == str(epochs)
-
-
-def test_copies_of_another_run_are_refused(jobs: Jobs, trained, saved):
-    other = saved("digits-mlp", "keras")["artifact"]
-    with pytest.raises(InputError, match=f"Only copies of one run .* Received: {other} of another run"):
-        jobs.resume(trained("digits-core"), [saved("digits-core", "checkpoint")["artifact"], other])
-
-
-def test_resume_empty_selection_is_refused(jobs: Jobs, trained):
-    with pytest.raises(InputError, match=r"No artifact was chosen\."):
-        jobs.resume(trained("digits-core"), [])

@@ -24,7 +24,7 @@ def test_break_it_page_offers_a_lever_on_every_card(visit, empty_jobs: Jobs):
     assert empty_jobs.job_store.list_jobs() == []
 
 
-def test_break_it_page_link_opens_card_pulled_and_cure_works(visit, jobs: Jobs):
+def test_break_it_page_link_opens_card_pulled_and_cure_works(visit, jobs: Jobs, bench_models: None):
     visit(jobs, "break_it", card="lose-the-class")
     lever, cure = jobs.find_trials("lose-the-class")
     assert (wait_until_done(jobs, lever).kind, cure) == ("break", None)
@@ -38,7 +38,7 @@ def test_break_it_page_link_opens_card_pulled_and_cure_works(visit, jobs: Jobs):
     assert "cure-it-lose-the-class" not in [button.key for button in app.button]
 
 
-def test_break_it_page_keeps_what_was_pulled_over_visits(visit, jobs: Jobs):
+def test_break_it_page_keeps_what_was_pulled_over_visits(visit, jobs: Jobs, bench_models: None):
     wait_until_done(jobs, jobs.pull_lever("lose-the-class"))
     wait_until_done(jobs, jobs.cure("lose-the-class"))
     app = visit(jobs, "break_it")

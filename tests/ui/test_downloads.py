@@ -1,38 +1,24 @@
 """Downloads: whole and in ranges, every byte checked, under any name, whatever happens to the files meanwhile."""
 
-import asyncio
 import errno
 import io
 import os
 import subprocess
 import zipfile
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
 
-import numpy as np
 import pytest
-from starlette.applications import Starlette
 
-from core.compare import Verdict
-from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.archive import archive_artifacts
 from core.library import Artifact, Library
 from core.library import integrity as checking
 from core.library.integrity import verify_file
-from core.runtimes.reference import Reference
-from ui.routes import ROUTES, download_url, endpoints
+from tests.factories.route_requests import make_artifact_of, request_route
+from ui.routes import download_url, endpoints
 from ui.routes.archive_response import content_disposition
 from ui.routes.urls import graph_token
 
 CONTENT = bytes(range(256)) * 40
-FACTS = {"demo": None, "settings": None, "kind": "keras", "parameters": 1, "summary": "", "inputs": []}
-
-
-class Reply(NamedTuple):
-    status: int
-    headers: dict[str, str]
-    body: bytes
 
 
 @pytest.fixture
@@ -47,53 +33,8 @@ def library(empty_library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     return empty_library
 
 
-def make_artifact_of(library: Library, **contents: bytes) -> Artifact:
-    """An artifact of these files; "__" in a name is a folder's end."""
-    with library.staging() as staged:
-        (staged / "snapshot").mkdir()
-        Reference({"x": np.zeros(1)}, {"y": np.zeros(1)}, {}).write(staged / "reference.npz")
-        run = library.commit_run(staged, FACTS | {"name": "a run", "weights": [], "optimizer": []})
-    with library.staging() as staged:
-        for name, content in contents.items():
-            path = staged / "files" / name.replace("__", "/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-        evidence = Evidence(without_code=ReloadOutcome(verdict=Verdict.BIT_IDENTICAL))
-        return library.commit_artifact(staged, run.id, evidence, format="keras", seconds=0.1)
-
-
 def stored_file(library: Library, artifact: Artifact, name: str) -> Path:
     return library.home / "artifacts" / artifact.id / "files" / name
-
-
-def request_route(address: str, method: str = "GET", between=lambda: None, **headers: str) -> Reply:
-    """What our routes answer; `between` is done when the headers are out."""
-    given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    path, _, query = address.partition("?")
-    scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1"}
-    scope |= {
-        "method": method,
-        "path": path,
-        "raw_path": path.encode(),
-        "query_string": query.encode(),
-        "headers": given,
-    }
-    result: dict = {"body": b""}
-
-    async def receive():
-        await asyncio.sleep(60)
-
-    async def hear(message):
-        if message["type"] == "http.response.start":
-            result["status"] = message["status"]
-            result["headers"] = {name.decode(): value.decode() for name, value in message["headers"]}
-            between()
-        result["body"] += message.get("body", b"")
-
-    # In a thread of its own: a browser test before this one may have left its loop running in this one.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, Starlette(routes=ROUTES)(scope, receive, hear)).result()
-    return Reply(result["status"], result["headers"], result["body"])
 
 
 def list_staged(library: Library) -> list[Path]:

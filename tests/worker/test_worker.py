@@ -7,9 +7,7 @@ import select
 import shutil
 import signal
 import socket
-import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,24 +18,14 @@ import pytest
 
 from core.demos.base import TrainSettings
 from core.errors import Cancelled, ChildDied, DoesNotLoad, NeedsArchitecture, TimedOut, TooLarge, WorkerError
-from core.settings import PROJECT, Settings
+from core.settings import Settings
 from core.worker import Child, Worker
-from core.worker.processes import start_process
 from core.worker.protocol import Frame, encode_frame, read_frame
 from tests.factories.light_forkserver import LightWorker
 from tests.helpers import wait_until
 
 LONG_TRAINING = TrainSettings(epochs=500).model_dump()
 SHORT_TRAINING = TrainSettings(epochs=1).model_dump()
-
-
-@pytest.fixture
-def cold_worker(config: Settings, monkeypatch: pytest.MonkeyPatch):
-    """A worker that has not begun to warm up, and will import TensorFlow by itself."""
-    monkeypatch.setattr("core.worker.worker.start_process", start_process)
-    worker = Worker(config)
-    yield worker
-    worker.close()
 
 
 @pytest.fixture(scope="module")
@@ -289,78 +277,6 @@ def test_spawned_child_killed_raises_child_died(spawned_child, tmp_path):
     with pytest.raises(ChildDied, match="it hung up without a reply"):
         request_training(spawned_child, tmp_path, on_progress=lambda _: os.kill(spawned_child.pid, signal.SIGKILL))
     assert is_process_gone(spawned_child.pid)
-
-
-# The warm process
-
-
-def test_forkserver_killed_during_task_restarts_and_task_completes(killable_worker):
-    killed = []
-
-    def kill_once(_: dict) -> None:
-        if not killed:
-            killed.append(killable_worker._process.pid)
-            os.kill(killed[0], signal.SIGKILL)
-
-    frame = killable_worker.run("wait", seconds=120, for_seconds=1.0, on_progress=kill_once)
-    assert frame.message == {"waited": 1.0}
-    assert killable_worker._process.pid != killed[0]
-    assert killable_worker.state().phase == "ready"
-
-
-def test_forkserver_start_failure_is_retried_once_then_raised(cold_worker, monkeypatch):
-    monkeypatch.setattr(sys, "executable", "/bin/false")
-    with pytest.raises(WorkerError) as caught:
-        cold_worker.open()
-    assert caught.value.sentence == "The process in which TensorFlow lives could not be started, twice."
-    assert caught.value.cure.startswith("Run `python -c 'import tensorflow'`")
-    assert cold_worker.state().phase == "failed"
-
-
-def test_worker_wait_for_forkserver_can_be_cancelled(cold_worker):
-    assert cold_worker.state() == ("cold", 0.0)
-    looks = iter([False, False])  # then a person has pressed Cancel
-    with pytest.raises(Cancelled):
-        cold_worker.open(cancelled=lambda: next(looks, True))
-    assert cold_worker.state().phase == "warming"
-
-
-def test_worker_close_ends_all_processes(killable_worker):
-    begun = threading.Event()
-    busy, idle = killable_worker.open(), killable_worker.open()
-    at_work = threading.Thread(target=_wait_until_killed, args=(busy, begun), daemon=True)
-    at_work.start()
-    assert begun.wait(60)
-    warm, folder = psutil.Process(killable_worker._process.pid), killable_worker._folder
-    everyone = [warm, *warm.children(recursive=True)]
-    assert busy.pid in {item.pid for item in everyone}
-    killable_worker.close()
-    assert psutil.wait_procs(everyone, timeout=5)[1] == []
-    at_work.join(10)
-    assert (folder.exists(), at_work.is_alive(), killable_worker.state().phase) == (False, False, "cold")
-    idle.close()
-
-
-def _wait_until_killed(child: Child, begun: threading.Event) -> None:
-    with contextlib.suppress(ChildDied):
-        child.request("wait", seconds=120, for_seconds=100.0, on_progress=lambda _: begun.set())
-
-
-def test_killed_app_leaves_no_worker_processes(config):
-    code = (
-        "import sys; from tests.factories.light_forkserver import LightWorker\n"
-        "worker = LightWorker(); child = worker.open()\n"
-        "print(worker._process.pid, flush=True); sys.stdin.read()"
-    )
-    environment = os.environ | {"ROUNDTRIP_HOME": str(config.home), "PYTHONPATH": str(PROJECT)}
-    app = subprocess.Popen(
-        [sys.executable, "-c", code], env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=PROJECT
-    )
-    with app:
-        warm = psutil.Process(int(app.stdout.readline()))
-        everyone = [warm, *warm.children(recursive=True)]
-        app.kill()
-    assert psutil.wait_procs(everyone, timeout=10)[1] == []
 
 
 # How much goes over the wire

@@ -7,16 +7,9 @@ import numpy as np
 import streamlit as st
 
 from core.demos.drawing import PEN_WIDTH, Strokes, center_digit, render_strokes
+from ui.browser_component import load_component
 
-
-def read_asset(name: str) -> str:
-    """Return the text of a file beside this one, of which a component is made."""
-    return Path(__file__).with_name(name).read_text(encoding="utf-8")
-
-
-_CANVAS = st.components.v2.component(
-    "roundtrip_canvas", html=read_asset("canvas.html"), css=read_asset("canvas.css"), js=read_asset("canvas.js")
-)
+_CANVAS = load_component(Path(__file__).parent, "canvas")
 
 
 class Drawing(NamedTuple):

@@ -25,9 +25,15 @@ SUBMITTED_DRAWING = "drawn-picture"  # in the session: by run, the pixels that w
 
 
 @st.cache_resource(scope="session", max_entries=1, on_release=LiveSession.close, show_spinner=False)
-def _live_session(ids: tuple[str, ...], sources: tuple[tuple[str, str], ...]) -> LiveSession:
+def open_live_session(ids: tuple[str, ...], sources: tuple[tuple[str, str], ...]) -> LiveSession:
     """Return the copies that this session has loaded; those of an earlier choice are closed."""
     return current_jobs().create_live_session(ids, dict(sources))
+
+
+def inputs_from_pixels(run: Run, pixels: np.ndarray) -> Arrays:
+    """Return pixels (rows, columns) as one row of inputs, in the shape and dtype that the run's models take."""
+    (spec,) = run.inputs
+    return {spec["name"]: pixels.reshape(1, *spec["shape"][1:]).astype(spec["dtype"])}
 
 
 class LivePanel(NamedTuple):
@@ -41,7 +47,7 @@ class LivePanel(NamedTuple):
         if shape := self.run.image_shape:
             self._draw_and_predict(shape)
         pixels = st.session_state.get(SUBMITTED_DRAWING, {}).get(self.run.id)
-        return None if pixels is None else self._inputs_from_pixels(pixels)
+        return None if pixels is None else inputs_from_pixels(self.run, pixels)
 
     @st.fragment
     def _draw_and_predict(self, shape: tuple[int, int]) -> None:
@@ -59,17 +65,12 @@ class LivePanel(NamedTuple):
             if drawing is None:
                 st.info("Draw a digit, and each copy says what it sees.", icon=":material/draw:")
             else:
-                self.show_predictions(self._inputs_from_pixels(drawing.pixels))
-
-    def _inputs_from_pixels(self, pixels: np.ndarray) -> Arrays:
-        """Return pixels (rows, columns) as one row of inputs, in the shape and dtype that the run's models take."""
-        (spec,) = self.run.inputs
-        return {spec["name"]: pixels.reshape(1, *spec["shape"][1:]).astype(spec["dtype"])}
+                self.show_predictions(inputs_from_pixels(self.run, drawing.pixels))
 
     def show_predictions(self, inputs: Arrays) -> None:
         """Show the predictions of all participants for `inputs`, which are one row."""
         ids, names = self.participants.ids, self.participants.names
-        session = _live_session(tuple(ids), tuple(sorted(self.participants.sources.items())))
+        session = open_live_session(tuple(ids), tuple(sorted(self.participants.sources.items())))
         if not session.is_loaded:
             with st.spinner(f"Loading {len(ids)} copies, each in a process of its own …"):
                 session.load()

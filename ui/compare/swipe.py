@@ -1,16 +1,16 @@
 """Predictions that are pictures: swiped over the baseline's, beside it, and their differences to one scale."""
 
+from pathlib import Path
+
 import numpy as np
 import streamlit as st
 
 from core.arrays import Arrays
 from core.figures.images import row_image_url
-from ui.compare.canvas import read_asset
+from ui.browser_component import load_component
 
 CLOSE_UP = 128  # pixels of the longer side of an image
-_SWIPE = st.components.v2.component(
-    "roundtrip_swipe", html=read_asset("swipe.html"), css=read_asset("swipe.css"), js=read_asset("swipe.js")
-)
+_SWIPE = load_component(Path(__file__).parent, "swipe")
 
 
 def show_swipe(

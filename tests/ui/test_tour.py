@@ -1,0 +1,131 @@
+"""The tour without a browser: what its pictures are given, and where the address leads."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from core.compare import Verdict
+from core.compatibility.checks import COLUMNS
+from core.compatibility.columns import Finding
+from core.compatibility.matrix import MatrixRow
+from core.evidence.records import ReloadOutcome
+from core.jobs import Jobs
+from core.tensors.rounding import round_to_bits
+from tests.ui.test_pages import page_text
+from ui.tour.copies import find_different
+from ui.tour.fewer_bits import DenseNet, choose_row
+from ui.tour.journey import judge_guess
+from ui.tour.story import STEPS
+from ui.tour.suitcase import NOT_NEEDED, make_suitcase, shorten_finding
+
+KEPT = {column.key: Finding("kept", "It came back.") for column in COLUMNS}
+
+
+def test_suitcase_drops_what_the_matrix_calls_lost():
+    cells = KEPT | {"optimizer": Finding("lost", "No optimizer came back."), "weights": Finding("changed", "Rounded.")}
+    suitcase = make_suitcase(MatrixRow("litert", "a0123456789", cells), 40_192)
+    assert (suitcase["name"], suitcase["size"]) == ("LiteRT (.tflite)", "40.2 kB")
+    assert {key: part["state"] for key, part in suitcase["parts"].items()} == {
+        "architecture": "kept",
+        "weights": "changed",
+        "optimizer": "lost",
+        "code": "kept",
+    }
+    assert suitcase["parts"]["optimizer"]["words"] == "No optimizer came back."
+    assert suitcase["parts"]["code"]["words"] == NOT_NEEDED
+
+
+@pytest.mark.parametrize(
+    ("state", "shown"), [("failed", "lost"), ("not applicable", "kept"), ("not verified", "changed")]
+)
+def test_suitcase_shows_three_states_only(state: str, shown: str):
+    row = MatrixRow("keras", "a0123456789", KEPT | {"optimizer": Finding(state, "")})
+    part = make_suitcase(row, 1)["parts"]["optimizer"]
+    assert part["state"] == shown
+    assert part["words"]
+
+
+@pytest.mark.parametrize(
+    ("guess", "different", "sentence"),
+    [
+        ("architecture", ["architecture"], "Right: Architecture only (JSON) answers differently."),
+        ("keras", ["architecture"], "Not that one: Architecture only (JSON) answers differently."),
+        (
+            "litert",
+            ["architecture", "litert"],
+            "Right: Architecture only (JSON) and LiteRT (.tflite) answer differently.",
+        ),
+        ("keras", [], "None of them does: all answer as the model that was trained."),
+    ],
+)
+def test_guess_is_judged_by_the_verdicts(guess: str, different: list[str], sentence: str):
+    assert judge_guess(guess, different) == sentence
+
+
+def test_different_copies_are_those_whose_answers_changed():
+    outcomes = {
+        "keras": ReloadOutcome(verdict=Verdict.BIT_IDENTICAL),
+        "litert": ReloadOutcome(verdict=Verdict.SAME_ANSWERS),
+        "architecture": ReloadOutcome(verdict=Verdict.DIFFERENT),
+        "keras_int4": ReloadOutcome(verdict=Verdict.SOME_CHANGED),  # no suitcase of the story
+    }
+    assert find_different(outcomes) == ["architecture"]
+
+
+def make_net(columns: list[list[float]]) -> DenseNet:
+    """A network whose logits are its hidden values."""
+    kernel = np.array(columns, "float32").T
+    return DenseNet(kernel, np.zeros(2, "float32"), np.eye(2, dtype="float32"), np.zeros(2, "float32"))
+
+
+def test_row_of_the_slider_is_one_whose_answer_4_bits_flip():
+    net = make_net([[1.0, 0.51], [1.0, 0.53]])  # 4 bits: 4/7 both in the second row, where the second column leads
+    inputs = np.array([[1.0, 0.0], [-0.001, 1.0], [0.0, -1.0]], "float32")
+    assert round_to_bits(net.kernel, 4)[1].tolist() == pytest.approx([4 / 7, 4 / 7])
+    flips = net.logits(inputs, 4).argmax(axis=1) != net.logits(inputs).argmax(axis=1)
+    assert flips.tolist() == [False, True, False]
+    assert choose_row(net, inputs) == 1
+
+
+def test_row_of_the_slider_without_a_flip_is_the_least_sure():
+    net = make_net([[1.0, 0.0], [0.0, 1.0]])
+    assert choose_row(net, np.array([[3.0, 0.0], [1.0, 0.9], [0.0, 2.0]], "float32")) == 1
+
+
+def test_tour_page_without_a_tour_offers_one_button(visit, empty_jobs: Jobs):
+    app = visit(empty_jobs, "tour")
+    assert not app.exception
+    assert [button.label for button in app.button] == ["Show me, 60 seconds"]
+
+
+@pytest.mark.parametrize(("job", "sentence"), [("j0000000000", "Nothing in the library has this id"), ("x", "id")])
+def test_tour_page_with_a_bad_address_shows_one_sentence(visit, empty_jobs: Jobs, job: str, sentence: str):
+    app = visit(empty_jobs, "tour", job=job)
+    assert not app.exception
+    assert sentence in page_text(app)
+
+
+def test_tour_page_refuses_another_demos_training(visit, jobs: Jobs, trained: Callable):
+    job = jobs.train("digits-core", epochs=1)
+    jobs.wait(job.id)
+    assert "This is no tour" in page_text(visit(jobs, "tour", job=job.id))
+
+
+def test_steps_are_numbered_in_the_order_of_the_rail():
+    assert [step.label.split()[0] for step in STEPS.values()] == [str(number + 1) for number in range(7)]
+
+
+@pytest.mark.parametrize(
+    ("words", "first"),
+    [
+        (
+            "0 of 4 tensors came back bit-equal; not a/kernel, a/bias. It has 4 parameters.",
+            "0 of 4 tensors came back bit-equal.",
+        ),
+        ("The same 3 layers with the same settings.", "The same 3 layers with the same settings."),
+        ("", ""),
+    ],
+)
+def test_finding_in_a_suitcase_is_its_first_statement(words: str, first: str):
+    assert shorten_finding(words) == first

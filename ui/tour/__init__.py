@@ -1,0 +1,1 @@
+"""The guided tour: one story in seven steps, each with one picture that moves and one sentence."""

@@ -1,0 +1,108 @@
+"""The copies of a tour: they are saved once, their progress is shown, and what their reloads showed is read."""
+
+import threading
+
+import streamlit as st
+
+from core.compare import Verdict
+from core.errors import RoundtripError
+from core.evidence.records import ReloadOutcome
+from core.library import Run
+from core.library.job_store import Job
+from ui.components import show_error, verdict_badge
+from ui.job_progress import REFRESH_INTERVAL, follow_job
+from ui.session import current_jobs
+from ui.tour.story import FORMATS, SUITCASES, Tour, load_training
+
+_START_LOCK = threading.Lock()  # two tabs of one tour would both find no save, and both start one
+
+
+def load_tour() -> Tour | None:
+    """Return the tour that the address names, None where it names none; once it is trained, its copies are saved.
+
+    Raises UnknownName, InputError, as `load_training`.
+    """
+    training = load_training()
+    if not training or training.state != "done":
+        return Tour(training) if training else None
+    run = current_jobs().library.run(training.result["run"])
+    return Tour(training, run, save_copies(run))
+
+
+def save_copies(run: Run) -> Job:
+    """Return the newest save of the tour's formats, also one that was stopped; start it where there is none."""
+    jobs = current_jobs()
+    with _START_LOCK:
+        for job in jobs.job_store.list_jobs("save"):
+            if job.request["run"] == run.id and set(FORMATS) <= set(job.request["formats"]):
+                return jobs.job_store.read(job.id)
+        return jobs.save(run.id, FORMATS)
+
+
+def require_copies(tour: Tour) -> bool:
+    """Whether the copies are saved; shows the progress of their save, or how it was stopped, where they are not."""
+    if not tour.save or tour.save.state == "done":
+        return tour.save is not None
+    follow_job(tour.save)
+    if not tour.save.is_active:
+        _offer_retry(tour.save)
+    return False
+
+
+def _offer_retry(save: Job) -> None:
+    args = (save.request["run"],)
+    st.button("Save the copies again", type="primary", icon=":material/replay:", on_click=_restart_save, args=args)
+
+
+def _restart_save(run_id: str) -> None:
+    current_jobs().save(run_id, FORMATS)
+
+
+def show_first_verdict(tour: Tour) -> None:
+    """Show the verdict on the first copy as soon as there is one, and how far the others are."""
+    if not tour.save:
+        return
+    is_active, id_ = tour.save.is_active, tour.save.id
+
+    @st.fragment(run_every=REFRESH_INTERVAL if is_active else None)
+    def show() -> None:
+        save = current_jobs().job_store.read(id_)
+        _draw_first_verdict(save)
+        if is_active and not save.is_active:
+            st.rerun()
+
+    show()
+
+
+def _draw_first_verdict(save: Job) -> None:
+    rows = save.format_rows
+    first = rows.get(FORMATS[0], {})
+    if first.get("state") == "done":
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.markdown("The first copy came back from a process that has never seen the model:", width="content")
+            verdict_badge(first["verdict"], first["changed_rows"], first["rows"])
+    elif first.get("state") == "failed":
+        show_error(first["error"])
+    elif save.is_active:
+        st.caption(":material/progress_activity: Its first copy is being saved, and opened in a fresh process …")
+    if save.is_active:
+        ended = sum(row["state"] in ("done", "failed") for row in rows.values())
+        st.caption(f"{ended} of {len(FORMATS)} copies are done.")
+    elif save.state != "done":
+        _offer_retry(save)
+
+
+def load_outcomes(tour: Tour) -> dict[str, ReloadOutcome]:
+    """Return what the reload of each copy showed, by format; without what cannot be read any more."""
+    outcomes = {}
+    for key, id_ in tour.copies.items():
+        try:
+            outcomes[key] = current_jobs().library.evidence(id_).best
+        except RoundtripError:  # removed since
+            continue
+    return outcomes
+
+
+def find_different(outcomes: dict[str, ReloadOutcome]) -> list[str]:
+    """The suitcases whose copies give other answers than the live model."""
+    return [key for key in SUITCASES if key in outcomes and outcomes[key].verdict.rank > Verdict.SAME_ANSWERS.rank]

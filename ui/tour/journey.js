@@ -1,0 +1,48 @@
+// Suitcases that go from the process that trained a model to one that has never seen it. Before that, one of them is
+// guessed to answer differently: its button tells Python, which then gives the verdicts.
+
+const STAGGER = 250 // milliseconds between two suitcases
+const pictures = new WeakMap()
+
+export default function ({ parentElement, data, setTriggerValue }) {
+  const picture = pictures.get(parentElement) ?? { find: selector => parentElement.querySelector(selector), cases: new Map() }
+  pictures.set(parentElement, picture)
+  picture.find(".question").textContent = data.question
+  data.copies.forEach((copy, index) => draw(picture, data, copy, index, () => setTriggerValue("guess", copy.key)))
+  const message = picture.find(".message")
+  if (message.textContent !== data.message) message.textContent = data.message
+}
+
+function draw(picture, data, copy, index, guess) {
+  const isNew = !picture.cases.has(copy.key)
+  const element = picture.cases.get(copy.key) ?? makeCase(copy)
+  picture.cases.set(copy.key, element)
+  const before = element.getBoundingClientRect()
+  element.className = `suitcase ${copy.tone}`
+  element.disabled = Boolean(data.guess)
+  element.setAttribute("aria-pressed", String(copy.key === data.guess))
+  element.querySelector(".verdict").textContent = copy.verdict
+  element.onclick = guess
+  const target = picture.find(copy.verdict ? ".to" : ".from")
+  if (element.parentNode !== target) target.append(element)
+  if (!isNew) travel(element, before, index)
+}
+
+function makeCase({ name, size }) {
+  const element = document.createElement("button")
+  element.type = "button"
+  const title = document.createElement("strong")
+  title.textContent = `${name} · ${size}`
+  const verdict = document.createElement("span")
+  verdict.className = "verdict"
+  element.append(title, verdict)
+  return element
+}
+
+function travel(element, before, index) {
+  const after = element.getBoundingClientRect()
+  const [x, y] = [before.left - after.left, before.top - after.top]
+  if (!before.width || !Math.hypot(x, y) || matchMedia("(prefers-reduced-motion: reduce)").matches) return
+  const start = { transform: `translate(${x}px, ${y}px)` }
+  element.animate([start, { transform: "none" }], { duration: 700, delay: index * STAGGER, fill: "backwards", easing: "ease-in-out" })
+}

@@ -1,0 +1,90 @@
+"""Step 4: a digit is drawn, and all copies answer: the live model's bars to the left, a copy's to the right."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import streamlit as st
+
+from core.compatibility.matrix import build_matrix
+from core.figures.images import row_image_url
+from core.formats import get_format
+from core.jobs.live_session import LivePrediction
+from core.library import Run
+from ui.browser_component import load_component
+from ui.compare.canvas import draw_canvas
+from ui.compare.live_panel import inputs_from_pixels, open_live_session
+from ui.session import current_jobs, load_reference
+from ui.tour.story import SUITCASES, Tour
+
+_MIRROR_BARS = load_component(Path(__file__).parent, "mirror_bars", "tour.css")
+CANVAS = "tour-canvas"  # one drawing for all steps
+EXAMPLE_ROW = 0  # the test example that stands in for a drawing
+PLAN_WITHOUT_MEMORY = "This file has the plan, not the memory."
+
+
+def show_all_answers(tour: Tour) -> None:
+    """Show the canvas beside the answers of the live model and of each suitcase's copy."""
+    if tour.run:
+        draw_and_answer(tour.run, {key: id_ for key, id_ in tour.copies.items() if key in SUITCASES})
+
+
+@st.fragment
+def draw_and_answer(run: Run, copies: Mapping[str, str]) -> None:
+    """Show the canvas, and the answers of the live model and of copies (ids by format) to what is drawn."""
+    shape = run.image_shape or (8, 8)
+    left, right = st.columns([1, 2], gap="large")
+    with left:
+        drawing = draw_canvas(shape, CANVAS)
+        pixels = drawing.pixels if drawing else example_pixels(run).reshape(shape)
+        caption = "What the model sees." if drawing else "Until you draw: one of the test examples."
+        with st.container(horizontal=True, vertical_alignment="center"):
+            st.image(row_image_url(pixels, shape, 72), width=72, alt=caption)
+            st.caption(caption, width="stretch")
+    with right:
+        session = open_live_session((run.id, *copies.values()), ())
+        if not session.is_loaded:
+            with st.spinner("Opening each copy in a process of its own …" if copies else "Waking the model …"):
+                session.load()
+        _show_bars(run, copies, session.predict(inputs_from_pixels(run, pixels)))
+
+
+def example_pixels(run: Run) -> np.ndarray:
+    """Return the pixels of a test example, float32."""
+    return next(iter(load_reference(run.id).inputs.values()))[EXAMPLE_ROW]
+
+
+def _show_bars(run: Run, copies: Mapping[str, str], predictions: Mapping[str, LivePrediction]) -> None:
+    live = probabilities(predictions[run.id])
+    if live is None:
+        st.error("The live model gives no answer. Go on, or start the tour again.")
+        return
+    notes = _loss_notes(run) if copies else {}
+    data = {
+        "labels": run.labels,
+        "left": {"name": "Live model", "values": live},
+        "copies": [
+            {
+                "key": key,
+                "name": get_format(key).label,
+                "values": probabilities(predictions[id_]),
+                "note": notes.get(key, ""),
+            }
+            for key, id_ in copies.items()
+        ],
+        "chosen": "architecture" if "architecture" in copies else next(iter(copies), ""),
+    }
+    _MIRROR_BARS(key="answer-bars" if copies else "answer-bar", data=data)
+
+
+def probabilities(prediction: LivePrediction) -> list[float] | None:
+    """The probabilities of the classes for one row; None where there is no answer."""
+    if prediction.error:
+        return None
+    return [float(value) for value in next(iter(prediction.outputs.values()))[0]]
+
+
+def _loss_notes(run: Run) -> dict[str, str]:
+    """By format, what the answers of a copy without its weights mean."""
+    rows = build_matrix(current_jobs().library, run.id)
+    return {row.format: PLAN_WITHOUT_MEMORY for row in rows if row.cells["weights"].state == "lost"}
