@@ -198,7 +198,7 @@ def _input_columns(table: PredictionRows) -> tuple[dict[str, list[Any]], dict[st
 
 def _picture_column(rows: np.ndarray, shape: tuple[int, int]) -> tuple[list[str], Any]:
     """Return the cells of a column of pictures, and its configuration; `rows` are pixels in [0, 1], a row for each."""
-    return [row_image_url(row.astype("float32"), shape) for row in rows], st.column_config.ImageColumn(width="small")
+    return [row_image_url(row.astype("float32"), shape) for row in rows], st.column_config.ImageColumn()
 
 
 def _finite_values(values: np.ndarray) -> list[float]:
@@ -211,7 +211,7 @@ def _show_row(table: PredictionRows, position: int, baseline: str) -> None:
         return
     row = int(table.rows[position])
     st.markdown(f"**Row {row}, close up**")
-    left, right = st.columns([1, 4], vertical_alignment="center")
+    left, right = st.columns([1, 4], vertical_alignment="top" if table.output_shape else "center")
     if table.image_shape:
         image = row_image_url(next(iter(table.inputs.values()))[position], table.image_shape, CLOSE_UP)
         left.image(image, "asked", CLOSE_UP, alt=f"The picture of row {row}")

@@ -51,7 +51,7 @@ def show_output_images(predictions: Arrays, baseline: str, shape: tuple[int, int
                 st.image(
                     row_image_url(values, shape, CLOSE_UP), name, CLOSE_UP, alt=f"The answer of {name} to row {row}"
                 )
-                if largest and name != baseline:
+                if differences[name].any():
                     url = row_image_url(differences[name] / largest, shape, CLOSE_UP)
                     text = f"difference, up to {float(differences[name].max()):.2g}"
                     st.image(url, text, CLOSE_UP, alt=f"Where {name} differs in row {row}")
