@@ -13,6 +13,8 @@ from tests.browser.page_helpers import LOADED_VIEWPORTS, check_fit, wait_for_pag
 from tests.browser.server import Server
 from ui.tour.story import DEMO, FORMATS, STEPS
 
+JOB_MS = 150_000  # milliseconds that a training or a save may take beside all other tests
+pytestmark = pytest.mark.timeout(500)
 HOME_TITLE = "Save a model. Reload it. See what came back."
 
 
@@ -37,11 +39,11 @@ def make_tour(page: Page, server: Server) -> str:
     """Press the one button, and wait until all copies are saved. Returns the id of the tour's training."""
     page.goto(server.url)
     wait_for_page(page, HOME_TITLE)
-    expect(page.get_by_text("TensorFlow is ready")).to_be_visible()
+    expect(page.get_by_text("TensorFlow is ready")).to_be_visible(timeout=JOB_MS)
     page.get_by_role("button", name="Show me, 60 seconds").click()
-    expect(page.get_by_text("The first copy came back")).to_be_visible()
+    expect(page.get_by_text("The first copy came back")).to_be_visible(timeout=JOB_MS)
     expect(page.get_by_text("Bit-identical").first).to_be_visible()
-    expect(page.get_by_text(f"of {len(FORMATS)} copies are done")).to_have_count(0)
+    expect(page.get_by_text(f"of {len(FORMATS)} copies are done")).to_have_count(0, timeout=JOB_MS)
     return parse_qs(urlparse(page.url).query)["job"][0]
 
 
