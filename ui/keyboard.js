@@ -1,5 +1,5 @@
 // For the keyboard and the screen reader: focus on the title of each new page. (Streamlit has a link that skips the
-// navigation.) Called with the key of the page at each of its runs; what it must remember, the window does.
+// navigation.) Called with the key of the page whenever that is drawn; what must be remembered, the window remembers.
 
 page => {
   const state = (window.roundtripKeyboard ??= {})
