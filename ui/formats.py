@@ -36,9 +36,9 @@ STATE_MEANINGS = {
 
 
 def state_style(text: str) -> str:
-    """Return the CSS of a cell that is a symbol and a state; empty for other cells."""
+    """Return the CSS of a cell that is a symbol and a state, for either theme; empty for other cells."""
     colours = STATE_COLOURS.get(text[2:])
-    return f"color: {colours[st.context.theme.type == 'dark']}" if colours else ""
+    return f"color: light-dark({colours[0]}, {colours[1]})" if colours else ""
 
 
 def show_formats_in_sentences(rows: list[MatrixRow]) -> None:

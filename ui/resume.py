@@ -18,12 +18,13 @@ from core.text.numbers import format_duration, format_score
 from ui.artifact_picker import ArtifactChoices, choose_artifacts, choose_code_sources, warn_missing
 from ui.charts import LossCurve, loss_difference_chart, resume_curves
 from ui.components import describe_run, escape_markdown, show_error
-from ui.formats import state_style
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
 MAX_POINTS = 1500  # points of one curve
 Losses = Sequence[float | None] | np.ndarray
+# CSS by the symbol of a state, seen on white and on near-black.
+STATE_INKS = {"✓": "color: #0D9488", "✗": "color: #DC2626", "–": "color: #8A87A0"}
 
 
 def draw_running_curves(job: Job, run: Run, names: dict[str, str]) -> None:
@@ -209,7 +210,7 @@ def _show_parts(copies: dict[str, ResumeResult], names: dict[str, str]) -> None:
         "usable: a SavedModel holds all of them, and nothing in it takes a step."
     )
     st.dataframe(
-        pd.DataFrame(table).style.map(lambda text: state_style(text[:6]) if text[:1] in "✓✗–" else ""),
+        pd.DataFrame(table).style.map(lambda text: STATE_INKS.get(text[:1], "")),
         hide_index=True,
         column_config=config,
         key="parts",
