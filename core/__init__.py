@@ -23,6 +23,7 @@ sources and checks both:
     core.caching, core.readers, core.text, core.validation
     core.evidence
     core.break_it
+    core.grading
     core.activations, core.demos, core.disagreement, core.formats, core.record, core.sandbox
     core.compare, core.error_translation, core.kept_process_lookup, core.runtimes, core.settings
     core.arrays, core.errors, core.known_converter_errors, core.known_errors, core.system, core.tensors, core.versions

@@ -16,6 +16,23 @@ NamedArrays = list[tuple[str, np.ndarray]]
 NamedTensors = Iterable[tuple[str, np.ndarray]]  # read one at a time
 
 
+def describe_rows(array: np.ndarray) -> str:
+    """Say how many rows an array holds, and of what: "270 rows of 10 numbers", "4 rows of 8 × 8 numbers"."""
+    rows, *axes = array.shape or (1,)
+    noun = "text" if is_text(array) else "number"
+    count = " × ".join(f"{axis:,}" for axis in axes) or "1"
+    return f"{rows:,} row{'' if rows == 1 else 's'} of {count} {noun}{'' if math.prod(axes) == 1 else 's'}"
+
+
+def to_json_list(array: np.ndarray) -> Any:
+    """Return an array as nested lists, with None for what is not finite."""
+    if array.dtype.kind not in "fc":
+        return array.tolist()
+    values = array.astype("O")
+    values[~np.isfinite(array)] = None
+    return values.tolist()
+
+
 class StoredArrays(Mapping[str, np.ndarray]):
     """The arrays of an .npz without pickled objects, each read when it is asked for.
 

@@ -11,13 +11,15 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from core.arrays import Arrays
-from core.compare import Verdict, compare
+from core.compare import Comparison, Verdict, compare
+from core.compare.chunks import single_chunk
 from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut, TooLarge
 from core.evidence.element_order import find_reordered
 from core.evidence.fingerprint_matching import OriginalFingerprint, find_surplus, match_fingerprints
 from core.evidence.records import Discrimination, Evidence, ReloadOutcome, verdict_of_error
 from core.formats import get_format
+from core.grading import Grade, GradingScale, grade_outputs
 from core.runtimes.base import BATCH_SIZE, ModelCode, ModelSource
 from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
 from core.runtimes.reference import Reference
@@ -250,8 +252,17 @@ def _compare_with_original(
         optimizer=match_fingerprints(original.optimizer, facts["optimizer"]),
         discrimination=Discrimination.measure(reference.predictions, None),
         reordered=find_reordered(reference.inputs, reference.predictions, facts, list(predictions), compared),
+        grade=_grade(reference.predictions, predictions, compared, original),
         unread=None if unread is None else find_surplus(original.weights, unread),
     )
+
+
+def _grade(
+    reference: Arrays, predictions: Arrays, comparison: Comparison, original: OriginalFingerprint
+) -> Grade | None:
+    before, now = ({name: single_chunk(array) for name, array in side.items()} for side in (reference, predictions))
+    scale = GradingScale(original.classes, image_shape=original.output_image_shape)
+    return grade_outputs(before, now, comparison, scale)
 
 
 def _add_findings(

@@ -3,8 +3,10 @@
 import streamlit as st
 
 from core.compatibility.matrix import build_matrix, to_csv, to_markdown
+from core.exports.download_names import name_of_run
 from core.formats import all_formats
-from ui.components import describe_run, show_empty_state
+from core.record import now
+from ui.components import describe_runs, show_empty_state
 from ui.formats import show_format_descriptions, show_format_matrix, show_formats_in_sentences
 from ui.navigation import go
 from ui.query_params import bind_select
@@ -22,7 +24,8 @@ if not runs:
     show_format_descriptions(all_formats())
     st.stop()
 
-run = runs[st.selectbox("Run", **bind_select("run", list(runs)), format_func=lambda id_: describe_run(runs[id_]))]
+labels = describe_runs(jobs.library, runs.values())
+run = runs[st.selectbox("Run", **bind_select("run", list(runs)), format_func=labels.__getitem__)]
 rows = build_matrix(jobs.library, run.id)
 tried_formats = {row.format for row in rows}
 missing = [
@@ -43,8 +46,9 @@ if rows:
     st.header("All at a glance")
     show_format_matrix(rows)
     with st.container(horizontal=True):
-        st.download_button("Markdown", to_markdown(rows), f"{run.id}.md", icon=":material/download:")
-        st.download_button("CSV", to_csv(rows), f"{run.id}.csv", "text/csv", icon=":material/download:")
+        name = f"{name_of_run(run)}-formats-{now()[:10]}"
+        st.download_button("Markdown", to_markdown(rows), f"{name}.md", icon=":material/download:")
+        st.download_button("CSV", to_csv(rows), f"{name}.csv", "text/csv", icon=":material/download:")
     show_folded_strips({row.artifact: row.name for row in rows if row.artifact})
 
 st.header("The formats")

@@ -7,11 +7,13 @@ import streamlit as st
 from core.formats import get_format
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_one_or_two, load_artifact_choices
-from ui.components import escape_markdown, show_empty_state, show_tabs, trust_badge
+from ui.components import escape_markdown, show_empty_state, show_ids, trust_badge
+from ui.findings import FINDINGS_TAB, show_findings
 from ui.inspect.diff import show_diff
 from ui.inspect.overview import show_overview
 from ui.inspect.part_views import show_config, show_files, show_graph, show_layers, show_operators, show_signatures
 from ui.inspect.tensors import OPTIMIZER, WEIGHTS, show_tensors
+from ui.query_params import show_tabs
 from ui.session import current_jobs
 from ui.sharing import show_sharing
 
@@ -32,7 +34,8 @@ if not chosen:
 if beside:
     names, entries = short_labels([chosen, beside], choices.entries), choices.entries
     st.header(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
-    runs = [f"{side} is {id_}, of the run {entries[id_].run_name}" for side, id_ in (("A", chosen), ("B", beside))]
+    sides = {"A": chosen, "B": beside}
+    runs = [f"{side} is of the run {entries[id_].run_name}" for side, id_ in sides.items()]
     st.caption(escape_markdown("; ".join(runs)))
     show_diff(chosen, beside)
     st.stop()
@@ -41,12 +44,14 @@ artifact = library.artifact(chosen)
 run = library.run(artifact.run)
 st.header(get_format(artifact.format).label)
 with st.container(horizontal=True, vertical_alignment="center"):
-    st.caption(f"{escape_markdown(run.name)} · {artifact.id}", width="content")
+    st.caption(escape_markdown(library.run_names().get(run.id, run.name)), width="content")
+    show_ids({"Artifact": artifact.id, "Run": run.id})
     trust_badge(artifact.trust)
 show_sharing(chosen)
 show_tabs(
     {
         "Overview": partial(show_overview, artifact, run),
+        FINDINGS_TAB: partial(show_findings, artifact, run),
         "Files": partial(show_files, artifact),
         "Signatures": partial(show_signatures, chosen),
         "Layers": partial(show_layers, chosen),
@@ -55,5 +60,6 @@ show_tabs(
         "Config": partial(show_config, chosen),
         "Operators": partial(show_operators, chosen),
         "Graph": partial(show_graph, artifact),
-    }
+    },
+    subject="artifact",
 )

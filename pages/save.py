@@ -6,7 +6,7 @@ from core.formats import all_formats
 from core.jobs.participants import require_has_been_run
 from core.text.labels import pluralize
 from ui.adviser import show_adviser_of_run
-from ui.components import describe_run, escape_markdown, show_empty_state, trust_badge
+from ui.components import describe_runs, escape_markdown, show_empty_state, trust_badge
 from ui.job_progress import follow_job, job_from_query
 from ui.navigation import go
 from ui.query_params import bind_select
@@ -29,7 +29,8 @@ job = job_from_query("save", SAVE_BUTTONS)
 if not job:
     run_help = "One training of a demo, or a model that you added from a notebook."
     run_widget = bind_select("run", list(runs))
-    run = runs[st.selectbox("Run", **run_widget, format_func=lambda id_: describe_run(runs[id_]), help=run_help)]
+    labels = describe_runs(jobs.library, runs.values())
+    run = runs[st.selectbox("Run", **run_widget, format_func=labels.__getitem__, help=run_help)]
     trust_badge(run.trust)
     require_has_been_run(jobs.library, [run.id])
     chosen, options = choose_formats(run, all_formats(), load_saved_copies(run))

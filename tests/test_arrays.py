@@ -8,7 +8,7 @@ import ml_dtypes
 import numpy as np
 import pytest
 
-from core.arrays import StoredArrays, hash_array, to_jsonable
+from core.arrays import StoredArrays, describe_rows, hash_array, to_jsonable
 
 
 def test_stored_arrays_are_read_by_name(tmp_path):
@@ -61,6 +61,21 @@ def test_hash_of_a_large_array_takes_no_copy_of_it():
         assert tracemalloc.get_traced_memory()[1] < array.nbytes / 8
     finally:
         tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("array", "words"),
+    [
+        (np.zeros((270, 10)), "270 rows of 10 numbers"),
+        (np.zeros((1, 1)), "1 row of 1 number"),
+        (np.zeros(3), "3 rows of 1 number"),
+        (np.zeros((2, 8, 8, 3)), "2 rows of 8 × 8 × 3 numbers"),
+        (np.array([["a", "b"]]), "1 row of 2 texts"),
+        (np.zeros((0, 1200)), "0 rows of 1,200 numbers"),
+    ],
+)
+def test_describe_rows_says_count_and_size(array, words):
+    assert describe_rows(array) == words
 
 
 def test_jsonable_value_of_any_type_is_json():

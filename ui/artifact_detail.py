@@ -19,7 +19,8 @@ from core.library.lineage import Lineage, LineageStep, trace_lineage
 from core.text.labels import format_timestamp
 from core.text.numbers import format_duration, format_size
 from ui.adviser import show_adviser_of_run
-from ui.components import escape_markdown, show_error, trust_badge, verdict_badge
+from ui.components import escape_markdown, show_error, show_ids, trust_badge, verdict_badge
+from ui.findings import show_verdict_and_losses
 from ui.import_model import show_not_run
 from ui.library.annotations import edit_annotations
 from ui.library.table import INSPECT_PAGE
@@ -171,14 +172,15 @@ def _origin_text(lineage: Lineage) -> str:
         origin = f"trained from the demo “{escape_markdown(demo_label(run.demo))}”"
     else:
         origin = "added from a program"
-    return f"Run “{escape_markdown(run.name)}” ({run.run}), {origin}, {format_timestamp(run.created)}"
+    return f"Run “{escape_markdown(run.name)}”, {origin}, {format_timestamp(run.created)}"
 
 
 def _step_text(relation: str, step: LineageStep) -> str:
     state = f", {step.state}" if step.state != "kept" else ""
     labels = {format_.key: format_.label for format_ in all_formats()}
     label = labels.get(step.format or "", step.format or "an artifact")
-    return f"{relation} {escape_markdown(label)} ({escape_markdown(step.artifact)}){state}"
+    made = f", {format_timestamp(step.created)}" if step.created else ""
+    return f"{relation} {escape_markdown(label)}{made}{state}"
 
 
 def show_artifact_detail(entry: Entry) -> None:
@@ -194,7 +196,10 @@ def show_artifact_detail(entry: Entry) -> None:
             go(INSPECT_PAGE, artifact=entry.id)
         if st.button("Verify", icon=":material/fact_check:", help="Verify its files against their hashes."):
             go("health", job=current_jobs().verify([entry.id]).id)
-    st.caption(f"{escape_markdown(entry.run_name or '')} · {entry.id}")
+    with st.container(horizontal=True, vertical_alignment="center"):
+        run_name = current_jobs().library.run_names().get(entry.run or "", entry.run_name or "")
+        st.caption(escape_markdown(run_name), width="content")
+        show_ids({"Artifact": entry.id, "Run": entry.run or ""})
     left, right = st.columns(2, gap="large")
     with left:
         edit_annotations(entry)
@@ -206,7 +211,7 @@ def show_artifact_detail(entry: Entry) -> None:
 
 
 def _show_badges(entry: Entry) -> None:
-    verdict_badge(str(entry.verdict))
+    show_verdict_and_losses(entry.id, str(entry.verdict))
     trust_badge(entry.trust or "ours")
     if entry.pinned:
         st.badge("pinned", icon=":material/keep:", color="blue", help="It cannot be removed until it is unpinned.")

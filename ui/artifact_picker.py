@@ -1,8 +1,8 @@
 """Choice of artifacts from a library of any size, and of the code or weights that complete half a model."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, NamedTuple
 
 import streamlit as st
@@ -12,7 +12,7 @@ from core.formats import get_format
 from core.jobs.participants import list_code_sources
 from core.library import Entry, Page, Query
 from core.library.ids import ID_PATTERN
-from core.text.labels import mark_imported, pluralize
+from core.text.labels import mark_imported, number_equal, pluralize
 from ui.components import escape_markdown
 from ui.query_params import bind_select
 from ui.session import current_jobs
@@ -54,7 +54,11 @@ def load_artifact_choices(*params: str, run: str = "") -> ArtifactChoices | None
     requested = list(dict.fromkeys(id_ for name in params for id_ in st.query_params.get_all(name)))
     ids = tuple(id_ for id_ in requested if ID_PATTERN.fullmatch(id_))[:MAX_REQUESTED]
     chosen = library.page(replace(readable, ids=ids, size=None)).entries if ids else []
-    entries = {entry.id: entry for entry in (*chosen, *page.entries)}
+    runs = library.run_names()
+    entries = {
+        entry.id: entry._replace(run_name=runs.get(entry.run or "", entry.run_name))
+        for entry in (*chosen, *page.entries)
+    }
     missing = [id_ for id_ in requested if id_ not in entries and not _is_empty_or_run(id_)]
     chosen_run = next((entries[id_].run for id_ in requested if id_ in entries), None)
     newest = page.entries[0].run if page.entries and not is_large else None
@@ -99,18 +103,23 @@ def _match_count_text(page: Page, search: str) -> str:
 
 
 def _choice_labels(entries: dict[str, Entry], is_large: bool, main_run: str) -> dict[str, str]:
-    """Return the label of each: its format, its run where that is not `main_run`, its id where labels would be equal.
+    """Return the label of each: its format, its run where that is not `main_run`; equal ones are numbered by age.
 
-    In a large library always with its id, because there a label must not depend on the results of a search.
+    In a large library always with its time, because there a label must not depend on the results of a search.
     """
-    names = {
-        id_: mark_imported(
-            get_format(str(entry.format)).label + ("" if entry.run == main_run else f" · {entry.run_name}"), entry
-        )
-        for id_, entry in entries.items()
-    }
-    counts = Counter(names.values())
-    return {id_: f"{name} · {id_}" if is_large or counts[name] > 1 else name for id_, name in names.items()}
+    names = {}
+    for id_, entry in entries.items():
+        of_run = f" · {entry.run_name}" if entry.run != main_run else ""
+        names[id_] = mark_imported(get_format(str(entry.format)).label + of_run, entry)
+    if is_large:
+        return {id_: f"{name} · {_exact_time(entries[id_])}" for id_, name in names.items()}
+    oldest_first = sorted(names, key=lambda id_: entries[id_].created or "")
+    return number_equal({id_: names[id_] for id_ in oldest_first})
+
+
+def _exact_time(entry: Entry) -> str:
+    """Return the local time of an entry to the millisecond, which tells equal ones apart."""
+    return datetime.fromisoformat(str(entry.created)).astimezone().strftime("%d %b %Y, %H:%M:%S.%f")[:-3]
 
 
 def choose_artifacts(choices: ArtifactChoices, label: str, name: str, **widget: Any) -> list[str]:

@@ -1,14 +1,14 @@
 """Components that all pages share: badges, errors, empty states, texts that are safe in Markdown."""
 
 import re
-from collections.abc import Callable, Sequence
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import streamlit as st
 
 from core.compare import Verdict
 from core.errors import RoundtripError, error_from_json, is_transient
-from core.library import Run
+from core.library import Library, Run
 from core.text.labels import format_timestamp, mark_imported, verdict_label, verdict_meaning
 from core.text.numbers import format_score
 from ui.navigation import PAGES, get_page, go
@@ -30,6 +30,8 @@ VERDICT_BADGES: dict[Verdict, Badge] = {
 PART_MEANINGS = {
     "architecture": "The layers and how they are connected, as text. Without it, weights are just numbers.",
     "weights": "The numbers that were learned. Without them, the architecture gives random answers.",
+    "weights, converted": "The numbers that were learned, in another form: in fewer bits, in another order, or as "
+    "constants of a graph. They answer, and cannot be read back as they were.",
     "optimizer state": "What training needs to resume where it stopped: the step count and running averages.",
     "compile settings": "The loss, the metrics and the optimizer's settings.",
     "graph": "The computation itself, frozen as operations. It runs without the original Python code.",
@@ -102,19 +104,29 @@ def show_page_cards(keys: Sequence[str], min_width: int, are_steps: bool = False
                 st.caption(purpose)
 
 
-def describe_run(run: Run) -> str:
-    """Return a run in one line: its name, its score, when it was made."""
+def describe_runs(library: Library, runs: Iterable[Run]) -> dict[str, str]:
+    """Return each run in one line by its id: its name, numbered where others have the same, its score, its time."""
+    names = library.run_names()
+    return {run.id: _describe_run(run, names.get(run.id, run.name)) for run in runs}
+
+
+def _describe_run(run: Run, name: str) -> str:
     score = [format_score(run.score_name, run.score)] if run.score is not None else []
-    return " · ".join([mark_imported(run.name, run), *score, format_timestamp(run.created)])
+    return " · ".join([mark_imported(name, run), *score, format_timestamp(run.created)])
 
 
-def show_tabs(views: dict[str, Callable[[], None]]) -> None:
-    """Show tabs; only the open one is computed, and stands in the address. An error is shown in its tab."""
-    tabs = st.tabs(list(views), key="part", bind="query-params", on_change="rerun")
-    for tab, show in zip(tabs, views.values(), strict=True):
-        if tab.open:
-            with tab:
-                try:
-                    show()
-                except RoundtripError as error:  # the rest of the page must still be drawn
-                    show_error(error)
+def show_ids(ids: dict[str, str]) -> None:
+    """Show ids on demand, by what they are of, to be copied."""
+    with st.popover("Ids", icon=":material/fingerprint:", type="tertiary", help="For the command line and the API."):
+        for name, id_ in ids.items():
+            st.caption(name)
+            st.code(id_, language=None)
+
+
+def size_column(sizes: Sequence[int | None], **options: Any) -> tuple[list[float | None], Any]:
+    """Return sizes in bytes as numbers of one unit for a table, which sorts them, and the column's configuration."""
+    largest = max((size for size in sizes if size is not None), default=0)
+    scale, unit = next(pair for pair in ((1e9, "GB"), (1e6, "MB"), (1e3, "kB")) if largest >= pair[0] or pair[0] == 1e3)
+    numbers = [None if size is None else size / scale for size in sizes]
+    places = 1 if unit == "kB" else 3
+    return numbers, st.column_config.NumberColumn(format=f"%.{places}f {unit}", **options)

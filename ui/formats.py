@@ -73,9 +73,16 @@ def show_format_matrix(rows: list[MatrixRow]) -> None:
 
 
 def show_matrix_row(row: MatrixRow) -> None:
-    """Show one row of the matrix, cell by cell: the finding, its explanation, and the code that tried it."""
-    format_ = get_format(row.format)
+    """Show one row of the matrix under the name of its format, cell by cell."""
     trust_badge(row.trust)
+    show_cells(row)
+
+
+def show_cells(row: MatrixRow, first: str = "") -> None:
+    """Show each finding of a row of the matrix, its explanation, and the code that tried it.
+
+    The column `first` stands first, where there is one of that key.
+    """
     if row.sentence:
         st.error(escape_markdown(row.sentence))
     for part in row.find_contradictions():
@@ -87,7 +94,7 @@ def show_matrix_row(row: MatrixRow) -> None:
     if row.sentence:
         return
     with st.grid(2, min_column_width=320):
-        for column in COLUMNS:
+        for column in sorted(COLUMNS, key=lambda column: column.key != first):
             cell = row.cells[column.key]
             with st.container(border=True, height="stretch"):
                 st.markdown(f"**{column.label}** · {cell.text}")
@@ -96,7 +103,7 @@ def show_matrix_row(row: MatrixRow) -> None:
                     continue
                 st.caption(column.description)
                 with st.popover("The code that tried it", type="tertiary", icon=":material/science:"):
-                    st.code(inspect.getsource(column.probe or format_.load))
+                    st.code(inspect.getsource(column.probe or get_format(row.format).load))
 
 
 def show_format_descriptions(formats: Sequence[Format]) -> None:

@@ -36,8 +36,10 @@ def _home_picture_row(format_: Format, y: float, ink: str, faint: str) -> str:
     for column, (part, colour) in enumerate(PART_COLOURS.items()):
         x = LEFT + column * (COLUMN_WIDTH + GAP)
         text: tuple[str, str, int, int]
-        if part in format_.keeps:
+        if part in format_.keeps and (part != "optimizer state" or format_.can_resume_training):
             cell, text = _filled_rect(x, y, 34, colour), ("kept", "#FFFFFF", 15, 600)
+        elif part == "optimizer state" and part in format_.keeps:
+            cell, text = _outlined_rect(x, y, colour, ""), ("not usable", ink, 15, 400)
         elif part == "architecture" and "graph" in format_.keeps:
             cell, text = _outlined_rect(x, y, colour, ""), ("as a graph", ink, 15, 400)
         else:

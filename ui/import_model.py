@@ -90,8 +90,8 @@ def _upload_limits() -> str:
     browser_limit, limit = st.get_option("server.maxUploadSize"), current_jobs().config.upload_mib
     command = "or a folder: `roundtrip import PATH`"
     if limit <= browser_limit:
-        return f"Up to {limit:,} MiB each; {command}."
-    return f"Up to {browser_limit:,} MiB each. Larger, up to {limit:,} MiB, {command}."
+        return f"Up to {limit:,} MB each; {command}."
+    return f"Up to {browser_limit:,} MB each. Larger, up to {limit:,} MB, {command}."
 
 
 def _show_advanced_fields(demos: Sequence[Demo]) -> tuple[str | None, str]:

@@ -11,11 +11,18 @@ import streamlit as st
 from core.errors import RoundtripError, SignedOut
 from ui.auth import current_user, is_sign_in_required, require_sign_in, show_sign_in
 from ui.components import show_error
+from ui.copy_link import show_copy_link
 from ui.navigation import PAGES, get_page
 from ui.query_params import resolve_aliases
 from ui.terms import show_terms
 
 HERE = Path(__file__).resolve().parent
+
+# Where the window is narrow, the pages stand behind a button that shows nothing but arrows.
+NAVIGATION_STYLE = """<style>
+[data-testid="stExpandSidebarButton"] { width: auto; padding: 0 0.5rem; gap: 0.4rem; }
+[data-testid="stExpandSidebarButton"]::after { content: "Pages"; font-size: 1rem; }
+</style>"""
 
 log = logging.getLogger("roundtrip")
 
@@ -29,11 +36,13 @@ def run_page() -> None:
     st.html(HERE / "style.css")
     _focus_title(pages[page])
     require_sign_in()
+    st.html(NAVIGATION_STYLE)
     body = st.container()
     show_terms(pages[page])  # at the end of the page, which may stop itself before that
     try:
         with body:
             resolve_aliases()
+            show_copy_link()
             page.run()
     except RoundtripError as error:
         with body:

@@ -10,10 +10,13 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.library.ids import ID_PATTERN
+from ui.components import show_error
 from ui.session import current_jobs
 
 ARTIFACT_PARAMS = ("artifact", "beside")  # parameters that take aliases, too
 KEY_PREFIX = "in-address-"
+CHOSEN_SUFFIX = "-chosen"  # under this key, whether a person gave a widget another value
+TABS_KEY = "part"  # also the query parameter of the open tab
 SEEN_SUFFIX = "-seen"  # under this key, the values that a widget last took from the address or wrote into it
 
 
@@ -101,9 +104,15 @@ def _restore_params() -> None:
             st.query_params.pop(key.removeprefix(KEY_PREFIX), None)
 
 
+def _take_choice(name: str) -> bool:
+    """Whether a person, and not a link, chose another value for `?name=` since this was asked last."""
+    return bool(st.session_state.pop(KEY_PREFIX + name + CHOSEN_SUFFIX, False))
+
+
 def _write_param(name: str, key: str, clears: str) -> None:
     _restore_params()
     value = st.session_state[key]
+    st.session_state[key + CHOSEN_SUFFIX] = True
     st.query_params[name] = value
     if value == "" or value is None:
         st.query_params.pop(name, None)
@@ -124,3 +133,20 @@ def _resolve_id(text: str) -> str:
         return current_jobs().library.resolve(text)
     except RoundtripError:  # the page shows that there is no such artifact
         return text
+
+
+def show_tabs(views: dict[str, Callable[[], None]], subject: str) -> None:
+    """Show tabs; only the open one is computed, and stands in the address. An error is shown in its tab.
+
+    Whoever chooses another value for the query parameter `subject` sees the first tab of it, not the one last open.
+    """
+    if _take_choice(subject):
+        st.session_state[TABS_KEY] = next(iter(views))
+    tabs = st.tabs(list(views), key=TABS_KEY, bind="query-params", on_change="rerun")
+    for tab, show in zip(tabs, views.values(), strict=True):
+        if tab.open:
+            with tab:
+                try:
+                    show()
+                except RoundtripError as error:  # the rest of the page must still be drawn
+                    show_error(error)

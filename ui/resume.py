@@ -17,7 +17,7 @@ from core.text.labels import pluralize
 from core.text.numbers import format_duration, format_score
 from ui.artifact_picker import ArtifactChoices, choose_artifacts, choose_code_sources, warn_missing
 from ui.charts import LossCurve, loss_difference_chart, resume_curves
-from ui.components import describe_run, escape_markdown, show_error
+from ui.components import describe_runs, escape_markdown, show_error
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
@@ -126,7 +126,11 @@ PART_STATES = {True: "✓ kept", False: "✗ lost", None: "– not seen"}
 
 def choose_run(runs: dict[str, Run]) -> Run:
     """Choose the run whose copies are trained on; the choice stands in the address."""
-    id_: Any = st.selectbox("Run", **bind_select("run", list(runs)), format_func=lambda id_: describe_run(runs[id_]))
+    id_: Any = st.selectbox(
+        "Run",
+        **bind_select("run", list(runs)),
+        format_func=describe_runs(current_jobs().library, runs.values()).__getitem__,
+    )
     return runs[id_]
 
 

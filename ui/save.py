@@ -13,7 +13,8 @@ from core.library import Entry, Query, Run
 from core.library.job_store import Job
 from core.text.numbers import format_duration, format_size
 from ui.artifact_detail import show_artifact_evidence
-from ui.components import PART_MEANINGS, escape_markdown, show_error, verdict_badge
+from ui.components import PART_MEANINGS, escape_markdown, show_error
+from ui.findings import show_verdict_and_losses
 from ui.session import current_jobs
 from ui.size_breakdown import show_folded_strips
 
@@ -118,7 +119,7 @@ def draw_save_rows(job: Job) -> None:
 
 
 def _draw_saved_row(row: dict[str, Any], largest: int) -> None:
-    verdict_badge(row["verdict"], row["changed_rows"], row["rows"])
+    show_verdict_and_losses(row["artifact"], row["verdict"], row["changed_rows"], row["rows"], grade=row.get("grade"))
     if row["needs_code"]:
         help_ = "It loads only with the model's own code."
         st.badge("needs its code", icon=":material/code:", color="gray", help=help_)

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, TypedDict
+from typing import Annotated, Any, TypedDict
 
 import typer
 
@@ -12,6 +12,8 @@ from core.cli.console import (
     Ids,
     Strings,
     exit_on_failures,
+    name_grades,
+    name_losses,
     open_jobs,
     parse_code_sources,
     parse_id,
@@ -22,6 +24,7 @@ from core.cli.console import (
 )
 from core.compare import ToleranceResult
 from core.compare.tolerance import ToleranceJson
+from core.compatibility.losses import LossJson, find_losses, losses_to_json
 from core.errors import InputError
 from core.inputs import add_inputs_from_file, input_specs
 from core.jobs import Jobs
@@ -31,7 +34,17 @@ from core.report import report_kind, write_report
 from core.text.summaries import list_caveats
 
 app = typer.Typer(rich_markup_mode=None)
-COMPARE_COLUMNS = ("artifact", "format", "trust", "verdict", "max_abs", "changed_rows", "rows", "not_finite", "passed")
+COMPARE_COLUMNS: tuple[str, ...] = (
+    "artifact",
+    "format",
+    "trust",
+    "verdict",
+    "grade",
+    "losses",
+    "max_abs",
+    "changed_rows",
+)
+COMPARE_COLUMNS += ("rows", "not_finite", "passed", "bytes", "seconds", "code")
 
 
 class OutcomeRow(TypedDict):
@@ -46,6 +59,8 @@ class OutcomeRow(TypedDict):
     loaded_warm: bool
     code: str
     verdict: str
+    grade: dict[str, Any] | None
+    losses: list[LossJson]
     error: dict[str, str] | None
     max_abs: float | None
     mean_abs: float | None
@@ -107,7 +122,7 @@ def compare(
     if as_json:
         print_result([{**row, "outputs": outcomes[row["artifact"]].outputs} for row in table], True)
     else:
-        print_result(table, False, (*COMPARE_COLUMNS, "bytes", "seconds", "code"))
+        print_result(name_grades(name_losses(table)), False, COMPARE_COLUMNS)
     warnings = (
         (id_, (outcome.warning, *list_caveats(outcome.model_dump()), *outcome.left_out))
         for id_, outcome in outcomes.items()
@@ -176,6 +191,8 @@ def _outcome_row(
         "loaded_warm": outcome.loaded_warm,
         "code": outcome.source,
         "verdict": outcome.verdict.value,
+        "grade": outcome.grade.model_dump(mode="json") if outcome.grade else None,
+        "losses": losses_to_json(find_losses(jobs.library, id_)),
         "error": outcome.error,
         "max_abs": outcome.max_abs,
         "mean_abs": outcome.mean_abs,

@@ -4,12 +4,13 @@ import contextlib
 import json
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Annotated, Any, overload
 
 import typer
 
 from core.errors import InputError, WorkerError, error_from_json
+from core.grading import Grade
 from core.library import Library
 from core.library.annotation_files import INVISIBLE_CHARACTERS
 from core.library.ids import ID_PATTERN
@@ -146,6 +147,16 @@ def parse_code_sources(pairs: Strings) -> dict[str, str]:
             raise InputError("The option --code takes ID=SOURCE.", received=pair, cure="For example a0123456789=demo.")
         sources[parse_id(id_)] = source if source in BUILT_IN_SOURCES else parse_id(source)
     return sources
+
+
+def name_losses(rows: Iterable[Mapping[str, Any]]) -> list[TableRow]:
+    """Rows for a table: in place of the losses with their findings (see `core.compatibility.losses`), their names."""
+    return [{**row, "losses": ", ".join(loss["label"] for loss in row["losses"]) or None} for row in rows]
+
+
+def name_grades(rows: Iterable[Mapping[str, Any]]) -> list[TableRow]:
+    """Rows for a table: in place of the grade with its numbers (see `core.grading.Grade`), its label."""
+    return [{**row, "grade": Grade.model_validate(row["grade"]).label if row["grade"] else None} for row in rows]
 
 
 def print_warnings(warnings: Iterable[tuple[str, str | None]]) -> None:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -13,22 +13,26 @@ from core.cli.console import (
     RunId,
     Strings,
     TableRow,
+    name_losses,
     open_library,
     parse_whole_number,
     print_result,
     print_text,
 )
 from core.errors import InputError
-from core.library import Entry, Query
+from core.library import Entry, Library, Query
 from core.library.lineage import Lineage, trace_lineage
 from core.library.records import SORT_ORDERS
 from core.library.trash_folder import measure_disk_usage
 from core.settings import get_settings
 from core.text.numbers import format_size
 
+if TYPE_CHECKING:
+    from core.compatibility.losses import LossJson
+
 app = typer.Typer(rich_markup_mode=None)
 RUN_FIELDS = {"name", "demo", "kind", "parameters", "score", "score_name", "seconds", "created", "trust"}
-ARTIFACT_COLUMNS = ("artifact", "format", "run", "demo", "bytes", "verdict", "created", "marks", "problem")
+ARTIFACT_COLUMNS = ("artifact", "format", "run", "demo", "bytes", "verdict", "losses", "created", "marks", "problem")
 WORD_BY_TRUST = {"ours": "ours", "brought in": "imported"}
 TRUST_BY_WORD = {word: trust for trust, word in WORD_BY_TRUST.items()}
 ANNOTATION_FIELDS = {"name", "tags", "note", "pinned"}
@@ -77,8 +81,16 @@ def list_(
         page=parse_whole_number("page", page) or 1,
         size=50 if size is None and page else size,
     )
-    rows = [_artifact_row(entry) for entry in open_library().page(query).entries]
-    print_result(rows, as_json, ARTIFACT_COLUMNS)
+    library = open_library()
+    entries = library.page(query).entries
+    rows = [_artifact_row(entry) | {"losses": _losses_of(library, entry.id)} for entry in entries]
+    print_result(rows if as_json else name_losses(rows), as_json, ARTIFACT_COLUMNS)
+
+
+def _losses_of(library: Library, artifact_id: str) -> list["LossJson"]:
+    from core.compatibility.losses import find_losses, losses_to_json  # takes longer to import than all else here
+
+    return losses_to_json(find_losses(library, artifact_id))
 
 
 def _parse_trust(text: str) -> str:
@@ -116,6 +128,7 @@ def show_(id_: Id, as_json: AsJson = False) -> None:
     else:
         record, evidence = library.artifact(id_), library.evidence(id_)
         facts = {"artifact": id_, "bytes": record.bytes, "verdict": evidence.best.verdict.value}
+        facts["losses"] = _losses_of(library, id_)
         facts |= {"other_versions": record.version_changes} if record.version_changes else {}
         facts |= record.model_dump(mode="json", by_alias=True, exclude={"id"})
         facts |= {"evidence": evidence.model_dump(mode="json", by_alias=True)}

@@ -14,6 +14,8 @@ from core.cli.console import (
     Strings,
     TableRow,
     exit_on_failures,
+    name_grades,
+    name_losses,
     open_jobs,
     parse_code_sources,
     parse_whole_number,
@@ -23,6 +25,7 @@ from core.cli.console import (
     wait_for_job,
 )
 from core.compare import Verdict
+from core.compatibility.losses import find_losses, losses_to_json
 from core.demos import DEMOS
 from core.errors import InputError, error_from_json
 from core.formats import all_formats
@@ -36,7 +39,18 @@ from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
 
 app = typer.Typer(rich_markup_mode=None)
-SAVED_FACTS = ("artifact", "bytes", "seconds", "verdict", "needs_code", "warning", "remark", "error", "unverified")
+SAVED_FACTS: tuple[str, ...] = (
+    "artifact",
+    "bytes",
+    "seconds",
+    "verdict",
+    "grade",
+    "needs_code",
+    "warning",
+    "remark",
+    "error",
+    "unverified",
+)
 IMPORT_COLUMNS = ("artifact", "run", "format", "name", "bytes", "verdict")
 RESUME_COLUMNS = ("artifact", "format", "trust", "ending", "first_difference", "seconds", "sentence", "source")
 
@@ -101,11 +115,13 @@ def save(
             facts = record.kind, record.weight_bytes, record.trust
             formats = [format_.key for format_ in all_formats() if not format_.refusal_reason(*facts)]
         ended = wait_for_job(jobs, jobs.save(run, formats, _parse_options(option or [])))
-    rows = [
-        {"run": run, "format": key, "trust": record.trust, **{name: row.get(name) for name in SAVED_FACTS}}
-        for key, row in ended.result["rows"].items()
-    ]
-    print_result(rows, as_json, ("format", "artifact", "trust", "bytes", "seconds", "verdict"))
+        rows: list[dict[str, Any]] = [
+            {"run": run, "format": key, "trust": record.trust, **{name: row.get(name) for name in SAVED_FACTS}}
+            | {"losses": losses_to_json(find_losses(jobs.library, row.get("artifact") or ""))}
+            for key, row in ended.result["rows"].items()
+        ]
+    columns = ("format", "artifact", "trust", "bytes", "seconds", "verdict", "grade", "losses")
+    print_result(rows if as_json else name_grades(name_losses(rows)), as_json, columns)
     print_warnings((row["format"], row[note]) for row in rows for note in ("warning", "remark"))
     failures = ((row["format"], row["error"] or row["unverified"]) for row in rows)
     exit_on_failures((format_key, error) for format_key, error in failures if error)

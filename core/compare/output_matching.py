@@ -8,7 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
-from core.arrays import Arrays, as_text, is_text
+from core.arrays import Arrays, as_text, describe_rows, is_text
 from core.errors import InputError
 
 T = TypeVar("T")
@@ -136,8 +136,8 @@ def _is_convincing(gap: tuple[float, float], rival: tuple[float, float]) -> bool
 
 def _no_partner_error(name: str, array: np.ndarray, free: Arrays) -> InputError:
     return InputError(
-        f"No output fits the reference's '{name}' of shape {array.shape}.",
-        received=", ".join(f"{output} {values.shape}" for output, values in free.items()) or "no outputs",
+        f"No output fits the reference's '{name}', which has {describe_rows(array)}.",
+        received=", ".join(f"{output}, {describe_rows(values)}" for output, values in free.items()) or "no outputs",
         cure="Compare copies of models that answer the same question on the same rows.",
     )
 

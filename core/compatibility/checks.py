@@ -27,6 +27,8 @@ from core.compatibility.sentences import (
 from core.errors import ChildDied
 from core.evidence.fingerprint_matching import TensorMatchCount
 from core.evidence.records import describe_not_finite
+from core.formats.base import CONVERTED_WEIGHTS
+from core.grading import GradeLevel
 from core.runtimes.traits import collect_traits, describe_sharing, has_same_architecture
 from core.text.labels import pluralize
 from core.text.summaries import describe_mismatches
@@ -103,6 +105,8 @@ def _check_tensors(match: TensorMatchCount | None, tensor_kind: str, answers_hol
 def _check_weight_tensors(context: ReloadContext) -> Finding:
     """The tensors of the original, and what stands beside them."""
     match, unread = context.outcome.weights, describe_unread(context.outcome.unread)
+    if match is None and CONVERTED_WEIGHTS in context.format.keeps:
+        return _check_converted_weights(context)
     answers_hold = context.outcome.verdict.rank < Verdict.DIFFERENT.rank
     finding = _check_tensors(match, "weights", answers_hold)
     if match is None:
@@ -114,6 +118,18 @@ def _check_weight_tensors(context: ReloadContext) -> Finding:
     words = " ".join(text for text in (finding.words, describe_parameters(match), surplus, unread, unheld) if text)
     is_changed = (surplus or unheld) and finding.state == "kept"
     return Finding("changed" if is_changed else finding.state, words)
+
+
+def _check_converted_weights(context: ReloadContext) -> Finding:
+    """Weights in a form of their own, which the runtime does not show: the answers tell whether they are there."""
+    outcome = context.outcome
+    off = f", {outcome.grade.label}" if outcome.grade else ""
+    judged = f"Judged by the answers: {outcome.verdict.label}{off}."
+    # Of values an older record does not say how far they are off.
+    is_unusable = outcome.grade.level is GradeLevel.UNUSABLE if outcome.grade else bool(context.run.labels)
+    if outcome.verdict is Verdict.DIFFERENT and is_unusable:
+        return lost(f"They do not answer as the original's do. {judged}")
+    return changed(f"Converted into the file's own form, which this runtime does not show. {judged}")
 
 
 @column("weights", "Weights", HASHES_DESCRIPTION, fingerprint_arrays)

@@ -11,6 +11,7 @@ from core.compatibility.columns import Finding, MatrixColumn, ReloadContext
 from core.errors import error_from_json
 from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import all_formats, get_format
+from core.formats.base import CONVERTED_WEIGHTS
 from core.library import Artifact, Library, Query, Run
 from core.text.labels import mark_imported
 
@@ -18,6 +19,7 @@ from core.text.labels import mark_imported
 CLAIM_COLUMNS = {
     "architecture": "architecture",
     "weights": "weights",
+    CONVERTED_WEIGHTS: "weights",
     "optimizer state": "optimizer",
     "compile settings": "compile",
     "graph": "code",
@@ -119,12 +121,16 @@ def choose_outcome(evidence: Evidence) -> ReloadOutcome:
     return best
 
 
+def choose_reload(run: Run, format_key: str, evidence: Evidence) -> ReloadContext:
+    """What the checks of one artifact look at."""
+    return ReloadContext(run, get_format(format_key), evidence, choose_outcome(evidence))
+
+
 def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -> MatrixRow:
     """Check one artifact."""
-    best = choose_outcome(evidence)
-    if not best.has_answered:
-        return _build_failed_row(run, format_key, artifact_id, best.error)
-    context = ReloadContext(run, get_format(format_key), evidence, best)
+    context = choose_reload(run, format_key, evidence)
+    if not context.outcome.has_answered:
+        return _build_failed_row(run, format_key, artifact_id, context.outcome.error)
     cells = {column.key: column.check(context) for column in COLUMNS}
     return MatrixRow(format_key, artifact_id, cells, trust=run.trust)
 

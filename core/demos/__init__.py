@@ -1,6 +1,8 @@
 """The demos, written down: a new one is one file here and one line in `MODULES`."""
 
+from collections.abc import Mapping
 from importlib import import_module
+from typing import Any
 
 from core.demos.base import Demo
 from core.errors import UnknownName
@@ -30,6 +32,11 @@ def get_demo(key: str) -> Demo:
             return demo
     cure = f"Choose from {', '.join(demo.key for demo in DEMOS)}."
     raise UnknownName("There is no such demo.", received=key, cure=cure)
+
+
+def output_image_shape(demo: str | None, settings: Mapping[str, Any] | None) -> tuple[int, int] | None:
+    """As what picture a prediction is drawn, (height, width), of a run of a demo; None where it is none."""
+    return get_demo(demo).output_image_shapes.get((settings or {}).get("dataset", "")) if demo else None
 
 
 def demo_label(key: str) -> str:

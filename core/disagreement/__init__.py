@@ -3,6 +3,7 @@
 NumPy only: the caller says how both predict.
 """
 
+from core.disagreement.confirmation import ask_again, is_tie, list_candidates
 from core.disagreement.metric import OutputScale, RowDisagreement, measure_disagreement, output_scales
 from core.disagreement.proposals import NEIGHBOURHOOD_SHARE, DataDomain, InputPoint, StepGenerator, distance_from_origin
 from core.disagreement.search import DATA_BUDGET_SHARE, DataChunk, DisagreeingInput, DisagreementSearch, SearchBudget
@@ -19,7 +20,10 @@ __all__ = [
     "RowDisagreement",
     "SearchBudget",
     "StepGenerator",
+    "ask_again",
     "distance_from_origin",
+    "is_tie",
+    "list_candidates",
     "measure_disagreement",
     "output_scales",
 ]

@@ -71,7 +71,7 @@ class SearchBudget:
 @dataclass(frozen=True)
 class DisagreeingInput:
     """One input, what both predict for it, and the row of the data from which so many steps led there (`start`, None
-    where it is that row itself)."""
+    where it is that row itself); whether it was asked again, alone (see `core.disagreement.confirmation`)."""
 
     point: InputPoint
     predictions: Both
@@ -84,6 +84,7 @@ class DisagreeingInput:
     targets: Arrays = field(default_factory=dict)
     steps: int = 0
     start: "DisagreeingInput | None" = None
+    is_asked_again: bool = False
 
     @property
     def is_changed(self) -> bool:

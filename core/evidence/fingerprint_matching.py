@@ -70,12 +70,14 @@ class TensorMatchCount(BaseModel):
 
 
 class OriginalFingerprint(BaseModel):
-    """What a copy is verified against: variables by hash, settings, and whether predictions are classes."""
+    """What a copy is verified against: variables by hash, settings, whether predictions are classes, and as what
+    pictures they are drawn, (height, width)."""
 
     weights: Sequence[Mapping[str, Any]]
     optimizer: Sequence[Mapping[str, Any]]
     classes: bool | None = None
     settings: ModelSettings | None = None
+    output_image_shape: tuple[int, int] | None = None
 
 
 def match_fingerprints(

@@ -12,6 +12,7 @@ from core.arrays import Arrays
 from core.compare import RTOL, Verdict, measure_spread
 from core.errors import PackageMissing, RoundtripError, TimedOut, TooLarge
 from core.evidence.fingerprint_matching import SurplusTensors, TensorMatchCount
+from core.grading import Grade
 from core.record import Record, Trust
 from core.runtimes.model_settings import SettingChange
 
@@ -65,7 +66,8 @@ class ReloadOutcome(BaseModel):
     `settings` are the arguments and the behaviour that came back with other values; None where there was nothing to
     compare. `call_rows` is how many rows the file takes at once, None for any number; `remembers` says whether a call
     changes what the next one answers, None in older records. `left_out` says in sentences what was not looked at, since
-    it would have taken more time or memory than there is. Times are in seconds.
+    it would have taken more time or memory than there is. `grade` says how far changed values are off, None where there
+    are none and in older records. Times are in seconds.
     """
 
     verdict: Verdict
@@ -94,6 +96,7 @@ class ReloadOutcome(BaseModel):
     input_pairs: list[dict[str, str]] = Field(default_factory=list)
     probes: dict[str, Any] = Field(default_factory=dict)
     left_out: list[str] = Field(default_factory=list)
+    grade: Grade | None = None
 
     @property
     def warning(self) -> str:

@@ -18,6 +18,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from zlib import crc32
 
 from core.errors import InputError, StorageFailed
+from core.exports.download_names import name_of_file, name_of_zip
 from core.library import staging, storage
 from core.library.integrity import VerifiedFile, verify_file
 from core.library.library import Library
@@ -87,8 +88,9 @@ def archive_artifacts(library: Library, ids: Iterable[str]) -> StreamedArchive:
     ids = list(dict.fromkeys(ids))
     files = {f"{id_}/{path}": file for id_ in ids for path, file in verify_artifact_files(library, id_).items()}
     if len(files) == 1:
-        return archive_file(library, next(iter(files.values())), f"{ids[0]}-")
-    return archive_members(library, files, f"{ids[0]}.zip" if len(ids) == 1 else f"roundtrip-{len(ids)}-artifacts.zip")
+        file = next(iter(files.values()))
+        return archive_file(library, file, name_of_file(library, ids[0], file.path.name))
+    return archive_members(library, files, name_of_zip(library, ids))
 
 
 def verify_artifact_files(library: Library, id_: str) -> dict[str, VerifiedFile]:
@@ -97,10 +99,9 @@ def verify_artifact_files(library: Library, id_: str) -> dict[str, VerifiedFile]
     return {entry.path: verify_file(folder, entry) for entry in library.artifact(id_).files}
 
 
-def archive_file(library: Library, file: VerifiedFile, prefix: str = "") -> StreamedArchive:
-    """Stream a single file, `prefix` put before its name."""
+def archive_file(library: Library, file: VerifiedFile, name: str) -> StreamedArchive:
+    """Stream a single file under this name."""
     linked, resources = _hard_link_members(library.home, {"": file})
-    name = prefix + file.path.name
     return StreamedArchive(name, linked.values(), file.sha256, "application/octet-stream", resources)
 
 

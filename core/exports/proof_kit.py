@@ -16,6 +16,7 @@ from core.errors import InputError
 from core.evidence.records import Evidence, ReloadOutcome
 from core.exports import kit_contents, kit_verify
 from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
+from core.exports.download_names import name_of_artifact
 from core.exports.flat_structure import is_flat_model
 from core.exports.kit_contents import ProofData, select_proof_data
 from core.exports.missing_parts import ARCHITECTURE_FILE, make_model_script, read_architecture, write_weights
@@ -40,7 +41,7 @@ def build_proof_kit(library: Library, artifact_id: str) -> StreamedArchive:
         folder = stack.enter_context(library.staging())
         members = _kit_members(library, artifact, run, format_, evidence, folder)
         named = {f"kit-{artifact.id}/{name}": piece for name, piece in members.items()}
-        archive = archive_members(library, named, f"kit-{artifact.id}-{artifact.format}.zip")
+        archive = archive_members(library, named, f"{name_of_artifact(library, artifact.id)}-kit.zip")
         archive.add_resource(stack.pop_all())
         return archive
 

@@ -19,8 +19,9 @@ from core.runtimes.preservation import preserve_model, silence_converters
 from core.runtimes.variables import weight_bytes, weight_variables
 from core.versions import installed_packages_fingerprint
 
+CONVERTED_WEIGHTS = "weights, converted"  # in another form: transposed, in fewer bits, as constants of a graph
 # What a copy may hold, in the order in which it is shown.
-PARTS = ("architecture", "weights", "optimizer state", "compile settings", "graph", "signatures")
+PARTS = ("architecture", "weights", CONVERTED_WEIGHTS, "optimizer state", "compile settings", "graph", "signatures")
 
 # How Keras says that a file has nothing for a layer, in some cases; in others it passes over it.
 LAYER_WITHOUT_ARRAYS = r"expected \d+ variables, but received 0 variables"
@@ -112,6 +113,12 @@ class Format:
         """Packages that this format needs and that are not installed, found without importing any of them."""
         stamp = installed_packages_fingerprint() if self.packages else ()
         return [package for module, package in self.packages.items() if not _is_importable(module, stamp)]
+
+    @property
+    def can_resume_training(self) -> bool:
+        """Whether what it keeps of the optimizer can be trained with: it needs layers and compile settings, its own or
+        those of the code. In a graph the numbers are there, and nothing that uses them."""
+        return "optimizer state" in self.keeps and ("compile settings" in self.keeps or self.needs_architecture)
 
     def refusal_reason(self, kind: str, weight_bytes: int = 0, trust: str = "ours") -> str:
         """Why this format cannot take a model of this kind, size and trust now, in a sentence; empty when it can."""

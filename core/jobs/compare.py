@@ -20,10 +20,12 @@ from core.compare import (
 )
 from core.compare.comparison import PairJson
 from core.context import AppContext
+from core.demos import output_image_shape
 from core.errors import Gone, InputError, LibraryError, RoundtripError, TooLarge, UnknownName
 from core.evidence.element_order import find_reordered, inputs_in_order
 from core.evidence.fingerprint_matching import match_fingerprints
 from core.evidence.records import Discrimination, verdict_of_error
+from core.grading import Grade, GradingScale, grade_outputs
 from core.inputs import InputSet
 from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
 from core.jobs.participants import (
@@ -257,6 +259,7 @@ class _ComparisonJob:
             input_pairs=reply["input_pairs"],
             remark=join_remarks(reply["remark"], *find_silent_losses(self.library, id_)),
             discrimination=self._discrimination,
+            grade=self._grade(id_, comparison),
             source=self._describe_source(id_),
         )
 
@@ -278,6 +281,12 @@ class _ComparisonJob:
         self._output_names[id_] = {pair.answer: pair.reference for pair in comparison.pairs}
         facts = {**reply, "lists": [side for side in reply["lists"] if side in self._baseline_lists]}
         return comparison, find_reordered(self._baseline_inputs, list(reference), facts, list(predicted), comparison)
+
+    def _grade(self, id_: str, comparison: Comparison) -> Grade | None:
+        reference, predicted = map(self.predictions.output_sources, (self.baseline, id_))
+        shape = output_image_shape(self.run.demo, self.run.settings)
+        scale = GradingScale(bool(self.run.labels) or None, self._output_spreads, shape)
+        return grade_outputs(reference, predicted, comparison, scale)
 
     @cached_property
     def _output_spreads(self) -> dict[str, float]:

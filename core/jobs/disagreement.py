@@ -3,14 +3,14 @@
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypedDict, cast
 
 import numpy as np
 
-from core.arrays import Arrays, select_rows
+from core.arrays import Arrays, select_rows, to_json_list
 from core.compare import find_targets
 from core.context import AppContext
 from core.disagreement import (
@@ -19,12 +19,23 @@ from core.disagreement import (
     DisagreeingInput,
     DisagreementSearch,
     SearchBudget,
+    ask_again,
     distance_from_origin,
+    is_tie,
+    list_candidates,
     output_scales,
 )
+from core.disagreement.confirmation import UNCONFIRMED_NOTE
 from core.disagreement.proposals import OriginDistance
 from core.errors import Cancelled, InputError, RoundtripError, TimedOut
-from core.jobs.participants import AlignedPredictor, loaded_together, participant_name, resolve_code_sources, run_id_of
+from core.jobs.participants import (
+    AlignedPredictor,
+    loaded_together,
+    participant_labels,
+    participant_name,
+    resolve_code_sources,
+    run_id_of,
+)
 from core.jobs.runner import JobHandle, SourcedRequest
 from core.library.records import Run
 from core.runtimes.base import BATCH_SIZE
@@ -53,6 +64,7 @@ class DisagreementRecord(TypedDict):
     """One input as JSON: both predictions, their disagreement, its origin in the data, and the distance from it."""
 
     changed: bool
+    tie: bool  # only rounding decides between two classes
     level: int  # these two are those of `core.disagreement.metric`
     amount: float
     output: str
@@ -84,9 +96,12 @@ class DisagreementResult(TypedDict):
 def build_record(
     run: Run, reference: Reference, search: DisagreementSearch, disagreement: DisagreeingInput
 ) -> DisagreementRecord:
+    """Return an input as JSON; what only rounding decides, and may decide otherwise next time, is no disagreement."""
     output, scale = disagreement.output, search.scales[disagreement.output]
+    tie = is_tie(disagreement, search.scales)
     return {
-        "changed": disagreement.is_changed,
+        "changed": disagreement.is_changed and not tie,
+        "tie": tie,
         "level": disagreement.level,
         "amount": disagreement.amount,
         "output": output,
@@ -119,16 +134,7 @@ def _true_value(run: Run, reference: Reference, disagreement: DisagreeingInput, 
 
 
 def _recorded_values(predictions: Arrays) -> dict[str, Any]:
-    return {name: _to_json_list(array[0]) for name, array in predictions.items() if array.size <= MAX_RECORDED_VALUES}
-
-
-def _to_json_list(array: np.ndarray) -> Any:
-    """Return an array as nested lists, with None for what is not finite."""
-    if array.dtype.kind not in "fc":
-        return array.tolist()
-    values = array.astype("O")
-    values[~np.isfinite(array)] = None
-    return values.tolist()
+    return {name: to_json_list(array[0]) for name, array in predictions.items() if array.size <= MAX_RECORDED_VALUES}
 
 
 def build_arrays(disagreement: DisagreeingInput) -> Arrays:
@@ -175,14 +181,13 @@ class _DisagreementJob:
 
     def execute(self) -> DisagreementResult:
         self.handle.report_progress(0.0, "Loading both", write_now=True)
-        known = self.reference.head(BATCH_SIZE)
-        loads = [partial(_SearchSide, self.handle, id_, known) for id_ in self.ids]
+        loads = self._loads()
         with contextlib.ExitStack() as stack:
             pool = stack.enter_context(ThreadPoolExecutor(max_workers=len(SIDES) + 1))
             self._data_child = pool.submit(self._open_data_child, stack) if self.run.demo else None
             sides = stack.enter_context(loaded_together(loads))
             self._budget = SearchBudget(self.request["seconds"], self.request["evaluations"])
-            scales = output_scales(self.reference.predictions, len(self.run.labels))
+            self._scales = scales = output_scales(self.reference.predictions, len(self.run.labels))
 
             def predict_both(inputs: Arrays) -> tuple[Arrays, Arrays]:
                 left, right = pool.map(lambda side: side.predict(inputs), sides)
@@ -192,7 +197,23 @@ class _DisagreementJob:
             search.scan_data(self._data_chunks())
             best_of_data = search.best
             search.climb_from_best()
-        return self._build_result(search, best_of_data)
+        return self._build_result(search, self._confirm(search), best_of_data)
+
+    def _loads(self) -> list[Callable[[], "_SearchSide"]]:
+        known = self.reference.head(BATCH_SIZE)
+        return [partial(_SearchSide, self.handle, id_, known) for id_ in self.ids]
+
+    def _confirm(self, search: DisagreementSearch) -> DisagreeingInput:
+        """Ask the best inputs again, each alone and in new processes, as a comparison will ask what is shown."""
+        assert search.best  # a reference has rows
+        if not (candidates := list_candidates(search)):
+            return search.best
+        self.handle.report_progress(1.0, "Asking again, alone", write_now=True)
+        with loaded_together(self._loads()) as sides:
+            confirmed = ask_again(candidates, lambda row: (sides[0].predict(row), sides[1].predict(row)), search.scales)
+        if not confirmed.is_changed:
+            self.notes.append(UNCONFIRMED_NOTE)
+        return confirmed
 
     def _data_chunks(self) -> Iterator[DataChunk]:
         """Yield the test examples of the run's reference, then, of a demo's run, the rest of its data."""
@@ -259,9 +280,9 @@ class _DisagreementJob:
         self._stored_best, self._stored_at = best, time.monotonic()
         self.handle.context.job_store.save_arrays(self.handle.job.id, build_arrays(best))
 
-    def _build_result(self, search: DisagreementSearch, best_of_data: DisagreeingInput | None) -> DisagreementResult:
-        best = search.best
-        assert best  # a reference has rows
+    def _build_result(
+        self, search: DisagreementSearch, best: DisagreeingInput, best_of_data: DisagreeingInput | None
+    ) -> DisagreementResult:
         assert best_of_data
         self._store_best(best)
         return {
@@ -282,8 +303,9 @@ class _DisagreementJob:
             return ""
         origin: dict[str, Any] = {"search": self.handle.job.id, "a": self.request["a"], "b": self.request["b"]}
         origin |= {"split": disagreement.split, "row": disagreement.row, "steps": disagreement.steps}
-        between = " and ".join(participant_name(self.library, id_) for id_ in self.ids)
-        label = f"Where {between} {'disagree' if disagreement.is_changed else 'come closest to disagreeing'}"
+        between = " and ".join(participant_labels(self.library, self.ids))
+        parted = disagreement.is_changed and not is_tie(disagreement, self._scales)
+        label = f"Where {between} {'disagree' if parted else 'come closest to disagreeing'}"
         return self.handle.context.inputs.add_search_result(disagreement.point.inputs, origin, label).id
 
 

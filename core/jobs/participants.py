@@ -21,7 +21,7 @@ from core.library.ids import ID_PATTERN
 from core.library.records import BUILT_IN_SOURCES, Run
 from core.runtimes.base import BATCH_SIZE
 from core.runtimes.reference import Reference
-from core.text.labels import live_model_phrase, mark_imported
+from core.text.labels import live_model_phrase, mark_imported, short_labels
 from core.worker.child_handle import CancelCheck, Child, never_cancelled
 from core.worker.model_loading import demo_of_source, source_with_signature, source_with_snapshot, source_without_code
 from core.worker.remote_predictor import RemotePredictor, load_in_child
@@ -151,6 +151,14 @@ def participant_name(library: Library, id_: str) -> str:
         return live_model_phrase(id_, library.run(id_))
     artifact = library.artifact(id_)
     return mark_imported(f"{get_format(artifact.format).label} ({id_})", artifact)
+
+
+def participant_labels(library: Library, ids: Iterable[str]) -> list[str]:
+    """Return the names of artifacts and runs without their ids; equal ones are numbered."""
+    ids, runs = list(ids), library.run_names()
+    entries = {id_: library.artifact(id_) for id_ in ids if id_.startswith("a")}
+    labels = short_labels(entries, entries)
+    return [labels.get(id_) or live_model_phrase(runs.get(id_, id_), library.run(id_)) for id_ in ids]
 
 
 def find_silent_losses(library: Library, artifact_id: str) -> list[str]:

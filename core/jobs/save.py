@@ -58,6 +58,7 @@ class SaveRow(TypedDict, total=False):
     verdict: str
     changed_rows: int | None
     rows: int | None
+    grade: dict[str, Any] | None  # see `core.grading.Grade`
     needs_code: bool
     reason: str  # why the artifact does not load, where it does not
     unverified: dict[str, str] | None  # the limit that kept it from being verified, if one did
@@ -173,6 +174,7 @@ def _result_row(artifact: Artifact, evidence: Evidence) -> SaveRow:
         "verdict": evidence.best.verdict.value,
         "changed_rows": evidence.best.changed_rows,
         "rows": evidence.best.rows,
+        "grade": evidence.best.grade.model_dump(mode="json") if evidence.best.grade else None,
         "needs_code": evidence.needs_code,
         "remark": artifact.remark,
         "reason": (evidence.best.error or {}).get("sentence", ""),

@@ -7,14 +7,18 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from core.caching import StampedCache, file_stamp
 from core.errors import UnknownName, UnreadableRecord
 from core.library.catalog.catalog import Catalog
 from core.library.catalog.schema import IN_MEMORY_URL
-from core.library.catalog.sync import CatalogSync
+from core.library.catalog.sync import LOG_FILE, CatalogSync
 from core.library.ids import ID_PATTERN
 from core.library.reads import ReadMixin
 from core.library.records import FOLDER_BY_KIND, Entry, Page, Query, Run
 from core.library.storage import translate_disk_errors
+from core.text.labels import number_equal
+
+_run_names = StampedCache(64)  # of as many libraries and viewers
 
 
 class ListingMixin(ReadMixin):
@@ -54,6 +58,17 @@ class ListingMixin(ReadMixin):
             with contextlib.suppress(UnreadableRecord, UnknownName):
                 runs.append(self._read_run(folder.name, partial(self._run_cache.get, Run.read)))
         return sorted(runs, key=lambda run: run.created, reverse=True)
+
+    def run_names(self) -> dict[str, str]:
+        """The name of every readable run by its id; equal names are numbered, the oldest first.
+
+        As of the last change that this library made or another process logged: a folder put there by hand is missing.
+        """
+        key, stamp = (str(self.home), self.access.viewer_id), file_stamp(self.home / LOG_FILE)
+        return _run_names.get_or_compute(key, lambda: number_equal(self._names_by_age()), stamp)
+
+    def _names_by_age(self) -> dict[str, str]:
+        return {run.id: run.name for run in reversed(self.runs())}
 
     @translate_disk_errors()
     def ids(self) -> list[str]:

@@ -5,6 +5,7 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from core.demos import output_image_shape
 from core.errors import UnknownName
 from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.records import Evidence
@@ -46,6 +47,7 @@ class ReadMixin(LibraryBase):
             optimizer=run.optimizer,
             classes=bool(run.labels) or None,
             settings=ModelSettings.read(run.traits),
+            output_image_shape=output_image_shape(run.demo, run.settings),
         )
 
     def reference(self, run_id: str) -> Reference:

@@ -9,6 +9,7 @@ from core.report.data import ReportData
 
 # Fields of an outcome that are repeated on every line of its copy.
 COPY_FIELDS = ("verdict", "load_seconds", "loaded_warm", "first_seconds", "not_finite", "remark", "source")
+GRADE_FIELDS = ("share", "ssim", "psnr_db")
 NESTED_FIELDS = ("classes", "worst", "reference_accuracy", "answer_accuracy")
 TABLE_FIELDS = ("histogram", "by_magnitude", "by_column", "heat", "agreement")
 FORMULA_PREFIXES = ("=", "+", "-", "@", "\t", "\r")
@@ -39,6 +40,8 @@ def _csv_rows(data: ReportData, id_: str) -> list[Line]:
         "inputs": data.job.result["inputs"],
         "bytes": record.bytes if record else None,
         **{name: outcome.get(name) for name in COPY_FIELDS},
+        **_grade_columns(outcome.get("grade")),
+        "losses": ", ".join(loss.label for loss in data.losses[id_]),
         "error": (outcome["error"] or {}).get("sentence"),
     }
     outputs = outcome["outputs"] or [{}]
@@ -47,6 +50,11 @@ def _csv_rows(data: ReportData, id_: str) -> list[Line]:
         first | _flatten_scalars(metrics) | _flatten_scalars(passed.get(metrics.get("output"), {}), "tolerance.")
         for metrics in outputs
     ]
+
+
+def _grade_columns(grade: dict[str, Any] | None) -> Line:
+    """The level and its numbers, in columns of their own; none where no copy has a grade."""
+    return {"grade": grade["level"], **{f"grade.{name}": grade[name] for name in GRADE_FIELDS}} if grade else {}
 
 
 def _flatten_scalars(record: Mapping[str, Any], prefix: str = "") -> Line:

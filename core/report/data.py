@@ -12,6 +12,7 @@ import numpy as np
 from core.arrays import Arrays
 from core.compare import find_targets
 from core.compare.tolerance import ToleranceJson
+from core.compatibility.losses import Loss, find_losses
 from core.context import AppContext
 from core.errors import InputError, UnknownName
 from core.figures.images import row_image_url
@@ -144,7 +145,8 @@ def _mark_changes(
 class ReportData(NamedTuple):
     """Everything that any kind of report shows.
 
-    `names` has the baseline first, then every copy, also those without predictions; `outcomes` are the job's own JSON.
+    `names` has the baseline first, then every copy, also those without predictions; `outcomes` are the job's own JSON,
+    `losses` by copy what it lost.
     `passed` is by artifact and output. `artifacts` are the records that the library still has;
     `inputs` is None where they are no longer stored.
     """
@@ -154,6 +156,7 @@ class ReportData(NamedTuple):
     inputs: InputSet | None
     names: dict[str, str]
     outcomes: dict[str, dict[str, Any]]
+    losses: dict[str, list[Loss]]
     artifacts: dict[str, Artifact]
     tolerances: Mapping[str, Tolerance]
     passed: dict[str, dict[str, ToleranceJson]]
@@ -211,6 +214,7 @@ def gather_report_data(context: AppContext, job: Job, tolerances: Mapping[str, T
         inputs=inputs,
         names=short_labels([baseline, *outcomes], artifacts, run),
         outcomes=outcomes,
+        losses={id_: find_losses(context.library, id_) for id_ in outcomes},
         artifacts=artifacts,
         tolerances=tolerances,
         passed={id_: {name: check.to_json() for name, check in by.items()} for id_, by in passed.items()},

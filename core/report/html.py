@@ -16,8 +16,10 @@ from markupsafe import Markup
 from plotly.offline import get_plotlyjs
 
 from core.compare import Verdict
+from core.compatibility.losses import Loss
 from core.evidence.records import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
+from core.grading import GRADE_HELP, Grade
 from core.library import Artifact
 from core.report.data import ReportData, describe_inputs
 from core.report.repeat_command import make_repeat_command, needs_inputs_file
@@ -124,6 +126,7 @@ def render_html(data: ReportData) -> str:
             cards=[_verdict_card(data, id_) for id_ in data.outcomes],
             tables=[_metric_table(data, output) for output in data.outputs],
             glossary=METRIC_GROUPS,
+            grade_help=GRADE_HELP,
             plots=draw_plots(data),
             plotly=version("plotly"),
             policy="; ".join(_content_security_policy(scripts)),
@@ -169,6 +172,8 @@ class VerdictCard(NamedTuple):
     id: str
     name: str
     verdict: str
+    grade: Grade | None
+    losses: list[Loss]
     meaning: str
     tone: str
     outcome: dict[str, Any]
@@ -189,6 +194,8 @@ def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
         id=id_,
         name=data.names[id_],
         verdict=verdict_label(verdict, outcome["changed_rows"], outcome["rows"], outcome["error"]),
+        grade=Grade.model_validate(outcome["grade"]) if outcome.get("grade") else None,
+        losses=data.losses[id_],
         meaning=verdict_meaning(verdict, outcome["error"]),
         tone=TONE_BY_VERDICT[verdict],
         outcome=outcome,

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any, TypedDict
 
 from core.compare import to_jsonable
+from core.compatibility.losses import losses_to_json
 from core.inputs.input_set import StoredArray
 from core.jobs.compare_result import ComparisonMatrix
 from core.report.data import DisagreeingRow, ReportData, describe_inputs
@@ -119,4 +120,5 @@ def _artifact_json(data: ReportData, id_: str) -> dict[str, Any]:
         "files": [file.model_dump() for file in record.files] if record else None,
         "saved_with": record.versions if record else None,
     }
-    return facts | data.outcomes[id_] | {"tolerance": data.passed.get(id_, {})}
+    own = {"losses": losses_to_json(data.losses[id_]), "tolerance": data.passed.get(id_, {})}
+    return facts | data.outcomes[id_] | own

@@ -57,6 +57,9 @@ class HasFormat(HasTrust, Protocol):
     """An artifact, or its line in the list."""
 
     @property
+    def created(self) -> str | None: ...
+
+    @property
     def format(self) -> str | None: ...
 
 
@@ -132,13 +135,24 @@ def score_sentence(score_name: str, value: float | None) -> str:
 
 
 def short_labels(ids: Iterable[str], entries: Mapping[str, HasFormat], run: HasTrust | None = None) -> dict[str, str]:
-    """Name copies by their format and trust, and by their id too where a name would stand twice.
+    """Name copies by their format and trust; equal ones are numbered, the oldest first.
 
     The live model is named as that of `run`; a copy that is not in the library any more by its id.
     """
     labels = {id_: _short_label(id_, entries, run) for id_ in ids}
-    counts = Counter(labels.values())
-    return {id_: f"{label} ({id_})" if counts[label] > 1 else label for id_, label in labels.items()}
+    oldest_first = sorted(labels, key=lambda id_: (entries[id_].created or "") if id_ in entries else "")
+    numbered = number_equal({id_: labels[id_] for id_ in oldest_first})
+    return {id_: numbered[id_] for id_ in labels}
+
+
+def number_equal(names: Mapping[str, str]) -> dict[str, str]:
+    """Number what has an equal name, in the order given: "Keras file", "Keras file #2"."""
+    seen: Counter[str] = Counter()
+    numbered = {}
+    for key, name in names.items():
+        seen[name] += 1
+        numbered[key] = name if seen[name] == 1 else f"{name} #{seen[name]}"
+    return numbered
 
 
 def _short_label(id_: str, entries: Mapping[str, HasFormat], run: HasTrust | None) -> str:

@@ -73,7 +73,7 @@ def _validate(
             raise refusal("shard-missing", "the index alone")
         file_type = _type_of(name, extra_files)
         if (size := upload.stat().st_size) > config.upload_mib * 2**20:
-            raise refusal("too-large", f"{size:,} bytes, of at most {config.upload_mib:,} MiB")
+            raise refusal("too-large", f"{size:,} bytes, of at most {config.upload_mib * 2**20:,}")
         copy = target / file_type.stored_name
         digest = _copy_checked(upload, copy, file_type, size)
         format_, remarks = _validate_file(file_type.kind, copy, target, max_bytes)

@@ -63,6 +63,31 @@ def test_pages_fit_width_and_pass_axe_in_light_and_dark(
         check_fit(page, path or "home", width, dark, check_accessibility)
 
 
+def test_navigation_of_narrow_window_has_labels(server: Server, new_page: Callable[..., Page]):
+    page = new_page(390)
+    page.goto(f"{server.url}/condition")
+    wait_for_page(page, "Health")
+    button = page.get_by_test_id("stExpandSidebarButton")
+    assert button.evaluate("item => getComputedStyle(item, '::after').content") == '"Pages"'
+    assert button.bounding_box()["width"] > 60
+    button.click()
+    for title in ("Home", "Compare", "Health"):
+        expect(page.get_by_test_id("stSidebar").get_by_role("link", name=title)).to_be_visible()
+
+
+def test_copy_link_copies_the_address_and_says_where_it_works(server: Server, new_page: Callable[..., Page]):
+    page = new_page()
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=server.url)
+    page.goto(f"{server.url}/train?demo=tips")
+    wait_for_page(page, "Train")
+    page.get_by_role("button", name="Copy link").click()
+    expect(page.get_by_role("status").filter(has_text="Copied")).to_have_text("Copied. It works where this library is.")
+    assert page.evaluate("navigator.clipboard.readText()") == page.url == f"{server.url}/train?demo=tips"
+    page.goto(f"{server.url}/condition")
+    wait_for_page(page, "Health")
+    expect(page.get_by_role("button", name="Copy link")).to_have_count(0)
+
+
 def test_train_page_running_job_survives_reload_and_cancels_in_a_second(server: Server, new_page: Callable[..., Page]):
     page = new_page()
     page.goto(f"{server.url}/train?demo=digits-mlp")

@@ -186,5 +186,5 @@ def test_compare_all_mismatched_pair_does_not_stop_others():
     result = {(item["a"], item["b"]): item for item in compare_all(answers)}
     assert result["a", "c"]["verdict"] == "bit-identical"
     assert result["a", "c"]["error"] is None
-    assert result["a", "b"]["error"]["sentence"] == "No output fits the reference's 'y' of shape (2, 2)."
+    assert result["a", "b"]["error"]["sentence"] == "No output fits the reference's 'y', which has 2 rows of 2 numbers."
     assert result["a", "b"]["verdict"] is None

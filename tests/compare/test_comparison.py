@@ -289,13 +289,13 @@ def test_row_is_changed_if_any_output_changed():
 def test_compare_unmatched_output_is_refused():
     with pytest.raises(InputError) as caught:
         compare({"y": np.zeros((4, 10))}, {"z": np.zeros((4, 3))})
-    assert caught.value.sentence == "No output fits the reference's 'y' of shape (4, 10)."
-    assert caught.value.received == "z (4, 3)"
+    assert caught.value.sentence == "No output fits the reference's 'y', which has 4 rows of 10 numbers."
+    assert caught.value.received == "z, 4 rows of 3 numbers"
     assert caught.value.cure == "Compare copies of models that answer the same question on the same rows."
 
 
 def test_compare_different_row_counts_are_refused():
-    with pytest.raises(InputError, match=r"No output fits the reference's 'y' of shape \(4, 1\)"):
+    with pytest.raises(InputError, match=r"No output fits the reference's 'y', which has 4 rows of 1 number\."):
         compare({"y": np.zeros((4, 1))}, {"y": np.zeros((3, 1))})
 
 

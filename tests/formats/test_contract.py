@@ -12,14 +12,16 @@ from importlib.metadata import EntryPoint
 import pytest
 
 from core.compare import Verdict
-from core.compatibility.matrix import build_matrix
+from core.compatibility.matrix import build_matrix, build_row
 from core.demos import DEMOS, get_demo
 from core.errors import CannotSave, PackageMissing, UnknownName
-from core.evidence.records import ReloadOutcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import FORMATS, all_formats, get_format
-from core.formats.base import PARTS
+from core.formats.base import CONVERTED_WEIGHTS, PARTS
+from core.grading import Grade, GradeLevel
 from core.runtimes.base import NO_CODE
 from core.settings import PROJECT
+from tests.factories.library_entries import make_run
 from tests.formats.expectations import EXPECTED, HIDES_OPTIMIZER, HIDES_WEIGHTS, ExpectedRefusal, ExpectedSave
 
 PAIRS = [(demo.key, item.key) for demo in DEMOS for item in FORMATS]
@@ -183,6 +185,45 @@ def test_pair_preserves_weights_where_claimed(demo, format_key, evidence_of, job
     by_claim = weights.of if claimed else 0
     assert weights.found == (by_claim if expected.weights_found is None else expected.weights_found)
     assert ("weights" in expected.breaks) == (claimed and not weights.is_complete)
+
+
+@by_loaded_pair
+def test_pair_keeps_converted_weights_where_claimed(demo, format_key, jobs, trained, evidence_of):
+    if CONVERTED_WEIGHTS in get_format(format_key).keeps:
+        row = build_row(jobs.library.run(trained(demo)), format_key, "", evidence_of(demo, format_key))
+        assert row.cells["weights"].state in ("kept", "changed")
+        assert CONVERTED_WEIGHTS not in row.find_contradictions()
+
+
+@pytest.mark.parametrize(
+    ("verdict", "grade", "expected"),
+    [
+        ("same-answers", None, "changed"),
+        ("different", None, "lost"),
+        ("different", Grade(level=GradeLevel.UNUSABLE, output="y", share=1.2), "lost"),
+        ("different", Grade(level=GradeLevel.SLIGHT, output="y", share=0.002), "changed"),
+    ],
+)
+def test_converted_weights_are_judged_by_answers_where_hidden(empty_library, verdict, grade, expected):
+    run = make_run(empty_library, labels=["cat", "dog"])
+    outcome = ReloadOutcome(verdict=verdict, changed_rows=4, rows=4, max_abs=1.0, grade=grade)
+    row = build_row(run, "litert", "", Evidence(without_code=outcome))
+    assert row.cells["weights"].state == expected
+    assert (CONVERTED_WEIGHTS in row.find_contradictions()) == (expected == "lost")
+
+
+def test_every_format_but_architecture_claims_weights():
+    without = {format_.key for format_ in FORMATS if not format_.keeps & {"weights", CONVERTED_WEIGHTS}}
+    assert without == {"architecture"}
+    assert [format_.key for format_ in FORMATS if {"weights", CONVERTED_WEIGHTS} <= format_.keeps] == []
+
+
+def test_copies_train_on_only_where_kept_optimizer_state_is_usable(matrix_row_of):
+    """What SavedModel holds of an optimizer is bit-equal, and nothing there can train with it."""
+    claimed = [format_ for format_ in FORMATS if "optimizer state" in format_.keeps]
+    states = {format_.key: matrix_row_of("digits-mlp", format_.key).cells["trainable"].state for format_ in claimed}
+    assert {key for key, state in states.items() if state == "lost"} == {"saved_model"}
+    assert [format_.key for format_ in claimed if not format_.can_resume_training] == ["saved_model"]
 
 
 @by_loaded_pair

@@ -319,3 +319,14 @@ def test_prediction_store_evicts_old_predictions_beyond_limit(copied_entries):
     again = run_comparison(small, copy, rows=31)
     assert (again.id, again.created > old.created) == (old.id, True)
     assert small.predictions(old.id).read_row_distances(copy)[0].size == 31
+
+
+def test_compare_job_grades_pictures_of_random_weights_as_unusable(jobs, saved):
+    ids = [saved("digits-denoiser", key)["artifact"] for key in ("architecture", "keras")]
+    outcomes = wait_until_done(jobs, jobs.compare(ids, 40)).result["outcomes"]
+    grade = outcomes[ids[0]]["grade"]
+    assert (grade["level"], grade["output"]) == ("unusable", outcomes[ids[0]]["pairs"][0]["reference"])
+    assert grade["ssim"] < 0.5
+    assert grade["share"] > 0.5
+    assert outcomes[ids[1]]["grade"] is None
+    assert jobs.library.evidence(ids[0]).best.grade.level == "unusable"  # the reload of the save says so, too

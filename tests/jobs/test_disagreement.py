@@ -13,7 +13,7 @@ from core.disagreement import NEIGHBOURHOOD_SHARE
 from core.errors import InputError, UnknownName
 from core.inputs import Inputs
 from core.jobs import Jobs
-from core.jobs.disagreement import _DisagreementJob
+from core.jobs.disagreement import _DisagreementJob, _SearchSide
 from core.library.job_store import Job
 from tests.helpers import wait_until, wait_until_done
 
@@ -48,6 +48,18 @@ def test_search_job_increases_disagreement_beyond_the_data(jobs, trained, other_
     assert next(iter(result["answers"][0].values())) == pytest.approx(left.tolist())
 
 
+def test_search_job_asks_again_alone_in_new_processes_before_it_announces(jobs, trained, other_seed_run, monkeypatch):
+    loads, shapes = [], []
+    load, predict = _SearchSide.__init__, _SearchSide.predict
+    monkeypatch.setattr(_SearchSide, "__init__", lambda side, *given: (loads.append(side), load(side, *given))[1])
+    monkeypatch.setattr(
+        _SearchSide, "predict", lambda side, rows: (shapes.append((side, len(rows["pixels"]))), predict(side, rows))[1]
+    )
+    job = run_search(jobs, trained("digits-mlp"), other_seed_run, evaluations=600)
+    asked_again = [rows for side, rows in shapes if side in loads[2:]]
+    assert (len(loads), set(asked_again), job.result["found"]["tie"]) == (4, {1}, False)
+
+
 def test_search_job_result_is_near_its_origin_row_with_predictions(jobs, trained, other_seed_run):
     job = run_search(jobs, trained("digits-mlp"), other_seed_run)
     result, arrays = job.result["found"], jobs.job_store.load_arrays(job.id)
@@ -70,8 +82,8 @@ def test_search_job_stores_result_as_input_set(jobs, trained, other_seed_run):
     inputs = Inputs(jobs.library.home, jobs.config)
     item = inputs.read(job.result["inputs"])
     assert (item.kind, item.rows, item.origin["search"]) == ("found", 1, job.id)
-    left = trained("digits-mlp")
-    assert item.words == f"Where the live model of “{left}” and the live model of “{other_seed_run}” disagree"
+    left, right = (jobs.library.run_names()[run] for run in (trained("digits-mlp"), other_seed_run))
+    assert item.words == f"Where the live model of “{left}” and the live model of “{right}” disagree"
     np.testing.assert_array_equal(
         inputs.read_rows(item.id, slice(0, 1))["pixels"], jobs.job_store.load_arrays(job.id)["input:pixels"]
     )

@@ -149,3 +149,12 @@ def test_id_of_wrong_kind_raises_unknown_name(empty_library, run, artifact):
         empty_library.run(artifact.id)
     with pytest.raises(UnknownName):
         empty_library.artifact(run.id)
+
+
+def test_run_names_number_equal_ones_and_follow_every_change(empty_library):
+    runs = [make_run(empty_library, name=name).id for name in ("a run", "other", "a run")]
+    assert empty_library.run_names() == {runs[0]: "a run", runs[1]: "other", runs[2]: "a run #2"}
+    empty_library.annotate(runs[0], name="renamed")
+    assert empty_library.run_names()[runs[2]] == "a run"
+    empty_library.remove(runs[1])
+    assert set(empty_library.run_names()) == {runs[0], runs[2]}

@@ -127,6 +127,18 @@ def test_html_report_shows_disagreeing_rows_with_images(jobs: Jobs, comparison_j
     assert shown.count('class="changed"') == len(rows)
 
 
+def test_reports_have_losses_beside_verdicts(comparison_job: Job, artifacts: list[str], reports: dict[str, str]):
+    same, quantised, _ = artifacts
+    record = json.loads(reports["json"])["artifacts"]
+    assert record[same]["losses"] == []
+    (loss,) = record[quantised]["losses"]
+    assert (loss["finding"], loss["label"]) == ("trainable", "cannot be trained")
+    lines = list(csv.DictReader(io.StringIO(reports["csv"])))
+    assert {line["losses"] for line in lines if line["artifact"] == quantised} == {"cannot be trained"}
+    assert f'<a href="#{quantised}-trainable">cannot be trained</a>' in reports["html"]
+    assert f'<li id="{quantised}-trainable"><b>Cannot be trained.</b>' in reports["html"]
+
+
 def test_html_report_csp_allows_only_its_own_scripts(reports: dict[str, str]):
     page = reports["html"]
     (policy,) = re.findall(r'http-equiv="Content-Security-Policy" content="([^"]*)"', page)
@@ -134,7 +146,7 @@ def test_html_report_csp_allows_only_its_own_scripts(reports: dict[str, str]):
     assert "unsafe-inline&#39;; img" in policy.partition("style-src")[2]
     assert page.count("<script>") == 2
     outside = re.sub(r"<script>.*?</script>", "", page, flags=re.DOTALL)
-    assert re.findall(r"(?:src|href)=\"(?!data:)", outside) == []
+    assert re.findall(r"(?:src|href)=\"(?!data:|#)", outside) == []
 
 
 def test_reports_escape_markup_and_formulas_in_names(

@@ -13,6 +13,7 @@ from core.text.summaries import summarize_outcomes
 class NamedEntry(NamedTuple):
     format: str
     trust: str | None
+    created: str | None = None
 
 
 OURS, BROUGHT = NamedEntry("onnx", "ours"), NamedEntry("onnx", "brought in")
@@ -25,8 +26,8 @@ def test_short_labels_mark_imported_copies():
         "a2": "ONNX · imported",
     }
     assert short_labels(["a1", "a2"], {"a1": BROUGHT, "a2": BROUGHT}) == {
-        "a1": "ONNX · imported (a1)",
-        "a2": "ONNX · imported (a2)",
+        "a1": "ONNX · imported",
+        "a2": "ONNX · imported #2",
     }
     assert mark_imported("its name", None) == "its name"
 

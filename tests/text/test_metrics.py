@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.compare import ClassificationMetrics, OutputMetrics, compare
-from core.text.labels import score_label, short_labels, tolerance_label
+from core.library import Entry
+from core.text.labels import number_equal, score_label, short_labels, tolerance_label
 from core.text.metrics import ALL_METRICS, WORST_VALUE_METRICS
 from core.text.numbers import format_cosine, format_exact, format_number, format_rounded_up
 from core.text.summaries import summarize_changes
@@ -129,6 +130,19 @@ def test_summarize_changes_mentions_non_finite_rows():
     assert summarize_changes(result).endswith(
         "1 answer changed: 1 is of the same class, with a number that is not finite."
     )
+
+
+def test_number_equal_leaves_the_first_and_counts_on():
+    names = {"a": "Keras file", "b": "ONNX", "c": "Keras file", "d": "Keras file"}
+    assert number_equal(names) == {"a": "Keras file", "b": "ONNX", "c": "Keras file #2", "d": "Keras file #3"}
+
+
+def test_short_labels_number_equal_copies_by_age():
+    entries = {
+        "a1": Entry("a1", format="onnx", trust="ours", created="2026-11-30T02:00:00+00:00"),
+        "a2": Entry("a2", format="onnx", trust="ours", created="2026-11-30T01:00:00+00:00"),
+    }
+    assert short_labels(["a1", "a2"], entries) == {"a1": "ONNX #2", "a2": "ONNX"}
 
 
 def test_short_labels_name_run_live_model_and_missing_copy_by_id():

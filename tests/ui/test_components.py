@@ -5,7 +5,7 @@ import pytest
 from core.compare import Verdict
 from core.text.labels import verdict_label
 from core.text.numbers import format_duration, format_score, format_size
-from ui.components import VERDICT_BADGES, escape_markdown
+from ui.components import VERDICT_BADGES, escape_markdown, size_column
 
 
 @pytest.mark.parametrize(
@@ -81,3 +81,18 @@ def test_plain_text_escapes_untrusted_markdown(text: str):
 )
 def test_plain_text_breaks_up_urls_against_autolinks(address: str):
     assert address not in escape_markdown(address).replace("\\", "")
+
+
+@pytest.mark.parametrize(
+    ("sizes", "expected", "unit"),
+    [
+        ([950, None, 12_300], [0.95, None, 12.3], "%.1f kB"),
+        ([950, 4_500_000], [0.00095, 4.5], "%.3f MB"),
+        ([2 * 10**9], [2.0], "%.3f GB"),
+        ([], [], "%.1f kB"),
+    ],
+)
+def test_size_column_has_one_unit(sizes, expected, unit):
+    numbers, config = size_column(sizes)
+    assert numbers == expected
+    assert config["type_config"]["format"] == unit

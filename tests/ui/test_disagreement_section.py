@@ -125,6 +125,14 @@ def test_disagreement_sentence_describes_both_predictions(kind, answers, given, 
     assert words in disagreement_sentence(DisagreementView(RUN, facts, arrays, ["one", "two"]))
 
 
+def test_disagreement_sentence_names_a_tie_by_its_classes():
+    facts = {"changed": False, "tie": True, "kind": "class", "said": ["1", "2"], "output": "y"}
+    shares = np.array([[0.1, 0.45, 0.45]])
+    view = DisagreementView(RUN, facts, {"input:x": np.zeros((1, 3)), "a:y": shares, "b:y": shares}, ["one", "two"])
+    words = "A tie, decided by rounding: **One** and **two** give **1** and **2** the same on this row"
+    assert disagreement_sentence(view).replace("**2** and **1**", "**1** and **2**") == words
+
+
 RUN = Run(
     id="r0000000000",
     name="",

@@ -48,7 +48,9 @@ def test_download_single_file_has_its_hash_as_etag(library: Library):
     assert reply.headers["etag"] == f'"{artifact_of.files[0].sha256}"'
     assert reply.headers["content-length"] == str(len(CONTENT))
     assert reply.headers["accept-ranges"] == "bytes"
-    assert reply.headers["content-disposition"] == f'attachment; filename="{artifact_of.id}-model.keras"'
+    assert (
+        reply.headers["content-disposition"] == f'attachment; filename="a-run-keras-{artifact_of.created[:10]}.keras"'
+    )
     assert list_staged(library) == []
 
 
@@ -110,7 +112,9 @@ def test_download_of_several_files_is_reproducible_zip(library: Library, tmp_pat
     other = make_artifact_of(library, **{"model.keras": b"k"})
     reply = request_route(download_url([artifact_of.id, other.id, artifact_of.id]))
     assert (reply.status, int(reply.headers["content-length"])) == (200, len(reply.body))
-    assert reply.headers["content-disposition"] == 'attachment; filename="roundtrip-2-artifacts.zip"'
+    assert (
+        reply.headers["content-disposition"] == f'attachment; filename="roundtrip-2-artifacts-{other.created[:10]}.zip"'
+    )
     with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == {

@@ -70,7 +70,7 @@ def test_the_library_lists_and_filters(visit, jobs: Jobs, saved: Callable):
     app = visit(jobs, "library", search=row["artifact"])
     assert "1 artifact, " in page_text(app)
     assert app.dataframe[0].value["Id"].tolist() == [row["artifact"]]
-    assert app.dataframe[0].value["Verdict of its reload"].tolist() == ["Bit-identical"]
+    assert app.dataframe[0].value["Verdict of its reload"].tolist() == ["Bit-identical · cannot be trained"]
 
 
 def test_compare_page_resolves_alias_in_url(visit, jobs: Jobs, saved):

@@ -99,7 +99,7 @@ def test_validate_upload_over_size_limit_is_rejected_before_copy(upload_folder, 
     with pytest.raises(Refused) as refusal:
         validate_upload(upload_folder / "upload", "model.keras", output_folder, config=Settings(upload_mib=2))
     assert refusal.value.rule == "too-large"
-    assert refusal.value.received == "2,097,153 bytes, of at most 2 MiB"
+    assert refusal.value.received == "2,097,153 bytes, of at most 2,097,152"
 
 
 def test_validate_upload_of_architecture_beside_full_model_is_rejected(upload_folder, output_folder):

@@ -91,7 +91,7 @@ def _draw_result(job: Job, names: dict[str, str]) -> None:
     run = current_jobs().library.run(run_id_of(current_jobs(), job.request["a"]))
     view = DisagreementView(run, facts, arrays, [names[job.request[side]] for side in ("a", "b")])
     with st.container(border=True, key="disagreement"):
-        so_far = "" if job.state == "done" or facts["changed"] else ", so far"
+        so_far = "" if job.state == "done" else ", so far"
         st.markdown(f"## {disagreement_sentence(view)}{so_far}")
         st.caption(_count_sentence(job.result or job.detail, facts))
         if facts["amount"]:  # 0 where the predictions differ on no input
@@ -119,6 +119,9 @@ def disagreement_sentence(view: DisagreementView) -> str:
     """Return what each of the two models predicts for this input, in Markdown."""
     first, second = [f"**{escape_markdown(name)}**" for name in view.names]
     first = first[:2] + first[2:3].upper() + first[3:]  # after the two asterisks
+    if view.facts.get("tie"):
+        level = f"give {_tied_labels(view)} the same on this {view.input_noun}"
+        return f"A tie, decided by rounding: {first} and {second} {level}"
     if not view.facts["changed"]:
         return f"{first} and {second} gave the same answer every time"
     texts = [_prediction_text(view, side) for side in (0, 1)]
@@ -126,6 +129,13 @@ def disagreement_sentence(view: DisagreementView) -> str:
         return f"{first} says {texts[0]}, {second} says {texts[1]}, on this {view.input_noun}"
     gap = np.abs(view.prediction(0).astype("float64") - view.prediction(1)).max()
     return f"{first} and {second} are up to **{escape_markdown(f'{gap:.2g}')}** apart on this {view.input_noun}"
+
+
+def _tied_labels(view: DisagreementView) -> str:
+    """Return the two classes that stand level, in Markdown."""
+    prediction = view.prediction(0)
+    labels = view.class_labels(prediction)
+    return " and ".join(f"**{escape_markdown(labels[number])}**" for number in np.argsort(-prediction)[:2])
 
 
 def _prediction_text(view: DisagreementView, side: int) -> str | None:
@@ -148,6 +158,8 @@ def _count_sentence(progress: Mapping[str, Any], facts: Mapping[str, Any]) -> st
     generated = tried.get(GENERATED, 0)
     text = f"Asked {sum(tried.values()) - generated:,} rows of the data"
     text += f" and {generated:,} made inputs" if generated else ""
+    if facts.get("tie"):
+        return f"{text}: on none of them do the two part by more than rounding."
     if facts["changed"]:
         data_rows = sum(changed.values()) - changed.get(GENERATED, 0)
         counts = f"{data_rows:,} and {changed[GENERATED]:,}" if generated else f"{data_rows:,}"

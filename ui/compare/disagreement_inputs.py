@@ -8,7 +8,7 @@ import numpy as np
 import streamlit as st
 
 from core.arrays import Arrays
-from core.demos import DEMOS
+from core.demos import DEMOS, output_image_shape
 from core.demos.base import Demo
 from core.figures.images import change_image, data_url, row_image_url
 from core.figures.tensors import value_line_chart
@@ -172,7 +172,7 @@ def _value_text(value: Any) -> str:
 def show_both_predictions(view: DisagreementView) -> None:
     """Show both predictions: bars for classes, images for images, else the values."""
     predictions = {name: view.prediction(side) for side, name in enumerate(view.names)}
-    shape = (view.demo.output_image_shapes if view.demo else {}).get((view.run.settings or {}).get("dataset", ""))
+    shape = output_image_shape(view.run.demo, view.run.settings)
     first = next(iter(predictions.values()))
     if view.facts["kind"] == "class":
         bars = {name: _numbers(np.nan_to_num(array)) for name, array in predictions.items()}

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import streamlit as st
 
+from core.compare import Verdict
 from core.figures.comparison import (
     TitledFigure,
     output_figures,
@@ -17,11 +18,11 @@ from core.figures.theme import PLOTLY_CONFIG
 from core.text.labels import first_rows_label, tolerance_label, verdict_label
 from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS, Metric
 from core.text.numbers import format_number
-from core.text.summaries import summarize_changes
+from core.text.summaries import summarize_changes, summarize_outcomes
 from ui.compare.comparison_job import FinishedComparison
 from ui.compare.prediction_rows import load_rows
 from ui.compare.swipe import show_output_images
-from ui.compare.tolerance import check_job_tolerances, show_tolerance_fields
+from ui.compare.tolerance import check_job_tolerances, show_tolerance_fields, tolerances_from_query
 from ui.components import escape_markdown
 from ui.query_params import bind_select
 from ui.session import current_jobs
@@ -30,7 +31,29 @@ CopyMetrics = dict[str, dict[str, Any]]  # by artifact an `OutputMetrics` as JSO
 
 
 def show_metrics(comparison: FinishedComparison) -> None:
-    """Show every number of each output, fields for tolerances, and how the right answers changed."""
+    """Show in a sentence how far apart the copies are; behind it every number, and how the right answers changed."""
+    st.markdown(escape_markdown(_metrics_sentence(comparison)))
+    # Open where a link or a field asks for a tolerance: who passes stands in there.
+    with st.expander("Expert numbers", icon=":material/numbers:", expanded=bool(tolerances_from_query())):
+        _show_expert_numbers(comparison)
+
+
+def _metrics_sentence(comparison: FinishedComparison) -> str:
+    """Return how many copies answer as the baseline, and which copy is furthest off and by how much."""
+    outcomes = {id_: outcome.model_dump() for id_, outcome in comparison.outcomes.items()}
+    names, baseline = comparison.names, comparison.participants.baseline
+    headline = summarize_outcomes(names[baseline], comparison.job.result["rows"], outcomes)
+    furthest = comparison.participants.others[0]  # they stand in that order
+    outcome = comparison.outcomes[furthest]
+    if not outcome.max_abs:  # or nothing but texts, or numbers that are not finite, changed
+        is_same = all(copy.verdict is Verdict.BIT_IDENTICAL for copy in comparison.outcomes.values())
+        return f"{headline} Not one number differs." if is_same else headline
+    off = f"its numbers differ by up to {format_number(outcome.max_abs)}"
+    grade = f", on the whole {outcome.grade.label}" if outcome.grade else ""
+    return f"{headline} {names[furthest]} is furthest off: {off}{grade}."
+
+
+def _show_expert_numbers(comparison: FinishedComparison) -> None:
     outputs = _metrics_by_output(comparison)
     for index, (output, metrics) in enumerate(outputs.items()):
         if len(outputs) > 1:

@@ -2,9 +2,8 @@
 
 from typing import NamedTuple
 
-from core.formats import get_format
 from core.library import Entry
-from core.text.labels import live_model_phrase
+from core.text.labels import live_model_phrase, short_labels
 from ui.artifact_picker import ArtifactChoices, choose_artifact, choose_code_sources
 from ui.session import current_jobs
 
@@ -27,8 +26,10 @@ def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
 def choose_sources_of(entries: dict[str, Entry], ids: list[str]) -> dict[str, str]:
     """Choose where the code that a copy lacks comes from, for each copy that lacks any."""
 
+    names = short_labels(ids, entries)
+
     def question_of(id_: str) -> str:
-        return f"{get_format(entries[id_].format or '').label} ({id_}): which code builds its layers?"
+        return f"{names[id_]}: which code builds its layers?"
 
     return choose_code_sources(ids, question_of)
 

@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.arrays import Arrays
 from core.compare import find_targets
-from core.demos import get_demo
+from core.demos import output_image_shape
 from core.figures.images import row_image_url
 from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
@@ -128,12 +128,11 @@ def load_rows(
         predictions[names[id_]] = store.read_rows(id_, copy_output, rows)
         changed[names[id_]] = store.read_row_distances(id_)[0][rows]
     truth = find_targets(output, list(store.output_sources(baseline)), inputs.read_targets(input_set))
-    dataset = (run.settings or {}).get("dataset", "")
     return PredictionRows(
         rows,
         inputs.read_rows(input_set, rows.tolist()),
         run.image_shape,
-        get_demo(run.demo).output_image_shapes.get(dataset) if run.demo else None,
+        output_image_shape(run.demo, run.settings),
         run.labels if reference.ndim == 2 and reference.shape[1] == len(run.labels) else [],
         None if truth is None else truth[rows],
         reference,

@@ -10,7 +10,8 @@ from core.text.numbers import format_duration
 from core.text.summaries import list_caveats
 from ui.charts import size_chart
 from ui.compare.comparison_job import FinishedComparison
-from ui.components import VERDICT_BADGES, escape_markdown, show_error, shown_verdict, verdict_badge
+from ui.components import VERDICT_BADGES, escape_markdown, show_error, shown_verdict
+from ui.findings import show_verdict_and_losses
 
 # Of the badges' colours, such as are seen as bars on white and on near-black.
 BAR_COLOURS = {"green": "#0D9488", "blue": "#0284C7", "orange": "#D97706", "red": "#DC2626", "gray": NEUTRAL}
@@ -43,7 +44,8 @@ def show_verdicts(comparison: FinishedComparison) -> None:
         for id_, outcome in comparison.outcomes.items():
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
                 st.markdown(f"**{escape_markdown(names[id_])}**")
-                verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
+                changed = outcome.changed_rows, outcome.rows
+                show_verdict_and_losses(id_, outcome.verdict, *changed, outcome.error, outcome.grade)
                 if outcome.warning:
                     st.warning(escape_markdown(outcome.warning), icon=":material/warning:")
                 _show_numbers(outcome)

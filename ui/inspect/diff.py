@@ -23,8 +23,9 @@ from core.introspection.diff import (
 from core.tensors.json_diff import JsonChange
 from core.text.labels import pluralize
 from core.text.numbers import format_number
-from ui.components import escape_markdown, show_error, show_tabs
+from ui.components import escape_markdown, show_error
 from ui.inspect.reading_progress import PART_PROGRESS_TITLES, run_with_progress
+from ui.query_params import show_tabs
 from ui.session import current_jobs
 
 MAX_ROWS = 2_000  # rows of one table
@@ -47,7 +48,7 @@ def show_diff(left_id: str, right_id: str) -> None:
         "Files": lambda: _show_changes(diff_files(current_jobs(), *ids, include_equal=equal), "files"),
         "Record": lambda: _show_changes(diff_records(current_jobs(), *ids, include_equal=equal), "record"),
     }
-    show_tabs(views)
+    show_tabs(views, subject="beside")
 
 
 def _show_part_diff(left_id: str, right_id: str, part: str, hide_same: bool) -> None:

@@ -15,7 +15,8 @@ from core.library.records import Artifact, Run
 from core.text.labels import format_timestamp, pluralize
 from core.text.numbers import format_size
 from ui.artifact_detail import show_lineage
-from ui.components import escape_markdown, show_error, verdict_badge
+from ui.components import escape_markdown, show_error
+from ui.findings import show_verdict_and_losses
 from ui.import_model import show_not_run
 from ui.session import current_jobs
 
@@ -58,7 +59,7 @@ def _show_verdict(artifact_id: str) -> None:
         show_error(error)
         return
     with st.container(horizontal=True, vertical_alignment="center"):
-        verdict_badge(best.verdict, best.changed_rows, best.rows, best.error)
+        show_verdict_and_losses(artifact_id, best.verdict, best.changed_rows, best.rows, best.error, best.grade)
         if best.weights:
             st.markdown(f"{best.weights.found} of {best.weights.of} weights of the run, bit for bit", width="content")
     if best.verdict is Verdict.NOT_RUN:

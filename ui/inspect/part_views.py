@@ -10,7 +10,7 @@ from core.introspection.diff import format_shape
 from core.library.records import Artifact
 from core.readers.base import Layer
 from core.text.labels import pluralize
-from ui.components import escape_markdown
+from ui.components import escape_markdown, size_column
 from ui.inspect.reading_progress import load_part
 from ui.routes.graph_viewer import NOT_DRAWABLE_REASONS, choose_graph_file
 from ui.routes.urls import graph_token, graph_viewer_url
@@ -205,17 +205,18 @@ def show_files(artifact: Artifact) -> None:
     """Show every file of an artifact's record, with its size and hash."""
     st.caption("The files as they lie on the disk. The hash tells any other tool whether it has the very same bytes.")
     files = sorted(artifact.files, key=lambda file: file.path)
+    sizes, size_config = size_column([file.bytes for file in files], width="small")
     st.dataframe(
         {
             "File": [file.path for file in files],
-            "Size": [file.bytes for file in files],
+            "Size": sizes,
             "SHA-256": [file.sha256 for file in files],
         },
         hide_index=True,
         alt="Files with sizes and hashes",
         column_config={
             "File": st.column_config.TextColumn(width="medium"),
-            "Size": st.column_config.NumberColumn(format="bytes", width="small"),
+            "Size": size_config,
             "SHA-256": st.column_config.TextColumn(
                 help="A fingerprint of the bytes: change one bit, and it is another.", width="large"
             ),

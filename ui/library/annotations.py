@@ -60,9 +60,12 @@ def _save_annotations(
     st.rerun()
 
 
-@st.dialog("Tags")
 def edit_tags(ids: list[str]) -> None:
-    """Show a form that adds tags to artifacts, and removes tags from them."""
+    """Open a dialog that adds tags to artifacts, and removes tags from them."""
+    st.dialog(f"Tags of {pluralize(len(ids), 'artifact')}")(_show_tag_form)(ids)
+
+
+def _show_tag_form(ids: list[str]) -> None:
     library = current_jobs().library
     known, present = library.count_tags(), sorted({tag for id_ in ids for tag in library.annotations(id_).tags})
     added = st.multiselect("Add", sorted(known), accept_new_options=True, placeholder="Type a tag, then Enter")

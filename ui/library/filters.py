@@ -3,7 +3,6 @@
 from dataclasses import replace
 from math import ceil
 from typing import Any
-from urllib.parse import urlencode
 
 import streamlit as st
 
@@ -62,14 +61,6 @@ def _show_preset_views() -> None:
     with st.container(horizontal=True, vertical_alignment="center", key="views"):
         for label, (icon, params) in PRESET_VIEWS.items():
             st.page_link(get_page("library"), label=label, icon=icon, query_params=params)
-        with st.popover("Link to this view", icon=":material/link:", type="tertiary"):
-            st.caption("Search, filters, order and page are in the address. Keep it as a bookmark, or send it on.")
-            st.code(_view_url(), language=None, wrap_lines=True)
-
-
-def _view_url() -> str:
-    params = [(name, value) for name in st.query_params for value in st.query_params.get_all(name)]
-    return f"{(st.context.url or '').partition('?')[0]}?{urlencode(params)}"
 
 
 def _choose_filters(library: Library) -> Query:

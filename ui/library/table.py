@@ -5,15 +5,18 @@ from datetime import datetime
 import streamlit as st
 
 from core.compare import Verdict
+from core.compatibility.losses import find_losses, label_with_losses
 from core.demos import demo_label
 from core.formats import all_formats
 from core.library import Entry, Page
 from core.text.labels import pluralize
 from core.text.numbers import format_size
+from ui.components import size_column
 from ui.library.annotations import edit_tags
 from ui.library.trash import confirm_removal
 from ui.navigation import PAGES, go
 from ui.routes import download_url
+from ui.session import current_jobs
 
 IMPORTED = "brought in"
 INSPECT_PAGE = "inspect"
@@ -23,13 +26,15 @@ VISIBLE_ROWS = 16  # rows of the table that are seen at once
 def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
     """Show the table, and return the entries whose rows are selected; a new `key` clears the selection."""
     labels = {format_.key: format_.label for format_ in all_formats()}
+    names = current_jobs().library.run_names()
+    sizes, size_config = size_column([entry.bytes for entry in entries])
     columns = {
         "Format": [labels.get(entry.format or "", entry.format or "unreadable") for entry in entries],
         "Verdict of its reload": [_verdict_text(entry) for entry in entries],
-        "Run": [entry.run_name or "" for entry in entries],
+        "Run": [names.get(entry.run or "", entry.run_name or "") for entry in entries],
         "Marks": [_annotation_texts(entry) for entry in entries],
         "Demo": [_demo_text(entry) for entry in entries],
-        "Size": [entry.bytes for entry in entries],
+        "Size": sizes,
         "Created": [entry.created and datetime.fromisoformat(entry.created) for entry in entries],
         "Note": [entry.note for entry in entries],
         "Id": [entry.id for entry in entries],
@@ -45,13 +50,14 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
         column_config={
             "Format": st.column_config.TextColumn(pinned=True),
             "Verdict of its reload": st.column_config.TextColumn(
-                help="What a fresh process made of the copy, on the test examples of its run.", width="medium"
+                help="What a fresh process made of the copy, on the test examples of its run, and what the copy lost."
             ),
             "Marks": st.column_config.ListColumn(
                 help="Imported from outside, pinned, what aliases point to it, and its tags.", width="medium"
             ),
             "Demo": st.column_config.TextColumn(width=130),  # else as wide as the first rows need
-            "Size": st.column_config.NumberColumn(format="bytes"),
+            "Size": size_config,
+            "Id": None,  # on demand, in the table's own list of columns
             "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
         },
     )
@@ -74,7 +80,8 @@ def _verdict_text(entry: Entry) -> str:
     if entry.problem:
         return f"Unreadable: {entry.problem}"
     label = Verdict(str(entry.verdict)).label
-    return f"{label}, with its code" if entry.needs_code else label
+    losses = find_losses(current_jobs().library, entry.id)
+    return label_with_losses(f"{label}, with its code" if entry.needs_code else label, losses)
 
 
 def show_artifact_actions(selected: list[Entry]) -> None:

@@ -44,7 +44,7 @@ def _show_retention() -> None:
 def _show_trash_row(trashed: TrashedEntry) -> None:
     entry = trashed.entry
     with st.container(horizontal=True, vertical_alignment="center"):
-        facts = escape_markdown(f"{format_size(entry.bytes)} · {entry.id} · {_days_left_text(trashed)}")
+        facts = escape_markdown(f"{format_size(entry.bytes)} · {_days_left_text(trashed)}")
         st.markdown(f"{escape_markdown(_entry_label(entry))}  \n:gray[:small[{facts}]]", width="stretch")
         st.button("Bring back", key=f"restore-{entry.id}", on_click=restore_entries, args=([entry.id],))
 
@@ -69,7 +69,7 @@ def _days_left_text(trashed: TrashedEntry) -> str:
     return f"{pluralize(max(0, round(days - trashed.days_in_trash)), 'day')} left"
 
 
-@st.dialog("Empty the trash?")
+@st.dialog("Empty the trash of the library?")
 def _confirm_empty_trash() -> None:
     st.markdown("Delete everything in the trash for good, but for what is pinned? There is no way back.")
     with st.container(horizontal=True, horizontal_alignment="right"):
@@ -96,9 +96,12 @@ def restore_entries(ids: list[str]) -> None:
         st.session_state[RESTORE_ERROR] = error.to_json()
 
 
-@st.dialog("Remove from the library?")
 def confirm_removal(ids: list[str]) -> None:
     """Ask for confirmation, then move artifacts into the trash; the page offers to undo it."""
+    st.dialog(f"Remove {pluralize(len(ids), 'artifact')} from the library?")(_show_removal)(ids)
+
+
+def _show_removal(ids: list[str]) -> None:
     subject = "this artifact" if len(ids) == 1 else f"these {len(ids)} artifacts"
     st.markdown(f"Move {subject} into the trash? You can take back what you remove.")
     with st.container(horizontal=True, horizontal_alignment="right"):

@@ -16,11 +16,13 @@ from starlette.responses import FileResponse, PlainTextResponse, Response, Strea
 
 from core.errors import Damaged, RoundtripError, SignedOut, StorageFailed, UnknownName
 from core.exports.archive import StreamedArchive, archive_artifacts, archive_members
+from core.exports.download_names import name_of_artifact, name_of_run
 from core.exports.proof_kit import build_proof_kit
 from core.exports.tf_serving import build_serving_zip
 from core.introspection.tensor_download import download_tensor
 from core.jobs import Jobs
 from core.jobs.compare_result import parse_tolerances
+from core.jobs.participants import run_id_of
 from core.report import write_report
 from ui.routes.archive_response import send_archive
 from ui.session import current_jobs
@@ -52,8 +54,12 @@ async def get_tf_serving(request: Request) -> Response:
 async def get_inputs(request: Request) -> Response:
     """Send one input set as an .npz."""
     id_ = request.path_params["id"]
-    name = f"roundtrip-inputs-{id_}.npz"
-    return await _send(request, lambda jobs: archive_members(jobs.library, jobs.inputs.verified_members(id_), name))
+
+    def pack(jobs: Jobs) -> StreamedArchive:
+        name = f"roundtrip-inputs-{jobs.inputs.read(id_).created[:10]}.npz"
+        return archive_members(jobs.library, jobs.inputs.verified_members(id_), name)
+
+    return await _send(request, pack)
 
 
 async def get_report(request: Request) -> Response:
@@ -61,10 +67,9 @@ async def get_report(request: Request) -> Response:
     job_id, kind = request.path_params["job"], request.path_params["kind"]
     tolerances = request.query_params.getlist("tolerance")
     try:
-        path, folder = await _in_thread(lambda jobs: _write_report_file(jobs, job_id, kind, tolerances))
+        path, name, folder = await _in_thread(lambda jobs: _write_report_file(jobs, job_id, kind, tolerances))
     except RoundtripError as error:
         return error_response(error)
-    name = f"roundtrip-comparison-{job_id}.{kind}"
     return FileResponse(path, filename=name, background=BackgroundTask(folder.close))
 
 
@@ -76,13 +81,14 @@ async def get_tensor(request: Request) -> Response:
     id_, key = request.path_params["artifact"], request.query_params.get("key", "")
     scaled = request.query_params.get("scaled") == "1"
     try:
+        copy = await _in_thread(lambda jobs: name_of_artifact(jobs.library, id_))
         tensor = await _in_thread(lambda jobs: download_tensor(jobs, id_, key, scaled))
     except RoundtripError as error:
         return error_response(error)
     name = re.sub(r"[^A-Za-z0-9._-]+", "-", key).strip("-")[:80] or "tensor"
     headers = {
         "Content-Length": str(tensor.length),
-        "Content-Disposition": f'attachment; filename="{id_}-{name}.npy"',
+        "Content-Disposition": f'attachment; filename="{copy}-{name}.npy"',
         "Cache-Control": "private, no-store",  # requested anew every time, by this user alone
     }
     if request.method == "HEAD":
@@ -108,10 +114,14 @@ async def _send(request: Request, pack: Callable[[Jobs], StreamedArchive]) -> Re
         return error_response(error)
 
 
-def _write_report_file(jobs: Jobs, job_id: str, kind: str, tolerances: list[str]) -> tuple[Path, contextlib.ExitStack]:
-    """Write a report; return its file, and the stack that deletes it when closed or garbage-collected."""
+def _write_report_file(
+    jobs: Jobs, job_id: str, kind: str, tolerances: list[str]
+) -> tuple[Path, str, contextlib.ExitStack]:
+    """Write a report; return its file, its name, and the stack that deletes it when closed or garbage-collected."""
     job = jobs.job_store.read(job_id)
     with contextlib.ExitStack() as stack:
         path = stack.enter_context(jobs.library.staging()) / f"report.{kind}"
         write_report(jobs, job, path, parse_tolerances(tolerances))
-        return path, stack.pop_all()
+        run = jobs.library.run(run_id_of(jobs, job.result["baseline"]))
+        name = f"{name_of_run(run)}-comparison-{(job.finished or job.created)[:10]}.{kind}"
+        return path, name, stack.pop_all()

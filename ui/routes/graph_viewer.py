@@ -151,7 +151,7 @@ def _viewer_response(request: Request, artifact_id: str, path: str) -> Response:
     library = current_jobs().library
     if path:
         file = library.verified_file(artifact_id, path.removeprefix("files/"))
-        return send_archive(request, archive_file(library, file))
+        return send_archive(request, archive_file(library, file, file.path.name))
     artifact = library.artifact(artifact_id)
     graph_file = choose_graph_file(artifact.format, [file.path for file in artifact.files])
     if graph_file is None:
