@@ -61,8 +61,9 @@ def load_artifact_choices(*params: str, run: str = "") -> ArtifactChoices | None
     }
     missing = [id_ for id_ in requested if id_ not in entries and not _is_empty_or_run(id_)]
     chosen_run = next((entries[id_].run for id_ in requested if id_ in entries), None)
-    newest = page.entries[0].run if page.entries and not is_large else None
-    names = _choice_labels(entries, is_large, run or chosen_run or newest or "")
+    newest = page.entries[0].run if page.entries else None
+    main_run = run or (None if is_large else chosen_run or newest) or ""
+    names = _choice_labels(entries, is_large, main_run)
     return ArtifactChoices(entries, [entry.id for entry in page.entries], names, missing)
 
 
