@@ -56,13 +56,13 @@ def measure_memory() -> list[Row]:
 def _train_save_compare(page: Page, server: Server) -> None:
     seconds_to_paint(page, f"{server.url}/train?demo=digits-mlp", "Train a demo")
     page.get_by_role("spinbutton", name="Epochs").fill("5")
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name="Train with these settings").click()
     page.get_by_role("button", name="Save it").click()
     painted(page, "Save a run")
     for label in ("SavedModel", "Keras file (.keras)"):
         page.get_by_text(label, exact=True).first.click()
         painted(page, "Save a run")
-    page.get_by_role("button", name="Save in 2 formats").click()
+    page.get_by_role("button", name="Save 2 formats").click()
     page.get_by_role("button", name="Compare them").click()
     page.get_by_role("tab", name="Rows", selected=True).wait_for()
     painted(page, "Compare")

@@ -149,7 +149,7 @@ async def _fill(browser: Browser, url: str, demo: str) -> Page:
 
 
 async def _train(page: Page) -> None:
-    await page.get_by_role("button", name="Train", exact=True).click()
+    await page.get_by_role("button", name="Train with these settings").click()
     await expect(page.get_by_role("button", name="Cancel")).to_be_visible()
 
 

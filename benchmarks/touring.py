@@ -60,13 +60,13 @@ def _click(page: Page, server: Server) -> float:
     started = time.perf_counter()
     page.goto(f"{server.url}/train?demo={DEMO}")
     painted(page, "Train a demo")
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name="Train with these settings").click()
     page.get_by_role("button", name="Save it").click()
     painted(page, "Save a run")
     for key in FORMATS:
         page.get_by_text(get_format(key).label, exact=True).first.click()
         painted(page, "Save a run")
-    page.get_by_role("button", name=f"Save in {len(FORMATS)} formats").click()
+    page.get_by_role("button", name=f"Save {len(FORMATS)} formats").click()
     page.get_by_role("button", name="Compare them").wait_for()
     return time.perf_counter() - started
 

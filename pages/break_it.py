@@ -6,7 +6,7 @@ from core.break_it import CARDS
 from ui.break_it import arrange_cards, pull_linked_card, show_cards, show_open_card, show_tally
 from ui.session import current_jobs
 
-st.title("Break it")
+st.title("Break it", anchor=False)
 st.markdown(
     "A model can be saved without complaint and come back as something else. Pull a lever: a small model is trained, "
     "saved, and then broken in a fresh process on this machine. Some levers raise an error; the others are silent, "

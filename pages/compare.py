@@ -8,18 +8,24 @@ from core.jobs.participants import require_has_been_run, run_id_of
 from core.jobs.runner import is_reusable
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_artifacts, load_artifact_choices, offer_newest_run, warn_missing
-from ui.compare.comparison_job import load_comparison, start_comparison
+from ui.compare.comparison_job import (
+    load_comparison,
+    remember_comparison,
+    restore_last_comparison,
+    start_comparison,
+)
 from ui.compare.input_choice import choose_inputs, is_comparison_requested
 from ui.compare.live_panel import LivePanel
 from ui.compare.participants import Participants, choose_baseline, choose_sources_of
 from ui.compare.tabs import show_comparison_tabs
-from ui.compare.verdicts import show_verdicts
+from ui.compare.verdicts import show_size_chart, show_verdicts
 from ui.components import show_empty_state
 from ui.job_progress import follow_job
 from ui.session import current_jobs, load_reference
 
-st.title("Compare")
+st.title("Compare", anchor=False)
 jobs = current_jobs()
+restore_last_comparison()
 choices = load_artifact_choices("artifact", "baseline")
 if not choices:
     show_empty_state("There is nothing to compare yet. Save a run in two or three formats first.", "Save a run", "save")
@@ -27,15 +33,14 @@ if not choices:
 
 entries = choices.entries
 warn_missing(choices.missing)
-left, right = st.columns([3, 2], gap="large")
-with left:
-    ids = choose_artifacts(choices, "Copies", "artifact")
+ids = choose_artifacts(choices, "Copies", "artifact")
 if not ids:
     message = "Choose at least one copy; its predictions are compared with the live model's."
     st.info(message, icon=":material/arrow_upward:")
     offer_newest_run(choices, "artifact")
     st.stop()
-with right:
+chart_area = st.container()
+with st.expander("What they are compared with", icon=":material/tune:"):
     baseline = choose_baseline(choices, ids)
 all_ids = list(dict.fromkeys([baseline, *ids]))
 require_has_been_run(jobs.library, all_ids)
@@ -55,10 +60,13 @@ if inputs.kind == "typed":
 # Every rerun of this page requests the comparison; one that failed or was cancelled is repeated on a click only.
 is_rerun_requested = st.session_state.pop("again", False)
 job = start_comparison(ids, sources=sources, rerun_failed=is_rerun_requested, baseline=baseline, inputs=inputs.id)
+remember_comparison()
 follow_job(jobs.job_store.read(job.id))
 current = jobs.job_store.read(job.id)
 if current.state == "done":
     comparison = load_comparison(current, entries)
+    with chart_area:
+        show_size_chart(comparison)
     show_verdicts(comparison)
 if not current.is_active and not is_reusable(current):
     st.button("Compare again", icon=":material/replay:", on_click=st.session_state.update, args=({"again": True},))

@@ -7,20 +7,20 @@ from core.exports.download_names import name_of_run
 from core.formats import all_formats
 from core.record import now
 from ui.components import describe_runs, show_empty_state
-from ui.formats import show_format_descriptions, show_format_matrix, show_matrix_row
+from ui.formats import show_format_descriptions, show_format_matrix, show_formats_in_sentences
 from ui.navigation import go
 from ui.query_params import bind_select
 from ui.session import current_jobs
 from ui.size_breakdown import show_folded_strips
 
-st.title("What survives in which format")
+st.title("What survives in which format", anchor=False)
 jobs = current_jobs()
 runs = {run.id: run for run in jobs.library.runs()}
 if not runs:
     show_empty_state(
         "The matrix is measured on a run of yours. Train a demo first: it takes a few seconds.", "Train", "train"
     )
-    st.subheader("The formats")
+    st.header("The formats")
     show_format_descriptions(all_formats())
     st.stop()
 
@@ -41,15 +41,15 @@ if missing:
             go("save", job=jobs.save(run.id, missing).id)
 
 if rows:
-    st.caption("Each cell was measured on a copy of this run, reloaded in a fresh process. Select a row to see how.")
-    selected = show_format_matrix(rows)
+    st.caption("Measured on copies of this run, each reloaded in a fresh process. Open a line to see how.")
+    show_formats_in_sentences(rows)
+    st.header("All at a glance")
+    show_format_matrix(rows)
     with st.container(horizontal=True):
         name = f"{name_of_run(run)}-formats-{now()[:10]}"
         st.download_button("Markdown", to_markdown(rows), f"{name}.md", icon=":material/download:")
         st.download_button("CSV", to_csv(rows), f"{name}.csv", "text/csv", icon=":material/download:")
-    if selected:
-        show_matrix_row(selected)
     show_folded_strips({row.artifact: row.name for row in rows if row.artifact})
 
-st.subheader("The formats")
+st.header("The formats")
 show_format_descriptions(all_formats())

@@ -5,7 +5,7 @@ import streamlit as st
 from ui.health import show_actions, show_diagnostics, show_last_verification, show_maintenance_job, show_sandbox
 from ui.session import current_jobs
 
-st.title("Health of the library and the machine")
+st.title("Health of the library and the machine", anchor=False)
 show_last_verification(current_jobs().library)
 show_actions()
 if job := st.query_params.get("job"):

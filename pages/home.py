@@ -5,21 +5,23 @@ import streamlit as st
 from core.formats import get_format
 from core.library import Query
 from core.text.numbers import format_size
-from ui.components import escape_markdown
+from ui.components import escape_markdown, show_page_cards
 from ui.home_picture import draw_home_picture
-from ui.navigation import go
+from ui.navigation import PAGES, go
 from ui.session import current_jobs, show_worker_state
 from ui.tour.story import start_tour
 
+HERE, MAIN_STEPS = "home", ("train", "save", "compare")
 OVERVIEW_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture")
 
 
-st.title("Save a model. Reload it. See what came back.")
+st.title("Save a model. Reload it. See what came back.", anchor=False)
 st.markdown(
-    "Roundtrip trains a small TensorFlow model, saves it in every way that there is, and loads each copy again in a "
-    "process that has never seen the model. Then it asks the copy the same questions as the original, and tells you "
-    "in plain words what survived."
+    "**Your file opens, and yet the model may have forgotten something.** Roundtrip trains a small TensorFlow model, "
+    "saves it in every way that there is, and loads each copy again in a process that has never seen the model. Then "
+    "it asks the copy the same questions as the original, and tells you in plain words what survived."
 )
+show_page_cards(MAIN_STEPS, min_width=240, are_steps=True)
 
 if st.button("Show me, 60 seconds", type="primary", icon=":material/play_arrow:"):
     go("tour", job=start_tour().id)
@@ -40,7 +42,7 @@ with left, st.container(border=True):
     )
 
 with right:
-    st.subheader("In the library")
+    st.header("In the library")
     with st.container(horizontal=True):
         st.metric("Runs", run_count, border=True, help="Trainings, and models that you added from a notebook.")
         st.metric("Artifacts", totals.total, border=True, help="Saved copies, each with the result of its reload.")
@@ -56,7 +58,7 @@ with right:
             if st.button("Open", key=f"open-{job.id}"):
                 go(job.kind, job=job.id)
 
-    st.subheader("Next step")
+    st.header("Next step")
     if not run_count:
         st.markdown("Train your first model: a few seconds, no downloads.")
         page, label, icon = "train", "Train a model", ":material/model_training:"
@@ -69,22 +71,5 @@ with right:
     if st.button(label, type="primary", icon=icon):
         go(page)
 
-st.subheader("How it goes")
-with st.grid(3, min_column_width=260):
-    for number, (title, text) in enumerate(
-        (
-            ("Train", "Pick a demo and watch it learn. The last answers of the live model become the reference."),
-            ("Import", "Or take a model from elsewhere: it is checked, and run in a sandboxed process only."),
-            ("Save", "Pick formats. Each is written, reloaded in a fresh process, and only then kept."),
-            ("Library", "Find any copy again, tag it, download it or its proof kit, or put it in the trash."),
-            ("Inspect", "Look into a copy without running it: files, layers, weights, graph; or compare two."),
-            ("Formats", "See what survived in which format, property by property, for a run of yours."),
-            ("Compare", "Give all copies the same test examples, and see every answer that changed."),
-            ("Resume", "Train copies on beside the live model, and see which of them diverge."),
-            ("Health", "See that everything is as it was kept, byte by byte, and put right what is not."),
-        ),
-        start=1,
-    ):
-        with st.container(border=True, height="stretch"):
-            st.markdown(f"**{number} · {title}**")
-            st.caption(text)
+st.header("Also here")
+show_page_cards([key for key in PAGES if key not in (HERE, *MAIN_STEPS)], min_width=260)

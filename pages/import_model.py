@@ -16,7 +16,7 @@ from ui.job_progress import follow_job, job_from_query
 from ui.navigation import go
 from ui.session import current_jobs
 
-st.title("Import a model")
+st.title("Import a model", anchor=False)
 jobs = current_jobs()
 job = job_from_query("import", [IMPORT_BUTTON])
 

@@ -17,7 +17,7 @@ from ui.query_params import show_tabs
 from ui.session import current_jobs
 from ui.sharing import show_sharing
 
-st.title("Inspect")
+st.title("Inspect", anchor=False)
 library = current_jobs().library
 choices = load_artifact_choices("artifact", "beside")
 if not choices:
@@ -33,7 +33,7 @@ if not chosen:
 
 if beside:
     names, entries = short_labels([chosen, beside], choices.entries), choices.entries
-    st.subheader(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
+    st.header(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
     sides = {"A": chosen, "B": beside}
     runs = [f"{side} is of the run {entries[id_].run_name}" for side, id_ in sides.items()]
     st.caption(escape_markdown("; ".join(runs)))
@@ -42,7 +42,7 @@ if beside:
 
 artifact = library.artifact(chosen)
 run = library.run(artifact.run)
-st.subheader(get_format(artifact.format).label)
+st.header(get_format(artifact.format).label)
 with st.container(horizontal=True, vertical_alignment="center"):
     st.caption(escape_markdown(library.run_names().get(run.id, run.name)), width="content")
     show_ids({"Artifact": artifact.id, "Run": run.id})

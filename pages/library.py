@@ -12,7 +12,7 @@ from ui.library.trash import show_disk_usage, show_trash, show_undo
 from ui.navigation import go
 from ui.session import current_jobs
 
-st.title("Library")
+st.title("Library", anchor=False)
 library = current_jobs().library
 show_undo()
 

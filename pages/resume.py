@@ -20,7 +20,7 @@ from ui.resume import (
 )
 from ui.session import current_jobs
 
-st.title("Resume training")
+st.title("Resume training", anchor=False)
 jobs = current_jobs()
 runs = runs_with_copies(jobs.library.count_values("run"), jobs.library.runs())
 if not runs:

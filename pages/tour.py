@@ -23,7 +23,7 @@ SHOW_STEP = {
 }
 NEEDS_COPIES = STEPS.keys() - {"learn"}
 
-st.title("Tour")
+st.title("Tour", anchor=False)
 tour = load_tour()
 if not tour:
     st.markdown(
@@ -34,7 +34,7 @@ if not tour:
     st.stop()
 
 step = choose_step()
-st.subheader(STEPS[step].title, anchor=False)
+st.header(STEPS[step].title, anchor=False)
 st.markdown(STEPS[step].sentence)
 if not tour.run and step != "learn":
     st.info("There is no trained model yet.", icon=":material/model_training:")

@@ -1,4 +1,4 @@
-"""Train page: choose a demo and its settings, train, and watch the curves."""
+"""Train page: a card for each demo, which trains it; the curves while it learns, and its score at the end."""
 
 import streamlit as st
 
@@ -7,33 +7,32 @@ from ui.job_progress import follow_job, job_from_query
 from ui.navigation import go
 from ui.session import current_jobs
 from ui.train import (
-    TRAIN_BUTTON,
-    choose_demo,
+    choose_training,
     draw_training_curves,
-    show_settings_form,
+    show_done,
     show_train_settings,
     show_trained_run,
+    train_buttons,
 )
 
-st.title("Train a demo")
+st.title("Train a demo", anchor=False)
 jobs = current_jobs()
-job = job_from_query("train", [TRAIN_BUTTON])
+job = job_from_query("train", train_buttons(DEMOS))
 
 if not job:
-    settings_area = st.container()
-    st.subheader("All demos")
-    demo = choose_demo(DEMOS)
-    with settings_area:
-        settings = show_settings_form(demo)
-    if settings:
+    st.markdown("Each trains in a few seconds, and downloads nothing unless you choose MNIST in its settings.")
+    if training := choose_training(DEMOS):
+        demo, settings = training
         st.query_params["job"] = jobs.train(demo.key, **settings).id
         st.rerun()
     st.stop()
 
+run = jobs.library.run(job.result["run"]) if job.state == "done" else None
+if run:
+    show_done(run)
 show_train_settings(job)
 follow_job(job, draw_training_curves)
 if not job.is_active:
-    run = jobs.library.run(job.result["run"]) if job.state == "done" else None
     with st.container(horizontal=True):
         if run and st.button("Save it", type="primary", icon=":material/save:"):
             go("save", run=run.id)

@@ -80,7 +80,7 @@ def _ask_max_changed(run_id: str) -> int:
 
 
 def _show_advice(run_id: str, advice: Advice) -> None:
-    st.subheader(escape_markdown(advice.headline), anchor=False)
+    st.header(escape_markdown(advice.headline), anchor=False)
     if advice.choice:
         for sentence in advice.unmeasured:
             st.caption(f":material/help: {escape_markdown(sentence)}")

@@ -190,7 +190,7 @@ def show_artifact_detail(entry: Entry) -> None:
         return
     format_ = get_format(entry.format or "")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(f"{format_.label} · {format_size(entry.bytes)}", width="content")
+        st.header(f"{format_.label} · {format_size(entry.bytes)}", width="content")
         _show_badges(entry)
         if INSPECT_PAGE in PAGES and st.button("Look inside", icon=":material/search:"):
             go(INSPECT_PAGE, artifact=entry.id)

@@ -60,7 +60,10 @@ def load_artifact_choices(*params: str, run: str = "") -> ArtifactChoices | None
         for entry in (*chosen, *page.entries)
     }
     missing = [id_ for id_ in requested if id_ not in entries and not _is_empty_or_run(id_)]
-    names = _choice_labels(entries, is_large, run)
+    chosen_run = next((entries[id_].run for id_ in requested if id_ in entries), None)
+    newest = page.entries[0].run if page.entries else None
+    main_run = run or (None if is_large else chosen_run or newest) or ""
+    names = _choice_labels(entries, is_large, main_run)
     return ArtifactChoices(entries, [entry.id for entry in page.entries], names, missing)
 
 
@@ -100,15 +103,14 @@ def _match_count_text(page: Page, search: str) -> str:
     return f"{count}{' fit' if search else ''}; the newest {len(page.entries)} can be chosen below. Search for others."
 
 
-def _choice_labels(entries: dict[str, Entry], is_large: bool, run: str) -> dict[str, str]:
-    """Return the label of each: its format, its run where there are several; equal ones are numbered, oldest first.
+def _choice_labels(entries: dict[str, Entry], is_large: bool, main_run: str) -> dict[str, str]:
+    """Return the label of each: its format, its run where that is not `main_run`; equal ones are numbered by age.
 
     In a large library always with its time, because there a label must not depend on the results of a search.
     """
-    has_runs = not run and (is_large or len({entry.run for entry in entries.values()}) > 1)
     names = {}
     for id_, entry in entries.items():
-        of_run = f" · {entry.run_name}" if has_runs else ""
+        of_run = f" · {entry.run_name}" if entry.run != main_run else ""
         names[id_] = mark_imported(get_format(str(entry.format)).label + of_run, entry)
     if is_large:
         return {id_: f"{name} · {_exact_time(entries[id_])}" for id_, name in names.items()}
@@ -122,9 +124,9 @@ def _exact_time(entry: Entry) -> str:
 
 
 def choose_artifacts(choices: ArtifactChoices, label: str, name: str, **widget: Any) -> list[str]:
-    """Choose any of the artifacts; the choice stands in the address under `name`."""
+    """Choose any of the artifacts, in chips that wrap; the choice stands in the address under `name`."""
     bound = bind_select(name, _option_ids(choices, name), many=True)
-    return st.multiselect(label, **bound, format_func=choices.names.__getitem__, **widget)
+    return st.multiselect(label, **bound, format_func=choices.names.__getitem__, wrap=True, **widget)
 
 
 def choose_artifact(
@@ -181,9 +183,10 @@ def offer_newest_run(choices: ArtifactChoices, name: str) -> None:
     newest = choices.entries[choices.listed[0]]
     ids = [id_ for id_ in choices.listed if choices.entries[id_].run == newest.run]
     st.button(
-        f"Choose {pluralize(len(ids), 'copy', 'copies')} of “{escape_markdown(newest.run_name or '')}”",
+        f"Latest run, {'its only copy' if len(ids) == 1 else f'all {len(ids)} copies'}",
         type="primary",
         icon=":material/done_all:",
+        help=escape_markdown(newest.run_name or ""),
         on_click=st.query_params.__setitem__,
         args=(name, ids),
     )

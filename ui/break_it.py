@@ -82,7 +82,7 @@ def show_open_card(card: Card, lever: Job | None, cure: Job | None) -> None:
     """Show a card whose lever is pulled: its progress, then what it did in three lines, and the cure beside them."""
     with st.container(border=True, key=f"card-{card.key}"):
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.subheader(f":material/{card.icon}: {escape_markdown(card.title)}", width="content", anchor=False)
+            st.header(f":material/{card.icon}: {escape_markdown(card.title)}", width="content", anchor=False)
             with st.container(horizontal=True, width="content"):
                 if lever is None or not lever.is_active:
                     _show_button(card, "Pull again", ":material/replay:", _pull)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 
 from core.figures.theme import COLOURS, NEUTRAL, apply_theme, escape_label
+from core.text.numbers import format_size
 
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
 LOG_SCALE_RATIO = 40  # from this ratio of the largest to the smallest loss, small ones need a logarithmic axis
@@ -118,6 +119,17 @@ def _join_names(names: list[str]) -> str:
     if not others:
         return first
     return f"{first} and {others[0] if len(others) == 1 else f'{len(others)} others, which predict the same'}"
+
+
+def size_chart(names: list[str], sizes: list[int], notes: list[str], colours: list[str]) -> go.Figure:
+    """Draw the bytes of each copy as a bar in its colour; a note stands below its name."""
+    labels = [f"<b>{escape_label(name)}</b><br>{escape_label(note)}" for name, note in zip(names, notes, strict=True)]
+    texts = [format_size(size) for size in sizes]
+    figure = go.Figure(go.Bar(x=sizes, y=labels, orientation="h", marker={"color": colours}, text=texts))
+    figure.update_traces(textposition="outside", cliponaxis=False, hoverinfo="skip")
+    figure.update_xaxes(visible=False, range=[0, 1.35 * (max(sizes) or 1)], fixedrange=True)
+    figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True)
+    return apply_theme(figure, "", "", height=20 + 44 * len(names)).update_layout(margin={"t": 4}, bargap=0.45)
 
 
 def log_axis(values: list[float], format_value: Callable[[Any], str]) -> dict[str, Any]:

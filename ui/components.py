@@ -11,7 +11,7 @@ from core.errors import RoundtripError, error_from_json, is_transient
 from core.library import Library, Run
 from core.text.labels import format_timestamp, mark_imported, verdict_label, verdict_meaning
 from core.text.numbers import format_score
-from ui.navigation import go
+from ui.navigation import PAGES, get_page, go
 
 # Icon and colour of each verdict's badge.
 Badge = tuple[str, Literal["green", "blue", "orange", "red", "gray"]]
@@ -51,6 +51,11 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", without_links)
 
 
+def shown_verdict(verdict: str | Verdict, error: dict[str, str] | None = None) -> Verdict:
+    """Return the verdict to show: "not verified" where a transient `error` stopped it."""
+    return Verdict.NOT_VERIFIED if is_transient(error) else Verdict(verdict)
+
+
 def verdict_badge(
     verdict: str | Verdict,
     changed: int | None = None,
@@ -59,7 +64,7 @@ def verdict_badge(
 ) -> None:
     """Show the verdict as a badge, its meaning as a tooltip; that of "not verified" where a transient `error` stopped
     it."""
-    icon, colour = VERDICT_BADGES[Verdict.NOT_VERIFIED if is_transient(error) else Verdict(verdict)]
+    icon, colour = VERDICT_BADGES[shown_verdict(verdict, error)]
     label = verdict_label(verdict, changed, rows, error)
     st.badge(label, icon=icon, color=colour, help=verdict_meaning(verdict, error))
 
@@ -86,6 +91,17 @@ def show_empty_state(message: str, button: str, page: str, icon: str = ":materia
         st.markdown(message, text_alignment="center")
         if st.button(button, type="primary", icon=icon):
             go(page)
+
+
+def show_page_cards(keys: Sequence[str], min_width: int, are_steps: bool = False) -> None:
+    """Show a card for each page, which is a link to it as a whole; numbered where the pages are steps."""
+    with st.grid(3, min_column_width=min_width):
+        for number, key in enumerate(keys, start=1):
+            title, icon, purpose = PAGES[key]
+            with st.container(border=True, height="stretch", gap="xsmall", key=f"link-card-{key}"):
+                label = f"**{number} · {title}**" if are_steps else f"**{title}**"
+                st.page_link(get_page(key), label=label, icon=f":material/{icon}:")
+                st.caption(purpose)
 
 
 def describe_runs(library: Library, runs: Iterable[Run]) -> dict[str, str]:

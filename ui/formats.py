@@ -8,21 +8,21 @@ import streamlit as st
 
 from core.compatibility.checks import COLUMNS
 from core.compatibility.columns import STATE_SYMBOLS
-from core.compatibility.matrix import MatrixRow
+from core.compatibility.matrix import MatrixRow, list_empty_columns, summarize_row
 from core.formats import get_format
 from core.formats.base import PARTS, Format
 from core.text.labels import mark_imported
 from core.versions import installed_versions
 from ui.components import PART_MEANINGS, escape_markdown, trust_badge
 
-# CSS of each state, beside its symbol and word and never instead of them.
+# Colour of each state on white and on near-black, beside its symbol and word and never instead of them.
 STATE_COLOURS = {
-    "kept": "color: #0D9488",
-    "changed": "color: #D97706",
-    "lost": "color: #DC2626",
-    "failed": "color: #DC2626",
-    "not verified": "color: #8A87A0",
-    "n/a": "color: #8A87A0",
+    "kept": ("#0F766E", "#2DD4BF"),
+    "changed": ("#B45309", "#FBBF24"),
+    "lost": ("#B91C1C", "#F87171"),
+    "failed": ("#B91C1C", "#F87171"),
+    "not verified": ("#57536E", "#A5A1BD"),
+    "n/a": ("#57536E", "#A5A1BD"),
 }
 SHORT_STATES = {"not applicable": "n/a"}
 STATE_MEANINGS = {
@@ -35,33 +35,46 @@ STATE_MEANINGS = {
 }
 
 
-def show_format_matrix(rows: list[MatrixRow]) -> MatrixRow | None:
-    """Show the matrix, sortable by every column. Returns the selected row, or the first without a selection."""
-    columns = {"Format": [mark_imported(get_format(row.format).label, row) for row in rows]}
-    columns |= {column.label: [row.cells[column.key].text for row in rows] for column in COLUMNS}
-    config = {column.label: st.column_config.TextColumn(help=column.description, width="small") for column in COLUMNS}
-    event = st.dataframe(
-        pd.DataFrame(columns).style.map(lambda text: STATE_COLOURS.get(text[2:], "")),
-        hide_index=True,
-        on_select="rerun",
-        selection_mode="single-row",
-        column_config=config | {"Format": st.column_config.TextColumn(pinned=True)},
-        height=min(38 + 35 * len(rows), 820),
-        key="matrix",
-        alt="For each format and each question, whether it was kept, changed or lost",
-    )
+def state_style(text: str) -> str:
+    """Return the CSS of a cell that is a symbol and a state, for either theme; empty for other cells."""
+    colours = STATE_COLOURS.get(text[2:])
+    return f"color: light-dark({colours[0]}, {colours[1]})" if colours else ""
+
+
+def show_formats_in_sentences(rows: list[MatrixRow]) -> None:
+    """Show what each format loses and changes in a sentence, which unfolds into all of its findings."""
+    for row in rows:
+        label = f"**{mark_imported(get_format(row.format).label, row)}** · {escape_markdown(summarize_row(row))}"
+        icon = ":material/block:" if row.sentence else ":material/description:"
+        with st.expander(label, icon=icon, on_change="rerun", key=f"findings-{row.format}") as expander:
+            if expander.open:
+                show_matrix_row(row)
+
+
+def show_format_matrix(rows: list[MatrixRow]) -> None:
+    """Show the matrix as a table with turned headings; columns that say nothing for this run are folded away."""
+    folded = list_empty_columns(rows)
+    if folded:
+        label = f"Also what does not apply to this model: {', '.join(column.label for column in folded)}"
+        folded = [] if st.toggle(label, key="all-columns", bind="query-params") else folded
+    columns = [column for column in COLUMNS if column not in folded]
+    labels = [mark_imported(get_format(row.format).label, row) for row in rows]
+    cells = {column.label: [row.cells[column.key].text for row in rows] for column in columns}
+    table = pd.DataFrame({"Format": labels} | cells).style.map(lambda text: state_style(text))
+    with st.container(key="matrix"):
+        st.table(
+            table,
+            border="horizontal",
+            hide_index=True,
+            alt="For each format and each question, whether it was kept or lost",
+        )
     names = {state: f"{STATE_SYMBOLS[state]} {SHORT_STATES.get(state, state)}" for state in STATE_MEANINGS}
     st.caption(" · ".join(f"{names[state]}: {meaning}" for state, meaning in STATE_MEANINGS.items()))
-    selected = [position for position in event.selection.rows if position < len(rows)]
-    return rows[selected[0] if selected else 0] if rows else None
 
 
 def show_matrix_row(row: MatrixRow) -> None:
     """Show one row of the matrix under the name of its format, cell by cell."""
-    format_ = get_format(row.format)
-    with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(format_.label, width="content")
-        trust_badge(row.trust)
+    trust_badge(row.trust)
     show_cells(row)
 
 

@@ -173,7 +173,7 @@ def _show_repaired(job: Job) -> None:
     if not repairs:
         st.success("Everything is in order: there is nothing to repair.", icon=":material/check:")
         return
-    st.subheader("What would be done" if is_dry_run else "What was done")
+    st.header("What would be done" if is_dry_run else "What was done")
     for repair in repairs[:MAX_LISTED]:
         st.markdown(f"{STATE_ICONS[repair['state']]} {escape_markdown(repair['sentence'])}")
     if len(repairs) > MAX_LISTED:
@@ -204,7 +204,7 @@ def _has_repairs(repairs: list[dict[str, Any]]) -> bool:
 
 def show_sandbox() -> None:
     """Show the latest self-test of the sandbox, and a button to run it again."""
-    st.subheader("Sandbox", help="A process of its own in which files that are imported are opened and run.")
+    st.header("Sandbox", help="A process of its own in which files that are imported are opened and run.")
     worker = current_jobs().worker
     if worker.latest_sandbox_check is None:
         st.caption("It was not tried out since the server started.")
@@ -238,7 +238,7 @@ def _without_error_code(sentence: str) -> str:
 
 def show_diagnostics() -> None:
     """Show all diagnostics in tabs, after those that are not as they should be."""
-    st.subheader("This machine")
+    st.header("This machine")
     checks = run_diagnostics(current_jobs().library, current_jobs().config)
     for check in checks:
         if check.state != "ok":

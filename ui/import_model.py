@@ -154,7 +154,7 @@ def start_import(jobs: Jobs, form: ImportForm) -> Job | None:
 def show_import_title(job: Job) -> None:
     """Show the name of what is imported, with a badge where it was refused."""
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(escape_markdown(job.title), anchor=False, width="content")
+        st.header(escape_markdown(job.title), anchor=False, width="content")
         if job.state == "failed":
             label = "Not run" if job.request.get("again") else "Not imported"
             st.badge(label, icon=":material/block:", color="red")
@@ -183,7 +183,7 @@ def show_import_result(jobs: Jobs, job: Job) -> None:
     """Show the verdict of an imported model, the next actions, its inputs and outputs, and the checks."""
     result = job.result
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.subheader(escape_markdown(result["name"]), anchor=False, width="content")
+        st.header(escape_markdown(result["name"]), anchor=False, width="content")
         trust_badge("brought in")
         verdict_badge(result["verdict"])
     parameters = [f"{result['parameters']:,} parameters"] if result["parameters"] else []

@@ -1,5 +1,6 @@
 """Frame around every page: navigation, sign-in, and errors as sentences."""
 
+import json
 import logging
 import sys
 from base64 import b64encode
@@ -32,6 +33,8 @@ def run_page() -> None:
     st.set_page_config(page_title="Roundtrip", page_icon=_page_icon(is_admitted), layout="wide")
     pages = {get_page(key): key for key in PAGES}
     page = st.navigation(list(pages), position="top" if is_admitted else "hidden")
+    st.html(HERE / "style.css")
+    _focus_title(pages[page])
     require_sign_in()
     st.html(NAVIGATION_STYLE)
     body = st.container()
@@ -44,6 +47,13 @@ def run_page() -> None:
     except RoundtripError as error:
         with body:
             show_error(error)
+
+
+def _focus_title(page: str) -> None:
+    """Move the focus to the title of each new page."""
+    script = (HERE / "keyboard.js").read_text(encoding="utf-8")
+    # The key of a page is ours: nothing that anybody typed gets in here.
+    st.html(f"<script>({script.strip()})({json.dumps(page)})</script>", unsafe_allow_javascript=True)
 
 
 def _page_icon(is_admitted: bool) -> str:

@@ -18,12 +18,13 @@ from core.text.numbers import format_duration, format_score
 from ui.artifact_picker import ArtifactChoices, choose_artifacts, choose_code_sources, warn_missing
 from ui.charts import LossCurve, loss_difference_chart, resume_curves
 from ui.components import describe_runs, escape_markdown, show_error
-from ui.formats import STATE_COLOURS
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
 MAX_POINTS = 1500  # points of one curve
 Losses = Sequence[float | None] | np.ndarray
+# CSS by the symbol of a state, seen on white and on near-black.
+STATE_INKS = {"✓": "color: #0D9488", "✗": "color: #DC2626", "–": "color: #8A87A0"}
 
 
 def draw_running_curves(job: Job, run: Run, names: dict[str, str]) -> None:
@@ -159,7 +160,7 @@ def show_resume_result(job: Job, run: Run, names: dict[str, str]) -> None:
     _show_endings(copies, names, losses, batches)
     if len(losses) > 1:
         st.caption("The small charts show how much higher or lower a copy's loss is, each on a scale of its own.")
-    st.subheader("Loss, batch by batch")
+    st.header("Loss, batch by batch")
     _draw_loss_curves(run, losses, names, batches, "courses")
     if exact := sum(copy.ending is ResumeVerdict.EXACT for copy in copies.values()):
         subject = "The copy that resumes exactly lies" if exact == 1 else f"{exact} copies resume exactly, and lie"
@@ -200,7 +201,7 @@ def _show_endings(
 
 def _show_parts(copies: dict[str, ResumeResult], names: dict[str, str]) -> None:
     """Show what each copy began its training with, part by part, and what its evidence found of the optimizer."""
-    st.subheader("What each copy began with")
+    st.header("What each copy began with")
     parts = [part for part in MODEL_PARTS if any(part in copy.parts for copy in copies.values())]
     table = {"Copy": [names[id_] for id_ in copies]}
     for part in parts:
@@ -213,7 +214,7 @@ def _show_parts(copies: dict[str, ResumeResult], names: dict[str, str]) -> None:
         "usable: a SavedModel holds all of them, and nothing in it takes a step."
     )
     st.dataframe(
-        pd.DataFrame(table).style.map(lambda text: STATE_COLOURS.get(text[2:6], "") if text[:1] in "✓✗–" else ""),
+        pd.DataFrame(table).style.map(lambda text: STATE_INKS.get(text[:1], "")),
         hide_index=True,
         column_config=config,
         key="parts",

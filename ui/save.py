@@ -8,12 +8,14 @@ import streamlit as st
 from core.errors import RoundtripError
 from core.formats import get_format
 from core.formats.base import PARTS, Format, Option
-from core.library import Run
+from core.formats.groups import group_formats
+from core.library import Entry, Query, Run
 from core.library.job_store import Job
 from core.text.numbers import format_duration, format_size
 from ui.artifact_detail import show_artifact_evidence
 from ui.components import PART_MEANINGS, escape_markdown, show_error
 from ui.findings import show_verdict_and_losses
+from ui.session import current_jobs
 from ui.size_breakdown import show_folded_strips
 
 # A whole model, a graph, the legacy file, and parts of a model.
@@ -26,10 +28,18 @@ ROW_STATES = {
 }
 
 
-def choose_formats(run: Run, formats: Sequence[Format]) -> tuple[list[str], dict[str, dict[str, Any]]]:
-    """Show a card with a checkbox for each format; disabled, with the reason, where it cannot take this model.
+def load_saved_copies(run: Run) -> dict[str, Entry]:
+    """Return the newest copy of a run in each format in which it was saved, by the key of the format."""
+    entries = current_jobs().library.page(Query(run=run.id, size=None)).entries
+    return {entry.format: entry for entry in reversed(entries) if entry.format and not entry.problem}
 
-    Returns the keys of the chosen formats, and the options of each.
+
+def choose_formats(
+    run: Run, formats: Sequence[Format], saved: dict[str, Entry]
+) -> tuple[list[str], dict[str, dict[str, Any]]]:
+    """Show a card with a checkbox for each format, in groups; disabled, with the reason, where it cannot take a model.
+
+    `saved` are the copies that there are already. Returns the keys of the chosen formats, and the options of each.
     """
     possible = [format_.key for format_ in formats if not format_.refusal_reason(run.kind, run.weight_bytes, run.trust)]
     with st.container(horizontal=True):
@@ -40,11 +50,15 @@ def choose_formats(run: Run, formats: Sequence[Format]) -> tuple[list[str], dict
         ):
             st.button(label, icon=f":material/{icon}:", on_click=_tick_formats, args=(run.id, keys, is_ticked))
     options: dict[str, dict[str, Any]] = {}
-    with st.grid(3, min_column_width=270):
-        for format_ in formats:
-            with st.container(border=True, height="stretch"):
-                if _show_format_card(run, format_):
-                    options[format_.key] = {option.key: _show_option(format_, option) for option in format_.options}
+    largest = max((entry.bytes or 0 for entry in saved.values()), default=0)
+    for group, members in group_formats(formats):
+        st.header(group.title)
+        st.caption(group.purpose)
+        with st.grid(3, min_column_width=270):
+            for format_ in members:
+                with st.container(border=True, height="stretch"):
+                    if _show_format_card(run, format_, saved.get(format_.key), largest):
+                        options[format_.key] = {option.key: _show_option(format_, option) for option in format_.options}
     return list(options), options
 
 
@@ -53,10 +67,10 @@ def _tick_formats(run_id: str, keys: list[str], is_ticked: bool) -> None:
         st.session_state[f"format-{run_id}-{key}"] = is_ticked
 
 
-def _show_format_card(run: Run, format_: Format) -> bool:
+def _show_format_card(run: Run, format_: Format, copy: Entry | None, largest: int) -> bool:
     refusal = format_.refusal_reason(run.kind, run.weight_bytes, run.trust)
     key, help_ = f"format-{run.id}-{format_.key}", format_.explains or None
-    is_ticked = st.checkbox(f"**{format_.label}**", key=key, disabled=bool(refusal), help=help_)
+    is_ticked = st.checkbox(format_.label, key=key, disabled=bool(refusal), help=help_)
     if refusal:
         st.caption(f":material/block: {escape_markdown(refusal)}")
         return False
@@ -65,7 +79,15 @@ def _show_format_card(run: Run, format_: Format) -> bool:
         for part in PARTS:
             if part in format_.keeps:
                 st.badge(part, color="violet", help=f"Kept. {PART_MEANINGS[part]}")
+    if copy:
+        st.space("stretch")
+        _show_size_bar(copy.bytes or 0, largest, ":material/check: Saved, ")
     return is_ticked
+
+
+def _show_size_bar(size: int, largest: int, words: str = "", **layout: Any) -> None:
+    """Show bytes as a bar beside the largest copy's."""
+    st.progress(size / largest if largest else 0.0, text=f"{words}{format_size(size)}", **layout)
 
 
 def _show_option(format_: Format, option: Option) -> Any:
@@ -83,11 +105,12 @@ def _show_option(format_: Format, option: Option) -> Any:
 
 def draw_save_rows(job: Job) -> None:
     """Draw one line for each format, with its progress or its result."""
+    largest = max((row["bytes"] for row in job.format_rows.values() if row["state"] == "done"), default=0)
     for key, row in job.format_rows.items():
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             st.markdown(f"**{get_format(key).label}**", width=230)
             if row["state"] == "done":
-                _draw_saved_row(row)
+                _draw_saved_row(row, largest)
             elif row["state"] == "failed":
                 with st.container():
                     show_error(row["error"])
@@ -95,12 +118,13 @@ def draw_save_rows(job: Job) -> None:
                 st.markdown(ROW_STATES[row["state"] if job.is_active else "stopped"], width="content")
 
 
-def _draw_saved_row(row: dict[str, Any]) -> None:
+def _draw_saved_row(row: dict[str, Any], largest: int) -> None:
     show_verdict_and_losses(row["artifact"], row["verdict"], row["changed_rows"], row["rows"], grade=row.get("grade"))
     if row["needs_code"]:
         help_ = "It loads only with the model's own code."
         st.badge("needs its code", icon=":material/code:", color="gray", help=help_)
-    st.markdown(f"{format_size(row['bytes'])} · written in {format_duration(row['seconds'])}", width="content")
+    _show_size_bar(row["bytes"], largest, width=120)
+    st.markdown(f"written in {format_duration(row['seconds'])}", width="content")
     if row.get("reason"):
         st.caption(escape_markdown(row["reason"]))
     if row.get("remark"):

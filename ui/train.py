@@ -13,14 +13,15 @@ from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
 from core.library.job_store import Job
 from core.runtimes.reference import Reference
-from core.text.labels import format_values, score_label
+from core.text.labels import format_values, score_label, score_sentence
 from core.text.numbers import format_duration, format_score
 from ui.charts import metric_names, training_curves
+from ui.demo_picture import draw_demo_picture
 from ui.session import load_reference
 from ui.sharing import show_sharing
 
 MAX_EXAMPLES = 12
-TRAIN_BUTTON = "train-this"  # the key of the button
+TRAIN_BUTTON, SETTINGS_BUTTON = "train", "train-with"  # the keys of a card's buttons begin with these
 # Label, lower and upper bound, step and meaning of each setting.
 SETTING_FIELDS: dict[str, tuple[str, float, float, float, str]] = {
     "epochs": ("Epochs", 1, 500, 1, "How many times the model sees all of the training data."),
@@ -31,17 +32,54 @@ SETTING_FIELDS: dict[str, tuple[str, float, float, float, str]] = {
 }
 
 
-def show_settings_form(demo: Demo) -> dict[str, str | float] | None:
-    """Show the form of the settings. Returns their values when Train is pressed."""
-    st.subheader(demo.label)
-    with st.form("settings", enter_to_submit=False):
+def choose_training(demos: Sequence[Demo]) -> tuple[Demo, dict[str, str | float]] | None:
+    """Show a card for each demo, which trains it; the settings of the demo that the address names are unfolded.
+
+    Returns the demo and its settings (none: its defaults) when one is to be trained.
+    """
+    requested = st.query_params.get("demo")
+    chosen = None
+    with st.grid(3, min_column_width=300):
+        for demo in demos:
+            with st.container(border=True, height="stretch"):
+                settings = _show_demo_card(demo, is_unfolded=demo.key == requested)
+            chosen = chosen if settings is None else (demo, settings)
+    return chosen
+
+
+def train_buttons(demos: Sequence[Demo]) -> list[str]:
+    """Return the keys of all buttons that start a training."""
+    return [f"{kind}-{demo.key}" for demo in demos for kind in (TRAIN_BUTTON, SETTINGS_BUTTON)]
+
+
+def _show_demo_card(demo: Demo, is_unfolded: bool) -> dict[str, str | float] | None:
+    """Show one card. Returns the settings to train with when one of its buttons was pressed."""
+    if picture := draw_demo_picture(demo.key, st.context.theme.type == "dark"):
+        st.image(picture, width="stretch", alt=f"Rows of the data: {demo.data_description}")
+    st.markdown(f"**{demo.label}**")
+    facts = {"help": demo.predicts, "database": demo.data_description, "account_tree": demo.model_description}
+    st.markdown("  \n".join(f":material/{icon}: {text}" for icon, text in facts.items()), help=f"Data: {demo.source}")
+    st.caption(demo.demonstrates)
+    st.space("stretch")
+    icon = ":material/play_arrow:"
+    is_pressed = st.button("Train", type="primary", icon=icon, key=f"{TRAIN_BUTTON}-{demo.key}", width="stretch")
+    key = f"settings-{demo.key}"
+    with st.expander("Settings", expanded=is_unfolded, icon=":material/tune:", on_change="rerun", key=key) as expander:
+        settings = _show_settings_form(demo) if expander.open else None
+    return {} if is_pressed else settings
+
+
+def _show_settings_form(demo: Demo) -> dict[str, str | float] | None:
+    """Show the form of the settings. Returns their values when its button is pressed."""
+    with st.form(f"form-{demo.key}", enter_to_submit=False, border=False):
         settings: dict[str, str | float] = {"dataset": _choose_dataset(demo)}
-        with st.grid(5, min_column_width=150):
+        with st.grid(2, min_column_width=110):
             for name, (label, minimum, maximum, step, help_) in SETTING_FIELDS.items():
                 value, format_ = getattr(demo.defaults, name), "%g" if isinstance(step, float) else None
                 key = f"{demo.key}-{name}"
                 settings[name] = st.number_input(label, minimum, maximum, value, step, format_, help=help_, key=key)
-        is_submitted = st.form_submit_button("Train", type="primary", icon=":material/play_arrow:", key=TRAIN_BUTTON)
+        key = f"{SETTINGS_BUTTON}-{demo.key}"
+        is_submitted = st.form_submit_button("Train with these settings", icon=":material/play_arrow:", key=key)
     return settings if is_submitted else None
 
 
@@ -49,13 +87,13 @@ def _choose_dataset(demo: Demo) -> str:
     names = list(demo.datasets)
     if len(names) == 1:
         return names[0]
-    return st.segmented_control("Data", names, default=names[0], required=True, format_func=demo.datasets.__getitem__)
+    return st.radio("Data", names, format_func=demo.datasets.__getitem__, key=f"{demo.key}-dataset")
 
 
 def show_train_settings(job: Job) -> None:
     """Show which demo a job trains, and with which settings."""
     settings = TrainSettings(**job.request["settings"])
-    st.subheader(get_demo(job.request["demo"]).label)
+    st.header(get_demo(job.request["demo"]).label)
     st.caption(
         f"{settings.epochs} epochs · batches of {settings.batch_size} · learning rate {settings.learning_rate:g} · "
         f"{settings.hidden_units} hidden units · seed {settings.seed} · data: {settings.dataset}"
@@ -70,36 +108,9 @@ def draw_training_curves(job: Job) -> None:
         column.plotly_chart(figure, config=PLOTLY_CONFIG, key=f"{job.id}-{metric}", alt=f"{metric} over the epochs")
 
 
-def choose_demo(demos: Sequence[Demo]) -> Demo:
-    """Show cards to choose a demo from; the choice stands in the address."""
-    key = st.query_params.get("demo", demos[0].key)
-    chosen = next((demo for demo in demos if demo.key == key), demos[0])
-    with st.grid(3, min_column_width=260):
-        for demo in demos:
-            with st.container(border=True, height="stretch"):
-                _show_demo_card(demo, demo is chosen)
-    return chosen
-
-
-def _show_demo_card(demo: Demo, is_chosen: bool) -> None:
-    st.markdown(f"**{demo.label}**")
-    facts = {"help": demo.predicts, "database": demo.data_description, "account_tree": demo.model_description}
-    st.markdown("  \n".join(f":material/{icon}: {text}" for icon, text in facts.items()))
-    st.caption(demo.demonstrates)
-    st.button(
-        "Chosen" if is_chosen else "Choose",
-        key=f"choose-{demo.key}",
-        icon=":material/check:" if is_chosen else None,
-        type="primary" if is_chosen else "secondary",
-        on_click=_select_demo,
-        args=(demo.key,),
-        help=f"Data: {demo.source}",
-    )
-
-
-def _select_demo(key: str) -> None:
-    st.query_params["demo"] = key
-    st.query_params.pop("job", None)
+def show_done(run: Run) -> None:
+    """Show the headline of a finished training: its score on test examples."""
+    st.success(f"**Done:** {score_sentence(run.score_name, run.score)}.", icon=":material/check_circle:")
 
 
 def show_trained_run(run: Run) -> None:
@@ -112,7 +123,7 @@ def show_trained_run(run: Run) -> None:
         st.metric("Parameters", f"{run.parameters:,}", border=True, help="Numbers that were learned.")
         st.metric("Took", format_duration(run.seconds), border=True)
     reference = load_reference(run.id)
-    st.subheader("Rows that it has never seen, and its answers")
+    st.header("Rows that it has never seen, and its answers")
     if run.image_shape and run.labels:
         _show_image_examples(run, reference, run.image_shape)
     elif run.image_shape and (output_shape := _output_shape(run)):

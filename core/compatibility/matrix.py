@@ -7,7 +7,7 @@ from typing import NamedTuple, TypedDict
 
 from core.compare import Verdict
 from core.compatibility.checks import COLUMNS
-from core.compatibility.columns import Finding, ReloadContext
+from core.compatibility.columns import Finding, MatrixColumn, ReloadContext
 from core.errors import error_from_json
 from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import all_formats, get_format
@@ -27,6 +27,14 @@ CLAIM_COLUMNS = {
 }
 
 
+# What a column is called in a sentence, where its label would not read as a noun.
+COLUMN_NOUNS = {
+    "code": "loading without your code",
+    "batch": "answering at any batch size",
+    "trainable": "training on",
+    "strings": "text inputs",
+    "repeats": "the same answer twice",
+}
 SILENT_COLUMNS = ("masks", "state")
 
 
@@ -76,6 +84,33 @@ class MatrixRow(NamedTuple):
             "contradictions": self.find_contradictions(),
             "cells": {key: {"state": cell.state, "words": cell.words} for key, cell in self.cells.items()},
         }
+
+
+def summarize_row(row: MatrixRow) -> str:
+    """Say in a sentence what a copy lost and changed, or why there is none."""
+    if row.sentence:
+        return row.sentence
+    nouns: dict[str, list[str]] = {}
+    for column in COLUMNS:
+        noun = COLUMN_NOUNS.get(column.key, column.label[:1].lower() + column.label[1:])
+        nouns.setdefault(row.cells[column.key].state, []).append(noun)
+    clauses = [
+        f"{verb} {_join(nouns[state])}"
+        for state, verb in (("lost", "loses"), ("changed", "changes"), ("failed", "fails at"))
+        if state in nouns
+    ]
+    text = "; ".join(clauses) or "everything that was tried came back as it was"
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _join(nouns: list[str]) -> str:
+    *others, last = nouns
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def list_empty_columns(rows: list[MatrixRow]) -> list[MatrixColumn]:
+    """List the columns that say nothing for this run: not applicable in every row."""
+    return [column for column in COLUMNS if all(row.cells[column.key].state == "not applicable" for row in rows)]
 
 
 def choose_outcome(evidence: Evidence) -> ReloadOutcome:

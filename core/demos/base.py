@@ -2,13 +2,15 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.arrays import Arrays
-from core.errors import InputError
+from core.errors import DataUnavailable, InputError
 from core.runtimes.base import Model, ModelCode
 
 
@@ -103,6 +105,7 @@ class Demo:
 
     Attributes:
         kind: The kind of its model, "keras" or "module".
+        sample: A few rows of the same data for a picture of it, read where no model runtime may be imported.
         score: Compares predictions with targets, both in output order.
         labels: The names of the classes, empty where predictions are values, which are then in `unit`.
         image_shapes: By data set, how a row is drawn that is an image; `output_image_shapes` the same of a prediction.
@@ -124,6 +127,7 @@ class Demo:
     build: Callable[[TrainSettings], Model]
     train: Callable[[Model, Data, TrainSettings, TrainingProgressCallback], None]
     score: Scorer
+    sample: Callable[[], Split] | None = None
     labels: tuple[str, ...] = ()
     image_shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     output_image_shapes: Mapping[str, tuple[int, int]] = field(default_factory=dict)
@@ -189,6 +193,16 @@ def split_rows(inputs: Arrays, targets: Arrays, stratify: np.ndarray | None = No
     labels = None if stratify is None else stratify[rest]
     validation, held_out = train_test_split(rest, test_size=0.5, random_state=0, stratify=labels)
     return Data(*(take_rows(inputs, targets, chosen) for chosen in (train, validation, held_out)))
+
+
+def bundled_file(package: str, *parts: str) -> Path:
+    """The path of a file that an installed package brings, found without importing it. Raises DataUnavailable."""
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
+        raise DataUnavailable(
+            "The package that brings this data is not installed.", received=package, cure=f"Install {package}."
+        )
+    return Path(spec.submodule_search_locations[0]).joinpath(*parts)
 
 
 def take_rows(inputs: Arrays, targets: Arrays, rows: np.ndarray) -> Split:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from core.demos.base import Data, Model, TrainSettings, accuracy_score, split_rows
+from core.demos.base import Data, Model, Split, TrainSettings, accuracy_score, bundled_file, split_rows
 from core.demos.keras_training import fit_keras
 from core.errors import DataUnavailable
 
@@ -42,6 +42,14 @@ def _load_bundled_digits() -> tuple[np.ndarray, np.ndarray]:
 
     bundle = load_digits()
     return (bundle.data / 16).astype("float32"), bundle.target
+
+
+def sample() -> Split:
+    """The first ten of the bundled digits, one of each class, read without scikit-learn: float32 (10, 64) in [0, 1],
+    with one-hot float32 targets."""
+    path = bundled_file("sklearn", "datasets", "data", "digits.csv.gz")
+    table = np.loadtxt(path, delimiter=",", max_rows=10, dtype="float32")
+    return Split({"pixels": table[:, :-1] / 16}, {"digit": np.eye(10, dtype="float32")[table[:, -1].astype(int)]})
 
 
 def _load_mnist() -> tuple[np.ndarray, np.ndarray]:
@@ -81,5 +89,6 @@ CLASSIFIER_FACTS = DIGIT_FACTS | {
     "predicts": "Which digit, 0 to 9, is in a small picture",
     "labels": LABELS,
     "data": data,
+    "sample": sample,
     "score": accuracy_score,
 }

@@ -17,6 +17,11 @@ def data(settings: TrainSettings) -> Data:
     return Data(*(_add_noise(split, generator) for split in (digits.train, digits.validation, digits.held_out)))
 
 
+def sample() -> Split:
+    """The first ten digits with noise, and as they were."""
+    return _add_noise(digits_data.sample(), np.random.default_rng(0))
+
+
 def _add_noise(split: Split, generator: np.random.Generator) -> Split:
     clean = split.inputs["pixels"]
     grain = generator.normal(0, NOISE, clean.shape).astype("float32")
@@ -51,6 +56,7 @@ DEMO = Demo(
     output_image_shapes=digits_data.IMAGE_SHAPES,
     unit="ink, from 0 to 1",
     data=data,
+    sample=sample,
     build=build,
     **digits_data.DIGIT_FACTS,
     score=mean_absolute_error_scorer("% of full ink", 100),

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.demos.base import Data, Demo, InputField, Model, TrainSettings, accuracy_score, split_rows
+from core.demos.base import Data, Demo, InputField, Model, Split, TrainSettings, accuracy_score, split_rows
 from core.demos.keras_training import fit_keras
 
 CONTINENTS = ("Africa", "Americas", "Asia", "Europe")
@@ -11,13 +11,19 @@ MAX_NGRAM = 3  # longest piece of a name that is counted
 
 def data(settings: TrainSettings) -> Data:
     """Names of shape (rows, 1) as text, with one-hot float32 continents; Oceania's two names are too few to learn."""
+    countries = sample()
+    return split_rows(countries.inputs, countries.targets, countries.targets["continent"].argmax(axis=1))
+
+
+def sample() -> Split:
+    """All names, not split."""
     import plotly.data
 
     countries = plotly.data.gapminder(year=2007)
     countries = countries[countries["continent"].isin(CONTINENTS)]
     classes = np.array([CONTINENTS.index(continent) for continent in countries["continent"]])
     names = countries[["country"]].to_numpy("U")
-    return split_rows({"name": names}, {"continent": np.eye(len(CONTINENTS), dtype="float32")[classes]}, classes)
+    return Split({"name": names}, {"continent": np.eye(len(CONTINENTS), dtype="float32")[classes]})
 
 
 def build(settings: TrainSettings) -> Model:
@@ -55,6 +61,7 @@ DEMO = Demo(
     datasets={"countries": "140 countries on four continents, bundled with plotly: works offline"},
     input_fields=(InputField("name", "Name of a country", "text", "Uzbekistan"),),
     data=data,
+    sample=sample,
     build=build,
     score=accuracy_score,
     train=fit_keras,

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from core.demos.base import Data, Demo, Model, TrainSettings, mean_absolute_error_scorer, take_rows
+from core.demos.base import Data, Demo, Model, Split, TrainSettings, mean_absolute_error_scorer, take_rows
 from core.demos.keras_training import fit_keras
 
 WINDOW_WEEKS = 12
@@ -40,6 +40,11 @@ def build(settings: TrainSettings) -> Model:
     return model
 
 
+def sample() -> Split:
+    """The windows that are held out."""
+    return data(DEMO.defaults).held_out
+
+
 DEMO = Demo(
     key="stocks-lstm",
     label="Guess next week's price",
@@ -53,6 +58,7 @@ DEMO = Demo(
     datasets={"stocks": "558 windows of 12 weeks, bundled with plotly: works offline"},
     unit="times the first price",
     data=data,
+    sample=sample,
     build=build,
     score=mean_absolute_error_scorer("% of the first price", 100),
     train=fit_keras,

@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 
-from core.demos.base import Data, Demo, InputField, Model, TrainSettings, mean_absolute_error_scorer, split_rows
+from core.demos.base import Data, Demo, InputField, Model, Split, TrainSettings, mean_absolute_error_scorer, split_rows
 from core.demos.keras_training import fit_keras
 
 NUMBER_COLUMNS = ("total_bill", "size")
@@ -19,12 +19,18 @@ CHOICE_COLUMNS = {
 def data(settings: TrainSettings) -> Data:
     """Bills as six inputs of shape (rows, 1), float32 or text, with the tip in dollars; one bill that stands in the
     table twice is taken once."""
+    bills = sample()
+    return split_rows(bills.inputs, bills.targets)
+
+
+def sample() -> Split:
+    """All bills, not split."""
     import plotly.data
 
     bills = plotly.data.tips().drop_duplicates()
     inputs = {name: bills[[name]].to_numpy("float32") for name in NUMBER_COLUMNS}
     inputs |= {name: bills[[name]].to_numpy("U") for name in CHOICE_COLUMNS}
-    return split_rows(inputs, {"tip": bills[["tip"]].to_numpy("float32")})
+    return Split(inputs, {"tip": bills[["tip"]].to_numpy("float32")})
 
 
 def build(settings: TrainSettings) -> Model:
@@ -82,6 +88,7 @@ DEMO = Demo(
     ),
     unit="dollars",
     data=data,
+    sample=sample,
     build=build,
     score=mean_absolute_error_scorer("dollars"),
     train=fit_keras,

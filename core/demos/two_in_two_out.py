@@ -2,7 +2,17 @@
 
 import numpy as np
 
-from core.demos.base import Data, Demo, InputField, Model, TrainSettings, accuracy_score, split_rows
+from core.demos.base import (
+    Data,
+    Demo,
+    InputField,
+    Model,
+    Split,
+    TrainSettings,
+    accuracy_score,
+    bundled_file,
+    split_rows,
+)
 from core.demos.keras_training import fit_keras
 
 # The columns of each input; in scikit-learn's table they stand in this order, behind the alcohol (column 0).
@@ -30,10 +40,21 @@ def data(settings: TrainSettings) -> Data:
     from sklearn.datasets import load_wine
 
     table = load_wine()
-    values = table.data.astype("float32")
+    wines = _name_columns(table.data.astype("float32"), table.target)
+    return split_rows(wines.inputs, wines.targets, table.target)
+
+
+def sample() -> Split:
+    """All wines, not split, read without scikit-learn."""
+    path = bundled_file("sklearn", "datasets", "data", "wine_data.csv")
+    table = np.loadtxt(path, delimiter=",", skiprows=1)
+    return _name_columns(table[:, :-1].astype("float32"), table[:, -1].astype(int))
+
+
+def _name_columns(values: np.ndarray, classes: np.ndarray) -> Split:
     inputs = {"minerals": values[:, [1, 2, 3, 4, 12]], "colours": values[:, 5:12]}
-    variety = np.eye(len(VARIETIES), dtype="float32")[table.target]
-    return split_rows(inputs, {"variety": variety, "alcohol": values[:, :1]}, table.target)
+    variety = np.eye(len(VARIETIES), dtype="float32")[classes]
+    return Split(inputs, {"variety": variety, "alcohol": values[:, :1]})
 
 
 def build(settings: TrainSettings) -> Model:
@@ -79,6 +100,7 @@ DEMO = Demo(
     input_fields=_number_fields("minerals", MINERALS) + _number_fields("colours", COLOURS),
     unit="% of volume",
     data=data,
+    sample=sample,
     build=build,
     score=accuracy_score,
     train=fit_keras,

@@ -12,6 +12,7 @@ from core.arrays import NUMERIC_KINDS, as_text, is_text
 from core.compare import ATOL, Verdict
 from core.errors import is_transient
 from core.formats import get_format
+from core.text.numbers import format_score
 
 CLOSE_DIFFERENCE = 0.01  # a difference too small to be seen in a probability
 # How close to the baseline, best first; each with a colour and a shape of its own.
@@ -123,6 +124,14 @@ def score_label(score_name: str) -> str:
         return "Accuracy on test examples"
     unit = score_name.removeprefix("mean absolute error in ")
     return f"Average {'pixel error' if unit.startswith('ink') else 'error'} in {unit}"
+
+
+def score_sentence(score_name: str, value: float | None) -> str:
+    """Say how good a run is on test examples: "97.0% of the test examples right", "off by 0.8 dollars on average"."""
+    if score_name == "accuracy":
+        return f"{format_score(score_name, value)} of the test examples right"
+    unit = score_name.removeprefix("mean absolute error in ")
+    return f"off by {format_score(score_name, value)} {unit} on average"
 
 
 def short_labels(ids: Iterable[str], entries: Mapping[str, HasFormat], run: HasTrust | None = None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, expect
 
 SCREENSHOT_FOLDER = Path(__file__).parents[1] / "pictures"
@@ -21,6 +22,15 @@ VIEWPORTS = [
 ]
 # Where each page is loaded once and then given the second of these in every run; loaded at each in the long run.
 LOADED_VIEWPORTS = [WIDE_LIGHT, pytest.param(*NARROW_DARK, marks=pytest.mark.long), *VIEWPORTS[2:]]
+# What axe-core finds in Streamlit's own markup: by rule, the elements in which it does.
+STREAMLIT_VIOLATIONS = {
+    # One primary colour is the ground of white letters, and the letters of a chosen segment on a dark ground. The
+    # label of a disabled widget is grey, and nothing in it says that it is disabled.
+    "color-contrast": "[data-variant=segmented_control], [data-testid=stSelectbox]:has(input:disabled)",
+    "presentation-role-conflict": "[data-testid=stFileUploaderDropzone]",
+    # A table that is wider than a narrow window scrolls in a box that the keyboard does not reach.
+    "scrollable-region-focusable": "[data-testid=stTable]",
+}
 TIMEOUT_MS = 60_000  # milliseconds: two slow cores
 
 
@@ -118,11 +128,33 @@ def resize(page: Page, width: int, dark: bool) -> None:
     wait_until_idle(page)
 
 
-def check_fit(page: Page, name: str, width: int, dark: bool) -> None:
-    """Check that the page is as wide as its window, also once that became narrow and dark where it was loaded wide."""
+def check_accessibility(page: Page) -> None:
+    """Check that axe-core finds nothing to object to on the page, but in Streamlit's own markup."""
+    violations = Axe().run(page).response["violations"]
+    ours = [
+        (rule["id"], node["html"][:200])
+        for rule in violations
+        for node in rule["nodes"]
+        if not _is_within(page, node["target"][0], STREAMLIT_VIOLATIONS.get(rule["id"], "none"))
+    ]
+    assert not ours, f"{page.url}: {ours}"
+
+
+def _is_within(page: Page, target: str, selector: str) -> bool:
+    """Whether an element is, or stands in, one that a selector of CSS finds."""
+    return page.locator(target).first.evaluate("(element, selector) => Boolean(element.closest(selector))", selector)
+
+
+def check_fit(page: Page, name: str, width: int, dark: bool, check: Callable[[Page], None] | None = None) -> None:
+    """Check that the page is as wide as its window, also once that became narrow and dark where it was loaded wide.
+
+    `check` is made in each of these looks, too.
+    """
     for other in (WIDE_LIGHT, NARROW_DARK) if (width, dark) == WIDE_LIGHT else ((width, dark),):
         resize(page, *other)
         assert page.evaluate("document.documentElement.scrollWidth") == other[0]
+        if check:
+            check(page)
         take_screenshot(page, f"{name}-{other[0]}-{'dark' if other[1] else 'light'}")
     resize(page, width, dark)
 

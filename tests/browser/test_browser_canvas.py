@@ -1,4 +1,4 @@
-"""The drawing canvas in a small app of its own: mouse, finger, buttons and keys, what comes to Python, how often."""
+"""The drawing canvas and the swipe divider in a small app: mouse, finger, buttons, keys, what comes to Python."""
 
 import math
 import shutil
@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.page_helpers import VIEWPORTS, take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import VIEWPORTS, switch_page, take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import PROJECT, Server, serve
 
 SCRIPT = f"""
@@ -48,10 +48,18 @@ def paper():
         st.text("One line more")
     pad()
 
+def swipe():
+    import numpy as np
+    from ui.compare.swipe import show_swipe
+    st.title("Swipe")
+    st.text(f"Runs of the page: {{count('swiped')}}")
+    show_swipe(np.full(64, 0.5), np.full(64, 0.51), (8, 8), ("Live model", "LiteRT"), "swipe")
+
 def away():
     st.title("Away")
 
-st.navigation([st.Page(paper, title="Paper", default=True), st.Page(away, title="Away")]).run()
+others = [st.Page(away, title="Away"), st.Page(swipe, title="Swipe")]
+st.navigation([st.Page(paper, title="Paper", default=True), *others]).run()
 """
 
 
@@ -270,3 +278,36 @@ def test_canvas_fits_width_in_light_and_dark_without_layout_shift(
         ("rgb(29, 27, 41)", "rgb(236, 234, 246)") if dark else ("rgb(245, 245, 250)", "rgb(30, 27, 46)")
     )
     take_screenshot(pad.page, f"canvas-{width}-{'dark' if dark else 'light'}")
+
+
+def test_swipe_divider_moves_by_key_and_finger_and_amplifies_difference(
+    canvas_app: Server, new_page: Callable[..., Page]
+):
+    page = new_page(390)
+    page.goto(canvas_app.url)
+    wait_for_page(page, "Canvas")
+    switch_page(page, "swipe")
+    wait_for_page(page, "Swipe")
+    divider = page.get_by_role("slider", name="Divider between Live model and LiteRT")
+    divider.focus()
+    page.keyboard.press("End")
+    expect(divider).to_have_attribute("aria-valuetext", "100 % Live model")
+    box = divider.bounding_box()
+    page.mouse.click(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
+    share = float(divider.input_value())
+    assert 20 <= share <= 30
+    over = page.locator("canvas.over")
+    assert over.evaluate("one => getComputedStyle(one).clipPath") == f"inset(0px 0px 0px {share:g}%)"
+    greys = [read_grey(over)]
+    for factor in ("× 10", "× 1,000"):
+        page.get_by_role("radio", name=factor, exact=True).check()
+        greys.append(read_grey(over))
+    assert greys == [125, 102, 0]  # ink of 0.51, 0.6 and 1
+    assert read_grey(page.locator("canvas.under")) == 128
+    expect(page.get_by_text("Runs of the page: 1", exact=True)).to_be_visible()
+    take_screenshot(page, "swipe-390-light")
+
+
+def read_grey(canvas: Locator) -> int:
+    """The lightness of the first pixel, 0 to 255."""
+    return canvas.evaluate("one => one.getContext('2d').getImageData(0, 0, 1, 1).data[0]")

@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page_helpers import take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import resize, take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import Server
 
 SEVEN_STROKE = ((0.3, 0.2), (0.7, 0.2), (0.45, 0.8))
@@ -68,9 +68,9 @@ def test_compare_page_typed_values_are_predicted_by_every_copy(
     wait_for_page(page, "Compare")
     expect(page.locator("[class*=st-key-says-]")).to_have_count(2)
     expect(page.get_by_text("same answer")).to_have_count(1)
-    before = page.locator("[class*=st-key-says-] h3").first.inner_text()
+    before = page.locator("[class*=st-key-says-] h2").first.inner_text()
     page.get_by_role("slider").first.press("End")
-    expect(page.locator("[class*=st-key-says-] h3").first).not_to_have_text(before)
+    expect(page.locator("[class*=st-key-says-] h2").first).not_to_have_text(before)
     wait_until_idle(page)
     take_screenshot(page, "compare-type")
 
@@ -100,3 +100,19 @@ def test_compare_page_shows_first_differing_layer(comparison_url: Callable[..., 
     expect(page.get_by_text("The first layer that differs is")).to_be_visible()
     wait_until_idle(page)
     take_screenshot(page, "compare-layers")
+
+
+def test_compare_page_chips_wrap_and_chart_stands_above_fold(
+    comparison_url: Callable[..., str], new_page: Callable[..., Page]
+):
+    page = new_page()
+    page.goto(comparison_url("digits-mlp", "keras", "saved_model", "architecture"))
+    wait_for_page(page, "Compare")
+    chart = page.locator("[class*=st-key-sizes]")
+    expect(chart.get_by_text("Different answers")).to_be_visible()
+    assert chart.bounding_box()["y"] + chart.bounding_box()["height"] < 600
+    resize(page, 390, dark=True)
+    for name in ("Keras file (.keras)", "SavedModel", "Architecture only (JSON)"):
+        chip = page.get_by_test_id("stMultiSelect").get_by_text(name, exact=True)
+        assert chip.evaluate("chip => chip.scrollWidth <= chip.clientWidth")
+        assert 0 < chip.bounding_box()["x"] < chip.bounding_box()["x"] + chip.bounding_box()["width"] < 390

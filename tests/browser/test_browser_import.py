@@ -47,7 +47,7 @@ def test_import_page_uploads_shows_and_converts_a_model(page: Page, new_page: Ca
     wait_for_page(page, "Save a run")
     page.get_by_text("SavedModel", exact=True).first.click()
     wait_until_idle(page)
-    page.get_by_role("button", name="Save in 1 format").click()
+    page.get_by_role("button", name="Save 1 format").click()
     expect(page.get_by_text("SavedModel: files, code and reload result")).to_be_visible()
     expect(page.get_by_text("Bit-identical").first).to_be_visible()
 

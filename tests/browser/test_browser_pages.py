@@ -8,7 +8,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page_helpers import LOADED_VIEWPORTS, check_fit, switch_page, take_screenshot, wait_for_page
+from tests.browser.page_helpers import (
+    LOADED_VIEWPORTS,
+    check_accessibility,
+    check_fit,
+    switch_page,
+    take_screenshot,
+    wait_for_page,
+)
 from tests.browser.server import Server, serve
 from tests.factories.warm_start import WarmProcess
 from tests.parameter_pairs import drawn_values
@@ -45,7 +52,7 @@ def test_pages_deep_link_works_on_fresh_server(
 
 
 @pytest.mark.parametrize(("width", "dark"), LOADED_VIEWPORTS)
-def test_pages_fit_width_in_light_and_dark(
+def test_pages_fit_width_and_pass_axe_in_light_and_dark(
     width: int, dark: bool, populated_server: Server, new_page: Callable[..., Page]
 ):
     page = new_page(width, dark)
@@ -53,7 +60,7 @@ def test_pages_fit_width_in_light_and_dark(
     for path, title in TITLES.items():
         switch_page(page, path)
         wait_for_page(page, title)
-        check_fit(page, path or "home", width, dark)
+        check_fit(page, path or "home", width, dark, check_accessibility)
 
 
 def test_navigation_of_narrow_window_has_labels(server: Server, new_page: Callable[..., Page]):
@@ -86,7 +93,7 @@ def test_train_page_running_job_survives_reload_and_cancels_in_a_second(server: 
     page.goto(f"{server.url}/train?demo=digits-mlp")
     wait_for_page(page, "Train a demo")
     page.get_by_role("spinbutton", name="Epochs").fill("200")  # the time left is known after a twentieth of them
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name="Train with these settings").click()
     expect(page.get_by_text("Epoch ").first).to_be_visible()
     page.reload()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
@@ -137,7 +144,7 @@ def test_train_page_starts_training_by_keyboard_alone(server: Server, new_page: 
             break
     page.keyboard.press("Control+A")
     page.keyboard.type("1")
-    button = page.get_by_role("button", name="Train", exact=True)
+    button = page.get_by_role("button", name="Train with these settings")
     for _ in range(30):
         page.keyboard.press("Tab")
         if button.evaluate("one => one === document.activeElement"):

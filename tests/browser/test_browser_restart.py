@@ -25,7 +25,7 @@ def start_training(page: Page, server: Server, epochs: int) -> str:
     page.goto(f"{server.url}/train?demo=digits-mlp")
     wait_for_page(page, "Train a demo")
     page.get_by_role("spinbutton", name="Epochs").fill(str(epochs))
-    page.get_by_role("button", name="Train", exact=True).click()
+    page.get_by_role("button", name="Train with these settings").click()
     expect(page.get_by_text("Epoch ").first).to_be_visible()
     return read_job_url(page, server)
 
@@ -35,7 +35,7 @@ def start_saving(page: Page, server: Server) -> str:
     start_training(page, server, 2)
     page.get_by_role("button", name="Save it").click()
     wait_for_page(page, "Save a run")
-    page.get_by_role("button", name=re.compile("Save in all")).click()
+    page.get_by_role("button", name=re.compile("Save all")).click()
     expect(page.get_by_text("Bit-identical").first).to_be_visible()
     return read_job_url(page, server)
 

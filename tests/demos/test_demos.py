@@ -261,3 +261,22 @@ def test_augmentation_is_off_in_inference_and_on_in_bare_call():
     model, rows = build_demo_model(demo), read_splits(demo)[2].inputs["pixels"]
     np.testing.assert_array_equal(model(rows, training=False), model(rows, training=False))
     assert np.abs(np.asarray(model(rows)) - np.asarray(model(rows))).max() > 0
+
+
+@by_demo
+def test_demo_sample_rows_stand_in_its_data(demo):
+    assert demo.sample is not None
+    sample, splits = demo.sample(), read_splits(demo)
+    assert 5 <= sample.rows <= 250
+    if demo.output_image_shapes:  # noise is drawn anew: the digits below it are the data's
+        sample, splits = sample.targets, [split.targets for split in splits]
+    else:
+        sample, splits = sample.inputs | sample.targets, [split.inputs | split.targets for split in splits]
+    known = {key for split in splits for key in row_keys(split)}
+    assert set(row_keys(sample)) <= known
+
+
+def row_keys(arrays: dict[str, np.ndarray]) -> list[tuple]:
+    """Each row as something that can stand in a set; texts padded to one width."""
+    same_width = [array.astype("U64") if array.dtype.kind == "U" else array for array in arrays.values()]
+    return list(zip(*([row.tobytes() for row in array] for array in same_width), strict=True))

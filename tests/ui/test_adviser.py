@@ -31,7 +31,7 @@ def test_adviser_of_a_run_to_be_trained_recommends_and_explains(adviser: AppTest
     adviser.session_state[f"advise-train-{trained('digits-mlp')}"] = "Yes"
     adviser.run()
     assert not adviser.exception
-    assert adviser.subheader[0].value == r"Take Keras file \(\.keras\)\."
+    assert adviser.header[0].value == r"Take Keras file \(\.keras\)\."
     text = page_text(adviser)
     assert "It loses nothing of what was looked at." in text
     assert "Runner-up" not in text or "Look inside" in [button.label for button in adviser.button]
@@ -45,7 +45,7 @@ def test_adviser_without_a_fitting_copy_names_the_nearest(adviser: AppTest, trai
     adviser.session_state[f"advise-where-{run}"] = "microcontroller"
     adviser.run()
     assert not adviser.exception
-    assert adviser.subheader[0].value.startswith("No copy of this run does all of that")
+    assert adviser.header[0].value.startswith("No copy of this run does all of that")
     assert "What comes nearest is" in page_text(adviser)
 
 
@@ -61,4 +61,4 @@ def test_adviser_stands_after_a_save_closed(visit, jobs: Jobs, trained: Callable
     app = visit(jobs, "save", job=end.id)
     assert not app.exception
     assert "Which one should I take?" in [box.label for box in app.expander]
-    assert [text.value for text in app.subheader if text.value.startswith("Take ")] == []
+    assert [text.value for text in app.header if text.value.startswith("Take ")] == []

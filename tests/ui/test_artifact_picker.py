@@ -110,8 +110,8 @@ def test_compare_page_offers_all_copies_of_newest_run(visit, empty_jobs):
     newest = make_run(library, demo=None, name="Mine")
     ids = [make_artifact(library, newest, key, key.encode()).id for key in ("keras", "h5", "weights")]
     app = visit(empty_jobs, "compare")
-    (button,) = [item for item in app.button if item.label.startswith("Choose")]
-    assert button.label == "Choose 3 copies of “Mine”"
+    (button,) = [item for item in app.button if item.label.startswith("Latest run, ")]
+    assert button.label == "Latest run, all 3 copies"
     button.click().run()
     assert sorted(app.multiselect[0].value) == sorted(ids)
     assert sorted(app.query_params["artifact"]) == sorted(ids)

@@ -50,7 +50,7 @@ def test_disagreement_tab_shows_predictions_and_offers_input_to_all(jobs, traine
     app = open_disagreement_view(run, other, job.id)
     assert not app.exception
     text, right = job.result["found"]["said"]
-    assert f"#### **The live model** says **{text}**" in page_text(app)
+    assert f"## **The live model** says **{text}**" in page_text(app)
     assert f"**the other** says **{right}**" in page_text(app)
     assert ", on this text" in page_text(app)
     assert "Asked 140 rows of the data and " in page_text(app)

@@ -57,7 +57,7 @@ def test_health_page_shows_repairs_before_applying_them(visit, jobs_and_artifact
     jobs, (bad, _) = jobs_and_artifacts
     overwrite_file(jobs.library.home / "artifacts" / bad.id / "artifact.json", "{")
     app = wait_for_page_job(press_button(visit(jobs, "health"), "Look for repairs"), jobs)
-    assert app.subheader[0].value == "What would be done"
+    assert app.header[0].value == "What would be done"
     assert f"{bad.id} cannot be read" in page_text(app)
     assert [button.disabled for button in app.button if button.label == "Repair"] == [True]
     app.checkbox[0].check().run()

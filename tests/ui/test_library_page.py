@@ -32,7 +32,7 @@ def large_library_jobs(large_home: Path, tmp_path: Path, worker: Worker, config:
 
 
 def page_text(app: AppTest) -> str:
-    parts = [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning, *app.subheader]
+    parts = [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning, *app.header, *app.subheader]
     return "\n".join(part.value for part in parts).replace("\\", "")
 
 

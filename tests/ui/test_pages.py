@@ -1,20 +1,28 @@
 """Every page without a browser: what it says on an empty library, on a furnished one, and to bad input."""
 
+import json
+import re
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.compatibility.checks import COLUMNS
+from core.demos import DEMOS, get_demo
 from core.inputs import Inputs
 from core.jobs import Jobs
 from core.jobs.participants import load_participant
 from core.library import integrity
 from core.settings import PROJECT
+from core.text.numbers import format_size
 from core.worker.remote_predictor import RemotePredictor
 from tests.helpers import wait_until_done
+from ui.artifact_picker import READABLE
+from ui.demo_picture import draw_demo_picture
 from ui.navigation import PAGES
 
 MODEL_RUNTIMES = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn")
@@ -22,7 +30,7 @@ MODEL_RUNTIMES = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge
 
 def page_text(app: AppTest) -> str:
     """All text of a page."""
-    parts = [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning, *app.subheader]
+    parts = [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning, *app.header, *app.subheader]
     return "\n".join(part.value for part in parts)
 
 
@@ -52,8 +60,8 @@ def test_pages_in_navigation_match_scripts():
 def test_save_page_disables_formats_unfit_for_tf_module_with_reason(visit, jobs: Jobs, trained: Callable):
     app = visit(jobs, "save", run=trained("digits-core"))
     boxes = {box.label: box.disabled for box in app.checkbox}
-    assert boxes["**SavedModel**"] is False
-    assert boxes["**Keras file (.keras)**"] is True
+    assert boxes["SavedModel"] is False
+    assert boxes["Keras file (.keras)"] is True
     assert "Takes Keras models only" in page_text(app).replace("\\", "")
 
 
@@ -237,3 +245,104 @@ print(sorted(set({MODEL_RUNTIMES!r}) & set(sys.modules)))
 """
     run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert run.stdout.strip() == "[]", run.stderr[-2000:]
+
+
+def test_train_page_button_of_card_trains_with_defaults(visit, empty_jobs: Jobs):
+    app = visit(empty_jobs, "train")
+    assert not app.number_input  # settings are folded away
+    app.button(key="train-tips").click().run()
+    (job,) = empty_jobs.job_store.list_jobs("train")
+    empty_jobs.cancel(job.id)
+    assert (job.request["demo"], job.request["settings"]) == ("tips", get_demo("tips").defaults.model_dump())
+    assert app.query_params["job"] == job.id
+
+
+def test_train_page_of_finished_job_begins_with_score(visit, jobs: Jobs):
+    job = wait_until_done(jobs, jobs.train("digits-core", epochs=1))
+    run = jobs.library.run(job.result["run"])
+    app = visit(jobs, "train", job=job.id)
+    assert [box.value for box in app.success] == [f"**Done:** {run.score:.1%} of the test examples right."]
+
+
+@pytest.mark.parametrize("demo", DEMOS, ids=lambda demo: demo.key)
+def test_demo_picture_is_drawn_from_rows_in_both_themes(demo):
+    light, dark = (draw_demo_picture.__wrapped__(demo.key, is_dark) for is_dark in (False, True))
+    shapes = re.findall(r"<(image|text|polyline|circle) ", light)
+    assert 9 <= len(shapes) <= 250
+    assert shapes == re.findall(r"<(image|text|polyline|circle) ", dark)
+    assert ElementTree.fromstring(light).tag.endswith("svg")
+
+
+def test_save_page_marks_saved_formats_with_size_of_last_save(visit, jobs: Jobs, trained: Callable, saved: Callable):
+    sizes = {key: jobs.library.artifact(saved("tips", key)["artifact"]).bytes for key in ("keras", "saved_model")}
+    app = visit(jobs, "save", run=trained("tips"))
+    assert not app.exception
+    assert [bar.proto.text for bar in app.get("progress")] == [
+        f":material/check: Saved, {format_size(sizes[key])}" for key in ("keras", "saved_model")
+    ]
+    assert [bar.proto.value for bar in app.get("progress")] == [int(100 * sizes["keras"] / sizes["saved_model"]), 100]
+    app.checkbox(key=f"format-{trained('tips')}-h5").check().run()
+    assert app.button(key="save-some").label == "Save 1 format"
+
+
+def test_compare_page_chart_shows_sizes_beside_verdicts(visit, jobs: Jobs, saved: Callable):
+    artifact_ids = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
+    assert jobs.wait(jobs.compare(artifact_ids, 270).id).state == "done"
+    app = visit(jobs, "compare", artifact=artifact_ids)
+    bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
+    assert bars["x"] == [jobs.library.artifact(id_).bytes for id_ in artifact_ids]
+    assert bars["y"] == ["<b>SavedModel</b><br>Bit-identical", "<b>Architecture only (JSON)</b><br>Different answers"]
+    assert len(set(bars["marker"]["color"])) == 2
+
+
+def test_compare_page_names_run_only_where_it_is_another(visit, jobs: Jobs, saved: Callable):
+    here, other = saved("digits-mlp", "architecture")["artifact"], saved("tips", "keras")["artifact"]
+    run_names = {id_: jobs.library.run(jobs.library.artifact(id_).run).name for id_ in (here, other)}
+    for chosen, unchosen in ((here, other), (other, here)):
+        app = visit(jobs, "compare", artifact=chosen)
+        (box,) = [multiselect for multiselect in app.multiselect if multiselect.label == "Copies"]
+        labels = dict(zip((chosen, unchosen), (label_of(box, jobs, id_) for id_ in (chosen, unchosen)), strict=True))
+        assert run_names[chosen] not in labels[chosen]
+        assert run_names[unchosen] in labels[unchosen]
+
+
+def label_of(box, jobs: Jobs, id_: str) -> str:
+    """The label of an artifact in a multiselect whose options stand newest first."""
+    return box.options[[entry.id for entry in jobs.library.page(READABLE).entries].index(id_)]
+
+
+def test_formats_page_says_losses_first_and_folds_empty_columns(visit, jobs: Jobs, trained: Callable, saved: Callable):
+    for key in ("h5", "keras"):
+        saved("digits-mlp", key)
+    app = visit(jobs, "formats", run=trained("digits-mlp"))
+    assert not app.exception
+    sentences = dict(item.label.split(" · ", 1) for item in app.expander if " · " in item.label)
+    assert sentences["**HDF5, legacy (.h5)**"].replace("\\", "") == "Loses optimizer state and training on."
+    assert sentences["**Keras file (.keras)**"].replace("\\", "") == "Everything that was tried came back as it was."
+    (switch,) = app.toggle
+    assert switch.label.endswith(": Vocabulary, State, Takes text")
+    assert not {"Vocabulary", "State", "Takes text"} & set(app.table[0].value)
+    assert app.table[0].value.set_index("Format")["Optimizer state"]["HDF5, legacy (.h5)"] == "✗ lost"
+    switch.set_value(True).run()
+    assert set(app.table[0].value) == {"Format"} | {column.label for column in COLUMNS}
+
+
+def test_compare_page_restores_last_comparison_when_entered_again(visit, jobs: Jobs, saved: Callable):
+    chosen = [saved("digits-mlp", key)["artifact"] for key in ("architecture", "saved_model")]
+    assert jobs.wait(jobs.compare(chosen, 20).id).state == "done"
+    app = visit(jobs, "compare", artifact=chosen, baseline=chosen[0], rows="20")
+    app.switch_page(str(PROJECT / "pages" / "health.py")).run()
+    app.query_params.clear()  # as a link of the navigation does
+    app.switch_page(str(PROJECT / "pages" / "compare.py")).run()
+    assert not app.exception
+    (box,) = [multiselect for multiselect in app.multiselect if multiselect.label == "Copies"]
+    (beside,) = [selectbox for selectbox in app.selectbox if selectbox.label == "Compared with"]
+    assert (box.value, beside.value) == (chosen, chosen[0])
+    box.set_value([]).run()  # what was taken away stays away
+    (box,) = [multiselect for multiselect in app.multiselect if multiselect.label == "Copies"]
+    assert box.value == []
+    (offer,) = [button for button in app.button if button.label.startswith("Latest run, ")]
+    offer.click().run()
+    (box,) = [multiselect for multiselect in app.multiselect if multiselect.label == "Copies"]
+    newest = jobs.library.page(READABLE).entries
+    assert box.value == [entry.id for entry in newest if entry.run == newest[0].run]

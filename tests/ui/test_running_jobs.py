@@ -18,7 +18,7 @@ def start_job_in_other_tab(jobs: Jobs, kind: str, number: int) -> Job:
     return jobs.job_store.create(job)
 
 
-@pytest.mark.parametrize(("page", "button"), [("train", "train-this"), ("save", "save-all")])
+@pytest.mark.parametrize(("page", "button"), [("train", "train-digits-mlp"), ("save", "save-all")])
 def test_pages_button_starts_own_job_while_another_runs(visit, empty_jobs, monkeypatch, page, button):
     make_run(empty_jobs.library)
     app = visit(empty_jobs, page)

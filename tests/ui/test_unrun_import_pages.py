@@ -26,7 +26,7 @@ def unrun_import(failed_sandbox_test: pytest.MonkeyPatch, empty_jobs: Jobs, tmp_
 
 
 def page_text(app: AppTest) -> str:
-    parts = [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning, *app.subheader]
+    parts = [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning, *app.header, *app.subheader]
     return "\n".join(part.value for part in parts).replace("\\", "")
 
 

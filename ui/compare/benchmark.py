@@ -63,7 +63,7 @@ class BenchmarkView:
 
 
 def show_first_prediction_chart(view: BenchmarkView) -> None:
-    st.subheader("From click to first answer")
+    st.header("From click to first answer")
     clicks = {id_: _milliseconds(cost.click) for id_, cost in view.benchmarks.items()}
     ids = sorted(clicks, key=lambda id_: clicks[id_][0])
     names, costs = [view.names[id_] for id_ in ids], [view.benchmarks[id_] for id_ in ids]
@@ -85,7 +85,7 @@ def _milliseconds(measurement: RepeatedMeasurement | None) -> tuple[float, float
 
 
 def show_trade_off_chart(view: BenchmarkView, pareto_ids: list[str]) -> None:
-    st.subheader("Size, speed, fidelity")
+    st.header("Size, speed, fidelity")
     texts = {
         id_: f"{format_size(cost.bytes)}, {_call_duration(view.latency(id_).p50)} a call, {view.closeness(id_)}"
         for id_, cost in view.benchmarks.items()

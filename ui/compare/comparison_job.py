@@ -14,9 +14,25 @@ from core.library.job_store import Job
 from core.record import now
 from core.text.labels import short_labels
 from ui.compare.participants import Participants
+from ui.query_params import KEY_PREFIX
 from ui.session import current_jobs
 
+LAST_ADDRESS = "last-comparison"  # in the session: the parameters of the comparison that it saw last
+COMPARISON_PARAMS = ("artifact", "baseline", "ask", "inputs")
 STARTED_COMPARISON = "comparison-begun"  # in the session: the job of the comparison that it started last
+
+
+def restore_last_comparison() -> None:
+    """Put this session's last comparison into the address, where the page is entered with no copy in it."""
+    is_entered = KEY_PREFIX + "artifact" not in st.session_state
+    if is_entered and not st.query_params.get_all("artifact"):
+        st.query_params.update(st.session_state.get(LAST_ADDRESS, {}))
+
+
+def remember_comparison() -> None:
+    """Keep what the address says of the copies, their code and the inputs, for the next visit of this session."""
+    names = [name for name in st.query_params if name in COMPARISON_PARAMS or name.startswith("code-")]
+    st.session_state[LAST_ADDRESS] = {name: st.query_params.get_all(name) for name in names}
 
 
 def start_comparison(ids: list[str], **request: Any) -> Job:

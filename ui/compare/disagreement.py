@@ -92,7 +92,7 @@ def _draw_result(job: Job, names: dict[str, str]) -> None:
     view = DisagreementView(run, facts, arrays, [names[job.request[side]] for side in ("a", "b")])
     with st.container(border=True, key="disagreement"):
         so_far = "" if job.state == "done" else ", so far"
-        st.markdown(f"#### {disagreement_sentence(view)}{so_far}")
+        st.markdown(f"## {disagreement_sentence(view)}{so_far}")
         st.caption(_count_sentence(job.result or job.detail, facts))
         if facts["amount"]:  # 0 where the predictions differ on no input
             _show_input_and_predictions(view)

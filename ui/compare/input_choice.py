@@ -39,22 +39,24 @@ PREVIEW_COLUMNS = 8  # columns of a table
 
 
 def show_inputs(options: InputOptions, input_set: InputSet) -> None:
-    """Show the chosen inputs: in words, with notes, a link to download them, and a preview."""
+    """Show the notes on the chosen inputs; under their words, folded for test examples, a preview and a download."""
     first_rows = current_jobs().inputs.read_rows(input_set.id, slice(0, RANGE_CHECK_ROWS))
-    with st.container(border=True):
-        with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
-            st.markdown(f"**{escape_markdown(input_set.words)}**", width="content")
-            st.link_button(
-                "Download these inputs (NPZ)",
-                inputs_url(input_set.id),
-                icon=":material/download:",
-                type="tertiary",
-                help=f"{format_size(input_set.bytes)}. Use them again here, or with `roundtrip compare --inputs FILE`.",
-            )
-        for note in [*input_set.notes, *options.range_notes(first_rows)]:
-            st.caption(f":material/info: {escape_markdown(note)}")
+    for note in [*input_set.notes, *options.range_notes(first_rows)]:
+        st.caption(f":material/info: {escape_markdown(note)}")
+    label, is_unfolded = escape_markdown(input_set.words), input_set.kind != "held-out"
+    key = f"preview-{input_set.kind}"
+    with st.expander(label, is_unfolded, icon=":material/preview:", on_change="rerun", key=key) as expander:
+        if not expander.open:
+            return
         if input_set.kind != "typed":
             _show_preview(options, input_set, first_rows)
+        st.link_button(
+            "Download these inputs (NPZ)",
+            inputs_url(input_set.id),
+            icon=":material/download:",
+            type="tertiary",
+            help=f"{format_size(input_set.bytes)}. Use them again here, or with `roundtrip compare --inputs FILE`.",
+        )
 
 
 def _show_preview(options: InputOptions, input_set: InputSet, inputs: Arrays) -> None:
@@ -133,7 +135,8 @@ def _choose_of_kind(kind: str, options: InputOptions, draw: Callable[[], Arrays 
     """Show the widgets of a kind; return the set that they make, else the last one of this kind."""
     match kind:
         case "held-out":
-            return _cached_inputs(options, choose_held_out(options))
+            with st.expander(f"Which {reference_row_labels(options.run)[1]}", icon=":material/tune:"):
+                return _cached_inputs(options, choose_held_out(options))
         case "typed":
             return _cached_inputs(options, choose_typed(options))
         case "plane":

@@ -40,7 +40,7 @@ def show_layers(participants: Participants, inputs: InputSet | None = None) -> N
 
     Both get `inputs`, or test examples where it is None.
     """
-    st.subheader("First layer that differs")
+    st.header("First layer that differs")
     st.caption(
         f"Both copies get the same {'inputs' if inputs else 'test examples'}. What each layer makes of them is "
         "compared with the matching layer of the other copy, one by one, so that you see where a difference begins and "

@@ -111,11 +111,11 @@ def _prediction_text(run: Run, values: np.ndarray) -> str:
     if _is_class_output(run, values):
         best = int(values.argmax())
         confidence = f"{values[best]:.0%} sure" if np.isfinite(values).all() else "not a number"
-        return f"### {escape_markdown(run.labels[best])}\n:gray[{escape_markdown(confidence)}]"
+        return f"## {escape_markdown(run.labels[best])}\n:gray[{escape_markdown(confidence)}]"
     if _output_image_shape(run, values):
         return ""
     unit = get_demo(run.demo).unit if run.demo else ""
-    return f"### {escape_markdown(format_values(values))}" + (f"\n:gray[{escape_markdown(unit)}]" if unit else "")
+    return f"## {escape_markdown(format_values(values))}" + (f"\n:gray[{escape_markdown(unit)}]" if unit else "")
 
 
 def _agreement_badge(run: Run, prediction: LivePrediction, baseline: LivePrediction) -> str:

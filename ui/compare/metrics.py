@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import streamlit as st
 
 from core.compare import Verdict
@@ -19,9 +20,12 @@ from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANC
 from core.text.numbers import format_number
 from core.text.summaries import summarize_changes, summarize_outcomes
 from ui.compare.comparison_job import FinishedComparison
+from ui.compare.prediction_rows import load_rows
+from ui.compare.swipe import show_output_images
 from ui.compare.tolerance import check_job_tolerances, show_tolerance_fields, tolerances_from_query
 from ui.components import escape_markdown
 from ui.query_params import bind_select
+from ui.session import current_jobs
 
 CopyMetrics = dict[str, dict[str, Any]]  # by artifact an `OutputMetrics` as JSON
 
@@ -53,7 +57,7 @@ def _show_expert_numbers(comparison: FinishedComparison) -> None:
     outputs = _metrics_by_output(comparison)
     for index, (output, metrics) in enumerate(outputs.items()):
         if len(outputs) > 1:
-            st.subheader(f"Output {escape_markdown(output)}")
+            st.header(f"Output {escape_markdown(output)}")
         show_tolerance_fields(index, list(outputs))
         checks = check_job_tolerances(comparison.job, list(outputs))
         outcomes = [comparison.outcomes[id_] for id_ in metrics]
@@ -158,10 +162,24 @@ def show_figures(comparison: FinishedComparison) -> None:
     if not metrics["histogram"]:
         st.info("This output is text, which has no distances to draw; its rows are under Rows.", icon=":material/info:")
         return
+    _show_furthest_row(comparison, output, id_)
     with st.grid(2, min_column_width=380, gap="large"):
         for index, figure in enumerate(output_figures(metrics, comparison.run.labels, names[id_])):
             with st.container(key=f"figure-{index}"):
                 _show_figure(figure, f"figure-of-{id_}-{output}-{index}", names[id_])
+
+
+def _show_furthest_row(comparison: FinishedComparison, output: str, id_: str) -> None:
+    """Show the row on which a copy is furthest from the baseline, where an output is a picture."""
+    baseline, job = comparison.job.result["baseline"], comparison.job
+    distance = current_jobs().predictions(job.id).read_row_distances(id_)[1]
+    names = {key: comparison.names[key] for key in (baseline, id_)}
+    row = int(np.argmax(np.nan_to_num(distance, nan=np.inf)))
+    table = load_rows(comparison.run, job, output, np.array([row]), names, distance)
+    if table.output_shape:
+        st.markdown(f"**Row {row}, on which it differs most**")
+        predictions = {names[baseline]: table.baseline[0], names[id_]: table.predictions[names[id_]][0]}
+        show_output_images(predictions, names[baseline], table.output_shape, row)
 
 
 def show_pairwise_matrix(comparison: FinishedComparison) -> None:

@@ -15,13 +15,13 @@ from core.library.job_store import Job
 from core.library.prediction_store import PredictionStore
 from core.text.labels import PredictionLabeler, format_values
 from ui.charts import probability_bars
+from ui.compare.swipe import CLOSE_UP, show_output_images
 from ui.components import escape_markdown
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
 MAX_INPUT_COLUMNS = 8  # columns of inputs beside the predictions
 MAX_ROWS = 500  # rows of one table
-CLOSE_UP = 128  # pixels of the longer side of an image
 ROW_ORDERS = {"distance": "Largest difference first", "row": "As they were asked"}
 
 
@@ -68,7 +68,7 @@ def show_predictions(run: Run, job: Job, names: dict[str, str]) -> None:
     rows = _put_requested_row_first(_choose_rows(left, middle, changed, distance), len(changed))
     if len(rows) > MAX_ROWS:
         st.caption(f"The first {MAX_ROWS:,} of {len(rows):,} rows.")
-    table = _load_rows(run, job, output, rows[:MAX_ROWS], names, distance)
+    table = load_rows(run, job, output, rows[:MAX_ROWS], names, distance)
     position = _show_prediction_table(table, names[baseline])
     if position is not None:
         _show_row(table, position, names[baseline])
@@ -115,9 +115,10 @@ def _clear_requested_row() -> None:
     st.query_params.pop("row", None)
 
 
-def _load_rows(
+def load_rows(
     run: Run, job: Job, output: str, rows: np.ndarray, names: dict[str, str], distance: np.ndarray
 ) -> PredictionRows:
+    """Read the rows with these numbers for one output; `names` has the baseline first, `distance` is for all rows."""
     store, inputs, (baseline, *copies) = current_jobs().predictions(job.id), current_jobs().inputs, names
     input_set, outcomes = job.result["inputs"], job.result["outcomes"]
     reference = store.read_rows(baseline, output, rows)
@@ -147,8 +148,15 @@ def _show_prediction_table(table: PredictionRows, baseline: str) -> int | None:
     labeler = PredictionLabeler(table.labels)
     if table.truth is not None:
         columns["Truth"] = [labeler.label_target(truth) for truth in table.truth]
+        if table.output_shape:
+            columns["Truth"], config["Truth"] = _picture_column(table.truth, table.output_shape)
     columns[baseline] = reference = [labeler.label_prediction(values) for values in table.baseline]
+    if table.output_shape:
+        columns[baseline], config[baseline] = _picture_column(table.baseline, table.output_shape)
     for name, predictions in table.predictions.items():
+        if table.output_shape:
+            columns[name], config[name] = _picture_column(predictions, table.output_shape)
+            continue
         labels = [labeler.label_prediction(values) for values in predictions]
         columns[name] = [
             f"{label} ≠ {baseline_label}, changed" if changed else label
@@ -180,12 +188,16 @@ def _input_columns(table: PredictionRows) -> tuple[dict[str, list[Any]], dict[st
     config: dict[str, Any] = {"Row": st.column_config.NumberColumn(width="small")}
     if table.image_shape:
         pixels = next(iter(table.inputs.values()))
-        columns["Picture"] = [row_image_url(row, table.image_shape) for row in pixels]
-        config["Picture"] = st.column_config.ImageColumn(width="small")
+        columns["Picture"], config["Picture"] = _picture_column(pixels, table.image_shape)
         return columns, config
     for name, array in list(table.inputs.items())[:MAX_INPUT_COLUMNS]:
         columns[f"in: {name}"] = [format_values(row) for row in array]
     return columns, config
+
+
+def _picture_column(rows: np.ndarray, shape: tuple[int, int]) -> tuple[list[str], Any]:
+    """Return the cells of a column of pictures, and its configuration; `rows` are pixels in [0, 1], a row for each."""
+    return [row_image_url(row.astype("float32"), shape) for row in rows], st.column_config.ImageColumn()
 
 
 def _finite_values(values: np.ndarray) -> list[float]:
@@ -198,7 +210,7 @@ def _show_row(table: PredictionRows, position: int, baseline: str) -> None:
         return
     row = int(table.rows[position])
     st.markdown(f"**Row {row}, close up**")
-    left, right = st.columns([1, 4], vertical_alignment="center")
+    left, right = st.columns([1, 4], vertical_alignment="top" if table.output_shape else "center")
     if table.image_shape:
         image = row_image_url(next(iter(table.inputs.values()))[position], table.image_shape, CLOSE_UP)
         left.image(image, "asked", CLOSE_UP, alt=f"The picture of row {row}")
@@ -208,18 +220,5 @@ def _show_row(table: PredictionRows, position: int, baseline: str) -> None:
         alt = f"Probabilities of each class for row {row}"
         right.plotly_chart(figure, config=PLOTLY_CONFIG, alt=alt, key="close-up")
     elif table.output_shape:
-        with right, st.container(horizontal=True):
-            for name, values in predictions.items():
-                _show_output_image(values, predictions[baseline], table.output_shape, name, row)
-
-
-def _show_output_image(values: np.ndarray, baseline: np.ndarray, shape: tuple[int, int], name: str, row: int) -> None:
-    """Show a prediction that is an image, and below it the difference from the baseline's, if any."""
-    values, difference = values.astype("float32"), np.abs(values.astype("float32") - baseline.astype("float32"))
-    with st.container(width="content"):
-        image = row_image_url(values, shape, CLOSE_UP)
-        st.image(image, name, CLOSE_UP, alt=f"The answer of {name} to row {row}")
-        if largest := float(difference.max()):
-            image = row_image_url(difference / largest, shape, CLOSE_UP)
-            alt = f"Where {name} differs in row {row}"
-            st.image(image, f"difference, up to {largest:.2g}", CLOSE_UP, alt=alt)
+        with right:
+            show_output_images(predictions, baseline, table.output_shape, row)

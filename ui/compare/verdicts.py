@@ -3,13 +3,31 @@
 import streamlit as st
 
 from core.compare import Verdict
+from core.figures.theme import NEUTRAL, PLOTLY_CONFIG
 from core.jobs.compare_result import ComparisonOutcome
 from core.text.labels import live_model_phrase, verdict_meaning
 from core.text.numbers import format_duration
 from core.text.summaries import list_caveats
+from ui.charts import size_chart
 from ui.compare.comparison_job import FinishedComparison
-from ui.components import escape_markdown, show_error
+from ui.components import VERDICT_BADGES, escape_markdown, show_error, shown_verdict
 from ui.findings import show_verdict_and_losses
+
+# Of the badges' colours, such as are seen as bars on white and on near-black.
+BAR_COLOURS = {"green": "#0D9488", "blue": "#0284C7", "orange": "#D97706", "red": "#DC2626", "gray": NEUTRAL}
+
+
+def show_size_chart(comparison: FinishedComparison) -> None:
+    """Show the size of each copy beside its verdict, as bars in the verdict's colour."""
+    outcomes, names = comparison.outcomes, comparison.participants.names
+    verdicts = {id_: shown_verdict(outcome.verdict, outcome.error) for id_, outcome in outcomes.items()}
+    figure = size_chart(
+        [names[id_] for id_ in outcomes],
+        [comparison.participants.entries[id_].bytes or 0 for id_ in outcomes],
+        [verdict.label for verdict in verdicts.values()],
+        [BAR_COLOURS[VERDICT_BADGES[verdict][1]] for verdict in verdicts.values()],
+    )
+    st.plotly_chart(figure, config=PLOTLY_CONFIG, key="sizes", alt="The size of each copy, beside its verdict")
 
 
 def show_verdicts(comparison: FinishedComparison) -> None:

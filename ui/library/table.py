@@ -94,8 +94,10 @@ def show_artifact_actions(selected: list[Entry]) -> None:
     ):
         go(INSPECT_PAGE, artifact=readable[0], beside=readable[1])
     help_ = "One file comes as it is; a directory, or several artifacts, as a zip."
-    url = download_url(readable)
-    st.link_button("Download", url, icon=":material/download:", disabled=not readable, help=help_)
+    if readable:
+        st.link_button("Download", download_url(readable), icon=":material/download:", help=help_)
+    else:  # a link that leads nowhere would be read out as one
+        st.button("Download", icon=":material/download:", disabled=True, help=help_)
     if st.button("Tag", icon=":material/sell:", disabled=not ids):
         edit_tags(ids)
     if st.button("Remove", icon=":material/delete:", disabled=not ids):

@@ -1,0 +1,30 @@
+// For the keyboard and the screen reader: focus on the title of each new page. (Streamlit has a link that skips the
+// navigation.) Called with the key of the page whenever that is drawn; what must be remembered, the window remembers.
+
+page => {
+  const state = (window.roundtripKeyboard ??= {})
+
+  const focus = title => {
+    title.tabIndex = -1
+    title.focus()
+  }
+
+  if (state.page === page) return
+  const isFirst = state.page === undefined
+  const former = state.title
+  state.page = page
+  state.waiting?.disconnect()
+
+  // The title of the former page stands until the new one is drawn; all titles differ.
+  const arrive = () => {
+    const title = document.querySelector("h1")
+    if (!title || !title.textContent || title.textContent === former) return false
+    state.title = title.textContent
+    if (!isFirst) focus(title)
+    state.waiting?.disconnect()
+    return true
+  }
+  if (arrive()) return
+  state.waiting = new MutationObserver(arrive)
+  state.waiting.observe(document.body, { childList: true, subtree: true, characterData: true })
+}
