@@ -88,6 +88,7 @@ LISTING_CALLS: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
     ],
     (Library, "find_on_disk"): lambda service, entries: service.find_on_disk(),
     (Library, "runs"): lambda service, entries: service.runs(),
+    (Library, "run_names"): lambda service, entries: service.run_names(),
     (Library, "foreign_paths"): lambda service, entries: service.foreign_paths(),
     (Library, "count_tags"): lambda service, entries: service.count_tags(),
     (Library, "trash_ids"): lambda service, entries: service.trash_ids(),
@@ -101,9 +102,9 @@ LISTING_CALLS: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
 METHODS_WITHOUT_ID = {
     Library: "add catalog_backend commit_finalized_run commit_first_artifact commit_run commit_run_and_artifact "
     "drop_alias finalize_run for_viewer original rebuild_catalog require_full_access resolve staging",
-    Jobs: "for_viewer import_model rebuild repair train",
+    Jobs: "cure find_trials for_viewer import_model pull_lever rebuild repair train",
     JobStore: "create finish is_cancel_requested save_arrays with_access write write_final",
-    Inputs: "add_drawn add_file add_held_out add_random add_search_result add_typed add_upload for_viewer",
+    Inputs: "add_drawn add_file add_held_out add_plane add_random add_search_result add_typed add_upload for_viewer",
 }
 
 
