@@ -55,7 +55,7 @@ def show_losses(artifact_id: str) -> None:
             get_page("inspect"),
             label=loss.label,
             icon=":material/heart_minus:",
-            help=f"The answers do not show it. {loss.words}"[:400],
+            help=escape_markdown(f"The answers do not show it. {loss.words}"[:400]),
             width="content",
             query_params={"artifact": artifact_id, "part": FINDINGS_TAB, FINDING_PARAM: loss.finding},
         )
