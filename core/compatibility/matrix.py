@@ -31,7 +31,7 @@ CLAIM_COLUMNS = {
 COLUMN_NOUNS = {
     "code": "loading without your code",
     "batch": "answering at any batch size",
-    "trainable": "training on",
+    "trainable": "further training",
     "strings": "text inputs",
     "repeats": "the same answer twice",
 }

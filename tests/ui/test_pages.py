@@ -317,7 +317,7 @@ def test_formats_page_says_losses_first_and_folds_empty_columns(visit, jobs: Job
     app = visit(jobs, "formats", run=trained("digits-mlp"))
     assert not app.exception
     sentences = dict(item.label.split(" · ", 1) for item in app.expander if " · " in item.label)
-    assert sentences["**HDF5, legacy (.h5)**"].replace("\\", "") == "Loses optimizer state and training on."
+    assert sentences["**HDF5, legacy (.h5)**"].replace("\\", "") == "Loses optimizer state and further training."
     assert sentences["**Keras file (.keras)**"].replace("\\", "") == "Everything that was tried came back as it was."
     (switch,) = app.toggle
     assert switch.label.endswith(": Vocabulary, State, Takes text")
