@@ -12,12 +12,12 @@ import numpy as np
 from core.arrays import Arrays, select_rows
 from core.break_it import bench_fingerprint, get_card
 from core.break_it.base import Card
-from core.compare import compare
-from core.errors import InputError
+from core.compare import Verdict, compare
+from core.errors import DoesNotLoad, InputError
 from core.jobs.runner import JobHandle, SourcedRequest
 from core.library.storage import translate_disk_errors
 from core.runtimes.reference import Reference
-from core.text.labels import PredictionLabeler
+from core.text.labels import PredictionLabeler, verdict_label
 from core.worker.tasks.break_it import LibraryError, TrialReply
 
 FILES, REFERENCE = "files", "reference.npz"  # of a card, in the cache and beside a job
@@ -86,14 +86,31 @@ def run_pull(handle: JobHandle) -> TrialResult:
 
 
 def run_cure(handle: JobHandle) -> TrialResult:
-    """Cure what a lever broke, on the same files, in another fresh process. Raises InputError where they are gone."""
+    """Cure what a lever broke, on the same files, in another fresh process.
+
+    Raises InputError where the files are gone, and DoesNotLoad where the cure does not bring the saved model back.
+    """
     request = cast(CureRequest, handle.request)
     folder = handle.context.job_store.folder(request["pulled"])
     if not (folder / REFERENCE).is_file():
         raise InputError("The files that the lever broke are gone.", cure="Pull the lever again, then cure it.")
     handle.report_progress(0.2, "Curing it in a fresh process", write_now=True)
     broken = handle.context.job_store.read(request["pulled"]).result
-    return _try(handle, get_card(request["card"]), folder, broken["example"]["row"])
+    result = _try(handle, get_card(request["card"]), folder, broken["example"]["row"])
+    _require_cured(result)
+    return result
+
+
+def _require_cured(result: TrialResult) -> None:
+    """Raise DoesNotLoad where a cure raised, or answers otherwise than the model that was saved."""
+    cure = "Pull the lever again, then cure it."
+    if error := result["error"]:
+        received = f"{error['kind']}: {error['cause']}".rstrip(". ")
+        raise DoesNotLoad("The cure raised an error.", received=received, cure=cure, detail=error["text"])
+    verdict = Verdict(result["verdict"] or Verdict.NOT_RUN)
+    if verdict.rank > Verdict.ROUNDING.rank:
+        sentence = "What the cure loaded does not answer as the saved model."
+        raise DoesNotLoad(sentence, received=verdict_label(verdict, result["changed"], result["rows"]), cure=cure)
 
 
 def _prepare(handle: JobHandle, card: Card) -> Path:
