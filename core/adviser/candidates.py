@@ -23,6 +23,7 @@ class Candidate(NamedTuple):
         sentence: Why there is no copy, or why it did not load; empty where it loaded.
         changed_rows, rows: How many answers changed, of how many; None where it did not answer.
         bytes: The size of all files of the copy.
+        left_out: What was not looked at, for want of time or memory, in sentences.
         latency: Seconds of a call with one row (p50), where the newest benchmark measured it.
     """
 
@@ -35,6 +36,7 @@ class Candidate(NamedTuple):
     rows: int | None = None
     bytes: int = 0
     latency: float | None = None
+    left_out: tuple[str, ...] = ()
 
     @property
     def label(self) -> str:
@@ -71,6 +73,7 @@ def _make_candidate(library: Library, row: MatrixRow, latency: float | None) -> 
         outcome.rows,
         library.artifact(row.artifact).bytes,
         latency,
+        tuple(outcome.left_out),
     )
 
 

@@ -1,15 +1,18 @@
 """The adviser over invented measurements, and over the copies of one real run."""
 
 import json
+from collections.abc import Callable
 
 import pytest
 
 from core.adviser import Needs, Place, make_needs
 from core.adviser.advice import COLUMN_LABELS, Advice, choose
-from core.adviser.candidates import Candidate, find_latencies
+from core.adviser.candidates import Candidate, collect_candidates, find_latencies
 from core.compare import Verdict
 from core.compatibility.columns import Finding
 from core.errors import InputError
+from core.evidence.records import Evidence
+from core.jobs import Jobs
 from core.jobs.benchmark_result import ArtifactBenchmark, BatchLatency, BenchmarkMachine, BenchmarkResult
 from core.library import Library, Run
 from core.library.job_store import Job, JobStore
@@ -150,6 +153,27 @@ def test_advice_puts_what_runs_code_last_and_warns():
     pickle = candidate("pickle", 10)
     assert chosen(choose(RUN, [pickle, KERAS], Needs())) == ("keras", "pickle")
     assert choose(RUN, [pickle], Needs()).choice.cautions[0].startswith("Loading it runs whatever code stands in it")
+
+
+@pytest.mark.parametrize("needs", [Needs(), Needs(Place.PHONE), Needs(trains_on=True, has_code=True)], ids=str)
+def test_advice_prefers_a_copy_that_was_looked_at_in_full_and_warns(needs: Needs):
+    gap = "64 of 1,024 rows were asked: all would take longer than 60 seconds (ROUNDTRIP_CHILD_SECONDS)."
+    whole = candidate("litert", 9000, Verdict.ROUNDING, cells=STARTS_ELSEWHERE)
+    part = candidate("litert_float16", 10)._replace(rows=64, left_out=(gap,))
+    advice = choose(RUN, [part, whole], needs)
+    assert chosen(advice) == ("litert", "litert_float16")
+    assert advice.why_second == "It was not looked at in full."
+    assert (advice.choice.cautions, advice.runner_up.cautions) == ([], [gap])
+
+
+def test_candidate_has_what_its_evidence_left_out(copied_entries: Callable[..., tuple[Jobs, str, dict[str, str]]]):
+    jobs, run, artifacts = copied_entries("digits-mlp", "keras")
+    path = jobs.library.folder(artifacts["keras"]) / "evidence.json"
+    evidence = Evidence.read(path)
+    evidence.without_code.left_out = ["64 of 270 rows were asked."]
+    path.write_text(evidence.to_json_text(), encoding="utf-8")
+    (keras,) = [each for each in collect_candidates(jobs.library, jobs.job_store, run) if each.format == "keras"]
+    assert keras.left_out == ("64 of 270 rows were asked.",)
 
 
 def test_advice_names_formats_of_the_place_that_were_not_saved():
