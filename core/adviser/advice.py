@@ -3,7 +3,7 @@
 import inspect
 from typing import NamedTuple, TypedDict
 
-from core.adviser.candidates import Candidate, collect_candidates
+from core.adviser.candidates import Candidate, collect_candidates, find_latencies
 from core.adviser.needs import Needs, describe_unmeasured, rank_in_place
 from core.adviser.ranking import explain_order, rank_candidates
 from core.adviser.requirements import list_cautions, list_obstacles
@@ -94,7 +94,8 @@ def advise(library: Library, job_store: JobStore, run_id: str, needs: Needs) -> 
     """Recommend one of a run's newest copies by what was measured on them.
 
     Args:
-        job_store: With the benchmarks, whose latencies decide on a server where all copies that fit were measured.
+        job_store: With the benchmarks, of which one decides on a server that measured all copies that fit, on this
+            machine.
 
     Raises UnknownName, and InputError for a model that nothing has run yet.
     """
@@ -105,7 +106,10 @@ def advise(library: Library, job_store: JobStore, run_id: str, needs: Needs) -> 
             received=run.name,
             cure="Run it first, on the Library page.",
         )
-    return choose(run, collect_candidates(library, job_store, run_id), needs)
+    candidates = collect_candidates(library, run_id)
+    fitting = [candidate.artifact for candidate in candidates if not list_obstacles(candidate, needs)]
+    latencies = find_latencies(job_store, filter(None, fitting))
+    return choose(run, [each._replace(latency=latencies.get(each.artifact or "")) for each in candidates], needs)
 
 
 def choose(run: Run, candidates: list[Candidate], needs: Needs) -> Advice:
