@@ -1,9 +1,11 @@
 """Jobs of the break-it bench: pull the lever of a card in a fresh process, and cure what it broke."""
 
+import contextlib
 import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -13,16 +15,17 @@ from core.arrays import Arrays, select_rows
 from core.break_it import bench_fingerprint, get_card
 from core.break_it.base import Card
 from core.compare import Verdict, compare
-from core.errors import DoesNotLoad, InputError
-from core.jobs.runner import JobHandle, SourcedRequest
+from core.errors import Cancelled, DoesNotLoad, InputError
+from core.jobs.runner import POLL_SECONDS, JobHandle, SourcedRequest
 from core.library.storage import translate_disk_errors
 from core.runtimes.reference import Reference
 from core.text.labels import PredictionLabeler, verdict_label
+from core.worker.child_handle import CancelCheck
 from core.worker.tasks.break_it import LibraryError, TrialReply
 
 FILES, REFERENCE = "files", "reference.npz"  # of a card, in the cache and beside a job
 PREPARING_SHARE = 0.8  # of the time of a first pull, which trains the card's model
-_preparing = threading.Lock()
+_training_locks: dict[Path, threading.Lock] = {}  # by the folder that the trained model gets
 
 
 class PullRequest(SourcedRequest):
@@ -115,15 +118,33 @@ def _require_cured(result: TrialResult) -> None:
 
 def _prepare(handle: JobHandle, card: Card) -> Path:
     """The folder of a card with its saved model, which is trained where this was not done with this code before."""
-    cache = handle.config.home / "cache" / "break-it"
-    trained = cache / f"{card.demo.key}-{bench_fingerprint()}"
-    with _preparing, translate_disk_errors():
+    trained = trained_folder(handle.config.home, card)
+    with hold_training_lock(trained, handle.is_cancelled), translate_disk_errors():
         if not trained.is_dir():
-            cache.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
+            trained.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=trained.parent, ignore_cleanup_errors=True) as folder:
                 _train(handle, card, Path(folder) / "cards")
                 _move_into_place(Path(folder) / "cards", trained)
     return trained / card.key
+
+
+def trained_folder(home: Path, card: Card) -> Path:
+    """Where the trained model of a card lies, with a copy for each card of its demo; another for other code."""
+    return home / "cache" / "break-it" / f"{card.demo.key}-{bench_fingerprint()}"
+
+
+@contextlib.contextmanager
+def hold_training_lock(trained: Path, is_cancelled: CancelCheck) -> Iterator[None]:
+    """Keep other threads from training into the same folder meanwhile. Raises Cancelled where that is asked first."""
+    lock = _training_locks.setdefault(trained, threading.Lock())
+    while not lock.acquire(timeout=POLL_SECONDS):
+        if is_cancelled():
+            sentence = "It was cancelled while another card trained the same small model."
+            raise Cancelled(sentence, cure="Pull the lever again when you like.")
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _move_into_place(folder: Path, target: Path) -> None:
