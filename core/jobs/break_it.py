@@ -17,7 +17,7 @@ from core.break_it.base import Card
 from core.compare import Verdict, compare
 from core.errors import Cancelled, DoesNotLoad, InputError
 from core.jobs.runner import POLL_SECONDS, JobHandle, SourcedRequest
-from core.library.storage import translate_disk_errors
+from core.library import storage
 from core.runtimes.reference import Reference
 from core.text.labels import PredictionLabeler, verdict_label
 from core.worker.child_handle import CancelCheck
@@ -81,7 +81,7 @@ def run_pull(handle: JobHandle) -> TrialResult:
     card = get_card(handle.request["card"])
     prepared = _prepare(handle, card)
     own = handle.context.job_store.folder(handle.job.id)
-    with translate_disk_errors():
+    with storage.translate_disk_errors():
         shutil.copytree(prepared / FILES, own / FILES)
         shutil.copy(prepared / REFERENCE, own / REFERENCE)
     handle.report_progress(PREPARING_SHARE, "Pulling the lever in a fresh process", write_now=True)
@@ -119,12 +119,13 @@ def _require_cured(result: TrialResult) -> None:
 def _prepare(handle: JobHandle, card: Card) -> Path:
     """The folder of a card with its saved model, which is trained where this was not done with this code before."""
     trained = trained_folder(handle.config.home, card)
-    with hold_training_lock(trained, handle.is_cancelled), translate_disk_errors():
+    with hold_training_lock(trained, handle.is_cancelled), storage.translate_disk_errors():
         if not trained.is_dir():
             trained.parent.mkdir(parents=True, exist_ok=True)
             with tempfile.TemporaryDirectory(dir=trained.parent, ignore_cleanup_errors=True) as folder:
                 _train(handle, card, Path(folder) / "cards")
                 _move_into_place(Path(folder) / "cards", trained)
+                discard_outdated(trained.parent, Path(folder))
     return trained / card.key
 
 
@@ -148,11 +149,20 @@ def hold_training_lock(trained: Path, is_cancelled: CancelCheck) -> Iterator[Non
 
 
 def _move_into_place(folder: Path, target: Path) -> None:
+    storage.flush_folder(folder)
     try:
-        os.rename(folder, target)
+        storage.rename_durably(folder, target)
     except OSError:
-        if not target.is_dir():  # which another process has made meanwhile
+        if not (folder.is_dir() and target.is_dir()):  # which another process has made meanwhile
             raise
+
+
+def discard_outdated(cache: Path, bin_: Path) -> None:
+    """Move what was trained with other code or libraries into a folder that is deleted later: whole, or not at all."""
+    for folder in cache.glob("*-" + "[0-9a-f]" * 16):
+        if not folder.name.endswith(bench_fingerprint()):
+            with contextlib.suppress(OSError):  # another process does the same
+                os.rename(folder, bin_ / folder.name)
 
 
 def _train(handle: JobHandle, card: Card, folder: Path) -> None:
