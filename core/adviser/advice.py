@@ -1,7 +1,7 @@
 """The advice: one copy with its reasons, the runner-up, what each loses, and why the others do not fit."""
 
 import inspect
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
 from core.adviser.candidates import Candidate, collect_candidates, find_latencies
 from core.adviser.needs import Needs, describe_unmeasured, rank_in_place
@@ -196,44 +196,3 @@ def _make_code(candidate: Candidate, needs: Needs) -> Code:
     is_standalone = format_.kit and not needs.trains_on and candidate.cells["code"].state == "kept"
     load = render_load_script(format_, None, "") if is_standalone else inspect.getsource(format_.load)
     return Code(inspect.getsource(format_.save), load)
-
-
-class AdviceJson(TypedDict):
-    """The advice in `--json`: fields as in `Advice`, with the choices and losses as objects."""
-
-    where: str
-    trains_on: bool
-    has_code: bool
-    max_changed: int
-    headline: str
-    choice: dict[str, object] | None
-    runner_up: dict[str, object] | None
-    why_second: str
-    others: list[str]
-    rejected: list[dict[str, object]]
-    unmeasured: list[str]
-    unsaved: dict[str, str]
-    code: dict[str, str] | None
-
-
-def advice_to_json(advice: Advice) -> AdviceJson:
-    """Return the advice with nothing in it but what JSON knows."""
-    return {
-        "where": advice.needs.where.value,
-        "trains_on": advice.needs.trains_on,
-        "has_code": advice.needs.has_code,
-        "max_changed": advice.needs.max_changed,
-        "headline": advice.headline,
-        "choice": _choice_to_json(advice.choice),
-        "runner_up": _choice_to_json(advice.runner_up),
-        "why_second": advice.why_second,
-        "others": advice.others,
-        "rejected": [dict(rejection._asdict()) for rejection in advice.rejected],
-        "unmeasured": advice.unmeasured,
-        "unsaved": advice.unsaved,
-        "code": dict(advice.code._asdict()) if advice.code else None,
-    }
-
-
-def _choice_to_json(choice: Choice | None) -> dict[str, object] | None:
-    return choice and {**choice._asdict(), "losses": [loss._asdict() for loss in choice.losses]}

@@ -8,6 +8,7 @@ import pytest
 
 from core.adviser import Needs, Place, advise, make_needs
 from core.adviser.advice import COLUMN_LABELS, Advice, choose
+from core.adviser.advice_json import AdviceJson, ChoiceJson, RejectionJson
 from core.adviser.candidates import Candidate, collect_candidates, find_latencies
 from core.compare import Verdict
 from core.compatibility.columns import Finding
@@ -266,6 +267,9 @@ def test_cli_advise_of_a_real_run_recommends_by_its_measurements(run_cli, saved,
     run = trained("digits-mlp")
     status, out, _ = run_cli("advise", run, "--train", "--json")
     advice = json.loads(out)
+    assert advice.keys() == AdviceJson.__annotations__.keys()
+    assert advice["choice"].keys() == ChoiceJson.__annotations__.keys()
+    assert advice["rejected"][0].keys() == RejectionJson.__annotations__.keys()
     assert (status, advice["choice"]["format"], advice["choice"]["artifact"]) == (0, "keras", ids["keras"])
     assert advice["choice"]["losses"] == []
     assert "One step moves the weights exactly as the original's." in advice["choice"]["reasons"]
