@@ -8,7 +8,7 @@ from core.compatibility.losses import find_losses
 from core.compatibility.matrix import build_row
 from core.grading import GRADE_HELP, Grade, GradeLevel
 from core.library import Artifact, Run
-from ui.components import Badge, verdict_badge
+from ui.components import Badge, escape_markdown, verdict_badge
 from ui.formats import show_cells
 from ui.navigation import get_page
 from ui.session import current_jobs
