@@ -259,7 +259,7 @@ def test_advice_takes_latencies_of_copies_that_fit_alone(
     jobs, run, ids = copied_entries("digits-mlp", "keras", "saved_model", "architecture")
     benchmark_job(jobs.job_store, 1, **{ids["keras"]: 0.5, ids["saved_model"]: 0.125})
     choice = advise(jobs.library, jobs.job_store, run, Needs()).choice
-    assert (choice.format, choice.reasons[-1]) == ("saved_model", "It answers one row in 125 ms on this computer.")
+    assert (choice.format, choice.reasons[-1]) == ("saved_model", "It answers one row in 0.12 s on this computer.")
 
 
 def test_cli_advise_of_a_real_run_recommends_by_its_measurements(run_cli, saved, trained):
