@@ -1,9 +1,9 @@
 """The advice: one copy with its reasons, the runner-up, what each loses, and why the others do not fit."""
 
 import inspect
-from typing import NamedTuple, TypedDict
+from typing import NamedTuple
 
-from core.adviser.candidates import Candidate, collect_candidates
+from core.adviser.candidates import Candidate, collect_candidates, find_latencies
 from core.adviser.needs import Needs, describe_unmeasured, rank_in_place
 from core.adviser.ranking import explain_order, rank_candidates
 from core.adviser.requirements import list_cautions, list_obstacles
@@ -94,7 +94,8 @@ def advise(library: Library, job_store: JobStore, run_id: str, needs: Needs) -> 
     """Recommend one of a run's newest copies by what was measured on them.
 
     Args:
-        job_store: With the benchmarks, whose latencies decide on a server where all copies that fit were measured.
+        job_store: With the benchmarks, of which one decides on a server that measured all copies that fit, on this
+            machine.
 
     Raises UnknownName, and InputError for a model that nothing has run yet.
     """
@@ -105,7 +106,10 @@ def advise(library: Library, job_store: JobStore, run_id: str, needs: Needs) -> 
             received=run.name,
             cure="Run it first, on the Library page.",
         )
-    return choose(run, collect_candidates(library, job_store, run_id), needs)
+    candidates = collect_candidates(library, run_id)
+    fitting = [candidate.artifact for candidate in candidates if not list_obstacles(candidate, needs)]
+    latencies = find_latencies(job_store, filter(None, fitting))
+    return choose(run, [each._replace(latency=latencies.get(each.artifact or "")) for each in candidates], needs)
 
 
 def choose(run: Run, candidates: list[Candidate], needs: Needs) -> Advice:
@@ -192,44 +196,3 @@ def _make_code(candidate: Candidate, needs: Needs) -> Code:
     is_standalone = format_.kit and not needs.trains_on and candidate.cells["code"].state == "kept"
     load = render_load_script(format_, None, "") if is_standalone else inspect.getsource(format_.load)
     return Code(inspect.getsource(format_.save), load)
-
-
-class AdviceJson(TypedDict):
-    """The advice in `--json`: fields as in `Advice`, with the choices and losses as objects."""
-
-    where: str
-    trains_on: bool
-    has_code: bool
-    max_changed: int
-    headline: str
-    choice: dict[str, object] | None
-    runner_up: dict[str, object] | None
-    why_second: str
-    others: list[str]
-    rejected: list[dict[str, object]]
-    unmeasured: list[str]
-    unsaved: dict[str, str]
-    code: dict[str, str] | None
-
-
-def advice_to_json(advice: Advice) -> AdviceJson:
-    """Return the advice with nothing in it but what JSON knows."""
-    return {
-        "where": advice.needs.where.value,
-        "trains_on": advice.needs.trains_on,
-        "has_code": advice.needs.has_code,
-        "max_changed": advice.needs.max_changed,
-        "headline": advice.headline,
-        "choice": _choice_to_json(advice.choice),
-        "runner_up": _choice_to_json(advice.runner_up),
-        "why_second": advice.why_second,
-        "others": advice.others,
-        "rejected": [dict(rejection._asdict()) for rejection in advice.rejected],
-        "unmeasured": advice.unmeasured,
-        "unsaved": advice.unsaved,
-        "code": dict(advice.code._asdict()) if advice.code else None,
-    }
-
-
-def _choice_to_json(choice: Choice | None) -> dict[str, object] | None:
-    return choice and {**choice._asdict(), "losses": [loss._asdict() for loss in choice.losses]}

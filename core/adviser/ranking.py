@@ -45,8 +45,10 @@ def _find_fastest(candidates: Sequence[Candidate]) -> float | None:
 
 
 def _criteria(candidate: Candidate, needs: Needs, fastest: float | None) -> list[Criterion]:
-    """What decides, in order: training first where it must resume, then the place, then what was measured."""
+    """What decides, in order: code that runs, evidence with gaps, training where it must resume, the place, and what
+    was measured."""
     runs_code = Criterion(float(get_format(candidate.format).runs_code), "runs code when it is loaded")
+    gaps = Criterion(float(bool(candidate.left_out)), "was not looked at in full")
     place = Criterion(float(rank_in_place(candidate.format, needs.where) or 0), _place_words(needs.where))
     size = Criterion(float(candidate.bytes), "larger")
     exact = Criterion(float(not candidate.is_exact), "differs by more than rounding")
@@ -55,10 +57,10 @@ def _criteria(candidate: Candidate, needs: Needs, fastest: float | None) -> list
     if needs.trains_on:
         training = Criterion(_training_rank(candidate), "trains on from another point than the live model")
         losses = Criterion(float(len(candidate.list_losses())), "loses more of what was looked at")
-        return [runs_code, training, place if needs.where is not Place.SERVER else exact, losses, verdict, size]
+        return [runs_code, gaps, training, place if needs.where is not Place.SERVER else exact, losses, verdict, size]
     if needs.where in SMALL_PLACES:
-        return [runs_code, place, size, verdict]
-    return [runs_code, exact, place, slow, size, verdict]
+        return [runs_code, gaps, place, size, verdict]
+    return [runs_code, gaps, exact, place, slow, size, verdict]
 
 
 def _training_rank(candidate: Candidate) -> float:

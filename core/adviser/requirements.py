@@ -41,7 +41,7 @@ def _iterate_answer_obstacles(candidate: Candidate, needs: Needs) -> Iterator[st
 
 def list_cautions(candidate: Candidate, needs: Needs) -> list[str]:
     """Say what a person should know before taking a copy that fits."""
-    cautions = []
+    cautions = list(candidate.left_out)
     if get_format(candidate.format).runs_code:
         cautions.append("Loading it runs whatever code stands in it: load only what you wrote yourself.")
     if needs.trains_on and candidate.cells["trainable"].state == "not applicable":

@@ -25,6 +25,10 @@ MODULES = (
     "swap_two_inputs",
 )
 
+CORE = Path(__file__).parents[1]
+# What the bench runs, as patterns in CORE.
+SOURCES = ("break_it/*.py", "demos/*.py", "jobs/break_it.py", "worker/tasks/break_it.py")
+
 CARDS: tuple[Card, ...] = tuple(import_module(f"core.break_it.{name}").CARD for name in MODULES)
 
 
@@ -38,7 +42,7 @@ def get_card(key: str) -> Card:
 
 
 @cache
-def bench_fingerprint() -> str:
-    """Return a hash of the code of the cards and the versions of the libraries, with which results may change."""
-    sources = [path.read_bytes() for path in sorted(Path(__file__).parent.glob("*.py"))]
+def bench_fingerprint(core: Path = CORE) -> str:
+    """Return a hash of the code of the bench and the versions of the libraries, with which results may change."""
+    sources = [path.read_bytes() for pattern in SOURCES for path in sorted(core.glob(pattern))]
     return hashlib.sha256(b"".join([*sources, repr(installed_versions()).encode()])).hexdigest()[:16]

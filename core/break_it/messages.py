@@ -21,8 +21,9 @@ class _Recorder(logging.Handler):
 
 @contextlib.contextmanager
 def record_messages() -> Iterator[list[str]]:
-    """Collect in order whatever the block says; the list is complete when the block has ended.
+    """Collect whatever the block says, each text once: warnings, then logs, then prints, each kind in its own order.
 
+    The list is complete when the block has ended.
     What TensorFlow's C++ writes to the process's own standard error is not part of it.
     """
     messages: list[str] = []

@@ -5,7 +5,8 @@ from typing import Annotated
 import typer
 
 from core.adviser import Advice, Place, advise, make_needs
-from core.adviser.advice import Choice, advice_to_json
+from core.adviser.advice import Choice
+from core.adviser.advice_json import advice_to_json
 from core.cli.console import AsJson, RunId, exit_with, open_library, parse_whole_number, print_result, print_text
 from core.library.job_store import JobStore
 from core.settings import get_settings

@@ -1,9 +1,11 @@
 """Jobs of the break-it bench: pull the lever of a card in a fresh process, and cure what it broke."""
 
+import contextlib
 import os
 import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
@@ -12,17 +14,18 @@ import numpy as np
 from core.arrays import Arrays, select_rows
 from core.break_it import bench_fingerprint, get_card
 from core.break_it.base import Card
-from core.compare import compare
-from core.errors import InputError
-from core.jobs.runner import JobHandle, SourcedRequest
-from core.library.storage import translate_disk_errors
+from core.compare import Verdict, compare
+from core.errors import Cancelled, DoesNotLoad, InputError
+from core.jobs.runner import POLL_SECONDS, JobHandle, SourcedRequest
+from core.library import storage
 from core.runtimes.reference import Reference
-from core.text.labels import PredictionLabeler
+from core.text.labels import PredictionLabeler, verdict_label
+from core.worker.child_handle import CancelCheck
 from core.worker.tasks.break_it import LibraryError, TrialReply
 
 FILES, REFERENCE = "files", "reference.npz"  # of a card, in the cache and beside a job
 PREPARING_SHARE = 0.8  # of the time of a first pull, which trains the card's model
-_preparing = threading.Lock()
+_training_locks: dict[Path, threading.Lock] = {}  # by the folder that the trained model gets
 
 
 class PullRequest(SourcedRequest):
@@ -78,7 +81,7 @@ def run_pull(handle: JobHandle) -> TrialResult:
     card = get_card(handle.request["card"])
     prepared = _prepare(handle, card)
     own = handle.context.job_store.folder(handle.job.id)
-    with translate_disk_errors():
+    with storage.translate_disk_errors():
         shutil.copytree(prepared / FILES, own / FILES)
         shutil.copy(prepared / REFERENCE, own / REFERENCE)
     handle.report_progress(PREPARING_SHARE, "Pulling the lever in a fresh process", write_now=True)
@@ -86,35 +89,80 @@ def run_pull(handle: JobHandle) -> TrialResult:
 
 
 def run_cure(handle: JobHandle) -> TrialResult:
-    """Cure what a lever broke, on the same files, in another fresh process. Raises InputError where they are gone."""
+    """Cure what a lever broke, on the same files, in another fresh process.
+
+    Raises InputError where the files are gone, and DoesNotLoad where the cure does not bring the saved model back.
+    """
     request = cast(CureRequest, handle.request)
     folder = handle.context.job_store.folder(request["pulled"])
     if not (folder / REFERENCE).is_file():
         raise InputError("The files that the lever broke are gone.", cure="Pull the lever again, then cure it.")
     handle.report_progress(0.2, "Curing it in a fresh process", write_now=True)
     broken = handle.context.job_store.read(request["pulled"]).result
-    return _try(handle, get_card(request["card"]), folder, broken["example"]["row"])
+    result = _try(handle, get_card(request["card"]), folder, broken["example"]["row"])
+    _require_cured(result)
+    return result
+
+
+def _require_cured(result: TrialResult) -> None:
+    """Raise DoesNotLoad where a cure raised, or answers otherwise than the model that was saved."""
+    cure = "Pull the lever again, then cure it."
+    if error := result["error"]:
+        received = f"{error['kind']}: {error['cause']}".rstrip(". ")
+        raise DoesNotLoad("The cure raised an error.", received=received, cure=cure, detail=error["text"])
+    verdict = Verdict(result["verdict"] or Verdict.NOT_RUN)
+    if verdict.rank > Verdict.ROUNDING.rank:
+        sentence = "What the cure loaded does not answer as the saved model."
+        raise DoesNotLoad(sentence, received=verdict_label(verdict, result["changed"], result["rows"]), cure=cure)
 
 
 def _prepare(handle: JobHandle, card: Card) -> Path:
     """The folder of a card with its saved model, which is trained where this was not done with this code before."""
-    cache = handle.config.home / "cache" / "break-it"
-    trained = cache / f"{card.demo.key}-{bench_fingerprint()}"
-    with _preparing, translate_disk_errors():
+    trained = trained_folder(handle.config.home, card)
+    with hold_training_lock(trained, handle.is_cancelled), storage.translate_disk_errors():
         if not trained.is_dir():
-            cache.mkdir(parents=True, exist_ok=True)
-            with tempfile.TemporaryDirectory(dir=cache, ignore_cleanup_errors=True) as folder:
+            trained.parent.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryDirectory(dir=trained.parent, ignore_cleanup_errors=True) as folder:
                 _train(handle, card, Path(folder) / "cards")
                 _move_into_place(Path(folder) / "cards", trained)
+                discard_outdated(trained.parent, Path(folder))
     return trained / card.key
 
 
-def _move_into_place(folder: Path, target: Path) -> None:
+def trained_folder(home: Path, card: Card) -> Path:
+    """Where the trained model of a card lies, with a copy for each card of its demo; another for other code."""
+    return home / "cache" / "break-it" / f"{card.demo.key}-{bench_fingerprint()}"
+
+
+@contextlib.contextmanager
+def hold_training_lock(trained: Path, is_cancelled: CancelCheck) -> Iterator[None]:
+    """Keep other threads from training into the same folder meanwhile. Raises Cancelled where that is asked first."""
+    lock = _training_locks.setdefault(trained, threading.Lock())
+    while not lock.acquire(timeout=POLL_SECONDS):
+        if is_cancelled():
+            sentence = "It was cancelled while another card trained the same small model."
+            raise Cancelled(sentence, cure="Pull the lever again when you like.")
     try:
-        os.rename(folder, target)
+        yield
+    finally:
+        lock.release()
+
+
+def _move_into_place(folder: Path, target: Path) -> None:
+    storage.flush_folder(folder)
+    try:
+        storage.rename_durably(folder, target)
     except OSError:
-        if not target.is_dir():  # which another process has made meanwhile
+        if not (folder.is_dir() and target.is_dir()):  # which another process has made meanwhile
             raise
+
+
+def discard_outdated(cache: Path, bin_: Path) -> None:
+    """Move what was trained with other code or libraries into a folder that is deleted later: whole, or not at all."""
+    for folder in cache.glob("*-" + "[0-9a-f]" * 16):
+        if not folder.name.endswith(bench_fingerprint()):
+            with contextlib.suppress(OSError):  # another process does the same
+                os.rename(folder, bin_ / folder.name)
 
 
 def _train(handle: JobHandle, card: Card, folder: Path) -> None:

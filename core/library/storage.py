@@ -65,6 +65,12 @@ def fsync_path(path: Path) -> None:
         os.close(descriptor)
 
 
+def flush_folder(folder: Path) -> None:
+    """Flush every file and directory below a folder, and the folder itself. Raises OSError."""
+    for path in (*list_files(folder), *(path for path in folder.rglob("*") if path.is_dir()), folder):
+        fsync_path(path)
+
+
 def write_text_atomically(path: Path, text: str, is_flushed: bool = True) -> None:
     """Replace a small file so that a reader finds the old one or the new one whole; so does a crash if `is_flushed`.
 

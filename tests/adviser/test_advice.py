@@ -1,18 +1,24 @@
 """The adviser over invented measurements, and over the copies of one real run."""
 
 import json
+from collections.abc import Callable
 
+import numpy as np
 import pytest
 
-from core.adviser import Needs, Place, make_needs
+from core.adviser import Needs, Place, advise, make_needs
 from core.adviser.advice import COLUMN_LABELS, Advice, choose
-from core.adviser.candidates import Candidate, find_latencies
+from core.adviser.advice_json import AdviceJson, ChoiceJson, RejectionJson
+from core.adviser.candidates import Candidate, collect_candidates, find_latencies
 from core.compare import Verdict
 from core.compatibility.columns import Finding
 from core.errors import InputError
+from core.evidence.records import Evidence
+from core.jobs import Jobs
 from core.jobs.benchmark_result import ArtifactBenchmark, BatchLatency, BenchmarkMachine, BenchmarkResult
 from core.library import Library, Run
 from core.library.job_store import Job, JobStore
+from core.system import describe_machine
 from tests.factories.library_entries import RUN_FACTS
 
 RUN = Run(id="r0123456789", **RUN_FACTS)
@@ -152,6 +158,27 @@ def test_advice_puts_what_runs_code_last_and_warns():
     assert choose(RUN, [pickle], Needs()).choice.cautions[0].startswith("Loading it runs whatever code stands in it")
 
 
+@pytest.mark.parametrize("needs", [Needs(), Needs(Place.PHONE), Needs(trains_on=True, has_code=True)], ids=str)
+def test_advice_prefers_a_copy_that_was_looked_at_in_full_and_warns(needs: Needs):
+    gap = "64 of 1,024 rows were asked: all would take longer than 60 seconds (ROUNDTRIP_CHILD_SECONDS)."
+    whole = candidate("litert", 9000, Verdict.ROUNDING, cells=STARTS_ELSEWHERE)
+    part = candidate("litert_float16", 10)._replace(rows=64, left_out=(gap,))
+    advice = choose(RUN, [part, whole], needs)
+    assert chosen(advice) == ("litert", "litert_float16")
+    assert advice.why_second == "It was not looked at in full."
+    assert (advice.choice.cautions, advice.runner_up.cautions) == ([], [gap])
+
+
+def test_candidate_has_what_its_evidence_left_out(copied_entries: Callable[..., tuple[Jobs, str, dict[str, str]]]):
+    jobs, run, artifacts = copied_entries("digits-mlp", "keras")
+    path = jobs.library.folder(artifacts["keras"]) / "evidence.json"
+    evidence = Evidence.read(path)
+    evidence.without_code.left_out = ["64 of 270 rows were asked."]
+    path.write_text(evidence.to_json_text(), encoding="utf-8")
+    (keras,) = [each for each in collect_candidates(jobs.library, run) if each.format == "keras"]
+    assert keras.left_out == ("64 of 270 rows were asked.",)
+
+
 def test_advice_names_formats_of_the_place_that_were_not_saved():
     advice = choose(RUN, [KERAS], Needs(Place.MICROCONTROLLER))
     assert (advice.choice, advice.unsaved) == (None, {"litert_int8": "LiteRT, 8-bit integers"})
@@ -178,30 +205,61 @@ def test_needs_that_do_not_fit_are_refused(where: str, max_changed: int, sentenc
         make_needs(where, max_changed=max_changed)
 
 
-MACHINE = BenchmarkMachine(processor="", cores=2, processors=2, memory=1, system="", threads={}, busy=0.0, versions={})
+MACHINE = BenchmarkMachine(**describe_machine(), threads={}, busy=0.0, versions={})
+OTHER_MACHINE = MACHINE.model_copy(update={"cores": MACHINE.cores + 1})
 
 
-def benchmark_job(store: JobStore, id_: str, created: str, **latencies: float) -> None:
-    """A finished benchmark with the seconds of a call with one row, by artifact."""
+def benchmark_job(store: JobStore, number: int, machine: BenchmarkMachine = MACHINE, **latencies: float | None) -> None:
+    """A finished benchmark with the seconds of a call with one row by artifact, None where it failed; each newer than
+    those of lower numbers."""
     costs = {name: _benchmark(name, seconds) for name, seconds in latencies.items()}
-    result = BenchmarkResult(costs=costs, repeats=1, batches=[1], protocol=[], machine=MACHINE)
-    job = Job(id=id_, kind="cost", title="", created=created, state="done", request={"artifacts": list(latencies)})
+    result = BenchmarkResult(costs=costs, repeats=1, batches=[1], protocol=[], machine=machine)
+    created, request = f"2026-01-0{number}T00:00:00.000+00:00", {"artifacts": list(latencies)}
+    job = Job(id=f"j000000000{number}", kind="cost", title="", created=created, state="done", request=request)
     store.create(job.model_copy(update={"result": result.model_dump(mode="json")}))
 
 
-def _benchmark(artifact: str, seconds: float) -> ArtifactBenchmark:
-    import numpy as np
-
-    calls = BatchLatency.from_calls(1, [np.full(4, seconds)], [seconds])
-    return ArtifactBenchmark(artifact=artifact, format="keras", steady=[calls])
+def _benchmark(artifact: str, seconds: float | None) -> ArtifactBenchmark:
+    steady = [BatchLatency.from_calls(1, [np.full(4, seconds)], [seconds])] if seconds else []
+    return ArtifactBenchmark(artifact=artifact, format="keras", steady=steady)
 
 
-def test_latencies_are_those_of_the_newest_benchmark(empty_library: Library):
-    store = JobStore(empty_library.home / "jobs", 10)
-    benchmark_job(store, "j0000000001", "2026-01-01T00:00:00.000+00:00", a1=0.5, a2=0.25)
-    benchmark_job(store, "j0000000002", "2026-01-02T00:00:00.000+00:00", a1=0.125, a3=1.0)
-    assert find_latencies(store, ["a1", "a2"]) == {"a1": 0.125, "a2": 0.25}
+@pytest.fixture
+def store(empty_library: Library) -> JobStore:
+    return JobStore(empty_library.home / "jobs", 10)
+
+
+def test_latencies_are_those_of_the_newest_benchmark_of_all_copies(store: JobStore):
+    benchmark_job(store, 1, a1=0.75, a2=0.5)
+    benchmark_job(store, 2, a1=0.5, a2=0.25, a3=1.0)
+    benchmark_job(store, 3, a1=0.125, a3=1.0)
+    assert find_latencies(store, ["a1", "a2"]) == {"a1": 0.5, "a2": 0.25}
+    assert find_latencies(store, ["a1", "a3"]) == {"a1": 0.125, "a3": 1.0}
+
+
+def test_latencies_of_separate_benchmarks_are_not_taken_together(store: JobStore):
+    benchmark_job(store, 1, a1=0.5)
+    benchmark_job(store, 2, a2=0.25)
+    assert find_latencies(store, ["a1", "a2"]) == {}
     assert find_latencies(store, []) == {}
+
+
+def test_latencies_skip_another_machine_and_copies_that_failed(store: JobStore):
+    benchmark_job(store, 1, a1=0.5, a2=0.25)
+    benchmark_job(store, 2, OTHER_MACHINE, a1=0.125, a2=0.125)
+    benchmark_job(store, 3, a1=0.125, a2=None)
+    assert find_latencies(store, ["a1", "a2"]) == {"a1": 0.5, "a2": 0.25}
+    benchmark_job(store, 4, OTHER_MACHINE, a3=0.5)
+    assert find_latencies(store, ["a3"]) == {}
+
+
+def test_advice_takes_latencies_of_copies_that_fit_alone(
+    copied_entries: Callable[..., tuple[Jobs, str, dict[str, str]]],
+):
+    jobs, run, ids = copied_entries("digits-mlp", "keras", "saved_model", "architecture")
+    benchmark_job(jobs.job_store, 1, **{ids["keras"]: 0.5, ids["saved_model"]: 0.125})
+    choice = advise(jobs.library, jobs.job_store, run, Needs()).choice
+    assert (choice.format, choice.reasons[-1]) == ("saved_model", "It answers one row in 0.12 s on this computer.")
 
 
 def test_cli_advise_of_a_real_run_recommends_by_its_measurements(run_cli, saved, trained):
@@ -209,6 +267,9 @@ def test_cli_advise_of_a_real_run_recommends_by_its_measurements(run_cli, saved,
     run = trained("digits-mlp")
     status, out, _ = run_cli("advise", run, "--train", "--json")
     advice = json.loads(out)
+    assert advice.keys() == AdviceJson.__annotations__.keys()
+    assert advice["choice"].keys() == ChoiceJson.__annotations__.keys()
+    assert advice["rejected"][0].keys() == RejectionJson.__annotations__.keys()
     assert (status, advice["choice"]["format"], advice["choice"]["artifact"]) == (0, "keras", ids["keras"])
     assert advice["choice"]["losses"] == []
     assert "One step moves the weights exactly as the original's." in advice["choice"]["reasons"]

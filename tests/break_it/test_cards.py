@@ -1,18 +1,21 @@
 """Every card of the bench, over the registry: its lever breaks a model as it claims, and its cure brings it back."""
 
 import hashlib
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.break_it import CARDS, MODULES, get_card
 from core.compare import Verdict
-from core.errors import InputError, UnknownName
+from core.errors import DoesNotLoad, InputError, UnknownName
 from core.jobs import Jobs
 from core.jobs.break_it import TrialResult
 from core.library import Library
 from core.library.permissions import Viewer
+from core.runtimes.reference import Reference
 from core.settings import PROJECT
 from tests.helpers import wait_until_done
 
@@ -140,6 +143,30 @@ def test_cure_before_lever_is_refused_in_a_sentence(empty_jobs: Jobs):
     end = empty_jobs.wait(empty_jobs.cure("lose-the-class").id)
     assert (end.state, end.error["code"]) == ("failed", InputError.code)
     assert end.error["sentence"] == "The files that the lever broke are gone."
+
+
+def test_cure_whose_files_are_gone_fails_until_lever_is_pulled_again(jobs: Jobs, bench_models):
+    lever = wait_until_done(jobs, jobs.pull_lever("lose-the-class", again=True))
+    shutil.rmtree(jobs.job_store.folder(lever.id) / "files")
+    end = jobs.wait(jobs.cure("lose-the-class").id)
+    assert (end.state, end.error["code"]) == ("failed", DoesNotLoad.code)
+    assert end.error["sentence"] == "The cure raised an error."
+    assert end.error["cure"] == "Pull the lever again, then cure it."
+    wait_until_done(jobs, jobs.pull_lever("lose-the-class", again=True))
+    assert wait_until_done(jobs, jobs.cure("lose-the-class")).result["verdict"] == "bit-identical"
+
+
+def test_cure_with_other_answers_than_saved_model_fails(jobs: Jobs, bench_models):
+    lever = wait_until_done(jobs, jobs.pull_lever("lose-the-class", again=True))
+    path = jobs.job_store.folder(lever.id) / "reference.npz"
+    reference = Reference.read(path)
+    turned = {name: np.roll(array, 1, axis=1) for name, array in reference.predictions.items()}
+    reference._replace(predictions=turned).write(path)
+    end = jobs.wait(jobs.cure("lose-the-class").id)
+    assert (end.state, end.error["code"]) == ("failed", DoesNotLoad.code)
+    assert end.error["sentence"] == "What the cure loaded does not answer as the saved model."
+    assert end.error["received"] == "Different answers: 270 of 270 rows"
+    wait_until_done(jobs, jobs.pull_lever("lose-the-class", again=True))
 
 
 def test_documented_cards_are_those_of_the_registry():
