@@ -11,12 +11,16 @@ from core.compatibility.columns import Finding
 from core.compatibility.matrix import MatrixRow
 from core.evidence.records import ReloadOutcome
 from core.jobs import Jobs
+from core.library import Run
+from core.library.job_store import Job
 from core.tensors.rounding import round_to_bits
+from tests.factories.library_entries import make_artifact, make_run
 from tests.ui.test_pages import page_text
+from ui.tour import copies
 from ui.tour.copies import find_different
 from ui.tour.fewer_bits import DenseNet, choose_row
 from ui.tour.journey import judge_guess
-from ui.tour.story import STEPS
+from ui.tour.story import DEMO, FORMATS, STEPS
 from ui.tour.suitcase import NOT_NEEDED, make_suitcase, shorten_finding
 
 KEPT = {column.key: Finding("kept", "It came back.") for column in COLUMNS}
@@ -129,3 +133,52 @@ def test_steps_are_numbered_in_the_order_of_the_rail():
 )
 def test_finding_in_a_suitcase_is_its_first_statement(words: str, first: str):
     assert shorten_finding(words) == first
+
+
+TRAINING, SAVE = "j0000000001", "j0000000002"
+
+
+def make_tour(jobs: Jobs, save_state: str, formats: tuple[str, ...] = ()) -> tuple[Run, dict[str, str]]:
+    """A tour's jobs, of a run made by hand. Returns the run, and the ids of its copies by format."""
+    run = make_run(jobs.library)
+    ids = {key: make_artifact(jobs.library, run, key).id for key in formats}
+    rows = {key: {"state": "done", "artifact": id_, "verdict": "bit-identical"} for key, id_ in ids.items()}
+    rows = {key: row | {"rows": 4, "changed_rows": 0} for key, row in rows.items()}
+    training = {"kind": "train", "request": {"demo": DEMO, "settings": {}}, "result": {"run": run.id}, "state": "done"}
+    jobs.job_store.create(Job(id=TRAINING, title="A tour", **training))
+    jobs.job_store.create(make_save(SAVE, run, state=save_state, result={"rows": rows}))
+    return run, ids
+
+
+def make_save(id_: str, run: Run, **facts) -> Job:
+    return Job(id=id_, kind="save", title="Its copies", request={"run": run.id, "formats": list(FORMATS)}, **facts)
+
+
+def test_stopped_save_pressed_twice_is_started_once(visit, empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch):
+    run, _ = make_tour(empty_jobs, "cancelled")
+    started: list[Job] = []
+
+    def save(run_id: str, formats: tuple[str, ...]) -> Job:
+        assert (run_id, formats) == (run.id, FORMATS)
+        started.append(empty_jobs.job_store.create(make_save("j0000000003", run, state="running")))
+        return started[-1]
+
+    monkeypatch.setattr(empty_jobs, "save", save)
+    monkeypatch.setattr("ui.tour.learn.draw_and_answer", lambda run, ids: None)
+    app = visit(empty_jobs, "tour", job=TRAINING)
+    (button,) = [button for button in app.button if button.label == "Save the copies again"]
+    app = button.click().run()
+    assert len(started) == 1
+    assert "Save the copies again" not in [button.label for button in app.button]
+    copies._restart_save(run.id)  # the second press of a double click
+    assert len(started) == 1
+
+
+def test_button_that_saves_again_is_drawn_outside_of_the_fragment(
+    visit, empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+):
+    make_tour(empty_jobs, "cancelled")
+    monkeypatch.setattr("ui.tour.learn.draw_and_answer", lambda run, ids: None)
+    monkeypatch.setattr("streamlit.fragment", lambda run_every: lambda draw: lambda: None)  # fragments draw nothing
+    app = visit(empty_jobs, "tour", job=TRAINING)
+    assert "Save the copies again" in [button.label for button in app.button]

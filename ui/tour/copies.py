@@ -31,12 +31,16 @@ def load_tour() -> Tour | None:
 
 def save_copies(run: Run) -> Job:
     """Return the newest save of the tour's formats, also one that was stopped; start it where there is none."""
-    jobs = current_jobs()
     with _START_LOCK:
-        for job in jobs.job_store.list_jobs("save"):
-            if job.request["run"] == run.id and set(FORMATS) <= set(job.request["formats"]):
-                return jobs.job_store.read(job.id)
-        return jobs.save(run.id, FORMATS)
+        return _find_newest_save(run.id) or current_jobs().save(run.id, FORMATS)
+
+
+def _find_newest_save(run_id: str) -> Job | None:
+    store = current_jobs().job_store
+    for job in store.list_jobs("save"):
+        if job.request["run"] == run_id and set(FORMATS) <= set(job.request["formats"]):
+            return store.read(job.id)
+    return None
 
 
 def require_copies(tour: Tour) -> bool:
@@ -55,7 +59,11 @@ def _offer_retry(save: Job) -> None:
 
 
 def _restart_save(run_id: str) -> None:
-    current_jobs().save(run_id, FORMATS)
+    """Start the save again; not where it runs already, as after a second quick press."""
+    with _START_LOCK:
+        newest = _find_newest_save(run_id)
+        if not newest or not newest.is_active:
+            current_jobs().save(run_id, FORMATS)
 
 
 def show_first_verdict(tour: Tour) -> None:
@@ -72,6 +80,8 @@ def show_first_verdict(tour: Tour) -> None:
             st.rerun()
 
     show()
+    if not is_active and tour.save.state != "done":
+        _offer_retry(tour.save)  # outside of the fragment, which would be drawn again alone, with the stopped save
 
 
 def _draw_first_verdict(save: Job) -> None:
@@ -88,8 +98,6 @@ def _draw_first_verdict(save: Job) -> None:
     if save.is_active:
         ended = sum(row["state"] in ("done", "failed") for row in rows.values())
         st.caption(f"{ended} of {len(FORMATS)} copies are done.")
-    elif save.state != "done":
-        _offer_retry(save)
 
 
 def load_outcomes(tour: Tour) -> dict[str, ReloadOutcome]:
