@@ -19,7 +19,7 @@ from tests.ui.test_pages import page_text
 from ui.tour import copies
 from ui.tour.copies import find_different
 from ui.tour.fewer_bits import DenseNet, choose_row
-from ui.tour.journey import judge_guess
+from ui.tour.journey import ask, choose_tone, judge_guess
 from ui.tour.story import DEMO, FORMATS, STEPS
 from ui.tour.suitcase import NOT_NEEDED, make_suitcase, shorten_finding
 
@@ -60,7 +60,7 @@ def test_suitcase_shows_three_states_only(state: str, shown: str):
             ["architecture", "litert"],
             "Right: Architecture only (JSON) and LiteRT (.tflite) answer differently.",
         ),
-        ("keras", [], "None of them does: all answer as the model that was trained."),
+        ("keras", [], "None of them was found to answer differently than the model that was trained."),
     ],
 )
 def test_guess_is_judged_by_the_verdicts(guess: str, different: list[str], sentence: str):
@@ -75,6 +75,28 @@ def test_different_copies_are_those_whose_answers_changed():
         "keras_int4": ReloadOutcome(verdict=Verdict.SOME_CHANGED),  # no suitcase of the story
     }
     assert find_different(outcomes) == ["architecture"]
+
+
+@pytest.mark.parametrize(
+    "verdict", [Verdict.NOT_COMPARABLE, Verdict.DOES_NOT_LOAD, Verdict.NOT_RUN, Verdict.NOT_VERIFIED]
+)
+def test_copy_without_compared_answers_is_neither_different_nor_bad(verdict: Verdict):
+    assert find_different({"keras": ReloadOutcome(verdict=verdict)}) == []
+    assert choose_tone(verdict) == "neutral"
+
+
+@pytest.mark.parametrize(
+    ("verdict", "tone"),
+    [(Verdict.SAME_ANSWERS, "good"), (Verdict.SOME_CHANGED, "fair"), (Verdict.DIFFERENT, "bad")],
+)
+def test_tone_of_compared_answers_follows_the_verdict(verdict: Verdict, tone: str):
+    assert choose_tone(verdict) == tone
+
+
+@pytest.mark.parametrize(("count", "words"), [(0, []), (1, ["press it"]), (4, ["these 4"]), (5, ["these 5"])])
+def test_question_counts_the_copies(count: int, words: list[str]):
+    assert [part for part in ("press it", "these 4", "these 5") if part in ask(count)] == words
+    assert bool(ask(count)) == (count > 0)
 
 
 def make_net(columns: list[list[float]]) -> DenseNet:

@@ -14,6 +14,7 @@ from ui.job_progress import REFRESH_INTERVAL, follow_job
 from ui.session import current_jobs
 from ui.tour.story import FORMATS, SUITCASES, Tour, load_training
 
+DIFFERENT_ANSWERS = (Verdict.SOME_CHANGED, Verdict.DIFFERENT)
 _START_LOCK = threading.Lock()  # two tabs of one tour would both find no save, and both start one
 
 
@@ -112,5 +113,5 @@ def load_outcomes(tour: Tour) -> dict[str, ReloadOutcome]:
 
 
 def find_different(outcomes: dict[str, ReloadOutcome]) -> list[str]:
-    """The suitcases whose copies give other answers than the live model."""
-    return [key for key in SUITCASES if key in outcomes and outcomes[key].verdict.rank > Verdict.SAME_ANSWERS.rank]
+    """The suitcases whose copies were measured to answer differently; not those that gave no answer."""
+    return [key for key in SUITCASES if key in outcomes and outcomes[key].verdict in DIFFERENT_ANSWERS]
