@@ -70,6 +70,7 @@ def test_tour_from_home_button_to_verdict_pack_guess_and_answers(server: Server,
     expect(page.get_by_text("Architecture only (JSON): Weights fell out.")).to_be_visible()
     page.get_by_role("radio", name=re.compile(r"Keras file \(\.keras\)")).check()
     expect(case.get_by_role("button")).to_have_count(2)
+    expect(page.get_by_text("Nothing fell out of Keras file (.keras).")).to_be_visible()
     page.get_by_role("button", name="Next: Open it elsewhere").click()
     page.get_by_role("button", name=re.compile(r"Keras file \(\.keras\)")).click()
     expect(page.get_by_text("Not that one: Architecture only (JSON) answers differently.")).to_be_visible()

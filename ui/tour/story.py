@@ -29,7 +29,7 @@ class Step(NamedTuple):
 STEPS: dict[str, Step] = {
     "learn": Step("1 Learn", "A model learns to read digits", "What it learns ends up as numbers in its layers."),
     "pack": Step(
-        "2 Pack", "Pack the suitcase", "A trained model is four things, and not every file format can hold all four."
+        "2 Pack", "Pack the suitcase", "A trained model is four things, and what a file format cannot hold falls out."
     ),
     "open": Step(
         "3 Open", "Open it elsewhere", "Each copy is opened by a process that has never seen the model. Guess first."
