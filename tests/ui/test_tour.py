@@ -9,10 +9,12 @@ from core.compare import Verdict
 from core.compatibility.checks import COLUMNS
 from core.compatibility.columns import Finding
 from core.compatibility.matrix import MatrixRow
+from core.errors import UnknownName
 from core.evidence.records import ReloadOutcome
 from core.jobs import Jobs
 from core.library import Run
 from core.library.job_store import Job
+from core.settings import PROJECT
 from core.tensors.rounding import round_to_bits
 from tests.factories.library_entries import make_artifact, make_run
 from tests.ui.test_pages import page_text
@@ -208,3 +210,63 @@ def test_button_that_saves_again_is_drawn_outside_of_the_fragment(
     monkeypatch.setattr("streamlit.fragment", lambda run_every: lambda draw: lambda: None)  # fragments draw nothing
     app = visit(empty_jobs, "tour", job=TRAINING)
     assert "Save the copies again" in [button.label for button in app.button]
+
+
+def test_tour_is_restored_when_the_page_is_entered_again(visit, empty_jobs: Jobs):
+    make_tour(empty_jobs, "cancelled")
+    app = visit(empty_jobs, "tour", job=TRAINING, step="choose", guess="litert")
+    app.query_params.clear()
+    app.switch_page(str(PROJECT / "pages" / "home.py")).run()
+    assert not app.query_params
+    assert "Continue the tour" in [button.label for button in app.button]
+    assert "Show me, 60 seconds" not in [button.label for button in app.button]
+    app.switch_page(str(PROJECT / "pages" / "tour.py")).run()
+    assert app.query_params == {"job": TRAINING, "step": "choose", "guess": "litert"}
+    assert app.header[0].value == STEPS["choose"].title
+    assert "Start again" in [button.label for button in app.button]
+
+
+def test_tour_that_is_gone_is_restored_no_second_time(visit, empty_jobs: Jobs):
+    make_tour(empty_jobs, "cancelled")
+    app = visit(empty_jobs, "tour", job=TRAINING, step="choose")
+    empty_jobs.job_store.delete(TRAINING)
+    app = app.run()
+    assert "Nothing in the library has this id" in page_text(app)
+    assert [button.label for button in app.button] == ["Start again"]
+    app.query_params.clear()
+    assert [button.label for button in app.run().button] == ["Show me, 60 seconds"]
+
+
+def test_removed_copies_are_no_copies_of_the_tour(visit, empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch):
+    _, ids = make_tour(empty_jobs, "done", ("keras", "litert"))
+    shown: list[dict[str, str]] = []
+    monkeypatch.setattr("ui.tour.mirror_bars.draw_and_answer", lambda run, copies: shown.append(copies))
+    empty_jobs.library.remove(ids["litert"])
+    visit(empty_jobs, "tour", job=TRAINING, step="draw")
+    assert shown == [{"keras": ids["keras"]}]
+
+
+def test_tour_whose_copies_are_all_removed_offers_to_save_them_again(visit, empty_jobs: Jobs):
+    _, ids = make_tour(empty_jobs, "done", ("keras",))
+    empty_jobs.library.remove(ids["keras"])
+    app = visit(empty_jobs, "tour", job=TRAINING, step="resume")
+    assert "no longer in the library" in page_text(app)
+    assert {"Save the copies again", "Back"} <= {button.label for button in app.button}
+
+
+@pytest.mark.parametrize("step", ["draw", "resume"])
+def test_step_that_fails_shows_a_sentence_and_the_way_on(
+    step: str, visit, empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+):
+    def fail(*_: object) -> None:
+        raise UnknownName("It was removed meanwhile.")
+
+    make_tour(empty_jobs, "done", ("keras",))
+    monkeypatch.setattr("ui.tour.mirror_bars.draw_canvas", fail)
+    monkeypatch.setattr(empty_jobs, "find_resume_job", fail)
+    app = visit(empty_jobs, "tour", job=TRAINING, step=step)
+    assert not app.exception
+    assert [error.value for error in app.error] == ["It was removed meanwhile\\."]
+    labels = [button.label for button in app.button]
+    assert labels[0] == "Back"
+    assert labels[1].startswith("Next: ")

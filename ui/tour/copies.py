@@ -1,5 +1,6 @@
 """The copies of a tour: they are saved once, their progress is shown, and what their reloads showed is read."""
 
+import contextlib
 import threading
 
 import streamlit as st
@@ -27,7 +28,18 @@ def load_tour() -> Tour | None:
     if not training or training.state != "done":
         return Tour(training) if training else None
     run = current_jobs().library.run(training.result["run"])
-    return Tour(training, run, save_copies(run))
+    save = save_copies(run)
+    return Tour(training, run, save, _find_copies(save))
+
+
+def _find_copies(save: Job) -> dict[str, str]:
+    """The ids of the copies that are saved and can still be read, by format, in the order of the story."""
+    rows, ids = save.format_rows, {}
+    for key in FORMATS:
+        if rows.get(key, {}).get("state") == "done":
+            with contextlib.suppress(RoundtripError):  # removed since
+                ids[key] = current_jobs().library.artifact(rows[key]["artifact"]).id
+    return ids
 
 
 def save_copies(run: Run) -> Job:
@@ -45,10 +57,15 @@ def _find_newest_save(run_id: str) -> Job | None:
 
 
 def require_copies(tour: Tour) -> bool:
-    """Whether the copies are saved; shows the progress of their save, or how it was stopped, where they are not."""
-    if not tour.save or tour.save.state == "done":
-        return tour.save is not None
-    follow_job(tour.save)
+    """Whether there are copies; shows the progress of their save, or why there is none, where there are not."""
+    if not tour.save:
+        return False
+    if tour.save.state != "done":
+        follow_job(tour.save)
+    elif not tour.copies:
+        st.info("The copies of this tour are no longer in the library.", icon=":material/delete:")
+    else:
+        return True
     if not tour.save.is_active:
         _offer_retry(tour.save)
     return False
