@@ -84,7 +84,7 @@ def show_open_card(card: Card, lever: Job | None, cure: Job | None) -> None:
         with st.container(horizontal=True, vertical_alignment="center", horizontal_alignment="distribute"):
             st.header(f":material/{card.icon}: {escape_markdown(card.title)}", width="content", anchor=False)
             with st.container(horizontal=True, width="content"):
-                if lever is None or not lever.is_active:
+                if not any(job and job.is_active for job in (lever, cure)):
                     _show_button(card, "Pull again", ":material/replay:", _pull)
                 _show_button(card, "Close", ":material/expand_less:", _close)
         st.caption(f"{escape_markdown(card.lever)} Shown on: {escape_markdown(card.demo.label)}.")

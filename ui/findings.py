@@ -8,7 +8,7 @@ from core.compatibility.losses import find_losses
 from core.compatibility.matrix import build_row
 from core.grading import GRADE_HELP, Grade, GradeLevel
 from core.library import Artifact, Run
-from ui.components import Badge, verdict_badge
+from ui.components import Badge, escape_markdown, verdict_badge
 from ui.formats import show_cells
 from ui.navigation import get_page
 from ui.session import current_jobs
@@ -55,7 +55,7 @@ def show_losses(artifact_id: str) -> None:
             get_page("inspect"),
             label=loss.label,
             icon=":material/heart_minus:",
-            help=f"The answers do not show it. {loss.words}"[:400],
+            help=escape_markdown(f"The answers do not show it. {loss.words}"[:400]),
             width="content",
             query_params={"artifact": artifact_id, "part": FINDINGS_TAB, FINDING_PARAM: loss.finding},
         )

@@ -92,6 +92,7 @@ def _has_changed(key: str, values: list[str]) -> bool:
     if st.session_state.get(key + SEEN_SUFFIX) == values and key in st.session_state:
         return False
     st.session_state[key + SEEN_SUFFIX] = values
+    st.session_state.pop(key + CHOSEN_SUFFIX, None)  # what a person chose before does not count any more
     return True
 
 

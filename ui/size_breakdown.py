@@ -54,8 +54,7 @@ def show_size_breakdown(artifact_id: str) -> None:
     """Show the largest group in words, then all parts as areas, then the notes of the breakdown."""
     st.markdown("**Where the bytes go**")
     try:
-        current_jobs().library.folder(artifact_id)
-        breakdown = _cached_breakdown(artifact_id)
+        breakdown = _load_breakdown(artifact_id)
     except RoundtripError as error:  # damaged since
         show_error(error)
         return
@@ -65,6 +64,11 @@ def show_size_breakdown(artifact_id: str) -> None:
     st.plotly_chart(figure, config=PLOTLY_CONFIG, key=f"content-{artifact_id}", alt=alt)
     st.caption(escape_markdown(" · ".join(texts)))
     st.caption(escape_markdown(" ".join(breakdown.notes)))
+
+
+def _load_breakdown(artifact_id: str) -> SizeBreakdown:
+    current_jobs().library.folder(artifact_id)  # which checks permissions
+    return _cached_breakdown(artifact_id)
 
 
 @st.cache_data(show_spinner="Looking through the files", max_entries=128)
@@ -78,7 +82,7 @@ def show_byte_strips(names: Mapping[str, str]) -> None:
     strips, damaged = {}, []
     for id_, name in names.items():
         try:
-            strips[name] = bytes_by_group(_cached_breakdown(id_).parts)
+            strips[name] = bytes_by_group(_load_breakdown(id_).parts)
         except RoundtripError:
             damaged.append(name)
     sizes = {name: sum(groups.values()) for name, groups in strips.items()}

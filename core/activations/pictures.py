@@ -21,7 +21,7 @@ def activation_picture(values: np.ndarray) -> np.ndarray:
         table = values
     else:
         table = _tile_channels(values.reshape(*values.shape[:2], -1))
-    return table[:MAX_SIDE, :MAX_SIDE]
+    return table[:MAX_SIDE, :MAX_SIDE].copy()  # without the rest of a large tensor behind it
 
 
 def _break_into_lines(vector: np.ndarray, width: int) -> np.ndarray:

@@ -36,7 +36,10 @@ def get_demo(key: str) -> Demo:
 
 def output_image_shape(demo: str | None, settings: Mapping[str, Any] | None) -> tuple[int, int] | None:
     """As what picture a prediction is drawn, (height, width), of a run of a demo; None where it is none."""
-    return get_demo(demo).output_image_shapes.get((settings or {}).get("dataset", "")) if demo else None
+    try:
+        return get_demo(demo).output_image_shapes.get((settings or {}).get("dataset", "")) if demo else None
+    except UnknownName:  # a demo that does not exist any more
+        return None
 
 
 def demo_label(key: str) -> str:

@@ -9,9 +9,11 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.errors import InputError
+from core.inputs.source import require_size
 from core.runtimes.reference import Reference
 
 DEFAULT_SIDE, MAX_SIDE = 32, 128  # rows along each side of the grid
+MAX_BYTES = 2**28  # of a grid while it is made, in double precision
 MARGIN = 0.25  # how far the grid goes beyond the examples, as a share of their distance
 
 
@@ -45,6 +47,7 @@ def plane_rows(reference: Reference, corners: Sequence[int], side: int = DEFAULT
     if not 2 <= side <= MAX_SIDE:
         raise InputError("A side of the grid has no such length.", received=side, cure=f"Choose from 2 to {MAX_SIDE}.")
     ((name, data),) = reference.inputs.items()
+    require_size(side * side * data[0].nbytes * 8 // data.itemsize, MAX_BYTES)
     a, b, c = (data[corner].astype("float64") for corner in corners)
     u, v = (axis.reshape(-1, *[1] * a.ndim) for axis in plane_coordinates(side).T)
     grid = np.clip(a + u * (b - a) + v * (c - a), np.nanmin(data), np.nanmax(data))

@@ -209,11 +209,20 @@ class _DisagreementJob:
         if not (candidates := list_candidates(search)):
             return search.best
         self.handle.report_progress(1.0, "Asking again, alone", write_now=True)
-        with loaded_together(self._loads()) as sides:
-            confirmed = ask_again(candidates, lambda row: (sides[0].predict(row), sides[1].predict(row)), search.scales)
+        try:
+            confirmed = self._ask_again(search, candidates)
+        except Cancelled:
+            raise
+        except RoundtripError as error:  # what was found stays, after so long a search
+            self.notes.append(f"It could not be asked again, alone: {error}")
+            return search.best
         if not confirmed.is_changed:
             self.notes.append(UNCONFIRMED_NOTE)
         return confirmed
+
+    def _ask_again(self, search: DisagreementSearch, candidates: list[DisagreeingInput]) -> DisagreeingInput:
+        with loaded_together(self._loads()) as sides:
+            return ask_again(candidates, lambda row: (sides[0].predict(row), sides[1].predict(row)), search.scales)
 
     def _data_chunks(self) -> Iterator[DataChunk]:
         """Yield the test examples of the run's reference, then, of a demo's run, the rest of its data."""

@@ -192,10 +192,11 @@ class Jobs(JobRunner):
     def pull_lever(self, card: str, again: bool = False) -> Job:
         """Break a saved model as a card of the break-it bench does. See `core.jobs.break_it.TrialResult`.
 
-        The result is kept for the user who pulled the lever, until it is pulled `again`.
+        The result is kept for the user who pulled the lever, until it is pulled `again`: not while either runs.
         """
-        for job in filter(None, self.find_trials(card) if again else ()):
-            if not job.is_active:
+        trials = [job for job in self.find_trials(card) if job] if again else []
+        if not any(job.is_active for job in trials):
+            for job in trials:
                 self.job_store.delete(job.id)
         return self._start_or_reuse("break", get_card(card).title, build_pull_request(card), [], run_pull)
 

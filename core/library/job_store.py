@@ -5,6 +5,7 @@ import copy
 import json
 import os
 import shutil
+import zipfile
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -237,6 +238,9 @@ class JobStore:
         os.replace(new, self._folder / id_ / "arrays.npz")
 
     def load_arrays(self, id_: str) -> Arrays:
-        """Raises UnknownName, OSError."""
-        with StoredArrays(self.folder(id_) / "arrays.npz") as archive:
-            return dict(archive)
+        """Raises UnknownName, and OSError where they are absent or damaged."""
+        try:
+            with StoredArrays(self.folder(id_) / "arrays.npz") as archive:
+                return dict(archive)
+        except (ValueError, EOFError, zipfile.BadZipFile) as error:
+            raise OSError("The arrays of this job are damaged.") from error

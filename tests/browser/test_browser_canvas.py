@@ -275,7 +275,7 @@ def test_canvas_fits_width_in_light_and_dark_without_layout_shift(
     assert before["width"] == before["height"]
     paper, ink = pad.sheet.evaluate("svg => [getComputedStyle(svg).backgroundColor, getComputedStyle(svg).stroke]")
     assert (paper, ink) == (
-        ("rgb(29, 27, 41)", "rgb(236, 234, 246)") if dark else ("rgb(245, 245, 250)", "rgb(30, 27, 46)")
+        ("rgb(29, 27, 41)", "rgb(236, 234, 246)") if dark else ("rgb(245, 245, 250)", "rgb(22, 19, 31)")
     )
     take_screenshot(pad.page, f"canvas-{width}-{'dark' if dark else 'light'}")
 

@@ -53,6 +53,7 @@ def test_compare_page_tabs_fit_width(new_page, comparison_url: str, width: int, 
 def test_compare_page_tolerance_is_in_url_and_invalid_text_is_reported(new_page, comparison_url: str):
     page = new_page()
     open_view(page, comparison_url, "Numbers")
+    page.get_by_text("Expert numbers").click()
     box = page.get_by_role("textbox", name="Absolute tolerance")
     box.fill("1e-3")
     box.press("Enter")
@@ -68,6 +69,7 @@ def test_compare_page_tolerance_is_in_url_and_invalid_text_is_reported(new_page,
 def test_compare_page_button_opens_row_with_largest_difference(new_page, comparison_url: str):
     page = new_page()
     open_view(page, comparison_url, "Numbers")
+    page.get_by_text("Expert numbers").click()
     button = page.get_by_role("button", name="Go to row").first
     row = button.inner_text().split()[-1]
     button.click()

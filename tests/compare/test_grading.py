@@ -6,7 +6,18 @@ import pytest
 from core.arrays import Arrays
 from core.compare import compare
 from core.compare.chunks import single_chunk
-from core.grading import GRADE_HELP, MAX_SHARES, MIN_PSNRS, MIN_SSIMS, Grade, GradeLevel, GradingScale, grade_outputs
+from core.grading import (
+    GRADE_HELP,
+    MAX_PSNR,
+    MAX_SHARES,
+    MIN_PSNRS,
+    MIN_SSIMS,
+    Grade,
+    GradeLevel,
+    GradingScale,
+    _compare_pictures,
+    grade_outputs,
+)
 from core.settings import PROJECT
 
 RANDOM = np.random.default_rng(0)
@@ -52,6 +63,25 @@ def test_grade_takes_spread_of_more_rows_where_it_is_known():
     single = {"price": PRICES[:1]}
     assert grade(single, {"price": PRICES[:1] + 2}, spreads={"price": 20.0}).share == pytest.approx(0.1, rel=1e-5)
     assert grade(single, {"price": PRICES[:1] + 2}).level is GradeLevel.UNUSABLE
+
+
+def test_grade_of_pictures_sees_changes_behind_hundreds_of_equal_ones():
+    from skimage.metrics import structural_similarity
+
+    pictures = np.clip(RANDOM.normal(0.5, 0.3, (600, 8, 8, 1)), 0, 1).astype("float32")
+    ruined = pictures.copy()
+    ruined[300:] = 1 - ruined[300:]
+    result = grade({"picture": pictures}, {"picture": ruined})
+    options = {"win_size": 7, "data_range": float(pictures.max() - pictures.min())}
+    pairs = zip(pictures[300::2, ..., 0].astype("f8"), ruined[300::2, ..., 0].astype("f8"), strict=True)
+    expected = 0.5 + 0.5 * np.mean([structural_similarity(*pair, **options) for pair in pairs])
+    assert result.level is GradeLevel.UNUSABLE
+    assert result.ssim == pytest.approx(expected, rel=1e-6)
+
+
+def test_compare_pictures_of_equal_ones_has_finite_numbers():
+    source = single_chunk(PICTURES)
+    assert _compare_pictures(source, source, None) == (1.0, MAX_PSNR)
 
 
 @pytest.mark.parametrize("is_flat", [False, True])
