@@ -9,7 +9,7 @@ from ui.components import escape_markdown, show_page_cards
 from ui.home_picture import draw_home_picture
 from ui.navigation import PAGES, go
 from ui.session import current_jobs, show_worker_state
-from ui.tour.story import start_tour
+from ui.tour.story import last_tour, start_tour
 
 HERE, MAIN_STEPS = "home", ("train", "save", "compare")
 OVERVIEW_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture")
@@ -23,7 +23,10 @@ st.markdown(
 )
 show_page_cards(MAIN_STEPS, min_width=240, are_steps=True)
 
-if st.button("Show me, 60 seconds", type="primary", icon=":material/play_arrow:"):
+if tour := last_tour():
+    if st.button("Continue the tour", type="primary", icon=":material/arrow_forward:"):
+        go("tour", **tour)
+elif st.button("Show me, 60 seconds", type="primary", icon=":material/play_arrow:"):
     go("tour", job=start_tour().id)
 
 run_count = len(current_jobs().library.runs())

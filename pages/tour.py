@@ -2,6 +2,8 @@
 
 import streamlit as st
 
+from core.errors import RoundtripError
+from ui.components import show_error
 from ui.tour.choose import show_choice
 from ui.tour.copies import load_tour, require_copies
 from ui.tour.fewer_bits import show_fewer_bits
@@ -9,7 +11,17 @@ from ui.tour.journey import show_journey
 from ui.tour.learn import show_learning
 from ui.tour.mirror_bars import show_all_answers
 from ui.tour.resume import show_resumed
-from ui.tour.story import STEPS, begin_tour, choose_step, show_turns, turn_to
+from ui.tour.story import (
+    STEPS,
+    begin_tour,
+    choose_step,
+    forget_tour,
+    offer_restart,
+    remember_tour,
+    restore_tour,
+    show_turns,
+    turn_to,
+)
 from ui.tour.suitcase import show_suitcase
 
 SHOW_STEP = {
@@ -24,7 +36,14 @@ SHOW_STEP = {
 NEEDS_COPIES = STEPS.keys() - {"learn"}
 
 st.title("Tour", anchor=False)
-tour = load_tour()
+restore_tour()
+try:
+    tour = load_tour()
+except RoundtripError as error:
+    forget_tour()
+    show_error(error)
+    offer_restart(is_primary=True)
+    st.stop()
 if not tour:
     st.markdown(
         "A model learns to read digits, is saved in seven formats, and each copy is opened in a process that has never "
@@ -34,6 +53,7 @@ if not tour:
     st.stop()
 
 step = choose_step()
+remember_tour()
 st.header(STEPS[step].title, anchor=False)
 st.markdown(STEPS[step].sentence)
 if not tour.run and step != "learn":
@@ -41,5 +61,8 @@ if not tour.run and step != "learn":
     st.button("Watch it learn", type="primary", icon=":material/arrow_back:", on_click=turn_to, args=("learn",))
     st.stop()
 if step not in NEEDS_COPIES or require_copies(tour):
-    SHOW_STEP[step](tour)
-show_turns(step)
+    try:
+        SHOW_STEP[step](tour)
+    except RoundtripError as error:  # the way on must still be drawn
+        show_error(error)
+show_turns(step, can_restart=tour.run is not None)

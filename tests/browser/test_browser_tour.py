@@ -70,6 +70,7 @@ def test_tour_from_home_button_to_verdict_pack_guess_and_answers(server: Server,
     expect(page.get_by_text("Architecture only (JSON): Weights fell out.")).to_be_visible()
     page.get_by_role("radio", name=re.compile(r"Keras file \(\.keras\)")).check()
     expect(case.get_by_role("button")).to_have_count(2)
+    expect(page.get_by_text("Nothing fell out of Keras file (.keras).")).to_be_visible()
     page.get_by_role("button", name="Next: Open it elsewhere").click()
     page.get_by_role("button", name=re.compile(r"Keras file \(\.keras\)")).click()
     expect(page.get_by_text("Not that one: Architecture only (JSON) answers differently.")).to_be_visible()
@@ -77,6 +78,9 @@ def test_tour_from_home_button_to_verdict_pack_guess_and_answers(server: Server,
     expect(elsewhere.get_by_role("button")).to_have_count(5)
     expect(elsewhere.get_by_role("button", name=re.compile("Different answers"))).to_have_count(1)
     assert "guess=keras" in page.url
+    guessed = elsewhere.get_by_role("button", name=re.compile(r"Keras file \(\.keras\)"))
+    expect(guessed).to_be_focused()
+    expect(guessed).to_be_disabled()  # to assistive technology
     page.get_by_role("button", name="Next: Draw, and all answer").click()
     expect(page.get_by_text("This file has the plan, not the memory.")).to_be_visible()
     page.get_by_role("radio", name=re.compile(r"Keras file \(\.keras\)")).check()
@@ -96,6 +100,7 @@ def test_tour_slider_computes_in_the_browser_without_the_server(server: Server, 
     for size in ("16.4 kB", "8.7 kB", "4.6 kB"):
         slider.press("ArrowRight")
         expect(page.get_by_text(f"weights take {size}")).to_be_visible()
+    expect(slider).to_have_attribute("aria-valuetext", re.compile(r"^4 bits, 4\.6 kB\. The saved copy sees a \d\."))
     shown = set(page.locator("canvas").evaluate(COLUMN_COLOURS))
     slider.press("End")
     expect(page.get_by_text("The answer flips")).to_be_visible()

@@ -1,5 +1,6 @@
 """The copies of a tour: they are saved once, their progress is shown, and what their reloads showed is read."""
 
+import contextlib
 import threading
 
 import streamlit as st
@@ -14,6 +15,7 @@ from ui.job_progress import REFRESH_INTERVAL, follow_job
 from ui.session import current_jobs
 from ui.tour.story import FORMATS, SUITCASES, Tour, load_training
 
+DIFFERENT_ANSWERS = (Verdict.SOME_CHANGED, Verdict.DIFFERENT)
 _START_LOCK = threading.Lock()  # two tabs of one tour would both find no save, and both start one
 
 
@@ -26,24 +28,44 @@ def load_tour() -> Tour | None:
     if not training or training.state != "done":
         return Tour(training) if training else None
     run = current_jobs().library.run(training.result["run"])
-    return Tour(training, run, save_copies(run))
+    save = save_copies(run)
+    return Tour(training, run, save, _find_copies(save))
+
+
+def _find_copies(save: Job) -> dict[str, str]:
+    """The ids of the copies that are saved and can still be read, by format, in the order of the story."""
+    rows, ids = save.format_rows, {}
+    for key in FORMATS:
+        if rows.get(key, {}).get("state") == "done":
+            with contextlib.suppress(RoundtripError):  # removed since
+                ids[key] = current_jobs().library.artifact(rows[key]["artifact"]).id
+    return ids
 
 
 def save_copies(run: Run) -> Job:
     """Return the newest save of the tour's formats, also one that was stopped; start it where there is none."""
-    jobs = current_jobs()
     with _START_LOCK:
-        for job in jobs.job_store.list_jobs("save"):
-            if job.request["run"] == run.id and set(FORMATS) <= set(job.request["formats"]):
-                return jobs.job_store.read(job.id)
-        return jobs.save(run.id, FORMATS)
+        return _find_newest_save(run.id) or current_jobs().save(run.id, FORMATS)
+
+
+def _find_newest_save(run_id: str) -> Job | None:
+    store = current_jobs().job_store
+    for job in store.list_jobs("save"):
+        if job.request["run"] == run_id and set(FORMATS) <= set(job.request["formats"]):
+            return store.read(job.id)
+    return None
 
 
 def require_copies(tour: Tour) -> bool:
-    """Whether the copies are saved; shows the progress of their save, or how it was stopped, where they are not."""
-    if not tour.save or tour.save.state == "done":
-        return tour.save is not None
-    follow_job(tour.save)
+    """Whether there are copies; shows the progress of their save, or why there is none, where there are not."""
+    if not tour.save:
+        return False
+    if tour.save.state != "done":
+        follow_job(tour.save)
+    elif not tour.copies:
+        st.info("The copies of this tour are no longer in the library.", icon=":material/delete:")
+    else:
+        return True
     if not tour.save.is_active:
         _offer_retry(tour.save)
     return False
@@ -55,7 +77,11 @@ def _offer_retry(save: Job) -> None:
 
 
 def _restart_save(run_id: str) -> None:
-    current_jobs().save(run_id, FORMATS)
+    """Start the save again; not where it runs already, as after a second quick press."""
+    with _START_LOCK:
+        newest = _find_newest_save(run_id)
+        if not newest or not newest.is_active:
+            current_jobs().save(run_id, FORMATS)
 
 
 def show_first_verdict(tour: Tour) -> None:
@@ -72,6 +98,8 @@ def show_first_verdict(tour: Tour) -> None:
             st.rerun()
 
     show()
+    if not is_active and tour.save.state != "done":
+        _offer_retry(tour.save)  # outside of the fragment, which would be drawn again alone, with the stopped save
 
 
 def _draw_first_verdict(save: Job) -> None:
@@ -88,8 +116,6 @@ def _draw_first_verdict(save: Job) -> None:
     if save.is_active:
         ended = sum(row["state"] in ("done", "failed") for row in rows.values())
         st.caption(f"{ended} of {len(FORMATS)} copies are done.")
-    elif save.state != "done":
-        _offer_retry(save)
 
 
 def load_outcomes(tour: Tour) -> dict[str, ReloadOutcome]:
@@ -104,5 +130,5 @@ def load_outcomes(tour: Tour) -> dict[str, ReloadOutcome]:
 
 
 def find_different(outcomes: dict[str, ReloadOutcome]) -> list[str]:
-    """The suitcases whose copies give other answers than the live model."""
-    return [key for key in SUITCASES if key in outcomes and outcomes[key].verdict.rank > Verdict.SAME_ANSWERS.rank]
+    """The suitcases whose copies were measured to answer differently; not those that gave no answer."""
+    return [key for key in SUITCASES if key in outcomes and outcomes[key].verdict in DIFFERENT_ANSWERS]

@@ -41,13 +41,13 @@ function drawMarks({ data, find }) {
 function draw(picture) {
   const { data, find, net } = picture
   const place = Number(find("input").value)
-  const { bits, size } = data.stops[place]
+  const { bits, size, words } = data.stops[place]
   const kernel = roundToBits(net, bits)
   const before = predict(net, net.kernel)
   const now = predict(net, kernel)
   const [first, answer] = [indexOfLargest(before), indexOfLargest(now)]
   find(".name").textContent = `${bits} bits for each number of the first layer`
-  find("input").setAttribute("aria-valuetext", `${bits} bits, ${size}`)
+  find("input").setAttribute("aria-valuetext", [`${bits} bits, ${size}`, words].filter(Boolean).join(". "))
   find(".size").textContent = `The first layer's ${net.kernel.length.toLocaleString("en")} weights take ${size}.`
   find(".marks").childNodes.forEach((mark, index) => mark.classList.toggle("current", index === place))
   find(".picture").classList.toggle("flipped", answer !== first)

@@ -19,13 +19,20 @@ function draw(picture, data, copy, index, guess) {
   picture.cases.set(copy.key, element)
   const before = element.getBoundingClientRect()
   element.className = `suitcase ${copy.tone}`
-  element.disabled = Boolean(data.guess)
+  element.setAttribute("aria-disabled", String(Boolean(data.guess))) // a disabled button would lose the focus
   element.setAttribute("aria-pressed", String(copy.key === data.guess))
   element.querySelector(".verdict").textContent = copy.verdict
-  element.onclick = guess
+  element.onclick = data.guess ? null : guess
   const target = picture.find(copy.verdict ? ".to" : ".from")
-  if (element.parentNode !== target) target.append(element)
+  place(element, target)
   if (!isNew) travel(element, before, index)
+}
+
+function place(element, target) {
+  if (element.parentNode === target) return
+  const hadFocus = element.getRootNode().activeElement === element
+  target.append(element)
+  if (hadFocus) element.focus({ preventScroll: true })
 }
 
 function makeCase({ name, size }) {

@@ -15,7 +15,6 @@ from ui.tour.copies import find_different, load_outcomes
 from ui.tour.story import SUITCASES, Tour
 
 _JOURNEY = load_component(Path(__file__).parent, "journey", "tour.css")
-QUESTION = "Guess first: which of these five answers differently than the model that was trained?"
 
 
 def show_journey(tour: Tour) -> None:
@@ -28,14 +27,21 @@ def show_journey(tour: Tour) -> None:
             "name": get_format(key).label,
             "size": format_size(library.artifact(tour.copies[key]).bytes),
             "verdict": _verdict_text(outcomes[key]) if guess else "",
-            "tone": _tone(outcomes[key].verdict) if guess else "",
+            "tone": choose_tone(outcomes[key].verdict) if guess else "",
         }
         for key in SUITCASES
         if key in outcomes
     ]
     message = judge_guess(guess, find_different(outcomes)) if guess else ""
-    data = {"question": QUESTION, "copies": copies, "guess": guess, "message": message}
+    data = {"question": ask(len(copies)), "copies": copies, "guess": guess, "message": message}
     _JOURNEY(key="journey", data=data, on_guess_change=_keep_guess)
+
+
+def ask(count: int) -> str:
+    """The question over so many copies; empty where there is none to ask about."""
+    if count < 2:
+        return "Guess first: press it if it answers differently than the model that was trained." if count else ""
+    return f"Guess first: which of these {count} answers differently than the model that was trained?"
 
 
 def requested_guess() -> str:
@@ -53,7 +59,7 @@ def judge_guess(guess: str, different: list[str]) -> str:
     """Say whether a guess was right, and which copies answer differently."""
     names = " and ".join(get_format(key).label for key in different)
     if not different:
-        return "None of them does: all answer as the model that was trained."
+        return "None of them was found to answer differently than the model that was trained."
     verb = "answer" if len(different) > 1 else "answers"
     return f"{'Right' if guess in different else 'Not that one'}: {names} {verb} differently."
 
@@ -62,7 +68,8 @@ def _verdict_text(outcome: ReloadOutcome) -> str:
     return verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows)
 
 
-def _tone(verdict: Verdict) -> str:
+def choose_tone(verdict: Verdict) -> str:
+    """The colour of a verdict; neutral where the copy's answers were not compared."""
     if verdict.rank <= Verdict.SAME_ANSWERS.rank:
         return "good"
-    return "fair" if verdict is Verdict.SOME_CHANGED else "bad"
+    return {Verdict.SOME_CHANGED: "fair", Verdict.DIFFERENT: "bad"}.get(verdict, "neutral")

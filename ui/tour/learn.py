@@ -5,7 +5,7 @@ import streamlit as st
 from ui.job_progress import follow_job
 from ui.tour.copies import show_first_verdict
 from ui.tour.mirror_bars import draw_and_answer
-from ui.tour.story import Tour, begin_tour
+from ui.tour.story import Tour, offer_restart
 from ui.train import draw_training_curves, show_train_settings
 
 
@@ -18,4 +18,4 @@ def show_learning(tour: Tour) -> None:
         show_first_verdict(tour)
         draw_and_answer(tour.run, {})
     elif not tour.training.is_active:
-        st.button("Start again", type="primary", icon=":material/replay:", on_click=begin_tour)
+        offer_restart(is_primary=True)

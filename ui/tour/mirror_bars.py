@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from core.compatibility.matrix import build_matrix
+from core.errors import RoundtripError
 from core.figures.images import row_image_url
 from core.formats import get_format
 from core.jobs.live_session import LivePrediction
@@ -14,6 +15,7 @@ from core.library import Run
 from ui.browser_component import load_component
 from ui.compare.canvas import draw_canvas
 from ui.compare.live_panel import inputs_from_pixels, open_live_session
+from ui.components import show_error
 from ui.session import current_jobs, load_reference
 from ui.tour.story import SUITCASES, Tour
 
@@ -31,7 +33,17 @@ def show_all_answers(tour: Tour) -> None:
 
 @st.fragment
 def draw_and_answer(run: Run, copies: Mapping[str, str]) -> None:
-    """Show the canvas, and the answers of the live model and of copies (ids by format) to what is drawn."""
+    """Show the canvas, and the answers of the live model and of copies (ids by format) to what is drawn.
+
+    An error is shown in its place: the fragment is also drawn alone, and the rest of the page must still be drawn.
+    """
+    try:
+        _draw_and_answer(run, copies)
+    except RoundtripError as error:
+        show_error(error)
+
+
+def _draw_and_answer(run: Run, copies: Mapping[str, str]) -> None:
     shape = run.image_shape or (8, 8)
     left, right = st.columns([1, 2], gap="large")
     with left:

@@ -1,5 +1,7 @@
 """The story of the tour: its steps, what it trains and saves, and where it stands; the address restores all of it."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import streamlit as st
@@ -11,6 +13,8 @@ from ui.query_params import bind_select
 from ui.session import current_jobs
 
 DEMO = "digits-mlp"
+LAST_TOUR = "last-tour"  # in the session: the parameters of the tour that it saw last
+TOUR_PARAMS = ("job", "step", "guess")
 EPOCHS = 6  # few, for the first verdict to come soon
 # The suitcases of the story: everything, a graph for serving, weights alone, a plan alone, a phone's file.
 SUITCASES = ("keras", "saved_model", "safetensors", "architecture", "litert")
@@ -29,7 +33,7 @@ class Step(NamedTuple):
 STEPS: dict[str, Step] = {
     "learn": Step("1 Learn", "A model learns to read digits", "What it learns ends up as numbers in its layers."),
     "pack": Step(
-        "2 Pack", "Pack the suitcase", "A trained model is four things, and not every file format can hold all four."
+        "2 Pack", "Pack the suitcase", "A trained model is four things, and what a file format cannot hold falls out."
     ),
     "open": Step(
         "3 Open", "Open it elsewhere", "Each copy is opened by a process that has never seen the model. Guess first."
@@ -42,17 +46,15 @@ STEPS: dict[str, Step] = {
 
 
 class Tour(NamedTuple):
-    """Where a tour stands: the training, its run once there is one, and the save of its copies once it has begun."""
+    """Where a tour stands: the training, its run once there is one, and the save of its copies once it has begun.
+
+    `copies` are the ids of the copies that are saved by now and can be read, by format, in the order of the story.
+    """
 
     training: Job
     run: Run | None = None
     save: Job | None = None
-
-    @property
-    def copies(self) -> dict[str, str]:
-        """The ids of the copies that are saved by now, by format, in the order of the story."""
-        rows = self.save.format_rows if self.save else {}
-        return {key: rows[key]["artifact"] for key in FORMATS if rows.get(key, {}).get("state") == "done"}
+    copies: Mapping[str, str] = MappingProxyType({})
 
 
 def start_tour() -> Job:
@@ -63,6 +65,34 @@ def start_tour() -> Job:
 def begin_tour() -> None:
     """Start the training of a tour, and have the address name it."""
     st.query_params.from_dict({"job": start_tour().id})
+
+
+def last_tour() -> dict[str, str]:
+    """The parameters of the tour that this session saw last; empty where it saw none."""
+    return dict(st.session_state.get(LAST_TOUR, {}))
+
+
+def restore_tour() -> None:
+    """Put this session's last tour into the address, where the page is entered without one."""
+    if "job" not in st.query_params:
+        st.query_params.update(last_tour())
+
+
+def remember_tour() -> None:
+    """Keep what the address says of the tour, for the next visit of this session."""
+    st.session_state[LAST_TOUR] = {name: st.query_params[name] for name in TOUR_PARAMS if name in st.query_params}
+
+
+def forget_tour() -> None:
+    """Have the next visit of this session restore no tour."""
+    st.session_state.pop(LAST_TOUR, None)
+
+
+def offer_restart(is_primary: bool = False) -> None:
+    """Show the button that starts another tour."""
+    st.button(
+        "Start again", type="primary" if is_primary else "secondary", icon=":material/replay:", on_click=begin_tour
+    )
 
 
 def load_training() -> Job | None:
@@ -90,8 +120,8 @@ def choose_step() -> str:
     return str(chosen)
 
 
-def show_turns(step: str) -> None:
-    """Show the buttons to the next step and to the one before."""
+def show_turns(step: str, can_restart: bool) -> None:
+    """Show the buttons to the next step and to the one before, and beside them the one that starts another tour."""
     keys = list(STEPS)
     place = keys.index(step)
     with st.container(horizontal=True):
@@ -101,6 +131,8 @@ def show_turns(step: str) -> None:
             next_step = keys[place + 1]
             label = f"Next: {STEPS[next_step].title}"
             st.button(label, type="primary", icon=":material/arrow_forward:", on_click=turn_to, args=(next_step,))
+        if can_restart:
+            offer_restart()
 
 
 def turn_to(step: str) -> None:

@@ -133,7 +133,7 @@ function arrange(picture) {
     const { state, words } = parts[key]
     const target = !packed.has(key) ? ".table" : state === "lost" ? ".outside" : ".inside"
     element.style.translate = ""
-    element.className = `object ${state}`
+    element.className = `object ${state.replace(" ", "-")}`
     element.setAttribute("aria-pressed", String(packed.has(key)))
     element.querySelector(".state").textContent = packed.has(key) ? words : ""
     place(element, find(target))
@@ -166,8 +166,7 @@ function tell(picture) {
   const { data, find, packed } = picture
   const { name, parts } = suitcaseOf(picture)
   const lost = data.objects.filter(({ key }) => packed.has(key) && parts[key].state === "lost").map(each => each.name)
-  const kept = packed.size - lost.length
   find(".message").textContent = !packed.size ? ""
     : lost.length ? `${name}: ${lost.join(", ")} fell out.`
-    : `${name} holds ${kept === data.objects.length ? "all four" : `${kept} of ${data.objects.length} so far`}.`
+    : `Nothing fell out of ${name}.`
 }

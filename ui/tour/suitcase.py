@@ -22,7 +22,13 @@ OBJECTS = {
     "code": ("Your own code", "The Python that makes the model. No file holds it; some can be opened without it."),
 }
 NOT_NEEDED = "Not needed: it opens without your code."
-OBJECT_WORDS = {"kept": "Came back.", "changed": "Came back changed.", "lost": "Lost."}
+OBJECT_WORDS = {
+    "kept": "Came back.",
+    "changed": "Came back changed.",
+    "lost": "Lost.",
+    "not verified": "Not verified.",
+    "not applicable": "Does not apply.",
+}
 
 
 class Part(TypedDict):
@@ -31,7 +37,7 @@ class Part(TypedDict):
 
 
 class Suitcase(TypedDict):
-    """One format: `parts` say by object whether the copy kept, changed or lost it."""
+    """One format: `parts` say by object whether the copy kept, changed or lost it, or that nothing says so."""
 
     key: str
     name: str
@@ -65,7 +71,7 @@ def _make_part(row: MatrixRow, key: str) -> Part:
     state, words = row.cells[key]
     if key == "code" and state == "kept":
         return {"state": state, "words": NOT_NEEDED}
-    state = {"failed": "lost", "not applicable": "kept", "not verified": "changed"}.get(state, state)
+    state = "lost" if state == "failed" else state
     return {"state": state, "words": shorten_finding(words) or OBJECT_WORDS[state]}
 
 
