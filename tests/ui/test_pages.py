@@ -168,8 +168,9 @@ def test_compare_page_compares_typed_values_on_click(visit, jobs: Jobs, saved: C
         assert len(jobs.job_store.list_jobs("compare")) == before + 1
 
 
-def test_compare_page_never_offers_only_copy_as_baseline(visit, jobs: Jobs, saved: Callable):
-    keras, saved_model = (saved("digits-mlp", key)["artifact"] for key in ("keras", "saved_model"))
+def test_compare_page_never_offers_only_copy_as_baseline(visit, copied_entries: Callable):
+    jobs, _, artifacts = copied_entries("digits-mlp", "keras", "saved_model")
+    keras, saved_model = artifacts["keras"], artifacts["saved_model"]
     name = jobs.library.run(jobs.library.artifact(keras).run).name
     own = {f"Keras file (.keras){more}" for more in ("", f" · {name}", f" · {name} · {keras}")}
     for copies, offered in (([keras], False), ([keras, saved_model], True)):
@@ -273,15 +274,16 @@ def test_demo_picture_is_drawn_from_rows_in_both_themes(demo):
     assert ElementTree.fromstring(light).tag.endswith("svg")
 
 
-def test_save_page_marks_saved_formats_with_size_of_last_save(visit, jobs: Jobs, trained: Callable, saved: Callable):
-    sizes = {key: jobs.library.artifact(saved("tips", key)["artifact"]).bytes for key in ("keras", "saved_model")}
-    app = visit(jobs, "save", run=trained("tips"))
+def test_save_page_marks_saved_formats_with_size_of_last_save(visit, copied_entries: Callable):
+    jobs, run, artifacts = copied_entries("tips", "keras", "saved_model")
+    sizes = {key: jobs.library.artifact(id_).bytes for key, id_ in artifacts.items()}
+    app = visit(jobs, "save", run=run)
     assert not app.exception
     assert [bar.proto.text for bar in app.get("progress")] == [
         f":material/check: Saved, {format_size(sizes[key])}" for key in ("keras", "saved_model")
     ]
     assert [bar.proto.value for bar in app.get("progress")] == [int(100 * sizes["keras"] / sizes["saved_model"]), 100]
-    app.checkbox(key=f"format-{trained('tips')}-h5").check().run()
+    app.checkbox(key=f"format-{run}-h5").check().run()
     assert app.button(key="save-some").label == "Save 1 format"
 
 
@@ -295,8 +297,10 @@ def test_compare_page_chart_shows_sizes_beside_verdicts(visit, jobs: Jobs, saved
     assert len(set(bars["marker"]["color"])) == 2
 
 
-def test_compare_page_names_run_only_where_it_is_another(visit, jobs: Jobs, saved: Callable):
-    here, other = saved("digits-mlp", "architecture")["artifact"], saved("tips", "keras")["artifact"]
+def test_compare_page_names_run_only_where_it_is_another(visit, copied_entries: Callable):
+    here = copied_entries("digits-mlp", "architecture")[2]["architecture"]
+    jobs, _, artifacts = copied_entries("tips", "keras")
+    other = artifacts["keras"]
     run_names = {id_: jobs.library.run(jobs.library.artifact(id_).run).name for id_ in (here, other)}
     for chosen, unchosen in ((here, other), (other, here)):
         app = visit(jobs, "compare", artifact=chosen)
