@@ -77,9 +77,10 @@ def compare_activations(reference: np.ndarray, partner: np.ndarray) -> Activatio
     )
 
 
-def lay_out_like(reference: np.ndarray, partner: np.ndarray) -> np.ndarray:
-    """Return a tensor's partner in the layout in which `compare_activations` compares them."""
-    return _best_layout(reference, partner)[1](partner)
+def lay_out_first_row(reference: np.ndarray, partner: np.ndarray) -> np.ndarray:
+    """Return the first row of a tensor's partner, (...), in the layout in which `compare_activations` compares them."""
+    layout: np.ndarray = _best_layout(reference, partner)[1](partner[:1])[0]
+    return layout
 
 
 def _best_layout(reference: np.ndarray, partner: np.ndarray) -> tuple[Axes | None, Layout]:

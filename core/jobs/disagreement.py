@@ -36,7 +36,7 @@ from core.jobs.participants import (
     resolve_code_sources,
     run_id_of,
 )
-from core.jobs.runner import JobHandle, SourcedRequest
+from core.jobs.runner import JobHandle, SourcedRequest, attempt
 from core.library.records import Run
 from core.runtimes.base import BATCH_SIZE
 from core.runtimes.reference import Reference, select_by_prefix
@@ -209,12 +209,9 @@ class _DisagreementJob:
         if not (candidates := list_candidates(search)):
             return search.best
         self.handle.report_progress(1.0, "Asking again, alone", write_now=True)
-        try:
-            confirmed = self._ask_again(search, candidates)
-        except Cancelled:
-            raise
-        except RoundtripError as error:  # what was found stays, after so long a search
-            self.notes.append(f"It could not be asked again, alone: {error}")
+        confirmed = attempt(lambda: self._ask_again(search, candidates))
+        if isinstance(confirmed, RoundtripError):  # what was found stays, after so long a search
+            self.notes.append(f"It could not be asked again, alone: {confirmed}")
             return search.best
         if not confirmed.is_changed:
             self.notes.append(UNCONFIRMED_NOTE)

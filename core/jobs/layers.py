@@ -13,7 +13,7 @@ import numpy as np
 from core.activations.matching import (
     Activation,
     SketchedActivation,
-    lay_out_like,
+    lay_out_first_row,
     match_by_structure,
     match_by_value,
 )
@@ -277,10 +277,8 @@ class _LayerWalk:
         values = self.walked.read_tensor(tensor, self._rows_within_limit(tensor))
         partner_values = None if values is None else self.other.read_tensor(partner, len(values))
         if values is not None and partner_values is not None and values.size == partner_values.size:
-            pair = values[:1], lay_out_like(values, partner_values)[:1]
-            self.pictures |= {
-                f"{place}:{side}": activation_picture(array[0]) for side, array in zip(SIDES, pair, strict=True)
-            }
+            pair = values[0], lay_out_first_row(values, partner_values)
+            self.pictures |= {f"{place}:{side}": activation_picture(row) for side, row in zip(SIDES, pair, strict=True)}
         return with_difference(step, partner, values, partner_values, self.tolerance)
 
     def _rows_within_limit(self, tensor: Activation) -> int:

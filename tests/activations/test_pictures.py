@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.activations.matching import lay_out_like
+from core.activations.matching import lay_out_first_row
 from core.activations.pictures import CHANNELS_IN_LINE, MAX_SIDE, activation_picture
 
 
@@ -32,6 +32,6 @@ def test_activation_picture_cuts_what_is_large():
     assert activation_picture(np.zeros((500, 300))).shape == (MAX_SIDE, MAX_SIDE)
 
 
-def test_lay_out_like_turns_axes_back():
+def test_lay_out_first_row_turns_axes_back():
     values = np.random.default_rng(0).normal(size=(4, 3, 5))
-    assert np.array_equal(lay_out_like(values, values.transpose(0, 2, 1)), values)
+    assert np.array_equal(lay_out_first_row(values, values.transpose(0, 2, 1)), values[0])

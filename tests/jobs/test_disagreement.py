@@ -10,7 +10,7 @@ import pytest
 
 from core.demos import get_demo
 from core.disagreement import NEIGHBOURHOOD_SHARE
-from core.errors import InputError, UnknownName
+from core.errors import InputError, TimedOut, UnknownName
 from core.inputs import Inputs
 from core.jobs import Jobs
 from core.jobs.disagreement import _DisagreementJob, _SearchSide
@@ -58,6 +58,16 @@ def test_search_job_asks_again_alone_in_new_processes_before_it_announces(jobs, 
     job = run_search(jobs, trained("digits-mlp"), other_seed_run, evaluations=600)
     asked_again = [rows for side, rows in shapes if side in loads[2:]]
     assert (len(loads), set(asked_again), job.result["found"]["tie"]) == (4, {1}, False)
+
+
+def test_search_job_keeps_what_it_found_where_asking_again_fails(jobs, trained, other_seed_run, monkeypatch):
+    def fail(*_):
+        raise TimedOut("It took too long.")
+
+    monkeypatch.setattr("core.jobs.disagreement.ask_again", fail)
+    job = run_search(jobs, trained("digits-mlp"), other_seed_run, evaluations=700)
+    assert job.result["found"]["changed"] is True
+    assert [note for note in job.result["notes"] if note.startswith("It could not be asked again, alone: It took")]
 
 
 def test_search_job_result_is_near_its_origin_row_with_predictions(jobs, trained, other_seed_run):
