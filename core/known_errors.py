@@ -5,6 +5,7 @@ Keras puts the cause at the end of a message of up to a thousand characters, Ten
 """
 
 import re
+from collections.abc import Iterable
 
 from core.errors import KnownError
 from core.known_converter_errors import CONVERTER_ERRORS
@@ -245,9 +246,9 @@ KNOWN_ERRORS = (
 )
 
 
-def match_known_error(text: str) -> tuple[str, str] | None:
+def match_known_error(text: str, errors: Iterable[KnownError] = KNOWN_ERRORS) -> tuple[str, str] | None:
     """Return the sentence and the cure for a foreign text, or None where no known error matches."""
-    for known in KNOWN_ERRORS:
+    for known in errors:
         if match := re.search(known.pattern, text, re.DOTALL):
             groups = match.groups(default="")
             return known.sentence.format(*groups), known.cure.format(*groups)
