@@ -9,6 +9,6 @@ ENVIRONMENT = Environment(
     takes=LITERT_FORMATS,
     script="litert_reference",
     megabytes=122,
-    good_for="Whether a difference comes from the file or from fast kernels; bit for bit what microcontrollers compute.",
+    good_for="Whether a difference comes from the file or from fast kernels.",
     lock="litert",
 )

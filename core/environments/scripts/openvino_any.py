@@ -24,6 +24,6 @@ def load(kit):
 
 
 def name_ports(ports, wanted):
-    """Return outputs by the names by which the kit knows them: a port has several, and a converter leaves ports over."""
+    """Return outputs by the names that the kit knows: a port has several, and a converter leaves ports over."""
     named = {name: port for name in wanted for port in ports if name in port.get_names()}
     return named if named or len(ports) != len(wanted) else dict(zip(wanted, ports, strict=True))
