@@ -14,6 +14,13 @@ MODULES = (
     "tract",
     "mnn",
     "tflite_micro",
+    "onnxruntime_1_20",
+    "onnxruntime_plain",
+    "openvino",
+    "ncnn",
+    "litert_reference",
+    "litert_compiled",
+    "iree",
 )
 
 ENVIRONMENTS: tuple[Environment, ...] = tuple(

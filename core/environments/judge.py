@@ -11,7 +11,16 @@ from core.environments.kits import Kit
 from core.environments.pool import WarmProcesses
 from core.environments.replies import EngineError, EngineFacts, KitReply
 from core.error_translation import translate, translate_engine_error
-from core.errors import Cancelled, DoesNotLoad, InputError, NotBuilt, RoundtripError, WorkerError
+from core.errors import (
+    Cancelled,
+    DoesNotLoad,
+    InputError,
+    NotBuilt,
+    NotConfined,
+    PackageMissing,
+    RoundtripError,
+    WorkerError,
+)
 from core.evidence.records import describe_not_finite, verdict_of_error
 from core.worker.child_handle import CancelCheck, never_cancelled
 
@@ -67,12 +76,14 @@ def judge_kit(
 
 
 def _to_error(error: EngineError) -> RoundtripError:
-    return translate_engine_error(error.error, error.text, WorkerError if error.stage == "import" else DoesNotLoad)
+    kind: type[RoundtripError] = WorkerError if error.stage == "import" else DoesNotLoad
+    kind = PackageMissing if error.error == "ModuleNotFoundError" else kind  # which says nothing of the copy
+    return translate_engine_error(error.error, error.text, kind)
 
 
 def _failed(environment: Environment, error: RoundtripError) -> ElsewhereOutcome:
     verdict = Verdict.NOT_COMPARABLE if isinstance(error, InputError) else verdict_of_error(error)
-    verdict = Verdict.NOT_VERIFIED if isinstance(error, NotBuilt) else verdict
+    verdict = Verdict.NOT_VERIFIED if isinstance(error, NotBuilt | NotConfined) else verdict
     return ElsewhereOutcome(environment=environment.key, verdict=verdict, error=error.to_json())
 
 

@@ -37,6 +37,7 @@ from core.worker.memory_watch import MemoryWatch
 from core.worker.processes import SINGLE_THREAD_ENVIRONMENT, worker_environment
 
 RUN_KIT = Path(__file__).with_name("scripts") / "run_kit.py"
+LAUNCHER = ("-m", "core.sandbox.program")  # arguments of our Python by which it becomes a confined program
 MAX_REPLY_BYTES = 2**16  # of one line
 MAX_ERROR_BYTES = 2**14  # of what it prints that are kept
 PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
@@ -90,15 +91,15 @@ class EnvironmentProcess:
         return passed | fixed | {"TF_CPP_MIN_LOG_LEVEL": "2"} | dict(self.environment.variables)
 
     def _confine(self, command: list[str], environment: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-        venv = self._built.folder
+        venv, scripts = self._built.folder, (RUN_KIT.parent, self.environment.script_path.parent)
         given = {
             "command": command,
             "environment": environment,
-            "readable": [str(path) for path in (venv, RUN_KIT.parent, self._folder / "in", *self._base_paths())],
+            "readable": [str(path) for path in (venv, *scripts, self._folder / "in", *self._base_paths())],
             "writable_folder": str(self._folder / "out"),
             "programs": [str(path) for pattern in self.environment.programs for path in venv.glob(pattern)],
         }
-        launcher = [sys.executable, "-m", "core.sandbox.program", json.dumps(given)]
+        launcher = [sys.executable, *LAUNCHER, json.dumps(given)]
         return worker_environment(self._config) | SINGLE_THREAD_ENVIRONMENT, launcher
 
     def _base_paths(self) -> list[Path]:
@@ -107,13 +108,15 @@ class EnvironmentProcess:
         return [real.parent.parent / "lib", real, (self._built.folder / VENV).resolve()]
 
     def _read_replies(self, stream: IO[bytes]) -> None:
-        while line := stream.readline(MAX_REPLY_BYTES + 1):
-            self._replies.put(line)
+        with contextlib.suppress(ValueError, OSError):  # closed, as nobody waits any more
+            while line := stream.readline(MAX_REPLY_BYTES + 1):
+                self._replies.put(line)
         self._replies.put(b"")
 
     def _drain(self, stream: IO[bytes]) -> None:
-        while chunk := stream.read1(1024):  # type: ignore[attr-defined]
-            self._printed.append(chunk)
+        with contextlib.suppress(ValueError, OSError):
+            while chunk := stream.read1(1024):  # type: ignore[attr-defined]
+                self._printed.append(chunk)
 
     def ask(self, kit: Kit, seconds: float, is_cancelled: CancelCheck) -> KitReply:
         """Predict the inputs of a kit; what it loaded for it before is not loaded again.
