@@ -21,6 +21,7 @@ MODULES = (
     "litert_reference",
     "litert_compiled",
     "iree",
+    "keras_jax",
 )
 
 ENVIRONMENTS: tuple[Environment, ...] = tuple(
