@@ -8,6 +8,6 @@ ENVIRONMENT = Environment(
     requirements=("MNN==3.6.1",),
     takes=ONNX_FORMATS,
     script="onnx_mnn",
-    megabytes=114,
+    megabytes=116,
     good_for="ONNX files on phones, converted to MNN.",
 )

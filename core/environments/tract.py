@@ -8,6 +8,6 @@ ENVIRONMENT = Environment(
     requirements=("tract==0.23.9", "onnx==1.23.2"),
     takes=ONNX_FORMATS,
     script="onnx_tract",
-    megabytes=91,
+    megabytes=118,
     good_for="ONNX files in programs written in Rust.",
 )
