@@ -22,6 +22,7 @@ MODULES = (
     "litert_compiled",
     "iree",
     "keras_jax",
+    "keras_openvino",
 )
 
 ENVIRONMENTS: tuple[Environment, ...] = tuple(
