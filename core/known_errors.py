@@ -239,6 +239,11 @@ KNOWN_ERRORS = (
         "Define the class at the top of a module, or choose SavedModel, which needs no class.",
     ),
     KnownError(
+        r"(\w+)\.__init__\(\) got an unexpected keyword argument '([^']+)'",
+        "The class '{0}' of this Keras does not know the argument '{1}' that the file gives it.",
+        "Load it in the Keras that saved it, or load its weights alone into the model that its code builds.",
+    ),
+    KnownError(
         r"No module named '([^']+)'",
         "The Python package '{0}' that this needs is not installed.",
         "Install it (pip install {0}), then try again.",
