@@ -23,6 +23,7 @@ MODULES = (
     "iree",
     "keras_jax",
     "keras_openvino",
+    "keras_3_3",
 )
 
 ENVIRONMENTS: tuple[Environment, ...] = tuple(
