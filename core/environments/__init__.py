@@ -24,6 +24,7 @@ MODULES = (
     "keras_jax",
     "keras_openvino",
     "keras_3_3",
+    "keras_3_12",
 )
 
 ENVIRONMENTS: tuple[Environment, ...] = tuple(
