@@ -244,6 +244,11 @@ KNOWN_ERRORS = (
         "Load it in the Keras that saved it, or load its weights alone into the model that its code builds.",
     ),
     KnownError(
+        r"Unrecognized keyword arguments: (\[[^\]]*'batch_shape'[^\]]*\])",
+        "This is a file of Keras 3, and Keras 2 does not know the arguments of its inputs ({0}).",
+        "Load its weights alone into the model that its code builds, or save the model as SavedModel.",
+    ),
+    KnownError(
         r"No module named '([^']+)'",
         "The Python package '{0}' that this needs is not installed.",
         "Install it (pip install {0}), then try again.",

@@ -103,12 +103,14 @@ def build_environment(
 @contextlib.contextmanager
 def _build_lock(path: Path, report: Report, is_cancelled: CancelCheck) -> Iterator[None]:
     """Hold the lock of an environment. Raises Cancelled while another builder holds it."""
-    lock = FileLock(path)
+    lock, is_waiting = FileLock(path), False
     while True:
         with contextlib.suppress(Timeout):
             lock.acquire(timeout=POLL_SECONDS)
             break
-        report(0.0, "Waiting for who is building it already")
+        if not is_waiting:
+            report(0.0, "Waiting for who is building it already")
+            is_waiting = True
         if is_cancelled():
             raise cancelled_error()
     with lock:
