@@ -25,6 +25,7 @@ MODULES = (
     "keras_openvino",
     "keras_3_3",
     "keras_3_12",
+    "tf_2_15",
 )
 
 ENVIRONMENTS: tuple[Environment, ...] = tuple(
