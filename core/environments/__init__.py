@@ -26,6 +26,7 @@ MODULES = (
     "keras_3_3",
     "keras_3_12",
     "tf_2_15",
+    "keras_3_0",
 )
 
 ENVIRONMENTS: tuple[Environment, ...] = tuple(
