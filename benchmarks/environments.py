@@ -22,7 +22,7 @@ from core.jobs import Jobs
 from core.settings import Settings
 
 ASKED, BUILT = "onnxruntime-1.20", "keras-3.3"
-REPEATS, BUILDS = 7, 3
+REPEATS, BUILDS = 7, 2
 
 
 def measure_warm() -> list[Row]:

@@ -27,6 +27,7 @@ MODULES = (
     "keras_3_12",
     "tf_2_15",
     "keras_3_0",
+    "keras_3_6",
 )
 
 ENVIRONMENTS: tuple[Environment, ...] = tuple(
