@@ -28,6 +28,7 @@ MODULES = (
     "tf_2_15",
     "keras_3_0",
     "keras_3_6",
+    "keras_3_9",
 )
 
 ENVIRONMENTS: tuple[Environment, ...] = tuple(
