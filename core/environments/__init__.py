@@ -29,6 +29,7 @@ MODULES = (
     "keras_3_0",
     "keras_3_6",
     "keras_3_9",
+    "tf_keras",
 )
 
 ENVIRONMENTS: tuple[Environment, ...] = tuple(
