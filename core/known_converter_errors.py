@@ -144,7 +144,7 @@ CONVERTER_ERRORS = (
     KnownError(
         r"TFLM failed to allocate tensors",
         "LiteRT for microcontrollers has no kernel for an operation of this file, or none for its types, such as 8-bit "
-        "weights beside float numbers.",
+        "or half-precision weights beside float numbers.",
         "Take LiteRT in float32, or with whole numbers throughout.",
     ),
     KnownError(

@@ -36,7 +36,8 @@ with st.container(horizontal=True):
     if st.button(
         "Ask them", type="primary", icon=":material/travel_explore:", key=ASK_BUTTON, disabled=not chosen or is_running
     ):
-        go("elsewhere", run=run.id, job=jobs.ask_elsewhere(run.id, [state["environment"] for state in chosen]).id)
+        keys = [state["environment"] for state in chosen]
+        go("elsewhere", **{"run": run.id, "in": keys, "job": jobs.ask_elsewhere(run.id, keys).id})
 if job:
     follow_job(job, show_answers)
 st.header("The environments")

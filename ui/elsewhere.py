@@ -116,9 +116,9 @@ def _show_table(rows: dict[str, ElsewhereRow], labels: dict[str, str], keys: lis
         table[_label(key)] = [
             _symbol(Verdict(row["cells"][key]["verdict"])) if key in row["cells"] else "–" for row in rows.values()
         ]
-    st.table(
-        pd.DataFrame(table), border="horizontal", hide_index=True, alt="For each copy its verdict in each environment"
-    )
+    pinned = {"Copy": st.column_config.Column(pinned=True)}
+    alt = "For each copy its verdict in each environment"
+    st.dataframe(pd.DataFrame(table), hide_index=True, column_config=pinned, alt=alt)
     st.caption(
         "Each compared with the model's own answers to the rows of its proof kit. ✓ the same, or rounding only · ≈ the "
         "same answers · ≠ some changed · ✗ other answers, or none · – not a format that it takes."
@@ -137,7 +137,8 @@ def _symbol(verdict: Verdict) -> str:
 def _show_copy(label: str, row: ElsewhereRow) -> None:
     outcomes = [read_outcome(cell) for cell in row["cells"].values()]
     unlike = sum(outcome.verdict.rank > Verdict.SAME_ANSWERS.rank for outcome in outcomes)
-    summary = f"{unlike} of {len(outcomes)} answer otherwise" if unlike else "the same answers everywhere"
+    alike = "the same answers everywhere" if outcomes else "not asked"
+    summary = f"not the same in {unlike} of {pluralize(len(outcomes), 'environment')}" if unlike else alike
     with st.expander(f"**{label}** · {summary}", icon=":material/description:"):
         if row["error"]:
             show_error(row["error"])

@@ -8,7 +8,7 @@ ENVIRONMENT = Environment(
     requirements=("tf-keras==2.21.0",),
     takes=KERAS_FORMATS,
     script="keras_legacy",
-    megabytes=1590,
+    megabytes=2064,
     good_for="Programs that keep Keras 2 beside a new TensorFlow.",
     lock="tf_keras",
 )

@@ -51,7 +51,7 @@ def test_elsewhere_page_shows_verdict_cause_and_failed_build(visit, jobs: Jobs, 
     try:
         app = visit(jobs, "elsewhere", run=run, job=job.id)
         text = page_text(app).replace("\\", "")
-        table = app.table[0].value
+        table = app.dataframe[0].value
         assert table["tract 0.23"].tolist() == ["✓ Same answers (rounding only)"]
         assert table["MNN 3.6"].tolist() == ["✗ Does not load"]
         assert "The package index did not answer. Connect." in text
