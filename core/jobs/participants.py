@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from core.arrays import Arrays
 from core.compare import match_outputs
-from core.compatibility.matrix import list_silent_losses
+from core.compatibility.losses import list_silent_losses
 from core.context import AppContext
 from core.errors import InputError, LibraryError, cleanup_on_error
 from core.formats import get_format

@@ -1,4 +1,4 @@
-"""Which releases of Keras 3 read the config of a model, and the config as an older one reads it.
+"""Which releases of Keras 3 (from 3.3 on) read the config of a model, and the config as an older one reads it.
 
 A release refuses a layer's config for a key that it does not know, whatever its value. `keras_releases.json` says for
 each class and argument the first minor release that knows it, with its default; it was read from the sources of the
@@ -16,10 +16,12 @@ from core.errors import CannotSave
 Config = Any  # free JSON, as Keras writes it
 Release = tuple[int, int]
 
-FIRST_RELEASE: Release = (3, 0)  # that reads .keras files as Keras 3 writes them
+FIRST_RELEASE: Release = (3, 3)  # the oldest that was tried; 3.0 looks for the weights of some layers elsewhere
 NESTED_ENDPOINTS: Release = (3, 4)  # from which on a model's only input or output may stand without a list around it
+# An argument that is left out stands for these in every release, unless its user has set otherwise.
+GLOBAL_SETTINGS = {"data_format": "channels_last"}
 THIS_RELEASE = "this one"
-WRITTEN_FOR = (THIS_RELEASE, *(f"3.{minor}" for minor in range(14, -1, -1)))
+WRITTEN_FOR = (THIS_RELEASE, *(f"3.{minor}" for minor in range(14, FIRST_RELEASE[1] - 1, -1)))
 TABLE_FILE = Path(__file__).with_suffix(".json")
 
 
@@ -104,8 +106,12 @@ def _needs_of_object(name: str, arguments: dict[str, Any], layer: str) -> Iterat
         yield Need(parse_release(row["since"]), layer, name, is_default=False)
     for argument, (release, default) in row["arguments"].items():
         if argument in arguments:
-            is_default = arguments[argument] == default or not (arguments[argument] or default)
+            is_default = _is_default(argument, arguments[argument], default)
             yield Need(parse_release(release), layer, f"{name}({argument}={arguments[argument]!r})", is_default)
+
+
+def _is_default(argument: str, value: Any, default: Any) -> bool:
+    return value == default or not (value or default) or value == GLOBAL_SETTINGS.get(argument)
 
 
 def _has_bare_endpoints(arguments: dict[str, Any]) -> bool:

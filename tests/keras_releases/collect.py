@@ -2,7 +2,7 @@
 
 As a command it writes the table of `core.runtimes.keras_releases` anew:
 
-    pip download --no-deps --dest WHEELS keras==3.0.5   # and the last patch of each later minor release
+    pip download --no-deps --dest WHEELS keras==3.3.3   # and the last patch of each later minor release
     python -m tests.keras_releases.collect WHEELS
 """
 
