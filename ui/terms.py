@@ -55,7 +55,8 @@ def mark_terms() -> None:
         for term in sorted(GLOSSARY, key=len, reverse=True)  # "custom layer" is no "layer"
     ]
     script = SCRIPT.read_text(encoding="utf-8").strip()
-    st.html(f"<script>({script})({json.dumps(terms)})</script>", unsafe_allow_javascript=True)
+    data = json.dumps(terms).replace("<", "\\u003c")  # what looks like a tag has the browser drop the script
+    st.html(f"<script>({script})({data})</script>", unsafe_allow_javascript=True)
 
 
 def explain_headings(headings: Iterable[str], config: dict[str, Any] | None = None) -> dict[str, Any]:

@@ -25,7 +25,7 @@ def comparison_job(jobs: Jobs, saved: Callable[[str, str], dict]) -> Job:
 def open_metrics_view(visit: Callable[..., AppTest], jobs: Jobs, comparison_job: Job) -> Callable[..., AppTest]:
     """A function that opens the numbers of that comparison, with more in the address."""
     return lambda **more: visit(
-        jobs, "compare", artifact=comparison_job.request["artifacts"], view="Differences in numbers", **more
+        jobs, "compare", artifact=comparison_job.request["artifacts"], view="How far apart", **more
     )
 
 
@@ -102,7 +102,7 @@ def test_compare_tabs_show_figures_matrix_and_report_of_same_job(
     cells = find_table(app, "Other")
     assert len(cells) == 3
     assert cells["Verdict"].tolist()[0] == "Bit-identical"
-    app = visit(jobs, "compare", **request, view="Download a report", tolerance="1.2345678e-3")
+    app = visit(jobs, "compare", **request, view="Reports", tolerance="1.2345678e-3")
     urls = [item.proto.url for item in app.get("link_button")]
     assert [url for url in urls if url.startswith("/report/")] == [
         f"/report/{comparison_job.id}.{kind}?tolerance=%3D0.0012345678%2C0" for kind in ("html", "json", "csv")

@@ -1,6 +1,7 @@
 """Terms of this field: whatever a page says of them is explained on that page, by one glossary."""
 
 import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -52,6 +53,7 @@ def test_marked_terms_are_all_of_the_glossary():
     (script,) = [element.proto.body for element in app.get("html")]
     assert all(json.dumps(explanation) in script for explanation in GLOSSARY.values())
     assert script.index('"Custom layer:"') < script.index('"Layer:"')
+    assert re.findall(r"<[\w/!]", script.removeprefix("<script>").removesuffix("</script>")) == []
 
 
 def test_find_terms_in_singular_and_plural():

@@ -16,7 +16,7 @@ from ui.compare.tolerance import tolerances_from_query
 from ui.routes import report_url
 from ui.size_breakdown import show_byte_strips
 
-NUMBERS_TAB = "Differences in numbers"
+NUMBERS_TAB = "How far apart"
 # Names that the tabs had before, as addresses may still have them.
 FORMER_TABS = {
     "Rows": ROWS_TAB,
@@ -26,7 +26,7 @@ FORMER_TABS = {
     "Layers": "Compare layers",
     "Sizes": "Bytes by part",
     "Costs": "Speed and memory",
-    "Report": "Download a report",
+    "Report": "Reports",
 }
 REPORT_ICONS = {"html": ":material/article:", "json": ":material/data_object:", "csv": ":material/table:"}
 
@@ -68,7 +68,7 @@ def _artifact_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], Non
         "Find a disagreement": lambda: show_disagreement(comparison.participants),
         "Bytes by part": lambda: show_byte_strips(comparison.artifact_names),
         "Speed and memory": lambda: show_benchmark(comparison.participants, fidelity),
-        "Download a report": lambda: _show_report_downloads(comparison.job.id),
+        "Reports": lambda: _show_report_downloads(comparison.job.id),
     }
 
 
