@@ -88,7 +88,7 @@ def show_import_form(demos: Sequence[Demo]) -> ImportForm | None:
 
 def _upload_limits() -> str:
     """Return the command for files that are larger than a browser may send, which the widget itself says."""
-    browser_limit, limit = st.get_option("server.maxUploadSize"), current_jobs().config.upload_mib
+    browser_limit, limit = st.get_option("server.maxUploadSize"), current_jobs().config.upload_mb
     larger = f"A larger file, up to {limit:,} MB, or a folder" if limit > browser_limit else "A folder"
     return f"{larger}: `roundtrip import PATH`."
 

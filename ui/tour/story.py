@@ -108,6 +108,15 @@ def load_training() -> Job | None:
     return training
 
 
+def show_outline() -> None:
+    """Show all steps of the story as cards, to whoever has not begun it."""
+    with st.grid(3, min_column_width=260):
+        for number, step in enumerate(STEPS.values(), start=1):
+            with st.container(border=True, height="stretch", gap="xsmall"):
+                st.markdown(f"**{number} · {step.title}**")
+                st.caption(step.sentence)
+
+
 def choose_step() -> str:
     """Show the rail of steps, and return the chosen step; the address restores it."""
     chosen = st.segmented_control(
