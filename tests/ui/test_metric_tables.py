@@ -11,6 +11,7 @@ from core.jobs import Jobs
 from core.library.job_store import Job
 from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS
 from tests.helpers import wait_until_done
+from ui.compare.tabs import FORMER_TABS
 
 
 @pytest.fixture
@@ -107,3 +108,10 @@ def test_compare_tabs_show_figures_matrix_and_report_of_same_job(
     assert [url for url in urls if url.startswith("/report/")] == [
         f"/report/{comparison_job.id}.{kind}?tolerance=%3D0.0012345678%2C0" for kind in ("html", "json", "csv")
     ]
+
+
+def test_compare_page_former_name_of_tab_opens_it(visit, jobs: Jobs, comparison_job: Job):
+    app = visit(jobs, "compare", artifact=comparison_job.request["artifacts"], view="Report")
+    assert not app.exception
+    assert app.session_state["view"] == "Reports"
+    assert set(FORMER_TABS.values()) <= {tab.label for tab in app.tabs}

@@ -20,6 +20,7 @@ def texts_of(app: AppTest) -> list[str]:
     for element in app.main:
         parts = (getattr(element, name, "") for name in ("value", "label", "help", "placeholder"))
         texts += [part for part in parts if isinstance(part, str)]
+    texts = [text for text in texts if not text.startswith("<script>")]
     return texts + [str(name) for frame in app.dataframe for name in frame.value.columns]
 
 

@@ -35,7 +35,7 @@ def show_comparison_tabs(comparison: FinishedComparison) -> None:
     """Show the tabs of a comparison; the open one stands in the address."""
     views = _prediction_tabs(comparison) | _artifact_tabs(comparison)
     if (name := st.query_params.get("view")) in FORMER_TABS:
-        st.query_params["view"] = FORMER_TABS[name]
+        st.session_state["view"] = FORMER_TABS[name]
     tabs = st.tabs(list(views), key="view", bind="query-params", on_change="rerun")
     for tab, show in zip(tabs, views.values(), strict=True):
         if tab.open:

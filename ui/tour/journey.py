@@ -35,7 +35,7 @@ def show_journey(tour: Tour) -> None:
         if key in outcomes
     ]
     message = judge_guess(guess, find_different(outcomes)) if guess else ""
-    data = {"question": ask(len(copies)), "copies": copies, "guess": guess, "message": message}
+    data = {"question": "" if guess else ask(len(copies)), "copies": copies, "guess": guess, "message": message}
     _JOURNEY(key="journey", data=data, on_guess_change=_keep_guess)
     if guess:
         _show_lost({copy["name"]: tour.copies[copy["key"]] for copy in copies})
@@ -80,7 +80,7 @@ def _show_lost(copies: dict[str, str]) -> None:
         st.markdown("**What each lost**, and how that was found:")
     for name, id_ in lost.items():
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.markdown(name, width=150)
+            st.markdown(name, width=190)
             show_losses(id_)
 
 

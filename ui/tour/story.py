@@ -35,9 +35,7 @@ STEPS: dict[str, Step] = {
     "pack": Step(
         "2 Pack", "Pack the suitcase", "A trained model is four things, and what a file format cannot hold falls out."
     ),
-    "open": Step(
-        "3 Open", "Open it elsewhere", "Each copy is opened by a process that has never seen the model. Guess first."
-    ),
+    "open": Step("3 Open", "Open it elsewhere", "Each copy is opened by a process that has never seen the model."),
     "draw": Step("4 Draw", "Draw, and all answer", "Two copies answer the same drawing; what differs glows."),
     "bits": Step("5 Bits", "Fewer bits", "Rounding the numbers makes the file smaller, until an answer flips."),
     "resume": Step("6 Resume", "Resume training", "Some copies resume exactly, some stumble, some cannot."),
