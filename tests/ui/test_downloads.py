@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from core.exports.archive import archive_artifacts
+from core.exports.download_names import name_of_artifact
 from core.library import Artifact, Library
 from core.library import integrity as checking
 from core.library.integrity import verify_file
@@ -115,13 +116,14 @@ def test_download_of_several_files_is_reproducible_zip(library: Library, tmp_pat
     assert (
         reply.headers["content-disposition"] == f'attachment; filename="roundtrip-2-artifacts-{other.created[:10]}.zip"'
     )
+    folder = name_of_artifact(library, artifact_of.id)
     with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == {
-            f"{artifact_of.id}/saved_model.pb": CONTENT,
-            f"{artifact_of.id}/variables/data": CONTENT * 3,
-            f"{artifact_of.id}/variables/größe.bin": b"",
-            f"{other.id}/model.keras": b"k",
+            f"{folder}/saved_model.pb": CONTENT,
+            f"{folder}/variables/data": CONTENT * 3,
+            f"{folder}/variables/größe.bin": b"",
+            f"{folder}-2/model.keras": b"k",
         }
     (tmp_path / "some.zip").write_bytes(reply.body)
     subprocess.run(["python3", "-m", "zipfile", "-t", tmp_path / "some.zip"], check=True, capture_output=True)

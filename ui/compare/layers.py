@@ -19,6 +19,7 @@ from ui.components import escape_markdown
 from ui.job_progress import follow_job
 from ui.query_params import bind_select
 from ui.session import current_jobs
+from ui.terms import explain_headings
 
 TOLERANCE_OPTIONS = {
     0.0: "every bit",
@@ -217,6 +218,7 @@ def _show_layer_table(steps: list[LayerStep]) -> None:
         "Matching layer": text(help="The operation in the other copy, and its name there."),
         "Axes there": text(help=axes_help, width="small"),
     }
+    config = explain_headings(columns, config)
     height, alt = min(38 + 35 * len(steps), 800), "Each layer and the matching one"
     st.dataframe(columns, hide_index=True, column_config=config, height=height, key="layer-table", alt=alt)
 
