@@ -1,4 +1,4 @@
-"""Painted graph: by the names of the boxes in a model's drawn graph, how far each is from its partner in another model."""
+"""Painted graph: by the names of the boxes in a drawn graph, how far each is from its partner in another model."""
 
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
