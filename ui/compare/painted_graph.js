@@ -84,7 +84,7 @@ function hear(picture, frame, message) {
   if (message.type === "ready") paint(picture, frame, frame.graph)
   else if (message.type === "painted") count(picture, frame, message)
   else if (message.type === "view") others.forEach(other => send(other, { type: "view", view: message.view }))
-  else if (message.type === "point") read(picture, place, String(message.name).slice(0, 200))
+  else if (message.type === "point") point(picture, frame, place, String(message.name).slice(0, 200))
   else if (message.type === "choose" && place !== null) picture.setStateValue("chosen", place)
 }
 
@@ -95,12 +95,20 @@ function isPlace({ data }, place) {
 function count(picture, frame, { places, boxes }) {
   frame.places = Array.isArray(places) ? places.filter(place => isPlace(picture, place)) : []
   const plain = Number(boxes) - frame.places.length
-  frame.count.textContent = `${frame.places.length} of ${Number(boxes)} boxes painted` + (plain ? `, ${plain} not compared.` : ".")
+  const painted = `${frame.places.length} of ${Number(boxes)} boxes painted` + (plain ? `, ${plain} not compared.` : ".")
+  frame.count.textContent = boxes ? painted : "The viewer draws no graph of this file."
   if (picture.frames.some(other => !other.places)) return
   const [first, ...others] = picture.frames.map(other => new Set(other.places))
   const shared = [...first].filter(place => others.every(other => other.has(place)))
   for (const other of picture.frames) send(other, { type: "share", places: shared })
-  send(picture.frames[0], { type: "begin" })
+  send(picture.frames.find(other => other.places.length) ?? frame, { type: "begin" })
+}
+
+// What a pointer leaves in one frame may be told after what it enters in the other.
+function point(picture, frame, place, name) {
+  if (!name && picture.pointed !== frame) return
+  picture.pointed = frame
+  read(picture, place, name)
 }
 
 function read({ data, find, frames }, place, name) {

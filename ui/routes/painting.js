@@ -49,6 +49,7 @@ function tell(message) {
 
 function paint() {
   const current = window.__view__?.target
+  if (document.body.classList.contains("alert")) tell({ type: "painted", places: [], boxes: 0 }) // it says why
   if (!painting || !current || current === graph || !document.body.classList.contains("default")) return
   graph = current
   addHatching()
@@ -199,6 +200,7 @@ function sendView() {
 }
 
 function showFromTop() {
+  if (!graph) return
   graph.zoom = 0 // as small as the viewer allows: the whole graph, where it is not too long
   graph.zoom = Math.max(graph.zoom, 0.7)
   const target = document.getElementById("target")
