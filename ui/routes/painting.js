@@ -33,7 +33,7 @@ if (page !== window) {
   new MutationObserver(paint).observe(document.body, { attributeFilter: ["class"] })
   const canvas = document.getElementById("target")
   canvas.addEventListener("scroll", sendView)
-  canvas.addEventListener("pointerover", ({ target }) => sendPointed(boxOf(target)))
+  canvas.addEventListener("pointerover", ({ target }) => sendPointed(boxOf(target)), true)
   canvas.addEventListener("pointerleave", () => sendPointed(null))
   canvas.addEventListener("focusin", ({ target }) => reveal(boxOf(target)))
   canvas.addEventListener("click", choose, true)
