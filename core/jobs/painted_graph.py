@@ -1,7 +1,7 @@
 """Painted graph: by the names of the boxes in a drawn graph, how far each is from its partner in another model."""
 
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Literal, TypedDict
 
 from core.jobs.layer_steps import PAIRED, LayerStep
@@ -74,8 +74,3 @@ def _keras_boxes(path: str) -> Iterator[str]:
     while "/" in path:
         path = path.rpartition("/")[0]
         yield path
-
-
-def count_unpainted(steps: Iterable[LayerStep]) -> int:
-    """Return the number of layers that were not compared, and so have no colour."""
-    return sum(classify_difference(step) is None for step in steps)
