@@ -61,7 +61,7 @@ def test_painted_graph_boxes_have_the_colour_of_the_legend(open_painted_graph: C
         expect(boxes(page, place)).to_have_count(2)
         for box in boxes(page, place).all():
             colour = re.search(r"--paint: (rgb\([^)]*\))", box.get_attribute("style"))[1]
-            assert legend.index(colour) in range(1, 8)  # no copy has every bit of the live model's
+            assert colour in legend[:8]
             expect(box.locator(".node-item-type path").first).to_have_css("fill", colour)
     take_screenshot(page, f"painted-graph-{format_key}")
 
