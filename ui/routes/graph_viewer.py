@@ -41,6 +41,7 @@ VIEWER_HEADERS = {
 }
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".png": "image/png"}
 ASSET_NAME = re.compile(r"[a-z0-9_-]+\.(js|css|json|png|ico)")
+OWN_ASSETS = ("painting.css", "painting.js")  # that the viewer's page is given beside its own
 
 # Replacements in the viewer's files; a release in which one of these texts is not found is not served.
 SCRIPT_PATCHES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -63,6 +64,7 @@ PAGE_PATCHES = (
     (r'<meta http-equiv="Content-Security-Policy"[^>]*>', ""),
     (r'<meta name="date"[^>]*>', ""),
     (r'href="https?://[^"]*"( target="[^"]*")?', ""),
+    ("</head>", '<link rel="stylesheet" href="painting.css"><script type="module" src="painting.js"></script></head>'),
 )
 
 
@@ -101,7 +103,7 @@ def _netron_folder() -> Path | None:
 @cache
 def read_viewer_asset(name: str) -> bytes:
     """Return a file of the viewer, patched. Raises UnknownName for a missing file, and for an unknown release."""
-    folder = _netron_folder()
+    folder = Path(__file__).parent if name in OWN_ASSETS else _netron_folder()
     path = folder / name if folder and ASSET_NAME.fullmatch(name) else None
     if path is None or not path.is_file():
         raise UnknownName("The viewer has no such file.", received=name, cure="Install what requirements.txt names.")
