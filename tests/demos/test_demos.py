@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pytest
 
-from core.demos import DEMOS, get_demo
+from core.demos import DEMOS, demo_label, demo_unit, get_demo, output_image_shape
 from core.demos.base import Demo, Score, make_train_settings
 from core.errors import InputError, UnknownName
 from core.runtimes.base import predict_in_batches
@@ -280,3 +280,11 @@ def row_keys(arrays: dict[str, np.ndarray]) -> list[tuple]:
     """Each row as something that can stand in a set; texts padded to one width."""
     same_width = [array.astype("U64") if array.dtype.kind == "U" else array for array in arrays.values()]
     return list(zip(*([row.tobytes() for row in array] for array in same_width), strict=True))
+
+
+def test_facts_of_a_demo_that_is_gone_are_empty():
+    settings = {"dataset": "digits"}
+    assert (demo_label("gone"), demo_unit("gone"), output_image_shape("gone", settings)) == ("gone", "", None)
+    assert (demo_unit(None), output_image_shape(None, None)) == ("", None)
+    assert demo_unit("tips") == get_demo("tips").unit != ""
+    assert output_image_shape("digits-denoiser", settings) == (8, 8)
