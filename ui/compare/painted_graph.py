@@ -72,7 +72,7 @@ def _graph_data(result: dict[str, Any], side: Side, names: dict[str, str]) -> di
         return None
     kind = activation_kind(library, id_)
     return {
-        "url": graph_viewer_url(drawn.artifact, graph_token(drawn.artifact)),
+        "url": graph_viewer_url(drawn.artifact, graph_token(drawn.artifact), is_painted=True),
         "name": names[id_],
         "note": f"(drawn from its copy: {drawn.stand_in})" if drawn.stand_in else "",
         "alt": f"Graph of {names[id_]}, painted by difference",
