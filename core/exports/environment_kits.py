@@ -40,8 +40,9 @@ def unpacked_kit(library: Library, artifact_id: str) -> Iterator[Kit]:
 def _unpack(library: Library, artifact_id: str, staged: Path) -> Path:
     """Unpack a kit below a folder of ours; returns its own folder."""
     with build_proof_kit(library, artifact_id) as archive:
-        write_archive(archive, staged / "kit.zip")
-    with zipfile.ZipFile(staged / "kit.zip") as packed:
+        path = staged / archive.name
+        write_archive(archive, path)
+    with zipfile.ZipFile(path) as packed:
         packed.extractall(staged)
-    (staged / "kit.zip").unlink()
-    return staged / f"kit-{artifact_id}"
+    path.unlink()
+    return staged / path.stem
