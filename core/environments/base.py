@@ -26,6 +26,7 @@ class Environment:
         pythons: The releases of Python for which the lock holds packages; ours is taken where it is one of them.
         lock: Name of the lock, where several environments share one; by default the key.
         programs: The programs in its own folder that it may start; a confined one can start no others.
+        cannot_confine: Why a confined process cannot do it, in a sentence: untrusted kits are not asked there at all.
         variables: What else stands in the environment of its process.
         remark: What a reader should know of every answer from here.
     """
@@ -40,6 +41,7 @@ class Environment:
     pythons: tuple[str, ...] = ("3.11", "3.12", "3.13")
     lock: str = ""
     programs: tuple[str, ...] = ()
+    cannot_confine: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     remark: str = ""
 

@@ -10,5 +10,5 @@ ENVIRONMENT = Environment(
     script="onnx_iree",
     megabytes=499,
     good_for="ONNX files compiled ahead of time.",
-    programs=("venv/lib/python*/site-packages/iree/compiler/_mlir_libs/iree-*",),
+    cannot_confine="IREE links what it compiles through a shell, which a confined process may not start.",
 )

@@ -11,7 +11,7 @@ from core.environments.build import BuiltEnvironment, is_unchanged
 from core.environments.kits import Kit
 from core.environments.process import EnvironmentProcess
 from core.environments.replies import KitReply
-from core.errors import ChildDied, NotBuilt
+from core.errors import ChildDied, NotBuilt, NotConfined
 from core.settings import Settings
 from core.worker.child_handle import CancelCheck, never_cancelled
 
@@ -40,6 +40,9 @@ class WarmProcesses:
 
         Where a process that had been asked other kits before dies, the kit is asked once more in a new one.
         """
+        if kit.is_untrusted and environment.cannot_confine:
+            cure = "Ask it in another environment; this one is not used for what was imported."
+            raise NotConfined(environment.cannot_confine, received=environment.label, cure=cure)
         with self._borrow(environment, built, kit) as (process, was_warm):
             try:
                 return process.ask(kit, self._config.child_seconds, is_cancelled)

@@ -131,7 +131,7 @@ class EnvironmentProcess:
         try:
             self._send(request)
             line = self._await_reply(self._allowance(seconds), is_cancelled)
-            return parse_reply(line, request["id"], out, kit)
+            return self._without_paths(parse_reply(line, request["id"], out, kit))
         except BaseException:
             self.close()
             raise
@@ -190,8 +190,16 @@ class EnvironmentProcess:
         )
 
     def _printed_text(self) -> str:
-        text = b"".join(self._printed).decode("utf-8", "replace")
-        return text.replace(str(self._folder), "…").replace(str(self._built.folder), "…").strip()
+        return self._hide_paths(b"".join(self._printed).decode("utf-8", "replace")).strip()
+
+    def _without_paths(self, reply: KitReply) -> KitReply:
+        if reply.error is None:
+            return reply
+        return reply._replace(error=reply.error.model_copy(update={"text": self._hide_paths(reply.error.text)}))
+
+    def _hide_paths(self, text: str) -> str:
+        """Cut our folders out of a text."""
+        return text.replace(str(self._folder), "…").replace(str(self._built.folder), "…")
 
     @property
     def is_running(self) -> bool:

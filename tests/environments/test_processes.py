@@ -115,6 +115,19 @@ def test_untrusted_kit_is_not_asked_where_nothing_confines(judge, monkeypatch: p
     assert outcome.cause.startswith("What was imported is not run here")
 
 
+def test_untrusted_kit_is_not_asked_where_the_engine_needs_more(judge):
+    reason = "It links through a shell."
+    outcome = judge("doubles", is_untrusted=True, cannot_confine=reason)
+    assert (outcome.verdict, outcome.cause) == (Verdict.NOT_VERIFIED, reason)
+    assert judge("doubles", cannot_confine=reason).verdict is Verdict.BIT_IDENTICAL
+
+
+def test_error_of_engine_names_no_folder_of_ours(judge, config: Settings):
+    error = judge("refuses").error
+    assert error["detail"].startswith("ValueError: …/in/kit: Unrecognized keyword")
+    assert str(config.home) not in str(error)
+
+
 @pytest.mark.parametrize("name", ["inputs.npz", "kit.json", "artifact/model.onnx"])
 def test_cut_or_changed_kit_is_refused(tmp_path: Path, name: str):
     folder = write_kit(tmp_path / "kit")

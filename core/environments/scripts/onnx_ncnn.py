@@ -45,7 +45,7 @@ def load(kit):
 def convert(path, folder, spec):
     """Convert a file. Half precision is pnnx's default, and is turned off."""
     (_, *rest), _ = spec
-    target = shutil.copy(path, folder / "model.onnx")
+    target = shutil.copyfile(path, folder / "model.onnx")
     # The package is not imported: that takes PyTorch, and its program does not.
     program = Path(importlib.util.find_spec("pnnx").submodule_search_locations[0]) / "pnnx"
     command = [program, target, f"inputshape=[1,{','.join(map(str, rest))}]", "fp16=0"]

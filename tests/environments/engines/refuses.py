@@ -5,4 +5,4 @@ DISTRIBUTIONS = ()
 
 
 def load(kit):
-    raise ValueError("Unrecognized keyword arguments passed to Dense: {'quantization_config': None}")
+    raise ValueError(f"{kit}: Unrecognized keyword arguments passed to Dense: {{'quantization_config': None}}")
