@@ -31,6 +31,7 @@ BENCHMARKS = {
     "sessions": "benchmarks.sessions:measure",
     "download": "benchmarks.downloading:measure",
     "earlier": "benchmarks.earlier:measure",
+    "reruns": "benchmarks.rerunning:measure",
     "command": "benchmarks.commands:measure",
     "large-comparison": "benchmarks.large_comparison:measure",
     "import": "benchmarks.importing:measure",

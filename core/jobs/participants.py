@@ -12,7 +12,7 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from core.arrays import Arrays
 from core.compare import match_outputs
-from core.compatibility.matrix import list_silent_losses
+from core.compatibility.losses import list_silent_losses
 from core.context import AppContext
 from core.errors import InputError, LibraryError, cleanup_on_error
 from core.formats import get_format
@@ -218,9 +218,13 @@ def _list_architectures(library: Library, run: Run) -> list[Entry]:
     """Those of the run itself, then of its demo, then of any; of each the newest. `resolve_code_sources` takes the id
     of any other too."""
     every = Query(formats=(ARCHITECTURE_FORMAT,), size=MAX_ARCHITECTURES)
-    queries = (replace(every, run=run.id), replace(every, demos=(run.demo or "",)), every)
-    entries = (entry for query in queries for entry in library.page(query).entries if entry.problem is None)
-    return list({entry.id: entry for entry in entries}.values())
+    page = library.page(every)
+    entries = page.entries
+    if page.has_more or page.total > len(entries):
+        queries = (replace(every, run=run.id), replace(every, demos=(run.demo or "",)))
+        entries = [*(entry for query in queries for entry in library.page(query).entries), *entries]
+    readable = {entry.id: entry for entry in entries if entry.problem is None}
+    return sorted(readable.values(), key=lambda entry: (entry.run != run.id, entry.demo != (run.demo or "")))
 
 
 def _architecture_source(architecture: Entry, run: Run) -> CodeSource:

@@ -1,11 +1,15 @@
 """Where the bytes go, in words and as areas."""
 
+from types import SimpleNamespace
+
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.errors import UnknownName
 from core.jobs import Jobs
 from core.size_breakdown.breakdown import GROUP_MEANINGS, GROUPS, SAVED_BY_COMPRESSION, SizePart, bytes_by_group
+from ui import size_breakdown
 from ui.size_breakdown import (
     GROUP_COLOURS,
     MAX_PARTS,
@@ -122,6 +126,17 @@ def test_size_breakdown_section_shows_text_treemap_and_damage(monkeypatch: pytes
     assert "has 137,703 bytes instead of 137,704" in app.run(timeout=60).error[0].value
     file.write_bytes(whole)
     st.cache_resource.clear()
+
+
+def test_size_breakdown_checks_permission_before_its_cache(monkeypatch: pytest.MonkeyPatch):
+    def refuse(id_: str) -> None:
+        raise UnknownName("Nothing in the library has this id.", received=id_)
+
+    monkeypatch.setattr(size_breakdown, "_cached_breakdown", lambda id_: pytest.fail("read before it was checked"))
+    jobs = SimpleNamespace(library=SimpleNamespace(folder=refuse))
+    monkeypatch.setattr(size_breakdown, "current_jobs", lambda: jobs)
+    with pytest.raises(UnknownName):
+        size_breakdown._load_breakdown("a0123456789")
 
 
 STRIPS = {"H5": {"weights": 400, "optimizer state": 800}, "LiteRT": {"graph": 100, "weights": 200}}
