@@ -1,4 +1,4 @@
-"""The suitcase of the tour alone, without a server: a finger drags or scrolls; nothing moves where that is unwelcome."""
+"""The suitcase of the tour alone, without a server: a finger drags or scrolls; it moves only where that is welcome."""
 
 import base64
 from collections.abc import Callable
