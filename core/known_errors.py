@@ -13,7 +13,7 @@ CUSTOM_CLASS_CURE = (
     "Load it with the class at hand (custom_objects={{'{0}': {0}}}), or save as SavedModel, which needs no class."
 )
 OUT_OF_MEMORY = "The process ran out of the memory that it may use."
-OUT_OF_MEMORY_CURE = "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch."
+OUT_OF_MEMORY_CURE = "Raise ROUNDTRIP_CHILD_GB, or use a smaller model or batch."
 
 KNOWN_ERRORS = (
     *CONVERTER_ERRORS,

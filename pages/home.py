@@ -69,7 +69,7 @@ with right:
         st.markdown("You have a trained model. Save it in a few formats and see which keep what.")
         page, label, icon = "save", "Save it", ":material/save:"
     else:
-        st.markdown("Hold your saved copies side by side, row by row.")
+        st.markdown("Compare your saved copies side by side, row by row.")
         page, label, icon = "library", "Choose copies to compare", ":material/compare_arrows:"
     if st.button(label, type="primary", icon=icon):
         go(page)

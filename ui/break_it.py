@@ -72,9 +72,11 @@ def _show_closed_card(card: Card, lever: Job | None, cure: Job | None) -> None:
     elif lever and lever.state == "done":
         st.caption(_summarize(cast(TrialResult, lever.result)))
         _show_badges(card, cure)
+        st.space("stretch")
         _show_card_button(card, "Open", ":material/expand_more:", _open)
     else:
         st.caption(f"Shown on: {card.demo.label}.")
+        st.space("stretch")  # the buttons of a row stand side by side
         _show_card_button(card, "Pull", ":material/toggle_on:", _pull)
 
 

@@ -174,7 +174,7 @@ def test_strips_sentence_compares_smallest_and_largest(sizes: dict[str, int], se
 def test_compare_page_sizes_tab_shows_strip_of_each_copy(visit, jobs: Jobs, saved):
     ids = [saved("digits-mlp", key)["artifact"] for key in ("keras", "architecture")]
     assert jobs.wait(jobs.compare(ids, 270).id).state == "done"
-    app = visit(jobs, "compare", artifact=ids, view="Sizes")
+    app = visit(jobs, "compare", artifact=ids, view="Bytes by part")
     assert not app.exception
     texts = [markdown.value for markdown in app.markdown]
     assert [text for text in texts if text.startswith("Architecture") and "times as much" in text]

@@ -1,4 +1,4 @@
-"""Rows tab: a table of each copy's prediction for each row, disagreements first, and one row close up."""
+"""Tab of single rows: a table of each copy's prediction for each row, disagreements first, and one row close up."""
 
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from ui.components import escape_markdown
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
+ROWS_TAB = "Row by row"
 MAX_INPUT_COLUMNS = 8  # columns of inputs beside the predictions
 MAX_ROWS = 500  # rows of one table
 ROW_ORDERS = {"distance": "Largest difference first", "row": "As they were asked"}
