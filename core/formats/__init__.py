@@ -31,6 +31,7 @@ MODULES = (
     "keras_int4",
     "frozen_graph",
     "onnx",
+    "onnx_external",
     "litert",
     "litert_float16",
     "litert_dynamic",

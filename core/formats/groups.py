@@ -37,9 +37,14 @@ FORMAT_GROUPS = (
         ("weights", "weights_sharded", "safetensors", "architecture"),
     ),
     FormatGroup(
-        "Share",
-        "To another framework, or smaller to pass on.",
-        ("onnx", "keras_int8", "keras_int4"),
+        "Other runtimes",
+        "Files that other runtimes, frameworks and compilers read, as they are and in fewer bits.",
+        ("onnx", "onnx_external"),
+    ),
+    FormatGroup(
+        "Keras in fewer bits",
+        "Still Keras layers, with kernels that are rounded.",
+        ("keras_int8", "keras_int4"),
     ),
     FormatGroup(
         "Only to compare",

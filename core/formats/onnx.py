@@ -5,7 +5,7 @@ so are those that it writes otherwise than TensorFlow computes them (see `findin
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from pathlib import Path
 from typing import Any
@@ -19,9 +19,10 @@ from core.formats.standalone_loaders import StandaloneLoader, open_any_onnx, ope
 from core.runtimes import imported_graph, inference_model
 from core.runtimes.base import Model
 from core.runtimes.litert import FILE as LITERT
-from core.runtimes.litert import remembers, require_float_tensors
+from core.runtimes.litert import require_float_tensors
+from core.runtimes.litert_contents import remembers
 from core.runtimes.model_kinds import model_kind
-from core.runtimes.onnx import FILE, count_inputs, load
+from core.runtimes.onnx import FILE, count_inputs, load, load_model
 from core.runtimes.tf_module import serving_function
 
 INT64 = 7  # the number of this dtype in ONNX
@@ -153,18 +154,28 @@ def _replace(decomposition: Decomposition, graph: Any, node: Any, **_: Any) -> N
     graph.make_node("Identity", [result], outputs=outputs, name=node.name, shapes=shapes, dtypes=dtypes)
 
 
-def save(model: Model, folder: Path, opset: int = 15) -> None:
-    kind, path = model_kind(model), str(folder / FILE)
+def save(model: Model, folder: Path, opset: int = 15) -> str:
+    path = folder / FILE
+    if model_kind(model) == "onnx":  # for the forms that begin with the plain file
+        path.write_bytes(load_model(model.folder / FILE).SerializeToString())
+        return ""
+    return inference_model.share_conversion(f"onnx {opset}", path, lambda: _convert(model, path, opset))
+
+
+def _convert(model: Model, file: Path, opset: int) -> str:
+    """Convert by the way of the model's kind; returns what to know of the copy."""
+    kind, path = model_kind(model), str(file)
     if kind == "litert":
         _convert_litert(model.folder / LITERT, path, opset)
-        return
+        return ""
     if kind == "keras":
         _export_keras(model, path, opset)
     else:
         _convert_function(serving_function(model), path, opset)
-    if count_inputs(folder / FILE) > inference_model.count_function_inputs(model):
+    if count_inputs(file) > inference_model.count_function_inputs(model):
         # Constants that a layer computed, as Normalization does, have become inputs that nobody can fill.
         _convert_frozen_graph(freeze_graph(model), path, opset)
+    return ""
 
 
 def _convert_litert(source: Path, path: str, opset: int) -> None:
@@ -243,4 +254,13 @@ FORMAT = Format(
     "the last, where TensorFlow adds them. Outputs are renamed, and those of a dictionary come in the order of the "
     "alphabet. Kernels may be turned and layers folded "
     "into one another. One file holds at most 2 GB.",
+)
+
+# What the forms of this file have in common that are made from it, or from an ONNX file; each changes the rest.
+REWRITTEN = replace(
+    FORMAT,
+    accepts=FORMAT.accepts | {"onnx"},
+    options=(),
+    kit=StandaloneLoader(open_onnx, FILE, ("onnxruntime", "numpy")),
+    origin="ONNX; this form by ONNX Runtime's own tools (Microsoft).",
 )

@@ -22,8 +22,11 @@ from core.grading import Grade, GradeLevel
 from core.runtimes.base import NO_CODE
 from core.settings import PROJECT
 from tests.factories.library_entries import make_run
-from tests.formats.expectations import EXPECTED, HIDES_OPTIMIZER, HIDES_WEIGHTS, ExpectedRefusal, ExpectedSave
+from tests.formats import expectations
+from tests.formats.expectations import HIDES_OPTIMIZER, HIDES_WEIGHTS, ExpectedRefusal, ExpectedSave
+from tests.formats.rewritten_expectations import REWRITTEN
 
+EXPECTED = expectations.EXPECTED | REWRITTEN
 PAIRS = [(demo.key, item.key) for demo in DEMOS for item in FORMATS]
 SAVED_PAIRS = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), ExpectedSave)]
 LOADED_PAIRS = [pair for pair in SAVED_PAIRS if EXPECTED[pair].with_code is not Verdict.DOES_NOT_LOAD]

@@ -1,0 +1,29 @@
+"""What every demo must give in the forms that are made from a plain file, in StableHLO and in Keras' 8-bit floats.
+
+`tests.formats.expectations` has the other formats.
+"""
+
+from tests.formats.expectations import (
+    CHANGED,
+    CLOSE,
+    FEW,
+    NO_TABLE,
+    ExpectedRefusal,
+    ExpectedSave,
+)
+
+
+# As there, by demo and format.
+REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
+    ("digits-mlp", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=4),
+    ("digits-core", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=4),
+    ("digits-custom", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=5),
+    ("digits-cnn", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=5),
+    ("digits-denoiser", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=3),
+    ("digits-mixed", "onnx_external"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-subclassed", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=4),
+    ("tips", "onnx_external"): ExpectedRefusal(NO_TABLE),
+    ("names", "onnx_external"): ExpectedRefusal(NO_TABLE),
+    ("two-in-two-out", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=8),
+    ("stocks-lstm", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=2),
+}
