@@ -32,6 +32,7 @@ MODULES = (
     "frozen_graph",
     "onnx",
     "onnx_external",
+    "onnx_float16",
     "litert",
     "litert_float16",
     "litert_dynamic",
