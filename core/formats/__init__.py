@@ -33,6 +33,7 @@ MODULES = (
     "onnx",
     "onnx_external",
     "onnx_float16",
+    "onnx_int8_dynamic",
     "litert",
     "litert_float16",
     "litert_dynamic",
