@@ -34,6 +34,7 @@ MODULES = (
     "onnx_external",
     "onnx_float16",
     "onnx_int8_dynamic",
+    "onnx_int8",
     "litert",
     "litert_float16",
     "litert_dynamic",
