@@ -39,6 +39,7 @@ MODULES = (
     "litert_float16",
     "litert_dynamic",
     "litert_int8",
+    "litert_int4",
     "openvino",
     "openvino_fp16",
     "pickle",
