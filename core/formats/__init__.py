@@ -40,6 +40,7 @@ MODULES = (
     "litert_dynamic",
     "litert_int8",
     "litert_int4",
+    "litert_fixed",
     "openvino",
     "openvino_fp16",
     "pickle",
