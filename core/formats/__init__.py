@@ -29,6 +29,7 @@ MODULES = (
     "safetensors",
     "keras_int8",
     "keras_int4",
+    "keras_float8",
     "frozen_graph",
     "onnx",
     "onnx_external",

@@ -44,7 +44,7 @@ FORMAT_GROUPS = (
     FormatGroup(
         "Keras in fewer bits",
         "Still Keras layers, with kernels that are rounded.",
-        ("keras_int8", "keras_int4"),
+        ("keras_int8", "keras_int4", "keras_float8"),
     ),
     FormatGroup(
         "Only to compare",
