@@ -44,6 +44,7 @@ MODULES = (
     "litert_fixed",
     "openvino",
     "openvino_fp16",
+    "openvino_int8",
     "pickle",
 )
 

@@ -24,7 +24,7 @@ FORMAT_GROUPS = (
     FormatGroup(
         "Serve",
         "A graph that answers on a server, without the code that built it.",
-        ("saved_model", "keras_export", "openvino", "openvino_fp16"),
+        ("saved_model", "keras_export", "openvino", "openvino_fp16", "openvino_int8"),
     ),
     FormatGroup(
         "Phone and browser",
