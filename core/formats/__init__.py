@@ -45,6 +45,7 @@ MODULES = (
     "openvino",
     "openvino_fp16",
     "openvino_int8",
+    "stablehlo",
     "pickle",
 )
 

@@ -25,6 +25,7 @@ from tests.formats.expectations import (
     ExpectedSave,
 )
 
+NO_TEXT_OR_TABLES = "StableHLO has no text and no lookup tables, and this model uses them."
 NO_ONNX_HALF_INT = "ONNX Runtime does not quantise a model that computes in float16."
 NO_LITERT_LOOKUP = "LiteRT has no operation for 'LookupTableFindV2'."
 NO_LITERT_LOWER = "LiteRT has no operation for 'StringLower'."
@@ -40,6 +41,7 @@ REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("digits-mlp", "litert_int4"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
     ("digits-mlp", "litert_fixed"): ExpectedSave(CLOSE, CLOSE),
     ("digits-mlp", "openvino_int8"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-mlp", "stablehlo"): ExpectedSave(CLOSE, CLOSE),
     ("digits-core", "keras_float8"): ExpectedRefusal(KERAS_ONLY),
     ("digits-core", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=4),
     ("digits-core", "onnx_float16"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
@@ -48,6 +50,7 @@ REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("digits-core", "litert_int4"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
     ("digits-core", "litert_fixed"): ExpectedSave(CLOSE, CLOSE),
     ("digits-core", "openvino_int8"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-core", "stablehlo"): ExpectedSave(CLOSE, CLOSE),
     ("digits-custom", "keras_float8"): ExpectedSave(NO_LOAD, CHANGED, NO_CLASS, optimizer_of=12, changed_at_most=FEW),
     ("digits-custom", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=5),
     ("digits-custom", "onnx_float16"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
@@ -56,6 +59,7 @@ REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("digits-custom", "litert_int4"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
     ("digits-custom", "litert_fixed"): ExpectedSave(CLOSE, CLOSE),
     ("digits-custom", "openvino_int8"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-custom", "stablehlo"): ExpectedSave(CLOSE, CLOSE),
     ("digits-cnn", "keras_float8"): ExpectedSave(CHANGED, CHANGED, optimizer_of=20, changed_at_most=FEW),
     ("digits-cnn", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=5),
     ("digits-cnn", "onnx_float16"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
@@ -64,6 +68,7 @@ REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("digits-cnn", "litert_int4"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
     ("digits-cnn", "litert_fixed"): ExpectedSave(CLOSE, CLOSE),
     ("digits-cnn", "openvino_int8"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-cnn", "stablehlo"): ExpectedSave(CLOSE, CLOSE),
     ("digits-denoiser", "keras_float8"): ExpectedRefusal(NO_KERAS_INT),
     ("digits-denoiser", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=3),
     ("digits-denoiser", "onnx_float16"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
@@ -72,6 +77,7 @@ REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("digits-denoiser", "litert_int4"): ExpectedSave(CHANGED, CHANGED, changed_at_most=ALL),
     ("digits-denoiser", "litert_fixed"): ExpectedSave(CLOSE, CLOSE),
     ("digits-denoiser", "openvino_int8"): ExpectedSave(CHANGED, CHANGED, changed_at_most=ALL),
+    ("digits-denoiser", "stablehlo"): ExpectedSave(CLOSE, CLOSE),
     ("digits-mixed", "keras_float8"): ExpectedSave(CHANGED, CHANGED, optimizer_of=14, changed_at_most=FEW),
     ("digits-mixed", "onnx_external"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
     ("digits-mixed", "onnx_float16"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
@@ -80,6 +86,7 @@ REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("digits-mixed", "litert_int4"): ExpectedRefusal(NO_LITERT_INT),
     ("digits-mixed", "litert_fixed"): ExpectedRefusal(NO_LITERT_MATMUL),
     ("digits-mixed", "openvino_int8"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-mixed", "stablehlo"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
     ("digits-subclassed", "keras_float8"): ExpectedSave(NO_LOAD, NO_LOAD, NO_MODEL_CLASS, with_reason=NO_INT_SUBLAYERS),
     ("digits-subclassed", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=4),
     ("digits-subclassed", "onnx_float16"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
@@ -88,6 +95,7 @@ REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("digits-subclassed", "litert_int4"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
     ("digits-subclassed", "litert_fixed"): ExpectedSave(CLOSE, CLOSE),
     ("digits-subclassed", "openvino_int8"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
+    ("digits-subclassed", "stablehlo"): ExpectedSave(CLOSE, CLOSE),
     ("tips", "keras_float8"): ExpectedSave(CHANGED, CHANGED, changed_at_most=ALL),
     ("tips", "onnx_external"): ExpectedRefusal(NO_TABLE),
     ("tips", "onnx_float16"): ExpectedRefusal(NO_TABLE),
@@ -96,6 +104,7 @@ REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("tips", "litert_int4"): ExpectedSave(CHANGED, CHANGED, changed_at_most=ALL),
     ("tips", "litert_fixed"): ExpectedRefusal(NO_LITERT_LOOKUP),
     ("tips", "openvino_int8"): ExpectedRefusal(NO_OV_LOOKUP),
+    ("tips", "stablehlo"): ExpectedRefusal(NO_TEXT_OR_TABLES),
     ("names", "keras_float8"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
     ("names", "onnx_external"): ExpectedRefusal(NO_TABLE),
     ("names", "onnx_float16"): ExpectedRefusal(NO_TABLE),
@@ -104,6 +113,7 @@ REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("names", "litert_int4"): ExpectedRefusal(NO_NGRAMS),
     ("names", "litert_fixed"): ExpectedRefusal(NO_LITERT_LOWER),
     ("names", "openvino_int8"): ExpectedRefusal(NO_OV_TABLE),
+    ("names", "stablehlo"): ExpectedRefusal(NO_TEXT_OR_TABLES),
     ("two-in-two-out", "keras_float8"): ExpectedSave(CHANGED, CHANGED, optimizer_of=18, changed_at_most=ALL),
     ("two-in-two-out", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=8),
     ("two-in-two-out", "onnx_float16"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
@@ -112,6 +122,7 @@ REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("two-in-two-out", "litert_int4"): ExpectedSave(CHANGED, CHANGED, changed_at_most=ALL),
     ("two-in-two-out", "litert_fixed"): ExpectedSave(CLOSE, CLOSE),
     ("two-in-two-out", "openvino_int8"): ExpectedSave(CHANGED, CHANGED, changed_at_most=ALL),
+    ("two-in-two-out", "stablehlo"): ExpectedSave(CLOSE, CLOSE),
     ("stocks-lstm", "keras_float8"): ExpectedSave(CHANGED, CHANGED, optimizer_of=12, changed_at_most=ALL),
     ("stocks-lstm", "onnx_external"): ExpectedSave(CLOSE, CLOSE, weights_found=2),
     ("stocks-lstm", "onnx_float16"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
@@ -120,4 +131,5 @@ REWRITTEN: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("stocks-lstm", "litert_int4"): ExpectedSave(CHANGED, CHANGED, changed_at_most=ALL),
     ("stocks-lstm", "litert_fixed"): ExpectedSave(CLOSE, CLOSE),
     ("stocks-lstm", "openvino_int8"): ExpectedRefusal(NO_OV_LIST),
+    ("stocks-lstm", "stablehlo"): ExpectedSave(CLOSE, CLOSE),
 }
