@@ -1,4 +1,4 @@
-"""LiteRT files without their weights: found by what stands in them, in what our own ways write and in what others do."""
+"""LiteRT files without their weights: found by what stands in them, whoever wrote them."""
 
 from pathlib import Path
 from typing import Any
