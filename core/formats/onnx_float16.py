@@ -5,11 +5,12 @@ from pathlib import Path
 
 from core.formats import onnx
 from core.runtimes.base import Model
-from core.runtimes.onnx import FILE, load_model
+from core.runtimes.onnx import FILE, import_onnxruntime, load_model
 from core.runtimes.onnx_quantizer import require_unquantized
 
 
 def save(model: Model, folder: Path, opset: int = 15) -> str:
+    import_onnxruntime()
     from onnx import save_model
     from onnxruntime.quantization.onnx_model import ONNXModel
     from onnxruntime.transformers.float16 import convert_float_to_float16

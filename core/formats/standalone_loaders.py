@@ -247,8 +247,7 @@ def open_frozen_graph(path: Path) -> PredictFunction:
 
 
 def open_onnx(path: Path) -> PredictFunction:
-    import onnxruntime
-
+    onnxruntime = onnx_runtime.import_onnxruntime()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return lambda inputs: _with_row_each(dict(zip(names, session.run(names, inputs), strict=True)), inputs)

@@ -1,5 +1,6 @@
 """ONNX Runtime: how an ONNX file predicts, and what can be read of its weights."""
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -83,10 +84,21 @@ def adapt_session(session: Any, note_call: Callable[[Arrays], None] = lambda inp
     return adapt_batch_size(tuple(map(_value_spec, inputs)), shapes, predict, axis_names)
 
 
-def open_session(model: str | bytes) -> Any:
-    """A session over a file's path or its content, on the processor."""
+def import_onnxruntime() -> Any:
+    """Import the package so that it sends no usage data.
+
+    Since 1.31 it keeps an id of the device and a table of events in the home folder, and sends them, unless it finds
+    this variable when it is imported: its own `disable_telemetry_events` comes too late for the files.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
+    return onnxruntime
+
+
+def open_session(model: str | bytes) -> Any:
+    """A session over a file's path or its content, on the processor."""
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = LOG_FATAL_ONLY
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

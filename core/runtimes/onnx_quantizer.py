@@ -9,6 +9,7 @@ from core.runtimes.batch_adapter import adapted_predictor
 from core.runtimes.onnx import (
     adapt_session,
     count_quantized_constants,
+    import_onnxruntime,
     load_model,
     open_session,
     read_constants,
@@ -40,6 +41,7 @@ def quantize_dynamic(path: Path, reduce_range: str) -> str:
     `reduce_range` is one of the three choices above. Returns what to know of the copy; raises CannotSave where nothing
     could be quantised.
     """
+    import_onnxruntime()
     from onnxruntime.quantization import QuantType
     from onnxruntime.quantization import quantize_dynamic as quantize
 
@@ -55,6 +57,7 @@ def quantize_static(path: Path, samples: Arrays, reduce_range: str) -> str:
     `reduce_range` is one of the three choices above. Returns what to know of the copy; raises CannotSave where nothing
     could be quantised.
     """
+    import_onnxruntime()
     from onnxruntime.quantization import CalibrationDataReader
     from onnxruntime.quantization import quantize_static as quantize
 
