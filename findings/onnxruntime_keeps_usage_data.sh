@@ -5,8 +5,9 @@
 # `disable_telemetry_events()` turns it off.
 # Seen on 2026-11-30, ONNX Runtime 1.31.1, Python 3.11: after one session there are `deviceid` and `onnxruntime.db` under
 # ~/.cache/Microsoft/DeveloperTools/.onnxruntime and `.ses` among the temporary files, and one thread more runs. The
-# library holds an HTTPS client for them; what it sends was not seen, as there was no network. `disable_telemetry_events()` after the import leaves the same files; the
-# variable ORT_DISABLE_TELEMETRY=1 leaves none, where it is set before the import.
+# library holds an HTTPS client for them; what it sends was not seen, as there was no network.
+# `disable_telemetry_events()` after the import leaves the same files; the variable ORT_DISABLE_TELEMETRY=1 leaves none,
+# where it is set before the import.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
