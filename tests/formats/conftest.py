@@ -33,12 +33,17 @@ def is_in_every_run(demo: str, format_key: str) -> bool:
     return demo not in LONG_DEMOS
 
 
+def part_of(demo: str, format_key: str) -> tuple[bool, bool]:
+    """What is saved at once: all thirty formats of a demo would take one test too long."""
+    return is_in_every_run(demo, format_key), format_key in FORMS
+
+
 @pytest.fixture(scope="session")
 def saved(shared_entries: SharedEntries) -> Callable[[str, str], dict[str, Any]]:
     """A function that gives the row of a demo saved in a format."""
 
     def row(demo: str, format_key: str) -> dict[str, Any]:
-        together = [key for key in KEYS if is_in_every_run(demo, key) == is_in_every_run(demo, format_key)]
+        together = [key for key in KEYS if part_of(demo, key) == part_of(demo, format_key)]
         return shared_entries.rows(demo, together)[format_key]
 
     return row
