@@ -19,6 +19,7 @@ FORMAT = replace(
     good_for="Training on in 8-bit floats, and seeing beforehand what they cost in answers.",
     keeps=frozenset({"weights", "architecture"}),
     save=save,
+    options=(),
     origin="Keras 3.4 (2024): Dense and EinsumDense layers in 8-bit floats.",
     explains="model.quantize('float8') rounds inputs and kernels of Dense and EinsumDense layers to E4M3 (three binary "
     "digits) at each call, and gradients to E5M2. The kernels themselves stay float32, and 1,024 numbers for each of "

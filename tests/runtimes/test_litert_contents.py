@@ -1,4 +1,4 @@
-"""LiteRT files without their weights: found by what stands in them, whoever wrote them."""
+"""LiteRT files without their weights, found by what stands in them: files of our own ways and of others."""
 
 from pathlib import Path
 from typing import Any
