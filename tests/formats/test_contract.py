@@ -102,6 +102,12 @@ def test_format_save_and_load_are_self_contained_functions(format_):
     assert inspect.signature(format_.load).parameters["code"].default is NO_CODE
 
 
+@by_format
+def test_format_options_are_parameters_of_its_save(format_):
+    taken = set(inspect.signature(format_.save).parameters) - {"model", "folder", "samples"}
+    assert taken == {option.key for option in format_.options}
+
+
 def test_format_metadata_is_readable_without_model_runtimes():
     code = (
         "import sys; from core.formats import all_formats\n"
