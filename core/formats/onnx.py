@@ -18,7 +18,7 @@ from core.runtimes.litert import require_float_tensors
 from core.runtimes.litert_contents import remembers
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE, count_inputs, load, load_model
-from core.runtimes.onnx_operations import noting_needed_opsets, register_decompositions
+from core.runtimes.onnx_operations import Needs, inline_calls, noting_needs, register_decompositions
 from core.runtimes.tf_module import serving_function
 
 NEWER_OPSET_REMARK = (
@@ -36,18 +36,21 @@ def save(model: Model, folder: Path, opset: int = 15) -> str:
 
 def _convert_as_needed(model: Model, folder: Path, opset: int) -> str:
     """Convert for the opset, or the first one that can say all of the model; returns what to know of the copy."""
-    with noting_needed_opsets() as needed:
-        _convert(model, folder, opset)
-    if not needed:
-        return ""
-    _convert(model, folder, max(needed))
-    return NEWER_OPSET_REMARK.format(max(needed))
+    needs, known = Needs(opset), None
+    while needs != known:  # what it needs is told by the operations that are met on the way
+        known = needs
+        with noting_needs(known) as needs:
+            _convert(model, folder, known)
+    return NEWER_OPSET_REMARK.format(needs.opset) if needs.opset > opset else ""
 
 
-def _convert(model: Model, folder: Path, opset: int) -> None:
-    kind, path = model_kind(model), str(folder / FILE)
+def _convert(model: Model, folder: Path, needs: Needs) -> None:
+    kind, path, opset = model_kind(model), str(folder / FILE), needs.opset
     if kind == "litert":
         _convert_litert(model.folder / LITERT, path, opset)
+        return
+    if needs.inlining:
+        _convert_frozen_graph(inline_calls(freeze_graph(model)), path, opset)
         return
     if kind == "keras":
         _export_keras(model, path, opset)

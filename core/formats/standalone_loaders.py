@@ -27,7 +27,7 @@ from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version,
 from core.runtimes.legacy_keras import is_legacy_version, load_any_weights, load_legacy_h5, read_keras_version
 from core.runtimes.session_signature import adapt_session, open_session
 from core.runtimes.specs import name_outputs
-from core.runtimes.variables import finalize_layers
+from core.runtimes.variables import finalize_layers, optimizer_variables
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
 Classes = dict[str, type]
@@ -118,7 +118,8 @@ def read_safetensors(path: Path, build: Callable[[], Model]) -> Model:
 
     model = build()
     own = f"{model.name}/"  # stands before the names, or not, as the model was made
-    variables = getattr(model, "weights", None) or model.variables
+    state = set(map(id, optimizer_variables(model)))  # which a tf.Module counts among its own
+    variables = [each for each in getattr(model, "weights", None) or model.variables if id(each) not in state]
     paths = [getattr(variable, "path", variable.name).removesuffix(":0").removeprefix(own) for variable in variables]
     with safe_open(path, "numpy") as file:
         names = {name.removeprefix(own): name for name in list(file.keys())}
