@@ -63,7 +63,7 @@ def show_in_browser(
     copies = find_browser_copies(run, list(names))
     if not copies:
         return
-    st.subheader("Pull the plug", anchor=False)
+    st.header("Pull the plug", anchor=False)
     st.markdown(PURPOSE)
     for id_, copy in copies.items():
         if copy.refusal:

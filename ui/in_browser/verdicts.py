@@ -69,7 +69,7 @@ def _show_judged(judged: Judged, label: str) -> None:
         "Loaded after": _milliseconds(costs.loaded),
         "First answer": _milliseconds(costs.first),
         "One answer, median": _milliseconds(costs.p50),
-        "95 of 100 within": _milliseconds(costs.p95),
+        "95 % within": _milliseconds(costs.p95),
     }
     with st.container(horizontal=True):
         for name, value in measured.items():

@@ -19,7 +19,7 @@ def find_browser_copy(run: Run) -> str | None:
 
 def offer_browser_copy(run: Run) -> None:
     """Show the button that saves a copy for browsers, and how far its save is."""
-    st.subheader("Pull the plug", anchor=False)
+    st.header("Pull the plug", anchor=False)
     st.markdown(PURPOSE)
     job = _find_save(run)
     if job and (job.is_active or job.state == "failed"):
