@@ -5,17 +5,25 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from playwright.sync_api import Locator, Page, expect
+from playwright.sync_api import Browser, Locator, Page, expect
 
 from core.browser_runtimes import require_runtimes
 from core.demos.drawing import center_digit, render_strokes
 from core.errors import PackageMissing
+from tests.browser.chromium import BROWSER_ARGUMENTS, find_or_install_browser
 from tests.browser.page_helpers import VIEWPORTS, check_accessibility, check_fit, wait_for_page, wait_until_idle
 from tests.browser.server import Server
 from ui.routes.browser_runtimes import worker_url
 
 pytestmark = pytest.mark.timeout(400)
 START, STOP = "Answer in this browser", "Stop the server's answers"
+GPU_MS = 150_000  # milliseconds for a GPU that Chromium computes itself
+GPU_ARGUMENTS = [argument for argument in BROWSER_ARGUMENTS if argument != "--disable-gpu"] + [
+    "--enable-unsafe-webgpu",
+    "--use-webgpu-adapter=swiftshader",
+    "--enable-features=Vulkan",
+    "--ignore-gpu-blocklist",
+]
 THREE = [(300, 200), (500, 150), (700, 250), (650, 450), (450, 500), (650, 600), (700, 800), (500, 880), (300, 800)]
 ONE = [(500, 100), (500, 900)]
 
@@ -118,6 +126,24 @@ def test_panel_fits_and_is_accessible(drawn_page: Page, width: int, dark: bool):
     page.get_by_role("button", name=START).click()
     expect(page.get_by_text("beside the server on the same 64 test examples")).to_be_visible()
     check_fit(page, "in-browser", width, dark, check_accessibility)
+
+
+@pytest.mark.long
+def test_gpu_has_a_verdict_of_its_own_beside_the_processor(
+    runtimes: None, browser: Browser, populated_server: Server, saved: Callable[[str, str], dict]
+):
+    with browser.browser_type.launch(executable_path=find_or_install_browser(), args=GPU_ARGUMENTS) as own:
+        page = own.new_page()
+        page.goto(f"{populated_server.url}/health")
+        if not page.evaluate("async () => Boolean(await navigator.gpu?.requestAdapter())"):
+            pytest.skip("This browser gives no WebGPU adapter, not even one of SwiftShader")
+        page.goto(f"{populated_server.url}/compare?ask=drawn&artifact={saved('digits-mlp', 'onnx')['artifact']}")
+        page.get_by_role("button", name=START).click()
+        expect(page.get_by_text("on the processor, beside the server")).to_be_visible()
+        page.get_by_role("radio", name="the GPU (WebGPU)").check()
+        expect(page.get_by_text("on the GPU (WebGPU), beside the server")).to_be_visible(timeout=GPU_MS)
+        expect(page.get_by_text("on the processor, beside the server")).to_be_visible()
+        expect(page.get_by_text(re.compile("Same answers|Bit-identical")).nth(1)).to_be_visible()
 
 
 @pytest.mark.long

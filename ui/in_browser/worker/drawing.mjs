@@ -12,22 +12,32 @@ const MIN_CONTRAST = 0.1
 // Pixels (rows × columns, Float32Array in [0, 1]) for strokes [[x0, y0, x1, y1, ...], ...]; null for a blank sheet.
 export function centerDigit(strokes, [rows, columns]) {
   const ink = renderStrokes(strokes)
-  const most = ink.values.reduce((a, b) => Math.max(a, b), 0)
+  let most = 0
+  for (const value of ink.values) most = value > most ? value : most
   if (most < MIN_CONTRAST) return null
-  const digit = crop({ ...ink, values: ink.values.map(value => value / most) })
+  const digit = crop(most === 1 ? ink : { ...ink, values: ink.values.map(value => value / most) })
   return Float32Array.from(rows === 8 && columns === 8 ? countBlocks(digit) : centerByMass(digit, rows, columns))
 }
 
+let finished = { name: null, sheet: null } // all strokes but the last: those do not change while one draws
+
 function renderStrokes(strokes) {
-  const sheet = new Uint8Array(FINE * FINE)
-  for (const stroke of strokes) {
-    const points = stroke.map(value => (Math.min(FIELD, Math.max(0, value)) * FINE) / FIELD)
-    for (let i = 0; i < points.length; i += 2) {
-      const next = i + 2 < points.length ? i + 2 : i
-      drawSegment(sheet, points[i], points[i + 1], points[next], points[next + 1])
-    }
+  const name = JSON.stringify(strokes.slice(0, -1))
+  if (finished.name !== name) {
+    finished = { name, sheet: new Uint8Array(FINE * FINE) }
+    for (const stroke of strokes.slice(0, -1)) drawStroke(finished.sheet, stroke)
   }
+  const sheet = finished.sheet.slice()
+  if (strokes.length) drawStroke(sheet, strokes.at(-1))
   return reduce(sheet)
+}
+
+function drawStroke(sheet, stroke) {
+  const points = stroke.map(value => (Math.min(FIELD, Math.max(0, value)) * FINE) / FIELD)
+  for (let i = 0; i < points.length; i += 2) {
+    const next = i + 2 < points.length ? i + 2 : i
+    drawSegment(sheet, points[i], points[i + 1], points[next], points[next + 1])
+  }
 }
 
 // The pixels of a pen that moves along a segment: in each row, from the leftmost to the rightmost of them. Coordinates
@@ -91,11 +101,11 @@ function reduce(sheet) {
 // The smallest rectangle with all ink in it that is darker than half.
 function crop({ rows, columns, values }) {
   let [top, bottom, left, right] = [rows, 0, columns, 0]
-  values.forEach((value, at) => {
-    if (value <= 0.5) return
+  for (let at = 0; at < values.length; at++) {
+    if (values[at] <= 0.5) continue
     const [y, x] = [Math.floor(at / columns), at % columns]
     ;[top, bottom, left, right] = [Math.min(top, y), Math.max(bottom, y), Math.min(left, x), Math.max(right, x)]
-  })
+  }
   return build(bottom - top + 1, right - left + 1, (y, x) => values[(top + y) * columns + left + x])
 }
 

@@ -7,7 +7,13 @@ let picture = null
 
 const actions = { load, answer }
 
-onmessage = async ({ data: { id, kind, ...request } }) => {
+// One after another: a GPU's runtime never answers two that run at once.
+let latest = Promise.resolve()
+onmessage = ({ data }) => {
+  latest = latest.then(() => reply(data))
+}
+
+async function reply({ id, kind, ...request }) {
   try {
     postMessage({ id, ...(await actions[kind](request)) })
   } catch (error) {
