@@ -9,7 +9,7 @@ from core.browser_runtimes import fetch_runtimes
 from core.settings import get_settings
 
 DRAWINGS = 20  # of a round
-ROUNDS = 3
+ROUNDS = 2
 SETTLED = {"left": 1500, "right": 500}  # milliseconds after a stroke in which the last change of a side is looked for
 
 # Milliseconds from the last movement of the pen until the bars of a side last changed; None where they did not.

@@ -1,16 +1,10 @@
 """ONNX: the exchange format that most other runtimes and frameworks read.
 
-Operations that tf2onnx leaves as they are, because ONNX has none of that name, are decomposed into those that it has;
-so are those that it writes otherwise than TensorFlow computes them (see `findings/tf2onnx_changes_operations.sh`).
+Operations that its converter lacks or changes are written in others: see `core.runtimes.onnx_operations`.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
-from functools import cache, partial
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from core.errors import CannotSave
 from core.formats.base import Format, Option
@@ -19,141 +13,28 @@ from core.formats.standalone_loaders import StandaloneLoader, open_any_onnx, ope
 from core.runtimes import imported_graph, inference_model
 from core.runtimes.base import Model
 from core.runtimes.litert import FILE as LITERT
-from core.runtimes.litert import remembers, require_float_tensors
+from core.runtimes.litert import require_float_tensors
+from core.runtimes.litert_contents import remembers
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE, count_inputs, load
+from core.runtimes.onnx_operations import noting_needed_opsets, register_decompositions
 from core.runtimes.tf_module import serving_function
 
-INT64 = 7  # the number of this dtype in ONNX
-MIN_OPSET = 13  # that may be chosen
-FIRST_OPSET = 10  # of ONNX, from which on all that is used here exists
+NEWER_OPSET_REMARK = (
+    "It is of opset {}: the model puts numbers into places of a tensor, and where several meet, older opsets keep one."
+)
 
 
-@dataclass(frozen=True)
-class NodeWriter:
-    """Writes nodes into a graph of tf2onnx: called with an operation and its inputs it gives the name of the output."""
-
-    graph: Any
-    dtype: int  # of ONNX, of the numbers that `number` and `cast` write
-
-    def __call__(self, operation: str, *inputs: str) -> str:
-        return str(self.graph.make_node(operation, list(inputs)).output[0])
-
-    @property
-    def is_float(self) -> bool:
-        from tf2onnx import utils
-
-        return bool(np.issubdtype(utils.map_onnx_to_numpy_type(self.dtype), np.floating))
-
-    def number(self, value: float) -> str:
-        from tf2onnx import utils
-
-        array = np.array(value, utils.map_onnx_to_numpy_type(self.dtype))
-        return str(self.graph.make_const(utils.make_name("number"), array).output[0])
-
-    def cast(self, x: str) -> str:
-        return str(self.graph.make_node("Cast", [x], attr={"to": self.dtype}).output[0])
-
-    def unsqueeze(self, x: str, *axes: int) -> str:
-        from tf2onnx.graph_builder import GraphBuilder
-
-        return str(GraphBuilder(self.graph).make_unsqueeze({"data": x, "axes": list(axes)}))
-
-    def unless_zero(self, x: str, y: str) -> str:
-        """Zero where `x` is zero, whatever `y` is there."""
-        zero = self.number(0)
-        return self("Where", self("Equal", x, zero), zero, y)
+def save(model: Model, folder: Path, opset: int = 15) -> str:
+    with noting_needed_opsets() as needed:
+        _convert(model, folder, opset)
+    if not needed:
+        return ""
+    _convert(model, folder, max(needed))
+    return NEWER_OPSET_REMARK.format(max(needed))
 
 
-def _gelu(write: NodeWriter, x: str) -> str:
-    """x / 2 · (1 + erf(x / √2)), Hendrycks and Gimpel 2016."""
-    error = write("Erf", write("Mul", x, write.number(0.5**0.5)))
-    return write("Mul", write("Mul", x, write.number(0.5)), write("Add", error, write.number(1)))
-
-
-def _gelu_by_tanh(write: NodeWriter, x: str) -> str:
-    """x / 2 · (1 + tanh(√(2 / π) (x + 0.044715 x³))), of the same paper."""
-    cube = write("Mul", write("Mul", x, x), write("Mul", x, write.number(0.044715)))
-    bend = write("Tanh", write("Mul", write("Add", x, cube), write.number((2 / np.pi) ** 0.5)))
-    return write("Mul", write("Mul", x, write.number(0.5)), write("Add", bend, write.number(1)))
-
-
-def _floor_divide(write: NodeWriter, x: str, y: str) -> str:
-    """The quotient rounded down: that of integers ONNX rounds towards zero, but where nothing is left over."""
-    if write.is_float:
-        return write("Floor", write("Div", x, y))
-    return write("Div", write("Sub", x, write("Mod", x, y)), y)
-
-
-def _floor_modulo(write: NodeWriter, x: str, y: str) -> str:
-    """What is left over, with the sign of the divisor."""
-    if write.is_float:
-        return write("Sub", x, write("Mul", _floor_divide(write, x, y), y))
-    return write("Mod", x, y)
-
-
-Decomposition = Callable[..., str]
-
-# By the name of the operation of TensorFlow: what writes it down, from the names of its inputs.
-DECOMPOSITIONS: dict[str, Decomposition] = {
-    "Erfc": lambda write, x: write("Sub", write.number(1), write("Erf", x)),
-    "FloorDiv": _floor_divide,
-    "FloorMod": _floor_modulo,
-    "Expm1": lambda write, x: write("Sub", write("Exp", x), write.number(1)),
-    "Log1p": lambda write, x: write("Log", write("Add", x, write.number(1))),
-    "MulNoNan": lambda write, x, y: write.unless_zero(y, write("Mul", x, y)),
-    "Xdivy": lambda write, x, y: write.unless_zero(x, write("Div", x, y)),
-    "Xlog1py": lambda write, x, y: write.unless_zero(
-        x, write("Mul", x, write("Log", write("Add", y, write.number(1))))
-    ),
-    "Xlogy": lambda write, x, y: write.unless_zero(x, write("Mul", x, write("Log", y))),
-}
-
-
-@cache
-def register_decompositions() -> None:
-    """Have tf2onnx write these operations in this process, those of LiteRT files too."""
-    from tf2onnx.handler import tf_op
-    from tf2onnx.onnx_opset.tensor import OneHot  # with which its own are registered: the later ones stand
-
-    for name, decomposition in DECOMPOSITIONS.items():
-        tf_op(name).register_compat_handler(partial(_replace, decomposition), FIRST_OPSET)
-    tf_op("TFL_GELU").register_compat_handler(_replace_litert_gelu, FIRST_OPSET)
-    tf_op("OneHot").register_compat_handler(partial(_write_one_hot, OneHot.version_13), MIN_OPSET)
-
-
-def _write_one_hot(write_as_before: Callable[..., None], graph: Any, node: Any, **options: Any) -> None:
-    """Hold each index against all classes, in any dtype and rank: one below zero is none of them in TensorFlow, and
-    counts from the end in ONNX' own operation."""
-    indices, depth, on, off = node.input
-    if (rank := graph.get_rank(indices)) is None:
-        write_as_before(graph, node, **options)
-        return
-    name, outputs, shapes, dtypes = node.name, list(node.output), node.output_shapes, node.output_dtypes
-    axis = rank if (given := node.get_attr_int("axis")) == -1 else given
-    graph.remove_node(name)
-    write = NodeWriter(graph, INT64)
-    classes = write("Range", write.number(0), write.cast(depth), write.number(1))
-    if rank > axis:
-        classes = write.unsqueeze(classes, *range(1, rank - axis + 1))
-    is_class = write("Equal", write.unsqueeze(write.cast(indices), axis), classes)
-    graph.make_node("Where", [is_class, on, off], outputs=outputs, name=name, shapes=shapes, dtypes=dtypes)
-
-
-def _replace_litert_gelu(graph: Any, node: Any, **_: Any) -> None:
-    is_approximate = "approximate" in node.attr and bool(node.get_attr_int("approximate"))
-    _replace(_gelu_by_tanh if is_approximate else _gelu, graph, node)
-
-
-def _replace(decomposition: Decomposition, graph: Any, node: Any, **_: Any) -> None:
-    inputs, outputs = list(node.input), list(node.output)
-    shapes, dtypes = node.output_shapes, node.output_dtypes
-    graph.remove_node(node.name)
-    result = decomposition(NodeWriter(graph, dtypes[0]), *inputs)
-    graph.make_node("Identity", [result], outputs=outputs, name=node.name, shapes=shapes, dtypes=dtypes)
-
-
-def save(model: Model, folder: Path, opset: int = 15) -> None:
+def _convert(model: Model, folder: Path, opset: int) -> None:
     kind, path = model_kind(model), str(folder / FILE)
     if kind == "litert":
         _convert_litert(model.folder / LITERT, path, opset)
@@ -239,8 +120,7 @@ FORMAT = Format(
     origin="Microsoft and Facebook (2017), now under the Linux Foundation.",
     explains="The converter writes operations that it does not know as they are and reports success: only running the "
     "file shows that it is invalid. Some are written here in others that ONNX has: exact GELU, for one, and quotients "
-    "of integers below zero, which it rounds the other way. Of several numbers for one place in scatter_nd it keeps "
-    "the last, where TensorFlow adds them. Outputs are renamed, and those of a dictionary come in the order of the "
-    "alphabet. Kernels may be turned and layers folded "
-    "into one another. One file holds at most 2 GB.",
+    "of integers below zero, which it rounds the other way. Where scatter_nd adds up several numbers in one place, "
+    "the file is of opset 16 at least. Outputs are renamed, and those of a dictionary come in the order of the "
+    "alphabet. Kernels may be turned and layers folded into one another. One file holds at most 2 GB.",
 )

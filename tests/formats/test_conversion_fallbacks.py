@@ -15,6 +15,7 @@ from core.formats.litert import SINGLE_ROW_REMARK
 from core.runtimes.base import Predictor
 from core.runtimes.live import live_predictor
 from core.runtimes.model_kinds import ModelFile, model_kind
+from core.runtimes.onnx import FILE as ONNX
 from core.runtimes.signature_module import serving_module
 from tests.factories import architectures
 from tests.factories.parser_models import expected_parser_predictions, make_parser_inputs, write_parser_model
@@ -93,6 +94,25 @@ def test_model_that_keeps_its_state_is_converted_for_the_rows_that_it_states(key
     assert (predictor.call_rows, predictor.state is not None) == (rows, remembers)
 
 
+@pytest.mark.parametrize("key", ["onnx", "litert", "saved_model", "keras"])
+def test_copy_of_model_that_remembers_begins_anew(key, tmp_path):
+    """And the live model goes on from where it was."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    steps = keras.Input(batch_shape=(2, 3, 4), name="x")
+    layer = keras.layers.SimpleRNN(2, stateful=True, unroll=True)
+    model = keras.Model(steps, layer(steps))
+    rows = np.random.default_rng(0).random((2, 3, 4), "float32")
+    first, second = np.array(model(rows)), np.array(model(rows))
+    state = np.array(layer.states[0])
+    _, predictor = convert(model, key, tmp_path / "copy", {"x": rows})
+    np.testing.assert_array_equal(layer.states[0], state)
+    assert np.abs(first - second).max() > 0.01
+    np.testing.assert_allclose(first_answer(predictor, {"x": rows}), first, **CLOSE)
+    np.testing.assert_allclose(first_answer(live_predictor(model), {"x": rows}), first, **CLOSE)
+
+
 def test_model_that_converts_for_any_number_of_rows_has_no_remark(tmp_path):
     model = architectures.build_convnext_block()
     saved, predictor = convert(model, "litert", tmp_path / "copy", architectures.make_inputs(model))
@@ -152,6 +172,49 @@ def test_onnx_operations_on_integers_below_zero_equal_those_of_tensorflow(dtype,
     rows = np.array([[-7, -6, -1, 0, 1], [2, 3, 7, 8, -3]], dtype)
     _, predictor = convert(Operations(), "onnx", tmp_path / "copy", {"x": rows})
     assert first_answer(predictor, {"x": rows}).tolist() == call(rows)["y"].numpy().tolist()
+
+
+# By the operation: how many axes of the tensor an index stands for, and the first opset that can say it.
+SCATTERS = {
+    "scatter_nd": (1, 16),
+    "scatter_nd of two axes": (2, 16),
+    "tensor_scatter_nd_add": (1, 16),
+    "tensor_scatter_nd_sub": (2, 16),
+    "tensor_scatter_nd_max": (1, 18),
+    "tensor_scatter_nd_min": (2, 18),
+}
+
+
+@pytest.mark.parametrize(("dtype", "opset"), [("float32", 15), ("int32", 13), ("bool", 18)])
+@pytest.mark.parametrize("name", SCATTERS)
+def test_onnx_file_adds_up_numbers_for_one_place(name, dtype, opset, tmp_path):
+    import onnxruntime
+    import tensorflow as tf
+
+    depth, first = SCATTERS[name]
+    scatter, is_fresh = getattr(tf, name.split()[0]), name.startswith("scatter")
+    if dtype == "bool" and not is_fresh:
+        pytest.skip("TensorFlow has it for numbers alone.")
+    places = tf.constant([[1, 2], [1, 2], [0, 1], [3, 0], [1, 2]])[:, :depth]
+    shape = [4, 3, 2]
+
+    def call(x):
+        updates = tf.cast(x, dtype)
+        return scatter(places, updates, shape) if is_fresh else scatter(tf.ones(shape, dtype), places, updates)
+
+    signature = [tf.TensorSpec([5, *shape[depth:]], "int32", "x")]
+
+    class Scattering(tf.Module):
+        __call__ = tf.function(lambda self, x: {"y": call(x)}, input_signature=signature)
+
+    rows = np.random.default_rng(0).integers(-3, 4, (5, *shape[depth:])).astype("int32")
+    (tmp_path / "copy").mkdir()
+    saved = get_format("onnx").save_model(Scattering(), "module", tmp_path / "copy", {"opset": opset})
+    said = f"It is of opset {first}: " if opset < first else ""
+    assert (saved.remark[: len(said)], bool(saved.remark)) == (said, bool(said))
+    session = onnxruntime.InferenceSession(tmp_path / "copy" / ONNX)
+    (answer,) = session.run(None, {session.get_inputs()[0].name: rows})
+    assert answer.tolist() == call(rows).numpy().tolist()
 
 
 # Graphs of TensorFlow 1 that are fed behind their parser
