@@ -308,8 +308,8 @@ def open_stablehlo(path: Path) -> PredictFunction:
     def predict(inputs: Arrays) -> Arrays:
         rows = len(inputs[port[0]])
         calls = [{name: array[row : row + 1] for name, array in inputs.items()} for row in range(rows)]
-        parts = [_with_row_each(call(each), each) for each in calls]
-        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+        parts = [call(each) for each in calls]
+        return {name: np.concatenate([np.atleast_1d(part[name]) for part in parts]) for name in parts[0]}
 
     return predict
 
