@@ -129,20 +129,6 @@ def test_panel_fits_and_is_accessible(drawn_page: Page, width: int, dark: bool):
 
 
 @pytest.mark.long
-def test_litert_of_one_row_answers_in_the_browser(
-    runtimes: None, populated_server: Server, saved: Callable[[str, str], dict], new_page: Callable[..., Page]
-):
-    page = new_page()
-    page.goto(f"{populated_server.url}/compare?ask=drawn&artifact={saved('digits-mlp', 'litert_fixed')['artifact']}")
-    wait_for_page(page, "Compare")
-    draw(page, THREE)
-    page.get_by_role("button", name=START).click()
-    expect(page.get_by_text("LiteRT.js 2.5.3 on the processor, beside the server on the same 64")).to_be_visible()
-    expect(page.get_by_text(re.compile(r"Bit-identical|Same answers \(rounding only\)"))).to_be_visible()
-    expect(message(page)).to_have_text(re.compile(r"^Both answer \d\.$"))
-
-
-@pytest.mark.long
 def test_gpu_has_a_verdict_of_its_own_beside_the_processor(
     runtimes: None, browser: Browser, populated_server: Server, saved: Callable[[str, str], dict]
 ):
