@@ -5,6 +5,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from core.browser_runtimes.lock import LOCK
+from core.formats import get_format
 from core.library.records import Artifact, Run
 
 FIXED_FORMAT = "litert_fixed"  # the key of the format that LiteRT.js takes
@@ -58,7 +59,7 @@ def _refusal(engine: Engine, artifact: Artifact, run: Run) -> str:
     if engine is Engine.LITERT and artifact.format != FIXED_FORMAT:
         return (
             "LiteRT.js takes only files whose shapes are fixed, and this one leaves the number of rows free. "
-            "Save the run as LiteRT with fixed shapes, or as ONNX."
+            f"Save the run as “{get_format(FIXED_FORMAT).label}”, or as ONNX."
         )
     if unknown := dtypes - set(LITERT_DTYPES if engine is Engine.LITERT else DTYPES):
         return f"{engine.label} does not take inputs of {', '.join(sorted(unknown))}. It answers on the server."

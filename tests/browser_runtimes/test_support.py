@@ -48,7 +48,7 @@ def test_other_files_are_none_for_browsers(format_key: str, path: str):
             make_run("int64"),
             "LiteRT.js 2.5.3 does not take inputs of int64",
         ),
-        (make_artifact("litert", "model.tflite"), make_run(), "Save the run as LiteRT with fixed shapes, or as ONNX."),
+        (make_artifact("litert", "model.tflite"), make_run(), "Save the run as “LiteRT, one row”, or as ONNX."),
         (make_artifact("litert_fixed", "model.tflite"), make_run(remembers=True), "remembers from call to call"),
         (make_artifact("onnx", "model.onnx", trust="brought in"), make_run(), "came from outside"),
     ],
