@@ -50,16 +50,16 @@ docs: .venv/installed-for-docs
 	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))" \
 		|| { echo "Roundtrip needs Python 3.11, 3.12 or 3.13; try: make PYTHON=python3.12 run"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt -e .
 	touch $@
 
 .venv/installed-for-tests: .venv/installed tests/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r tests/requirements.txt
 	$(BIN)/python -m tests.browser.chromium
 	touch $@
 
 .venv/installed-for-docs: .venv/installed-for-tests docs/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r docs/requirements.txt
 	touch $@
 
 clean:

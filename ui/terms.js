@@ -9,7 +9,7 @@ terms => {
   state.isOn = true
   // What is pressed, chosen or code; what has a tooltip of its own; an icon's name, which is no word.
   const SKIPPED = "a, button, summary, input, textarea, select, pre, code, svg, h1, [role=tab], [role=option], " +
-    "[role=img], [aria-hidden=true], [role=group], [role=combobox], " +
+    "[role=img], [role=group], [role=combobox], " +
     "[data-testid=stTooltipHoverTarget], [data-testid=stIconMaterial]"
   const WAIT = 200 // milliseconds in which changes of the page are gathered
   const pattern = new RegExp(`\\b(?:${terms.map(term => `(${term.forms})`).join("|")})\\b`, "gi")

@@ -93,7 +93,7 @@ def _verify_with_progress(
     read, size = 0, 1
     with contextlib.suppress(RoundtripError):
         size = max(sum(entry.bytes for entry in _stored_files(library, id_)[1]), 1)
-    note = f"{name_entry(library, id_)}, {index + 1} of {pluralize(total, 'entry', 'entries')}"
+    note = f"{name_entry(library, id_, is_numbered=False)}, {index + 1} of {pluralize(total, 'entry', 'entries')}"
 
     def on_read(count: int) -> None:
         nonlocal read
