@@ -1,4 +1,4 @@
-# make run | make test | make test-trust | make pictures | make bench | make lint | make docs | make coverage   (see README.md)
+# make run | make test | make test-trust | make environments | make pictures | make bench | make lint | make docs | make coverage   (see README.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,7 +6,7 @@ PORT ?= 8501
 # Dozens of processes start from this source, and each would compile all of it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-trust pictures bench lint docs coverage clean
+.PHONY: run test test-trust environments pictures bench lint docs coverage clean
 
 run: .venv/installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -17,6 +17,10 @@ test: .venv/installed-for-tests
 # Bad inputs, faults and the sandbox, with the long runs that `make test` leaves out.
 test-trust: .venv/installed-for-tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "trust or long" --timeout=1800
+
+# Every environment, really built and asked; several GB of packages.
+environments: .venv/installed-for-tests
+	$(BIN)/python -m pytest tests/environments --timeout=3600
 
 # The browser tests, with a picture of each page under tests/pictures.
 pictures: .venv/installed-for-tests
@@ -46,16 +50,16 @@ docs: .venv/installed-for-docs
 	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))" \
 		|| { echo "Roundtrip needs Python 3.11, 3.12 or 3.13; try: make PYTHON=python3.12 run"; exit 1; }
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt -e .
 	touch $@
 
 .venv/installed-for-tests: .venv/installed tests/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r tests/requirements.txt
 	$(BIN)/python -m tests.browser.chromium
 	touch $@
 
 .venv/installed-for-docs: .venv/installed-for-tests docs/requirements.txt
-	$(BIN)/pip install --quiet --disable-pip-version-check -r docs/requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r docs/requirements.txt
 	touch $@
 
 clean:

@@ -64,7 +64,7 @@ def _train_save_compare(page: Page, server: Server) -> None:
         painted(page, "Save a run")
     page.get_by_role("button", name="Save 2 formats").click()
     page.get_by_role("button", name="Compare them").click()
-    page.get_by_role("tab", name="Rows", selected=True).wait_for()
+    page.get_by_role("tab", name="Row by row", selected=True).wait_for()
     painted(page, "Compare")
 
 

@@ -64,7 +64,7 @@ def _rule(child: Child, upload: Path, name: str, into: Path, config: Settings) -
     """Return the rule by which an upload is refused; empty where it is accepted."""
     try:
         validated = validate_upload(upload, name, into, config=config)
-        bounds = limits.current_limits(config.unpacked_mib)
+        bounds = limits.current_limits(config.unpacked_mb)
         child.request("inspect_brought", seconds=60, format=validated.format, folder=into, bounds=bounds)
     except Refused as error:
         return error.rule

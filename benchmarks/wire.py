@@ -44,6 +44,12 @@ class Session:
         await self._run()
         return time.perf_counter() - started
 
+    async def rerun(self) -> float:
+        """Run the page again, as it is after any click; returns seconds until the script has ended."""
+        started = time.perf_counter()
+        await self._run()
+        return time.perf_counter() - started
+
     def number(self, pattern: str) -> int | None:
         """Return the number that the first group of `pattern` matches in the last such caption, or None."""
         for text in reversed(self._captions):

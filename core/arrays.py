@@ -9,6 +9,8 @@ from typing import Any, Self, TypedDict
 
 import numpy as np
 
+from core.errors import cleanup_on_error
+
 Arrays = dict[str, np.ndarray]
 TEXT_KINDS = frozenset("SUOT")
 NUMERIC_KINDS = frozenset("biuf")  # kinds of dtype that have a minimum and a mean
@@ -41,7 +43,9 @@ class StoredArrays(Mapping[str, np.ndarray]):
     """
 
     def __init__(self, path: Path):
-        self._archive = np.load(path, allow_pickle=False)
+        self._file = path.open("rb")
+        with cleanup_on_error(self._file.close):  # NumPy leaves the file of a damaged archive open
+            self._archive = np.load(self._file, allow_pickle=False)
 
     def __getitem__(self, name: str) -> np.ndarray:
         try:
@@ -61,6 +65,7 @@ class StoredArrays(Mapping[str, np.ndarray]):
 
     def __exit__(self, *_: object) -> None:
         self._archive.close()
+        self._file.close()
 
 
 def select_rows(arrays: Mapping[str, np.ndarray], rows: slice | list[int] | np.ndarray) -> Arrays:

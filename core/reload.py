@@ -24,7 +24,8 @@ from core.runtimes.base import BATCH_SIZE, ModelCode, ModelSource
 from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
 from core.runtimes.reference import Reference
 from core.runtimes.traits import collect_traits, validate_traits
-from core.sandbox.limits import GIB, Allowance
+from core.sandbox.limits import Allowance
+from core.settings import GB
 from core.worker import Child, Worker
 from core.worker.child_errors import invalid_reply_error
 from core.worker.child_handle import CancelCheck, never_cancelled
@@ -163,7 +164,7 @@ class _Reload(NamedTuple):
         limits: dict[str, Any] = {"seconds": self.seconds, "cancelled": self.cancelled}
         how: dict[str, Any] = {"limit_seconds": child.allowance(self.seconds).working_seconds, "batch": cap.rows}
         how |= {"prepared": prepared}
-        how |= {"traits": bool(self.probe_as), "reply_mib": self.worker.config.reply_mib}
+        how |= {"traits": bool(self.probe_as), "reply_mb": self.worker.config.reply_mb}
         facts, predictions = child.request(
             "reload", arrays=inputs, on_progress=note_answer, **self.request, **how, **limits
         )
@@ -181,7 +182,7 @@ class _Reload(NamedTuple):
         """Say which rows were not asked, and which setting that is."""
         asked = f"{answered:,} of {self.rows:,} rows were asked"
         if batch < BATCH_SIZE:
-            memory = f"the {allowed.memory / GIB:.3g} GiB of memory that there are ({allowed.memory_setting})"
+            memory = f"the {allowed.memory / GB:.3g} GB of memory that there are ({allowed.memory_setting})"
             yield f"{asked}, {batch} at a time: more would need more than {memory}."
         elif answered < self.rows:
             yield f"{asked}: all would take longer than {allowed.seconds:g} seconds ({allowed.seconds_setting})."

@@ -11,6 +11,8 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from core.errors import InputError
 
+MB, GB = 10**6, 10**9  # bytes: the units of all settings, as of all sizes on pages
+RENAMED = {"_MIB": "_MB", "_GIB": "_GB"}  # endings that settings had when their units were powers of two
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -23,8 +25,8 @@ class Settings(BaseSettings):
     catalog_url: str = Field("", description="SQLAlchemy URL of the catalog; empty: catalog.sqlite in home")
     worker: Literal["auto", "fork", "spawn"] = Field("auto", description="how a fresh process is made")
     parallel: int = Field(os.cpu_count() or 1, ge=1, le=64, description="children at work side by side")
-    child_gib: float = Field(
-        0.0, ge=0, description="memory of one child and what it starts, in GiB; 0: three quarters of this machine's"
+    child_gb: float = Field(
+        0.0, ge=0, description="memory of one child and what it starts, in GB; 0: three quarters of this machine's"
     )
     child_seconds: float = Field(300.0, gt=0, description="wall clock of one save or reload, in seconds")
     warm_seconds: float = Field(
@@ -34,17 +36,17 @@ class Settings(BaseSettings):
         "command; 0: it ends with its command",
     )
     train_seconds: float = Field(3600.0, gt=0, description="wall clock of one training, in seconds")
-    confined_gib: float = Field(
+    confined_gb: float = Field(
         0.0,
         ge=0,
-        description="memory of a confined child, in GiB; 0: 8, more for a file of over 1 GiB, and at most half of this "
+        description="memory of a confined child, in GB; 0: 8, more for a file of over 1 GB, and at most half of this "
         "machine's",
     )
     confined_seconds: float = Field(
         120.0,
         gt=0,
         description="wall clock of one request to a confined child, in seconds; as many times that as its files have "
-        "64 MiB, up to 10 times",
+        "64 MB, up to 10 times",
     )
     confined_cpu_seconds: int = Field(
         0,
@@ -55,21 +57,28 @@ class Settings(BaseSettings):
         4,
         ge=1,
         le=100,
-        description="times of these three that a confined child has for a conversion; memory up to CHILD_GIB",
+        description="times of these three that a confined child has for a conversion; memory up to CHILD_GB",
     )
-    confined_file_mib: int = Field(64, ge=1, description="largest file that a confined child may write, in MiB")
-    confined_reply_mib: int = Field(
-        4, ge=1, description="largest reply of a confined child that was not asked for more, in MiB"
+    confined_file_mb: int = Field(64, ge=1, description="largest file that a confined child may write, in MB")
+    confined_reply_mb: int = Field(
+        4, ge=1, description="largest reply of a confined child that was not asked for more, in MB"
     )
     run_unconfined: bool = Field(False, description="run what was imported even where it cannot be confined")
-    reply_mib: int = Field(256, ge=1, description="largest reply of a child, in MiB")
-    inputs_mib: int = Field(1024, ge=1, description="largest set of inputs, in MiB")
-    inputs_total_mib: int = Field(8192, ge=1, description="all sets of inputs together, in MiB")
+    reply_mb: int = Field(256, ge=1, description="largest reply of a child, in MB")
+    inputs_mb: int = Field(1024, ge=1, description="largest set of inputs, in MB")
+    inputs_total_mb: int = Field(8192, ge=1, description="all sets of inputs together, in MB")
     keep_inputs: int = Field(50, ge=1, description="sets of inputs that are kept, those used last")
     held_children: int = Field(40, ge=1, description="children that stay loaded to answer, in all sessions together")
-    answers_mib: int = Field(4096, ge=1, description="answers of finished comparisons, together, in MiB")
-    upload_mib: int = Field(512, ge=1, description="largest file that is imported, in MiB")
-    unpacked_mib: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MiB")
+    answers_mb: int = Field(4096, ge=1, description="answers of finished comparisons, together, in MB")
+    environments: Path = Field(
+        Path(), description="where environments with other packages are built; empty: cache/environments in home"
+    )
+    environment_seconds: float = Field(1800.0, gt=0, description="wall clock of building one environment, in seconds")
+    environment_idle_seconds: float = Field(
+        300.0, ge=0, description="seconds for which the process of an environment waits for the next kit"
+    )
+    upload_mb: int = Field(512, ge=1, description="largest file that is imported, in MB")
+    unpacked_mb: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MB")
     trash_days: int = Field(30, ge=0, description="days until what was removed is deleted for good; 0: never")
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
 
@@ -77,6 +86,11 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_home(cls, home: Path) -> Path:
         return home.expanduser()
+
+    @property
+    def environments_folder(self) -> Path:
+        """Where environments are built."""
+        return self.home / "cache" / "environments" if self.environments == Path() else self.environments.expanduser()
 
     @property
     def can_fork(self) -> bool:
@@ -89,6 +103,7 @@ class Settings(BaseSettings):
 @cache
 def get_settings() -> Settings:
     """Return the settings of this process, read once. Raises InputError for a bad variable."""
+    _refuse_former_names()
     try:
         return Settings()
     except ValidationError as error:
@@ -99,3 +114,16 @@ def get_settings() -> Settings:
             received=first.get("input"),
             cure="Correct or unset it, then start again.",
         ) from error
+
+
+def _refuse_former_names() -> None:
+    """Refuse a variable under its former name, which would be passed over without a word. Raises InputError."""
+    for name in os.environ:
+        ending = name[-4:]
+        if name.startswith("ROUNDTRIP_") and ending in RENAMED:
+            renamed = name.removesuffix(ending) + RENAMED[ending]
+            raise InputError(
+                f"The setting {name} is called {renamed} now.",
+                received=os.environ[name],
+                cure="Give the number in units of 1,000,000 bytes (MB) or 1,000,000,000 (GB) under the new name.",
+            )

@@ -5,7 +5,7 @@ import streamlit as st
 from core.formats import get_format
 from core.library import Query
 from core.text.numbers import format_size
-from ui.components import escape_markdown, show_page_cards
+from ui.components import button_label, escape_markdown, show_page_cards
 from ui.home_picture import draw_home_picture
 from ui.navigation import PAGES, go
 from ui.session import current_jobs, show_worker_state
@@ -58,7 +58,7 @@ with right:
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             title, note = escape_markdown(job.title), escape_markdown(job.note) or "waiting"
             st.markdown(f":material/progress_activity: {title}: {note}")
-            if st.button("Open", key=f"open-{job.id}"):
+            if st.button(button_label("Open", job.title), key=f"open-{job.id}"):
                 go(job.kind, job=job.id)
 
     st.header("Next step")
@@ -69,7 +69,7 @@ with right:
         st.markdown("You have a trained model. Save it in a few formats and see which keep what.")
         page, label, icon = "save", "Save it", ":material/save:"
     else:
-        st.markdown("Hold your saved copies side by side, row by row.")
+        st.markdown("Compare your saved copies side by side, row by row.")
         page, label, icon = "library", "Choose copies to compare", ":material/compare_arrows:"
     if st.button(label, type="primary", icon=icon):
         go(page)

@@ -34,9 +34,9 @@ if not chosen:
 if beside:
     names, entries = short_labels([chosen, beside], choices.entries), choices.entries
     st.header(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
-    sides = {"A": chosen, "B": beside}
-    runs = [f"{side} is of the run {entries[id_].run_name}" for side, id_ in sides.items()]
-    st.caption(escape_markdown("; ".join(runs)))
+    first, second = (entries[id_].run_name or "" for id_ in (chosen, beside))
+    runs = f"Both are of “{first}”." if first == second else f"A is of “{first}”, B of “{second}”."
+    st.caption(f"A is the left one. {escape_markdown(runs)}")
     show_diff(chosen, beside)
     st.stop()
 

@@ -19,6 +19,7 @@ from ui.tour.story import (
     offer_restart,
     remember_tour,
     restore_tour,
+    show_outline,
     show_turns,
     turn_to,
 )
@@ -50,6 +51,7 @@ if not tour:
         "seen it. On a quiet machine the first verdict stands here within 60 seconds."
     )
     st.button("Show me, 60 seconds", type="primary", icon=":material/play_arrow:", on_click=begin_tour)
+    show_outline()
     st.stop()
 
 step = choose_step()

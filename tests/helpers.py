@@ -78,7 +78,7 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60) -> None:
         time.sleep(PAUSE_SECONDS)
 
 
-UPLOAD_SETTINGS = Settings(upload_mib=64)
+UPLOAD_SETTINGS = Settings(upload_mb=64)
 
 
 def overwrite_file(path: Path, text: str) -> None:

@@ -143,7 +143,7 @@ def test_translate_memory_error_names_the_setting():
     error = translate(MemoryError(), DoesNotLoad)
     assert type(error) is TooLarge
     assert error.sentence == "The process ran out of the memory that it may use."
-    assert error.cure.startswith("Raise ROUNDTRIP_CHILD_GIB")
+    assert error.cure.startswith("Raise ROUNDTRIP_CHILD_GB")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,8 @@ from core.errors import RoundtripError
 from core.formats import get_format
 from core.text.labels import pluralize
 from core.text.numbers import format_size
-from ui.components import escape_markdown, show_error, verdict_badge
+from ui.components import escape_markdown, show_error
+from ui.findings import show_verdict_and_losses
 from ui.navigation import go
 from ui.routes import kit_url
 from ui.session import current_jobs
@@ -110,7 +111,7 @@ def _show_choice(title: str, choice: Choice, is_primary: bool, why_second: str =
     st.caption(title)
     with st.container(horizontal=True, vertical_alignment="center"):
         st.markdown(f"**{choice.label}** · {format_size(choice.bytes)}", width="content")
-        verdict_badge(choice.verdict, choice.changed_rows, choice.rows)
+        show_verdict_and_losses(choice.artifact, choice.verdict, choice.changed_rows, choice.rows)
     if why_second:
         st.markdown(escape_markdown(why_second))
     st.markdown("\n".join(f"- :green[✓] {escape_markdown(sentence)}" for sentence in choice.reasons))

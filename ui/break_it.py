@@ -13,7 +13,7 @@ from core.break_it import Card, get_card
 from core.figures.images import row_image
 from core.jobs.break_it import TrialResult
 from core.library.job_store import Job
-from ui.components import escape_markdown, verdict_badge
+from ui.components import button_label, escape_markdown, verdict_badge
 from ui.job_progress import follow_job
 from ui.session import current_jobs
 
@@ -68,14 +68,16 @@ def _show_closed_card(card: Card, lever: Job | None, cure: Job | None) -> None:
     st.markdown(escape_markdown(card.lever))
     if lever and lever.is_active:
         st.caption(":material/progress_activity: Under way")
-        _show_button(card, "Open", ":material/expand_more:", _open)
+        _show_card_button(card, "Open", ":material/expand_more:", _open)
     elif lever and lever.state == "done":
         st.caption(_summarize(cast(TrialResult, lever.result)))
         _show_badges(card, cure)
-        _show_button(card, "Open", ":material/expand_more:", _open)
+        st.space("stretch")
+        _show_card_button(card, "Open", ":material/expand_more:", _open)
     else:
         st.caption(f"Shown on: {card.demo.label}.")
-        _show_button(card, "Pull", ":material/toggle_on:", _pull)
+        st.space("stretch")  # the buttons of a row stand side by side
+        _show_card_button(card, "Pull", ":material/toggle_on:", _pull)
 
 
 def show_open_card(card: Card, lever: Job | None, cure: Job | None) -> None:
@@ -92,6 +94,12 @@ def show_open_card(card: Card, lever: Job | None, cure: Job | None) -> None:
             follow_job(lever)
             if lever.state == "done":
                 _show_trials(card, lever, cure)
+
+
+def _show_card_button(card: Card, verb: str, icon: str, action: Callable[[str], None]) -> None:
+    """Show the button of a closed card, whose name says of which: others have the same verb."""
+    label, key = button_label(verb, card.title), f"{verb.lower()}-{card.key}"
+    st.button(label, icon=icon, key=key, on_click=action, args=(card.key,), wrap=True)
 
 
 def _show_button(card: Card, label: str, icon: str, action: Callable[[str], None], is_primary: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Charts that pages share: metrics over the epochs, the ways in which training continues, class probabilities."""
 
 import math
+import textwrap
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -10,6 +11,7 @@ from core.figures.theme import COLOURS, NEUTRAL, apply_theme, escape_label
 from core.text.numbers import format_size
 
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
+NOTE_WIDTH = 28  # characters below a name, as many as leave a bar its place in a narrow window
 LOG_SCALE_RATIO = 40  # from this ratio of the largest to the smallest loss, small ones need a logarithmic axis
 
 
@@ -122,14 +124,16 @@ def _join_names(names: list[str]) -> str:
 
 
 def size_chart(names: list[str], sizes: list[int], notes: list[str], colours: list[str]) -> go.Figure:
-    """Draw the bytes of each copy as a bar in its colour; a note stands below its name."""
-    labels = [f"<b>{escape_label(name)}</b><br>{escape_label(note)}" for name, note in zip(names, notes, strict=True)]
+    """Draw the bytes of each copy as a bar in its colour; a note stands below its name, in lines that fit a phone."""
+    wrapped = [[escape_label(line) for line in textwrap.wrap(note, NOTE_WIDTH) or [""]] for note in notes]
+    labels = ["<br>".join([f"<b>{escape_label(name)}</b>", *lines]) for name, lines in zip(names, wrapped, strict=True)]
+    row_height = 28 + 16 * max(map(len, wrapped), default=1)
     texts = [format_size(size) for size in sizes]
     figure = go.Figure(go.Bar(x=sizes, y=labels, orientation="h", marker={"color": colours}, text=texts))
     figure.update_traces(textposition="outside", cliponaxis=False, hoverinfo="skip")
     figure.update_xaxes(visible=False, range=[0, 1.35 * (max(sizes) or 1)], fixedrange=True)
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True)
-    return apply_theme(figure, "", "", height=20 + 44 * len(names)).update_layout(margin={"t": 4}, bargap=0.45)
+    return apply_theme(figure, "", "", height=20 + row_height * len(names)).update_layout(margin={"t": 4}, bargap=0.45)
 
 
 def log_axis(values: list[float], format_value: Callable[[Any], str]) -> dict[str, Any]:

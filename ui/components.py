@@ -51,6 +51,11 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", without_links)
 
 
+def button_label(verb: str, subject: str) -> str:
+    """Return the label of a button that stands on a page several times: the verb, and upon what."""
+    return f"{verb}: {escape_markdown(subject)}"
+
+
 def shown_verdict(verdict: str | Verdict, error: dict[str, str] | None = None) -> Verdict:
     """Return the verdict to show: "not verified" where a transient `error` stopped it."""
     return Verdict.NOT_VERIFIED if is_transient(error) else Verdict(verdict)

@@ -6,15 +6,14 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from core.errors import RoundtripError
-from core.formats import get_format
 from core.health import HealthCheck, VerificationReport, read_last_report, run_diagnostics
 from core.library import Library
+from core.library.entry_names import name_entry
 from core.library.job_store import Job
 from core.text.labels import format_timestamp, pluralize
 from core.text.numbers import format_duration, format_size
 from core.worker import SandboxCheck
-from ui.components import escape_markdown, show_empty_state
+from ui.components import escape_markdown, show_empty_state, show_ids
 from ui.job_progress import follow_job
 from ui.navigation import go
 from ui.session import current_jobs
@@ -63,7 +62,8 @@ def _show_verdict(report: VerificationReport, damaged_ids: set[str]) -> None:
         st.error(f"**{subject} not as it should be**, of {_counts_text(report)}.", icon=":material/heart_broken:")
         _list_damaged(report.wrong)
     for entry in report.remarks[:MAX_LISTED]:
-        st.caption(f":material/info: {escape_markdown(entry['id'])}: {escape_markdown(entry['remark'])}")
+        name = name_entry(current_jobs().library, entry["id"])
+        st.caption(f":material/info: {escape_markdown(name)}: {escape_markdown(entry['remark'])}")
 
 
 def _counts_text(report: VerificationReport) -> str:
@@ -82,7 +82,9 @@ def _list_damaged(entries: list[dict[str, Any]]) -> None:
     for entry in entries[:MAX_LISTED]:
         id_, sentence = entry["id"], escape_markdown(entry["sentence"])
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
-            st.markdown(f":red[:material/broken_image:] **{escape_markdown(id_)}** {sentence}", width="stretch")
+            name = escape_markdown(name_entry(current_jobs().library, id_))
+            st.markdown(f":red[:material/broken_image:] **{name}** {sentence}", width="stretch")
+            show_ids({"Artifact" if id_.startswith("a") else "Run": id_})
             if id_.startswith("a") and st.button("Find it", key=f"find-{id_}", icon=":material/search:"):
                 go("library", search=id_)
     if len(entries) > MAX_LISTED:
@@ -139,21 +141,13 @@ def _show_verified(job: Job) -> None:
     if ids is None and library.access.viewer_id is None:
         return
     is_single = ids is not None and len(ids) == 1
-    label = _entry_label(library, ids[0]) if is_single else pluralize(job.result["entries"], "entry", "entries")
+    label = name_entry(library, ids[0]) if is_single else pluralize(job.result["entries"], "entry", "entries")
     if damaged:
         st.error(f"**{escape_markdown(label)}: {len(damaged):,} not as it should be.**", icon=":material/heart_broken:")
         _list_damaged(damaged)
         return
     verified = f"{format_size(job.result['bytes'])} were verified against the SHA-256 that was kept with them."
     st.success(f"**{escape_markdown(label)}: as it was kept.** {verified}", icon=":material/verified:")
-
-
-def _entry_label(library: Library, id_: str) -> str:
-    """Return the format and the id of an artifact; of a run the id alone."""
-    try:
-        return f"{get_format(library.artifact(id_).format).label} ({id_})"
-    except RoundtripError:  # a run, or an artifact whose record cannot be read
-        return id_
 
 
 def _show_rebuilt(job: Job) -> None:

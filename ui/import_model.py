@@ -16,7 +16,8 @@ from core.jobs.uploads import store_upload
 from core.library.job_store import Job
 from core.runtimes.signatures import choose_signature
 from core.text.numbers import format_size
-from ui.components import escape_markdown, show_error, trust_badge, verdict_badge
+from ui.components import escape_markdown, show_error, show_ids, trust_badge
+from ui.findings import show_verdict_and_losses
 from ui.navigation import go
 from ui.routes import download_url
 from ui.session import current_jobs
@@ -86,12 +87,10 @@ def show_import_form(demos: Sequence[Demo]) -> ImportForm | None:
 
 
 def _upload_limits() -> str:
-    """Return how much a browser may send, and the command for larger files."""
-    browser_limit, limit = st.get_option("server.maxUploadSize"), current_jobs().config.upload_mib
-    command = "or a folder: `roundtrip import PATH`"
-    if limit <= browser_limit:
-        return f"Up to {limit:,} MB each; {command}."
-    return f"Up to {browser_limit:,} MB each. Larger, up to {limit:,} MB, {command}."
+    """Return the command for files that are larger than a browser may send, which the widget itself says."""
+    browser_limit, limit = st.get_option("server.maxUploadSize"), current_jobs().config.upload_mb
+    larger = f"A larger file, up to {limit:,} MB, or a folder" if limit > browser_limit else "A folder"
+    return f"{larger}: `roundtrip import PATH`."
 
 
 def _show_advanced_fields(demos: Sequence[Demo]) -> tuple[str | None, str]:
@@ -185,10 +184,12 @@ def show_import_result(jobs: Jobs, job: Job) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.header(escape_markdown(result["name"]), anchor=False, width="content")
         trust_badge("brought in")
-        verdict_badge(result["verdict"])
+        show_verdict_and_losses(result["artifact"], result["verdict"])
     parameters = [f"{result['parameters']:,} parameters"] if result["parameters"] else []
-    facts = [get_format(result["format"]).label, format_size(result["bytes"]), *parameters, result["artifact"]]
-    st.markdown(escape_markdown(" · ".join(facts)))
+    facts = [get_format(result["format"]).label, format_size(result["bytes"]), *parameters]
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.markdown(escape_markdown(" · ".join(facts)), width="content")
+        show_ids({"Artifact": result["artifact"], "Run": result["run"]})
     if result["verdict"] == Verdict.NOT_RUN:
         show_not_run(result["artifact"], result["error"])
     if result["verdict"] == Verdict.NOT_VERIFIED:

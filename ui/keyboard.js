@@ -1,5 +1,6 @@
-// For the keyboard and the screen reader: focus on the title of each new page. (Streamlit has a link that skips the
-// navigation.) Called with the key of the page whenever that is drawn; what must be remembered, the window remembers.
+// For the keyboard and the screen reader: focus on the title of each new page, and into tables that scroll sideways.
+// (Streamlit has a link that skips the navigation.) Called with the key of the page whenever that is drawn; what must be
+// remembered, the window remembers.
 
 page => {
   const state = (window.roundtripKeyboard ??= {})
@@ -8,6 +9,23 @@ page => {
     title.tabIndex = -1
     title.focus()
   }
+
+  // The keyboard reaches what it can focus on: a table that is wider than its box scrolls by the arrow keys then.
+  const reach = () => {
+    state.timer = undefined
+    for (const box of document.querySelectorAll("[data-testid=stTable], [data-testid=stTable] div")) {
+      const isCut = box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible"
+      if (isCut) box.tabIndex = 0
+      else box.removeAttribute("tabindex")
+    }
+  }
+  const reachSoon = () => (state.timer ??= setTimeout(reach, 200)) // milliseconds in which changes are gathered
+  if (!state.tables) {
+    state.tables = new MutationObserver(reachSoon)
+    state.tables.observe(document.body, { childList: true, subtree: true })
+    addEventListener("resize", reachSoon, { passive: true })
+  }
+  reachSoon()
 
   if (state.page === page) return
   const isFirst = state.page === undefined

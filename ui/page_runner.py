@@ -14,7 +14,7 @@ from ui.components import show_error
 from ui.copy_link import show_copy_link
 from ui.navigation import PAGES, get_page
 from ui.query_params import resolve_aliases
-from ui.terms import show_terms
+from ui.terms import mark_terms, show_terms
 
 HERE = Path(__file__).resolve().parent
 
@@ -38,6 +38,7 @@ def run_page() -> None:
     require_sign_in()
     st.html(NAVIGATION_STYLE)
     body = st.container()
+    mark_terms()
     show_terms(pages[page])  # at the end of the page, which may stop itself before that
     try:
         with body:

@@ -1,8 +1,15 @@
-"""Terms that a page uses, explained at its end: those of the glossary that a test finds on it."""
+"""Terms that a page uses, explained where each first stands, and at the page's end for the keyboard and for reading."""
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
 
 import streamlit as st
 
-from core.text.glossary import GLOSSARY
+from core.text.glossary import GLOSSARY, find_terms, term_pattern
+
+SCRIPT = Path(__file__).with_suffix(".js")
 
 PAGE_TERMS = {
     "home": "architecture, artifact, graph, layer, live model, optimizer state, run, test examples, weights",
@@ -18,6 +25,7 @@ PAGE_TERMS = {
     "weights",
     "compare": "artifact, baseline, batch, bit-identical, confusion matrix, epoch, latency, layer, live model, run, "
     "seed, signature, test examples, tolerance, verdict",
+    "elsewhere": "graph, layer, run, verdict, weights",
     "resume": "batch, compile settings, epoch, live model, loss, optimizer moments, optimizer state, run, seed, "
     "weights",
     "tour": "architecture, artifact, batch, epoch, graph, layer, live model, loss, optimizer moments, optimizer state, "
@@ -39,3 +47,24 @@ def show_terms(page: str) -> None:
     if explanations:
         with st.popover("Terms on this page", icon=":material/dictionary:", type="tertiary"):
             st.markdown("\n\n".join(explanations))
+
+
+def mark_terms() -> None:
+    """Have the browser mark each term of the glossary where it first stands on the page, and explain it there."""
+    terms = [
+        {"name": f"{term[0].upper()}{term[1:]}:", "forms": term_pattern(term), "explanation": GLOSSARY[term]}
+        for term in sorted(GLOSSARY, key=len, reverse=True)  # "custom layer" is no "layer"
+    ]
+    script = SCRIPT.read_text(encoding="utf-8").strip()
+    data = json.dumps(terms).replace("<", "\\u003c")  # what looks like a tag has the browser drop the script
+    st.html(f"<script>({script})({data})</script>", unsafe_allow_javascript=True)
+
+
+def explain_headings(headings: Iterable[str], config: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Add explanations of terms to a table's column configuration: its headings are drawn, and no text of the page."""
+    explained = dict(config or {})
+    for heading in headings:
+        given = explained.get(heading, {})
+        if (terms := find_terms([heading])) and given is not None and not given.get("help"):
+            explained[heading] = given | {"help": " ".join(GLOSSARY[term] for term in terms)}
+    return explained

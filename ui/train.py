@@ -6,7 +6,7 @@ import numpy as np
 import streamlit as st
 
 from core.arrays import Arrays
-from core.demos import get_demo
+from core.demos import demo_label, output_image_shape
 from core.demos.base import Demo, TrainSettings
 from core.figures.images import row_image
 from core.figures.theme import PLOTLY_CONFIG
@@ -16,6 +16,7 @@ from core.runtimes.reference import Reference
 from core.text.labels import format_values, score_label, score_sentence
 from core.text.numbers import format_duration, format_score
 from ui.charts import metric_names, training_curves
+from ui.components import button_label
 from ui.demo_picture import draw_demo_picture
 from ui.session import load_reference
 from ui.sharing import show_sharing
@@ -61,10 +62,13 @@ def _show_demo_card(demo: Demo, is_unfolded: bool) -> dict[str, str | float] | N
     st.markdown("  \n".join(f":material/{icon}: {text}" for icon, text in facts.items()), help=f"Data: {demo.source}")
     st.caption(demo.demonstrates)
     st.space("stretch")
-    icon = ":material/play_arrow:"
-    is_pressed = st.button("Train", type="primary", icon=icon, key=f"{TRAIN_BUTTON}-{demo.key}", width="stretch")
+    label, icon = button_label("Train", demo.label), ":material/play_arrow:"
+    is_pressed = st.button(
+        label, type="primary", icon=icon, key=f"{TRAIN_BUTTON}-{demo.key}", width="stretch", wrap=True
+    )
     key = f"settings-{demo.key}"
-    with st.expander("Settings", expanded=is_unfolded, icon=":material/tune:", on_change="rerun", key=key) as expander:
+    label = button_label("Settings", demo.label)
+    with st.expander(label, expanded=is_unfolded, icon=":material/tune:", on_change="rerun", key=key) as expander:
         settings = _show_settings_form(demo) if expander.open else None
     return {} if is_pressed else settings
 
@@ -93,7 +97,7 @@ def _choose_dataset(demo: Demo) -> str:
 def show_train_settings(job: Job) -> None:
     """Show which demo a job trains, and with which settings."""
     settings = TrainSettings(**job.request["settings"])
-    st.header(get_demo(job.request["demo"]).label)
+    st.header(demo_label(job.request["demo"]))
     st.caption(
         f"{settings.epochs} epochs · batches of {settings.batch_size} · learning rate {settings.learning_rate:g} · "
         f"{settings.hidden_units} hidden units · seed {settings.seed} · data: {settings.dataset}"
@@ -148,7 +152,7 @@ def _show_image_examples(run: Run, reference: Reference, image_shape: tuple[int,
 
 
 def _output_shape(run: Run) -> tuple[int, int] | None:
-    return get_demo(run.demo).output_image_shapes.get((run.settings or {})["dataset"]) if run.demo else None
+    return output_image_shape(run.demo, run.settings)
 
 
 def _show_image_pairs(reference: Reference, image_shape: tuple[int, int], output_shape: tuple[int, int]) -> None:

@@ -13,7 +13,8 @@ from core.activations import Activations, Compute, predecessors
 from core.activations.matching import Activation
 from core.arrays import Arrays, select_rows
 from core.runtimes.base import Predictor
-from core.runtimes.litert import FILE, enum_names, open_interpreter, remembers
+from core.runtimes.litert import FILE, enum_names, open_interpreter
+from core.runtimes.litert_contents import remembers
 
 ROW_BY_ROW_REMARK = "LiteRT is fed row by row."
 DEQUANTIZED_REMARK = "Its integers are brought back to numbers by their scale and zero point."

@@ -80,26 +80,30 @@ def compare(
     baseline: Annotated[
         str | None, typer.Option(metavar="ID", parser=parse_id, help="An artifact, or a run for its live model.")
     ] = None,
-    rows: Annotated[str | None, typer.Option(help="How many test examples to ask, or how many random ones.")] = None,
+    rows: Annotated[str | None, typer.Option(help="Number of test examples, or of random rows.")] = None,
     classes: Annotated[Strings, typer.Option("--class", help="Only test examples of this class (repeatable).")] = None,
-    seed: Annotated[str | None, typer.Option(help="Choose test examples, or make random ones, by this seed.")] = None,
-    inputs: Annotated[
-        Path | None, typer.Option(metavar="FILE", help="Ask what is in an NPZ, NPY, CSV, JSON or picture.")
+    seed: Annotated[
+        str | None, typer.Option(help="The seed by which test examples are chosen, or random rows made.")
     ] = None,
-    random: Annotated[str | None, typer.Option(metavar="LOW,HIGH", help="Ask random numbers from this range.")] = None,
+    inputs: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Take the inputs from an NPZ, NPY, CSV, JSON or image file.")
+    ] = None,
+    random: Annotated[
+        str | None, typer.Option(metavar="LOW,HIGH", help="Take random numbers of this range as inputs.")
+    ] = None,
     plane: Annotated[
-        str | None, typer.Option(metavar="A,B,C", help="Ask rows on the plane through these three test examples.")
+        str | None, typer.Option(metavar="A,B,C", help="Take rows on the plane through three test examples as inputs.")
     ] = None,
     code: Code = None,
     tolerance: Annotated[
         Strings,
-        typer.Option(metavar="[OUTPUT=]ATOL[,RTOL]", help="The status is 1 where a copy is further off."),
+        typer.Option(metavar="[OUTPUT=]ATOL[,RTOL]", help="Exit with status 1 if a copy is further off."),
     ] = None,
     max_changed: Annotated[
-        str | None, typer.Option(metavar="ROWS", help="The status is 1 where more answers changed.")
+        str | None, typer.Option(metavar="ROWS", help="Exit with status 1 if more answers changed.")
     ] = None,
     report: Annotated[
-        list[Path] | None, typer.Option(metavar="FILE", help="Write it as .html, .json or .csv (repeatable).")
+        list[Path] | None, typer.Option(metavar="FILE", help="Write a report as .html, .json or .csv (repeatable).")
     ] = None,
     as_json: AsJson = False,
 ) -> None:

@@ -32,7 +32,7 @@ def cost(
     code: Code = None,
     as_json: AsJson = False,
 ) -> None:
-    """Measure what artifacts cost: to save, to load, to ask, in memory and on the disk."""
+    """Measure what artifacts cost: time to save, load and predict, memory and disk space."""
     times = parse_whole_number("repeats", repeats)
     with open_jobs() as jobs:
         ended = wait_for_job(jobs, jobs.benchmark(artifacts, parse_code_sources(code), times))

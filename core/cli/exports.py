@@ -17,7 +17,9 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file of that nam
 @app.command()
 def kit(
     artifact: Annotated[str, typer.Argument(metavar="ID", parser=parse_id)],
-    out: Annotated[Path | None, typer.Option("-o", "--out", metavar="FILE", help="Default: kit-ID-FORMAT.zip.")] = None,
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", metavar="FILE", help="Default: DEMO-FORMAT-DATE-kit.zip.")
+    ] = None,
     force: Force = False,
     as_json: AsJson = False,
 ) -> None:

@@ -35,7 +35,7 @@ def verify(
 
 @app.command("rebuild")
 def rebuild_(as_json: AsJson = False) -> None:
-    """Make the catalog anew from the folders; the status is 1 where it had said something else."""
+    """Rebuild the catalog from the folders; exit with status 1 if it was wrong."""
     result = rebuild_catalog(open_library())
     if as_json:
         print_result(result._asdict(), True)
@@ -53,7 +53,7 @@ def repair_(
     ] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Put the library in order after a crash; the status is 1 where something is left that it could not mend."""
+    """Repair the library after a crash; exit with status 1 if something could not be repaired."""
     repairs = repair_library(open_library(), quarantine, dry_run)
     if as_json:
         print_result([repair._asdict() for repair in repairs], True)
@@ -67,7 +67,7 @@ def doctor_(
     quick: Annotated[bool, typer.Option("--quick", help="Do not start TensorFlow to see how long that takes.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Say how this machine and the library do: versions, disk, catalog, settings, worker; status 1 if one is wrong."""
+    """Check this machine and the library: versions, disk, catalog, settings, worker; exit with status 1 on a fault."""
     config = get_settings()
     worker = None if quick else Worker(config)
     try:

@@ -128,7 +128,7 @@ def diff(
     a: Annotated[str, typer.Argument(metavar="A", parser=parse_id)],
     b: Annotated[str, typer.Argument(metavar="B", parser=parse_id)],
     exit_code: Annotated[
-        bool, typer.Option("--exit-code", help="The status is 1 where anything in the copies differs.")
+        bool, typer.Option("--exit-code", help="Exit with status 1 if anything in the copies differs.")
     ] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -169,7 +169,9 @@ Tags = Annotated[list[str], typer.Option("--tag", help="The tag (repeatable).")]
 
 @app.command()
 def rename(
-    run: RunId, name: Annotated[str, typer.Argument(help="Empty: its first name.")], as_json: AsJson = False
+    run: RunId,
+    name: Annotated[str, typer.Argument(help="The new name; empty: its first one.")],
+    as_json: AsJson = False,
 ) -> None:
     """Give a run another name."""
     open_library().annotate(run, name=name)
@@ -191,7 +193,7 @@ def untag(ids: Ids, tags: Tags, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def note(id_: Id, text: Annotated[str, typer.Argument(help="Empty: none.")], as_json: AsJson = False) -> None:
+def note(id_: Id, text: Annotated[str, typer.Argument(help="The note; empty: none.")], as_json: AsJson = False) -> None:
     """Write the note of a run or an artifact, in place of the one it has."""
     open_library().annotate(id_, note=text)
     _print_annotations([id_], as_json)
@@ -219,11 +221,11 @@ def _set_pinned(ids: list[str], pinned: bool, as_json: bool) -> None:
 @app.command()
 def alias(
     name: Annotated[str, typer.Argument(help="The alias; without one, all are listed.")] = "",
-    artifact: Annotated[str, typer.Argument(metavar="[ID]", help="What it shall point to.")] = "",
+    artifact: Annotated[str, typer.Argument(metavar="[ID]", help="The artifact that it points to.")] = "",
     drop: Annotated[bool, typer.Option("--drop", help="Forget the alias.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Have an alias point to an artifact, in place of the one that it pointed to; or list the aliases."""
+    """Point an alias to an artifact, or list the aliases."""
     library = open_library()
     if drop:
         rows = [{"alias": name, "artifact": None, "before": library.drop_alias(name)}]

@@ -86,7 +86,7 @@ def train(
     batch_size: Annotated[str | None, typer.Option(help="Rows per step.")] = None,
     learning_rate: Annotated[str | None, typer.Option(help="Size of a step.")] = None,
     hidden_units: Annotated[str | None, typer.Option(help="Width of the hidden layer.")] = None,
-    seed: Annotated[str | None, typer.Option(help="Fixes shuffling and the first weights.")] = None,
+    seed: Annotated[str | None, typer.Option(help="Random seed of the shuffling and of the initial weights.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a demo and keep the run."""
@@ -151,9 +151,9 @@ def import_(
     with_: Annotated[
         Path | None, typer.Option("--with", metavar="ARCHITECTURE.json", help="The layers that weights belong to.")
     ] = None,
-    name: Annotated[str, typer.Option(help="What to call it; by default as its file.")] = "",
+    name: Annotated[str, typer.Option(help="Its name; by default that of the file.")] = "",
     demo: Annotated[str | None, typer.Option(help="The demo whose code built the model, for a checkpoint.")] = None,
-    signature: Annotated[str, typer.Option(help="Which signature is to answer, where there are several.")] = "",
+    signature: Annotated[str, typer.Option(help="The signature to call, if there are several.")] = "",
     shape: Annotated[
         Strings, typer.Option(metavar="INPUT=SIZExSIZE", help="The shape of a row, where sizes are free (repeatable).")
     ] = None,
@@ -215,12 +215,12 @@ def _import_lines(result: dict[str, Any]) -> Iterator[str]:
 def resume(
     run: str,
     artifacts: Ids,
-    epochs: Annotated[str, typer.Option(help="How often each sees all of the training data again, 1 to 20.")] = "2",
-    seed: Annotated[str, typer.Option(help="Fixes the order of the rows, which is the same for all.")] = "0",
+    epochs: Annotated[str, typer.Option(help="Number of epochs, 1 to 20.")] = "2",
+    seed: Annotated[str, typer.Option(help="Random seed of the order of the rows, the same for all.")] = "0",
     code: Code = None,
     as_json: AsJson = False,
 ) -> None:
-    """Train a run's live model and copies of it on, over the same batches, and say where they part."""
+    """Resume training of a run's live model and of copies over the same batches, and say where they diverge."""
     epoch_count, row_seed = parse_whole_number("epochs", epochs), parse_whole_number("seed", seed)
     with open_jobs() as jobs:
         ended = wait_for_job(jobs, jobs.resume(run, artifacts, epoch_count, parse_code_sources(code), row_seed))

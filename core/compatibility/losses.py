@@ -6,9 +6,10 @@ from typing import NamedTuple, TypedDict
 from core.caching import StampedCache, file_stamp
 from core.compatibility.checks import COLUMNS
 from core.compatibility.columns import Finding
-from core.compatibility.matrix import choose_reload
+from core.compatibility.matrix import build_row, choose_reload
 from core.errors import RoundtripError
-from core.library import Library
+from core.evidence.records import Evidence
+from core.library import Artifact, Library, Run
 
 # By column of the matrix, what is said of a copy that lost it.
 LOSS_LABELS = {
@@ -32,6 +33,7 @@ IMPLIED_BY = {
 }
 SEPARATOR = " · "
 MAX_CACHED = 4096
+SILENT_COLUMNS = ("masks", "state")  # whose loss the answers do not show
 
 
 class Loss(NamedTuple):
@@ -95,3 +97,11 @@ def label_with_losses(verdict: str, losses: Iterable[Loss]) -> str:
 
 def losses_to_json(losses: Iterable[Loss]) -> list[LossJson]:
     return [{"finding": loss.finding, "label": loss.label, "words": loss.words} for loss in losses]
+
+
+def list_silent_losses(run: Run, artifact: Artifact, evidence: Evidence) -> list[str]:
+    """What a copy lost that its answers do not show: masks, and what the model remembers. In sentences."""
+    if not evidence.best.has_answered:
+        return []
+    cells = build_row(run, artifact.format, artifact.id, evidence).cells
+    return [cells[key].words for key in SILENT_COLUMNS if cells[key].state == "lost"]

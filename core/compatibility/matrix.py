@@ -12,7 +12,7 @@ from core.errors import error_from_json
 from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import all_formats, get_format
 from core.formats.base import CONVERTED_WEIGHTS
-from core.library import Artifact, Library, Query, Run
+from core.library import Library, Query, Run
 from core.text.labels import mark_imported
 
 # Which column checks which part of a format's claim.
@@ -35,7 +35,6 @@ COLUMN_NOUNS = {
     "strings": "text inputs",
     "repeats": "the same answer twice",
 }
-SILENT_COLUMNS = ("masks", "state")
 
 
 class FindingJson(TypedDict):
@@ -133,14 +132,6 @@ def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -
         return _build_failed_row(run, format_key, artifact_id, context.outcome.error)
     cells = {column.key: column.check(context) for column in COLUMNS}
     return MatrixRow(format_key, artifact_id, cells, trust=run.trust)
-
-
-def list_silent_losses(run: Run, artifact: Artifact, evidence: Evidence) -> list[str]:
-    """What a copy lost that its answers do not show: masks, and what the model remembers. In sentences."""
-    if not evidence.best.has_answered:
-        return []
-    cells = build_row(run, artifact.format, artifact.id, evidence).cells
-    return [cells[key].words for key in SILENT_COLUMNS if cells[key].state == "lost"]
 
 
 def _build_failed_row(

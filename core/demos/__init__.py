@@ -42,6 +42,11 @@ def output_image_shape(demo: str | None, settings: Mapping[str, Any] | None) -> 
         return None
 
 
+def demo_unit(key: str | None) -> str:
+    """Return the unit of what a demo predicts; empty where it has none, or does not exist any more."""
+    return next((demo.unit for demo in DEMOS if demo.key == key), "") or ""
+
+
 def demo_label(key: str) -> str:
     """Return the label of a demo; its key where the demo does not exist any more."""
     try:

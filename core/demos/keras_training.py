@@ -14,13 +14,28 @@ from core.errors import InputError
 def fit_keras(model: Model, data: Data, settings: TrainSettings, report: TrainingProgressCallback) -> None:
     """Train in place; `report` is called after every step, and after an epoch with its losses and accuracies."""
     model.fit(
-        *_to_keras_arguments(data.train),
+        shuffled_batches(data.train, settings),
         validation_data=_to_keras_arguments(data.validation),
+        validation_batch_size=settings.batch_size,
         epochs=settings.epochs,
-        batch_size=settings.batch_size,
         verbose=0,
         callbacks=[_make_progress_reporter(math.ceil(data.train.rows / settings.batch_size), settings.epochs, report)],
     )
+
+
+def shuffled_batches(split: Split, settings: TrainSettings) -> Any:
+    """Return batches of (inputs, targets) as a `tf.data.Dataset`, in another order in each epoch, fixed by the seed.
+
+    Given arrays and a seed, `fit` itself repeats one order in all epochs (Keras 3.15 under TensorFlow).
+    """
+    import tensorflow as tf
+
+    inputs, targets = _to_keras_arguments(split)
+    arguments = (inputs, tuple(targets) if isinstance(targets, list) else targets)  # of a list it makes one tensor
+    arguments = tf.nest.map_structure(tf.constant, arguments)
+    order = tf.data.Dataset.range(split.rows).shuffle(split.rows, seed=settings.seed)
+    batches = order.batch(settings.batch_size)
+    return batches.map(lambda rows: tf.nest.map_structure(lambda array: tf.gather(array, rows), arguments))
 
 
 def make_keras_train_step(model: Model, run_eagerly: bool = False) -> TrainStep:

@@ -18,7 +18,7 @@ from zipfile import ZIP_STORED, ZipFile, ZipInfo
 from zlib import crc32
 
 from core.errors import InputError, StorageFailed
-from core.exports.download_names import name_of_file, name_of_zip
+from core.exports.download_names import name_folders, name_of_file, name_of_zip
 from core.library import staging, storage
 from core.library.integrity import VerifiedFile, verify_file
 from core.library.library import Library
@@ -86,7 +86,10 @@ def archive_artifacts(library: Library, ids: Iterable[str]) -> StreamedArchive:
     Of each artifact the files in its record, and nothing else that may lie beside them. Raises UnknownName, Damaged.
     """
     ids = list(dict.fromkeys(ids))
-    files = {f"{id_}/{path}": file for id_ in ids for path, file in verify_artifact_files(library, id_).items()}
+    folders = name_folders(library, ids)
+    files = {
+        f"{folders[id_]}/{path}": file for id_ in ids for path, file in verify_artifact_files(library, id_).items()
+    }
     if len(files) == 1:
         file = next(iter(files.values()))
         return archive_file(library, file, name_of_file(library, ids[0], file.path.name))

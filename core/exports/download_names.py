@@ -2,6 +2,7 @@
 
 import re
 import unicodedata
+from collections import Counter
 from collections.abc import Iterable
 
 from core.library import Artifact, Library, Run
@@ -19,6 +20,17 @@ def name_of_artifact(library: Library, id_: str) -> str:
     """Demo, format and the day on which the copy was saved (UTC). Raises UnknownName."""
     artifact = library.artifact(id_)
     return f"{name_of_run(library.run(artifact.run))}-{artifact.format}-{_day(artifact)}"
+
+
+def name_folders(library: Library, ids: Iterable[str]) -> dict[str, str]:
+    """A folder's name for each artifact, by its id; equal ones are numbered, the oldest first: "-2"."""
+    seen: Counter[str] = Counter()
+    folders = {}
+    for id_ in sorted(ids, key=lambda id_: library.artifact(id_).created):
+        name = name_of_artifact(library, id_)
+        seen[name] += 1
+        folders[id_] = name if seen[name] == 1 else f"{name}-{seen[name]}"
+    return folders
 
 
 def name_of_file(library: Library, id_: str, file_name: str) -> str:

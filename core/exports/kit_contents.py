@@ -182,7 +182,7 @@ def render_readme(
             ("file", "size", "SHA-256"),
             [(_escape_markdown(f.path), format_size(f.bytes), f.sha256) for f in artifact.files],
         ),
-        f"Run {run.id}, artifact {artifact.id}.",
+        f"In the library: run {run.id}, artifact {artifact.id}.",
     ]
     return "\n\n".join(parts) + "\n"
 

@@ -40,8 +40,9 @@ def build_proof_kit(library: Library, artifact_id: str) -> StreamedArchive:
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(library.staging())
         members = _kit_members(library, artifact, run, format_, evidence, folder)
-        named = {f"kit-{artifact.id}/{name}": piece for name, piece in members.items()}
-        archive = archive_members(library, named, f"{name_of_artifact(library, artifact.id)}-kit.zip")
+        name = f"{name_of_artifact(library, artifact.id)}-kit"
+        named = {f"{name}/{path}": piece for path, piece in members.items()}
+        archive = archive_members(library, named, f"{name}.zip")
         archive.add_resource(stack.pop_all())
         return archive
 

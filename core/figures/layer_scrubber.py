@@ -24,21 +24,24 @@ class LayerPicture(NamedTuple):
     partner: np.ndarray
 
 
-def layer_scrubber(pictures: Sequence[LayerPicture], names: tuple[str, str]) -> go.Figure:
+def layer_scrubber(pictures: Sequence[LayerPicture], names: tuple[str, str], start: int = 0) -> go.Figure:
     """Draw the layers as frames of one figure, with a slider; Play stops at the first that differs.
 
     Args:
         names: What the two models are called.
+        start: Index of the layer that is shown first.
     """
     titles = [*map(escape_label, names), "difference"]
     figure = make_subplots(1, 3, subplot_titles=titles, horizontal_spacing=0.04)
     frames = [_frame(str(place), picture, names) for place, picture in enumerate(pictures)]
-    for column, trace in enumerate(frames[0].data, 1):
+    for column, trace in enumerate(frames[start].data, 1):
         figure.add_trace(trace, 1, column)
     figure.frames = frames
     figure.update_xaxes(visible=False).update_yaxes(visible=False, autorange="reversed")
     figure = apply_theme(figure, "", "", HEIGHT)
-    return figure.update_layout(sliders=[_slider(pictures)], updatemenus=[_play_button(pictures)], margin={"t": 40})
+    return figure.update_layout(
+        sliders=[_slider(pictures, start)], updatemenus=[_play_button(pictures)], margin={"t": 40}
+    )
 
 
 def _frame(key: str, picture: LayerPicture, names: tuple[str, str]) -> go.Frame:
@@ -62,13 +65,14 @@ def _limits(*tables: np.ndarray) -> tuple[float, float]:
     return (float(numbers.min()), float(numbers.max())) if numbers.size else (0.0, 1.0)
 
 
-def _slider(pictures: Sequence[LayerPicture]) -> dict[str, Any]:
+def _slider(pictures: Sequence[LayerPicture], start: int) -> dict[str, Any]:
     marks = ["≠ " if picture.differs else "" for picture in pictures]
     labels = [mark + escape_label(picture.name) for mark, picture in zip(marks, pictures, strict=True)]
     steps = [
         {"label": label, "method": "animate", "args": [[str(place)], AT_ONCE]} for place, label in enumerate(labels)
     ]
-    return {"steps": steps, "currentvalue": {"prefix": "Layer: "}, "x": 0.24, "len": 0.76, "pad": {"t": 12}}
+    place = {"active": start, "x": 0.24, "len": 0.76, "pad": {"t": 12}}
+    return {"steps": steps, "currentvalue": {"prefix": "Layer: "}} | place
 
 
 def _play_button(pictures: Sequence[LayerPicture]) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from core.error_translation import translate
 from core.errors import CannotSave, DoesNotLoad, FormatError, InputError
 from core.formats.standalone_loaders import StandaloneLoader
 from core.runtimes.base import Model, Predictor
+from core.runtimes.keras import reset_kept_state
 from core.runtimes.preservation import preserve_model, silence_converters
 from core.runtimes.variables import weight_bytes, weight_variables
 from core.versions import installed_packages_fingerprint
@@ -175,6 +176,8 @@ class Format:
         started = time.perf_counter()
         try:
             with silence_converters(folder), preserve_model(model):
+                if kind == "keras":  # else a graph would begin with the state of this moment
+                    reset_kept_state(model)
                 remark = self.save(model, folder, **arguments)
             self.require_all_weights(model, folder, CannotSave)
         except Exception as error:  # every converter has errors of its own; they all mean that it cannot save

@@ -4,9 +4,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
+from core.formats.h5_limits import explain_uncopied_setting, explain_unread_file
 from core.formats.standalone_loaders import StandaloneLoader, open_keras, open_old_h5, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
-from core.runtimes.hdf5_limits import explain_uncopied_setting, explain_unread_file
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_legacy_h5, read_keras_version

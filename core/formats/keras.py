@@ -4,17 +4,36 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
-from core.formats.base import Format
+from core.formats.base import Format, Option
 from core.formats.standalone_loaders import StandaloneLoader, open_any_keras, open_keras, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
+from core.runtimes.keras_releases import THIS_RELEASE, WRITTEN_FOR, rewrite_config
 from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
-from core.runtimes.zip_member import open_zip_member
+from core.runtimes.zip_member import open_zip_member, replace_zip_member
+
+CONFIG_FILE = "config.json"
 
 
-def save(model: Model, folder: Path) -> None:
-    model.save(folder / "model.keras")
+FOR_KERAS = Option(
+    "for_keras",
+    "For Keras",
+    THIS_RELEASE,
+    "The oldest release of Keras 3 that must load the file. What a release does not know is left out where it says "
+    "nothing; where it says something, the copy is not written.",
+    choices=WRITTEN_FOR,
+)
+
+
+def save(model: Model, folder: Path, for_keras: str = THIS_RELEASE) -> str:
+    path = folder / "model.keras"
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        text, remark = rewrite_config(archive.read(CONFIG_FILE).decode(), for_keras)
+    if for_keras != THIS_RELEASE:
+        replace_zip_member(path, CONFIG_FILE, text.encode())
+    return remark
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
@@ -46,6 +65,8 @@ FORMAT = Format(
     ),
     activations="keras",
     find_missing=find_missing,
+    options=(FOR_KERAS,),
     origin="Keras 2.12 (2023), as the successor of .h5; the format of Keras 3.",
-    explains="Custom layers are kept by name, not as code: a process without the class cannot load the file.",
+    explains="Custom layers are kept by name, not as code: a process without the class cannot load the file. An older "
+    "Keras refuses it for every key that it does not know, even one that says nothing; the option leaves those out.",
 )

@@ -4,15 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
+from core.formats.keras import CONFIG_FILE, FOR_KERAS
 from core.formats.standalone_loaders import StandaloneLoader, open_keras, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
+from core.runtimes.keras_releases import THIS_RELEASE, rewrite_config
 from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
 
 
-def save(model: Model, folder: Path) -> None:
+def save(model: Model, folder: Path, for_keras: str = THIS_RELEASE) -> str:
     model.save(folder / "model", zipped=False)
+    config = folder / "model" / CONFIG_FILE
+    text, remark = rewrite_config(config.read_text(encoding="utf-8"), for_keras)
+    config.write_text(text, encoding="utf-8")
+    return remark
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
@@ -40,6 +46,7 @@ FORMAT = Format(
     kit=StandaloneLoader(open_keras, "model", load_structured=open_structured_keras),
     activations="keras",
     find_missing=find_missing,
+    options=(FOR_KERAS,),
     origin="Keras 3: the .keras file, not zipped.",
     explains="The same parts as in a .keras file, without the zip around them: nothing is compressed there either, but "
     "the zip's checksums are gone, so Keras itself would not notice a flipped bit here. Roundtrip's own do.",

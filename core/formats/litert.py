@@ -4,11 +4,13 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
+from core.errors import CannotSave
 from core.formats.base import Format
 from core.formats.standalone_loaders import StandaloneLoader, open_any_litert, open_litert
 from core.runtimes.base import Model
-from core.runtimes.inference_model import shared_conversions, stated_signature, to_flat_model
-from core.runtimes.litert import FILE, PACKAGES, load, needs_tensorflow
+from core.runtimes.inference_model import share_conversion, stated_signature, to_flat_model
+from core.runtimes.litert import FILE, PACKAGES, load
+from core.runtimes.litert_contents import list_unfilled_variables, needs_tensorflow
 from core.runtimes.litert_quantizer import QUANTIZER_PACKAGES, require_unquantized
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.single_row import single_row_module
@@ -26,21 +28,14 @@ def save(model: Model, folder: Path) -> str:
         require_unquantized(model.folder / FILE)
         shutil.copyfile(model.folder / FILE, path)
         return ""
-    shared = shared_conversions.get()
-    if shared is None or FORMAT.key not in shared:
-        remark = _convert_by_any_way(model, path)
-        if shared is not None:
-            shared[FORMAT.key] = path.read_bytes(), remark
-        return remark
-    content, remark = shared[FORMAT.key]
-    path.write_bytes(content)
-    return str(remark)
+    return share_conversion(FORMAT.key, path, lambda: _convert_by_any_way(model, path))
 
 
 def _convert_by_any_way(model: Model, path: Path) -> str:
     """Convert for any number of rows, else for exactly one; returns what to know of the copy."""
     try:
         _convert(model, path)
+        require_weights(path)
         is_whole = not needs_tensorflow(path.read_bytes())
     except Exception:  # whatever the converter raises; it goes on unless one row converts
         if _convert_single_row(model, path):
@@ -54,10 +49,10 @@ def _convert(model: Model, path: Path) -> None:
         signature = stated_signature(model)
         to_flat_model(model).export(str(path), format="litert", input_signature=signature, verbose=False)
     else:
-        path.write_bytes(_convert_module(model))
+        path.write_bytes(convert_module(model))
 
 
-def _convert_module(model: Model) -> bytes:
+def convert_module(model: Model) -> bytes:
     import tensorflow as tf
 
     converter = tf.lite.TFLiteConverter.from_concrete_functions([serving_function(model)], model)
@@ -66,13 +61,24 @@ def _convert_module(model: Model) -> bytes:
     return content
 
 
+def require_weights(path: Path) -> None:
+    """Require that a converted file holds the number of every variable that it reads. Raises CannotSave."""
+    if names := list_unfilled_variables(path.read_bytes()):
+        raise CannotSave(
+            "The converter left the weights of this model out of its file, which would answer NaN.",
+            received=f"without {', '.join(names[:8])}",
+            cure="Choose LiteRT for one row, which makes constants of them first.",
+        )
+
+
 def _convert_single_row(model: Model, path: Path) -> bool:
     """Whether the model could be converted for exactly one row, with operations of LiteRT alone.
 
     Where it cannot, the first conversion stands: its file says by its reload what the runtime lacks.
     """
     try:
-        path.write_bytes(_convert_module(single_row_module(model)))
+        path.write_bytes(convert_module(single_row_module(model)))
+        require_weights(path)
     except Exception:  # noqa: BLE001  whatever a second try stumbles on, the first is the one to judge
         return False
     return True

@@ -13,7 +13,8 @@ from core.formats.standalone_loaders import StandaloneLoader, open_any_onnx, ope
 from core.runtimes import imported_graph, inference_model
 from core.runtimes.base import Model
 from core.runtimes.litert import FILE as LITERT
-from core.runtimes.litert import remembers, require_float_tensors
+from core.runtimes.litert import require_float_tensors
+from core.runtimes.litert_contents import remembers
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE, count_inputs, load
 from core.runtimes.onnx_operations import Needs, inline_calls, noting_needs, register_decompositions

@@ -13,12 +13,12 @@ from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
 from core.runtimes.variables import build_optimizer
 
 
-def save(model: Model, folder: Path, shard_mib: float = 1.0) -> None:
+def save(model: Model, folder: Path, shard_mb: float = 1.0) -> None:
     import numpy as np
 
     # Keras refuses a limit that a single array exceeds.
     largest = max((np.asarray(variable).nbytes for variable in model.weights), default=0)
-    limit = max(shard_mib * 2**20, largest)
+    limit = max(shard_mb * 10**6, largest)
     model.save_weights(folder / INDEX_FILE, max_shard_size=limit / 2**30)
 
 
@@ -48,7 +48,7 @@ FORMAT = replace(
     load=load,
     find_missing=find_missing,
     kit=StandaloneLoader(open_weights, INDEX_FILE, load_structured=open_structured_weights),
-    options=(Option("shard_mib", "Largest shard (MiB)", 1.0, SHARD_HELP, minimum=0.01, maximum=1024 * 1024),),
+    options=(Option("shard_mb", "Largest shard (MB)", 1.0, SHARD_HELP, minimum=0.01, maximum=1_000_000),),
     origin="Keras 3.10 (2025), for weights that one file should not hold.",
     explains="The index, a small JSON file, maps every layer to the files that hold its arrays. All of them must "
     "travel together: where a shard is lost, Keras mostly loads the rest in silence, and leaves new random weights in "

@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from core.error_translation import translate
 from core.errors import LibraryError, RoundtripError, UnknownName, UnreadableRecord
+from core.formats import all_formats
 from core.library import Entry, Library, atomic_commit, staging, storage
 from core.library.ids import ID_PATTERN
 from core.library.job_store import JobStore
@@ -41,14 +42,22 @@ def find_catalog_differences(library: Library) -> list[str]:
 
 def _describe_differences(before: list[Entry], after: list[Entry]) -> list[str]:
     old, new = ({entry.id: entry for entry in entries} for entries in (before, after))
-    differences = [f"{id_} was listed and is not there." for id_ in old.keys() - new.keys()]
-    differences += [f"{id_} is there and was not listed." for id_ in new.keys() - old.keys()]
+    differences = [f"{_name(old[id_])} was listed and is not there." for id_ in old.keys() - new.keys()]
+    differences += [f"{_name(new[id_])} is there and was not listed." for id_ in new.keys() - old.keys()]
     for id_ in old.keys() & new.keys():
         if fields := [name for name in Entry._fields if getattr(old[id_], name) != getattr(new[id_], name)]:
-            differences.append(f"{id_} was listed with {pluralize(len(fields), 'other fact')}: {', '.join(fields)}.")
+            differences.append(
+                f"{_name(new[id_])} was listed with {pluralize(len(fields), 'other fact')}: {', '.join(fields)}."
+            )
     if not differences and list(old) != list(new):
         return ["The order of the list was another one."]
     return sorted(differences)
+
+
+def _name(entry: Entry) -> str:
+    """Name an artifact by its line of the list, which may be wrong; by its id where that says nothing more."""
+    formats = {format_.key: format_.label for format_ in all_formats()}
+    return f"{formats[entry.format]} of “{entry.run_name}”" if entry.format in formats and entry.run_name else entry.id
 
 
 QUARANTINE_FOLDER = "quarantine"
@@ -204,7 +213,7 @@ def _dangling_alias_steps(library: Library) -> Iterator[_RepairStep]:
     for name, id_ in library.aliases().items():
         if not (library.home / "artifacts" / id_).is_dir():
             cure = "Take it back from the trash" if id_ in library.trash_ids() else "It is gone: point to another one"
-            problem = f"The alias '{name}' points to {id_}, which is not in the library."
+            problem = f"The alias '{name}' points to a copy that is not in the library."
             yield _RepairStep("alias", name, problem, f"{cure}, or drop the alias.")
 
 

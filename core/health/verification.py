@@ -12,6 +12,7 @@ from core.error_translation import translate
 from core.errors import Cancelled, Damaged, LibraryError, RoundtripError, UnknownName, UnreadableRecord
 from core.library import Library, integrity, storage
 from core.library.annotation_files import ALIASES_FILE, ANNOTATIONS_FILE
+from core.library.entry_names import name_entry
 from core.library.ids import ID_PATTERN
 from core.library.records import FileEntry, Run
 from core.record import Record
@@ -92,7 +93,7 @@ def _verify_with_progress(
     read, size = 0, 1
     with contextlib.suppress(RoundtripError):
         size = max(sum(entry.bytes for entry in _stored_files(library, id_)[1]), 1)
-    note = f"{id_}, {index + 1} of {pluralize(total, 'entry', 'entries')}"
+    note = f"{name_entry(library, id_, is_numbered=False)}, {index + 1} of {pluralize(total, 'entry', 'entries')}"
 
     def on_read(count: int) -> None:
         nonlocal read

@@ -89,7 +89,7 @@ def require_size(count: int, max_bytes: int) -> None:
     """Raise InputError when that many bytes are more than an input set may have."""
     if count > max_bytes:
         sentence = "These inputs are larger than a set of inputs may be."
-        cure = "Give fewer rows, or raise ROUNDTRIP_INPUTS_MIB."
+        cure = "Give fewer rows, or raise ROUNDTRIP_INPUTS_MB."
         raise InputError(sentence, received=f"{count:,} bytes, of at most {max_bytes:,}", cure=cure)
 
 

@@ -26,7 +26,7 @@ from core.library import Library, integrity, staging, storage
 from core.library.ids import validate_id
 from core.library.integrity import VerifiedFile, verify_file
 from core.library.permissions import AccessControl
-from core.settings import Settings, get_settings
+from core.settings import MB, Settings, get_settings
 from core.text.labels import pluralize
 
 
@@ -37,7 +37,7 @@ def evict_input_sets(home: Path, config: Settings, newest_id: str) -> None:
         total += size
         age = time.time() - used
         is_one_too_many = at >= config.keep_inputs and age > DAY
-        is_too_large = total > config.inputs_total_mib * 2**20 and age > HOUR
+        is_too_large = total > config.inputs_total_mb * MB and age > HOUR
         if (is_one_too_many or is_too_large) and folder.name != newest_id:
             delete_input_set(home, folder)
 
@@ -88,7 +88,7 @@ class Inputs:
     @property
     def max_bytes(self) -> int:
         """Bytes that one set may have."""
-        return self._config.inputs_mib * 2**20
+        return self._config.inputs_mb * MB
 
     # Making
 

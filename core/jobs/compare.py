@@ -44,6 +44,7 @@ from core.jobs.shared_children import may_share_child, use_in_own_child, use_in_
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
 from core.runtimes.base import BATCH_SIZE, join_remarks
 from core.runtimes.reference import Reference
+from core.settings import MB
 from core.system import describe_machine
 from core.versions import installed_versions
 from core.worker.child_pool import ChildPool
@@ -91,7 +92,7 @@ def build_compare_request(
 
 def run_compare(handle: JobHandle) -> CompareResult:
     """Predict with the baseline and all artifacts, store the predictions, and compare."""
-    evict_predictions(handle.context.job_store, handle.config.answers_mib * 2**20)
+    evict_predictions(handle.context.job_store, handle.config.answers_mb * MB)
     with ChildPool(handle.worker) as children:
         job = _ComparisonJob(handle, children)
         replies = job.predict_all()

@@ -33,6 +33,7 @@ from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
 from core.runtimes.specs import InputSpec
 from core.sandbox.limits import confined_allowance
+from core.settings import MB
 from core.validation import ValidatedUpload, limits, refusal, validate_upload
 from core.validation.content.facts import ContentFacts
 from core.validation.members import ARCHITECTURE_FILE
@@ -48,7 +49,7 @@ CONSTANT_REMARK = (
     "All random rows are answered alike, so these answers cannot tell a good copy from a bad one: compare on inputs of "
     "your own."
 )
-MAX_PREPARED_BYTES = 256 * 2**20  # of files that two processes load at the same time
+MAX_PREPARED_BYTES = 256 * MB  # of files that two processes load at the same time
 STEP_PROGRESS = {
     "Checking the file": 0.05,
     "Looking inside in a sandboxed process": 0.2,
@@ -67,7 +68,7 @@ def validate_content_in_child(
     Raises Refused, NotConfined where this system does not confine, Cancelled, and WorkerError when no child can be had.
     """
     request: dict[str, Any] = {"format": format, "folder": folder, "cancelled": cancelled}
-    request["bounds"] = limits.current_limits(worker.config.unpacked_mib)
+    request["bounds"] = limits.current_limits(worker.config.unpacked_mb)
     seconds = confined_allowance(worker.config, _count_bytes(folder)).seconds
     try:
         frame = worker.run("inspect_brought", sandboxed=True, seconds=seconds, **request)

@@ -36,6 +36,7 @@ from core.jobs.participants import (
 )
 from core.jobs.runner import JobHandle, SourcedRequest
 from core.library import Library
+from core.settings import MB
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.protocol import Frame
 from core.worker.remote_predictor import RemotePredictor
@@ -145,7 +146,7 @@ def run_layers(handle: JobHandle) -> LayersResult:
     inputs = _read_inputs(handle.context, request)
     # The Keras model is walked; where both are, the baseline.
     ids = (baseline, other) if activation_kind(library, baseline) == "keras" else (other, baseline)
-    limits = LayerLimits(handle.is_cancelled, handle.config.reply_mib * 2**20)
+    limits = LayerLimits(handle.is_cancelled, handle.config.reply_mb * MB)
     handle.report_progress(0.02, "Loading both copies")
     with loaded_together([partial(_load_copy, handle, id_) for id_ in ids]) as predictors:
         walked, partner = [_open_reader(library, *pair, inputs, limits) for pair in zip(ids, predictors, strict=True)]

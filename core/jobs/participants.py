@@ -12,16 +12,17 @@ from typing import Any, NamedTuple, Protocol, TypeVar
 
 from core.arrays import Arrays
 from core.compare import match_outputs
-from core.compatibility.matrix import list_silent_losses
+from core.compatibility.losses import list_silent_losses
 from core.context import AppContext
 from core.errors import InputError, LibraryError, cleanup_on_error
 from core.formats import get_format
 from core.library import Entry, Library, Query
+from core.library.entry_names import name_entry
 from core.library.ids import ID_PATTERN
 from core.library.records import BUILT_IN_SOURCES, Run
 from core.runtimes.base import BATCH_SIZE
 from core.runtimes.reference import Reference
-from core.text.labels import live_model_phrase, mark_imported, short_labels
+from core.text.labels import live_model_phrase, short_labels
 from core.worker.child_handle import CancelCheck, Child, never_cancelled
 from core.worker.model_loading import demo_of_source, source_with_signature, source_with_snapshot, source_without_code
 from core.worker.remote_predictor import RemotePredictor, load_in_child
@@ -148,9 +149,8 @@ def loaded_together(loads: Iterable[Callable[[], Side]]) -> Iterator[list[Side]]
 def participant_name(library: Library, id_: str) -> str:
     """Return the name of an artifact or a run in a sentence."""
     if id_.startswith("r"):
-        return live_model_phrase(id_, library.run(id_))
-    artifact = library.artifact(id_)
-    return mark_imported(f"{get_format(artifact.format).label} ({id_})", artifact)
+        return live_model_phrase(library.run_names().get(id_, id_), library.run(id_))
+    return name_entry(library, id_)
 
 
 def participant_labels(library: Library, ids: Iterable[str]) -> list[str]:
@@ -218,9 +218,13 @@ def _list_architectures(library: Library, run: Run) -> list[Entry]:
     """Those of the run itself, then of its demo, then of any; of each the newest. `resolve_code_sources` takes the id
     of any other too."""
     every = Query(formats=(ARCHITECTURE_FORMAT,), size=MAX_ARCHITECTURES)
-    queries = (replace(every, run=run.id), replace(every, demos=(run.demo or "",)), every)
-    entries = (entry for query in queries for entry in library.page(query).entries if entry.problem is None)
-    return list({entry.id: entry for entry in entries}.values())
+    page = library.page(every)
+    entries = page.entries
+    if page.has_more or page.total > len(entries):
+        queries = (replace(every, run=run.id), replace(every, demos=(run.demo or "",)))
+        entries = [*(entry for query in queries for entry in library.page(query).entries), *entries]
+    readable = {entry.id: entry for entry in entries if entry.problem is None}
+    return sorted(readable.values(), key=lambda entry: (entry.run != run.id, entry.demo != (run.demo or "")))
 
 
 def _architecture_source(architecture: Entry, run: Run) -> CodeSource:
@@ -251,7 +255,9 @@ def resolve_code_sources(library: Library, ids: Iterable[str], requested: Mappin
         key = resolved[id_] = requested.get(id_, offered[0])
         if key not in offered and not _is_allowed_architecture(library, key, offered):
             cure = f"Choose from {', '.join(offered)}."
-            raise InputError(f"The architecture of {id_} cannot come from there.", received=key, cure=cure)
+            raise InputError(
+                f"The architecture of {name_entry(library, id_)} cannot come from there.", received=key, cure=cure
+            )
     return resolved
 
 

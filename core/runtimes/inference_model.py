@@ -1,6 +1,8 @@
 """A model of either kind as converters want it: in inference mode, with flat outputs, and as a function."""
 
+from collections.abc import Callable
 from contextvars import ContextVar
+from pathlib import Path
 from typing import Any
 
 from core.runtimes.base import Model
@@ -13,6 +15,22 @@ from core.runtimes.tf_module import serving_function
 # Set where one model is saved in many formats and does not change between: what it was converted to, by format, for the
 # forms that begin with the same file.
 shared_conversions: ContextVar[dict[str, Any] | None] = ContextVar("shared_conversions", default=None)
+
+
+def share_conversion(key: str, path: Path, convert: Callable[[], str]) -> str:
+    """Write a file by `convert`, or as the same model was converted before under this key.
+
+    Returns what to know of the copy, as `convert` does.
+    """
+    shared = shared_conversions.get()
+    if shared is None or key not in shared:
+        remark = convert()
+        if shared is not None:
+            shared[key] = path.read_bytes(), remark
+        return remark
+    content, remark = shared[key]
+    path.write_bytes(content)
+    return str(remark)
 
 
 def to_inference_model(model: Model) -> Model:

@@ -39,6 +39,7 @@ def keras_predictor(model: Model) -> Predictor:
         remark = _shared_outputs_remark(model)
         return with_variables(Predictor(model, specs, predict, remark=remark, lists=lists, trace=trace))
     concrete = graph.get_concrete_function()
+    reset_kept_state(model)
     state = variable_state(assigned_variables(concrete))
     shapes = {str(at): shape_of(tensor) for at, tensor in enumerate(concrete.outputs)}
     adapter = adapt_batch_size(specs, shapes, state.wrap(predict) if state else predict)
@@ -60,6 +61,26 @@ def may_remember(model: Model) -> bool:
         or (layer.non_trainable_variables and type(layer).__module__.partition(".")[0] != "keras")
         for layer in model._flatten_layers(include_self=False)
     )
+
+
+def reset_kept_state(model: Model) -> None:
+    """Let a Keras model begin anew: what its layers remember of calls before is no part of it."""
+    for layer in _stateful_layers(model):
+        reset = getattr(layer, "reset_state", None) or getattr(layer, "reset_states", None)
+        if callable(reset):
+            reset()
+
+
+def kept_state_variables(model: Model) -> list[Any]:
+    """The variables in which recurrent layers keep their state: they are none of the model's own `variables`."""
+    import keras
+
+    states = [getattr(layer, "states", None) for layer in _stateful_layers(model)]
+    return [item for item in keras.tree.flatten(states) if isinstance(item, keras.Variable)]
+
+
+def _stateful_layers(model: Model) -> list[Any]:
+    return [layer for layer in model._flatten_layers(include_self=False) if getattr(layer, "stateful", False)]
 
 
 def _keras_input_specs(model: Model) -> tuple[Spec, ...]:

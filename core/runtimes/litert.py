@@ -4,7 +4,6 @@ A file is called through a signature, or by the indices of its tensors where it 
 with a scale, it is called in floats.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,13 +16,13 @@ from core.errors import CannotSave
 from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor, join_remarks
 from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.call_state import CallState
+from core.runtimes.litert_contents import describe_unfilled_variables, remembers
 from core.runtimes.signatures import choose_signature
 from core.runtimes.specs import Shape, Spec
 
 FILE = "model.tflite"
 PACKAGES = {"ai_edge_litert": "ai-edge-litert"}
 DELEGATE = "XNNPack"  # in every error of the delegate that computes by default
-CALL_ONCE, ASSIGN_VARIABLE = 129, 144  # numbers of operations
 NO_SIGNATURE_REMARK = "The file has no signature: its inputs and outputs go by the names of its tensors."
 
 NO_DELEGATE_REMARK = (
@@ -91,15 +90,6 @@ def is_quantized_file(interpreter: Any) -> bool:
     )
 
 
-def needs_tensorflow(content: bytes) -> bool:
-    """Whether a file asks for operations of TensorFlow itself, which the runtime does not have."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(content, 0)
-    codes = map(model.OperatorCodes, range(model.OperatorCodesLength()))
-    return any((code.CustomCode() or b"").startswith(b"Flex") for code in codes)
-
-
 def enum_names(enum: Any) -> dict[int, str]:
     """The names of an enumeration of LiteRT's schema, by their numbers."""
     return {number: name for name, number in vars(enum).items() if isinstance(number, int)}
@@ -120,33 +110,8 @@ def adapt_interpreter(content: bytes, interpreter: Any, signature: str, row_is_c
         outputs = {name: shape for name, shape in outputs.items() if shape == ()}  # one for all rows of a call
     adapter = BatchAdapter(specs, call.predict, "") if row_is_call else adapt_batch_size(specs, outputs, call.predict)
     refused = NO_DELEGATE_REMARK if _is_refused_by_delegate(content) else ""
-    return adapter._replace(remark=join_remarks(call.remark, adapter.remark, refused), state=state)
-
-
-def remembers(content: bytes) -> bool:
-    """Whether a file has variables that a call changes: those that it assigns to, not only where it initialises them,
-    or that an operation such as a recurrent layer keeps for itself."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(content, 0)
-    codes = [model.OperatorCodes(at) for at in range(model.OperatorCodesLength())]
-    names = [max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in codes]
-    graphs = [model.Subgraphs(at) for at in range(model.SubgraphsLength())]
-    operators = [[graph.Operators(at) for at in range(graph.OperatorsLength())] for graph in graphs]
-    once = {_init_subgraph(op) for ops in operators for op in ops if names[op.OpcodeIndex()] == CALL_ONCE}
-    answering = [ops for at, ops in enumerate(operators) if at not in once]
-    return any(names[op.OpcodeIndex()] == ASSIGN_VARIABLE for ops in answering for op in ops) or any(
-        graph.Tensors(at).IsVariable() for graph in graphs for at in range(graph.TensorsLength())
-    )
-
-
-def _init_subgraph(operator: Any) -> int:
-    """The graph that CALL_ONCE runs."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    options, table = schema.CallOnceOptions(), operator.BuiltinOptions()
-    options.Init(table.Bytes, table.Pos)
-    return int(options.InitSubgraphIndex())
+    remark = join_remarks(call.remark, adapter.remark, refused, describe_unfilled_variables(content))
+    return adapter._replace(remark=remark, state=state)
 
 
 def _renewing_call(content: bytes, signature: str) -> tuple[PredictFunction, CallState]:
@@ -302,25 +267,3 @@ def _describe_quantized_output(name: str, detail: dict[str, Any]) -> str:
     scale, zero = _scale_and_zero_point(detail)
     dtype = np.dtype(detail["dtype"]).name
     return f"Its output “{name}” is {dtype}, widened by steps of {scale:.3g} (zero at {zero})."
-
-
-def count_parameters(path: Path) -> int:
-    """How many numbers the constants of a LiteRT file hold, those that share their bytes counted once: floats, and
-    integers that stand for floats."""
-    from ai_edge_litert import schema_py_generated as schema
-
-    model = schema.Model.GetRootAs(path.read_bytes(), 0)
-    counts: dict[int, int] = {}
-    for graph in map(model.Subgraphs, range(model.SubgraphsLength())):
-        for tensor in map(graph.Tensors, range(graph.TensorsLength())):
-            if _holds_weights(schema, model, tensor):
-                counts[tensor.Buffer()] = math.prod(tensor.Shape(at) for at in range(tensor.ShapeLength()))
-    return sum(counts.values())
-
-
-def _holds_weights(schema: Any, model: Any, tensor: Any) -> bool:
-    buffer, quantization = model.Buffers(tensor.Buffer()), tensor.Quantization()
-    is_constant = buffer.Offset() > 1 or buffer.DataLength() > 0
-    types = schema.TensorType
-    is_float = tensor.Type() in (types.FLOAT16, types.BFLOAT16, types.FLOAT32, types.FLOAT64)
-    return is_constant and (is_float or (quantization is not None and quantization.ScaleLength() > 0))

@@ -14,8 +14,8 @@ from core.runtimes.litert import (
     is_quantized_file,
     litert_predictor,
     open_interpreter,
-    remembers,
 )
+from core.runtimes.litert_contents import remembers
 from core.runtimes.model_kinds import model_kind
 
 QUANTIZER_PACKAGES = PACKAGES | {"ai_edge_quantizer": "ai-edge-quantizer"}

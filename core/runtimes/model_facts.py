@@ -6,7 +6,7 @@ from typing import NotRequired, TypedDict
 from core.arrays import Fingerprint, NamedArrays, fingerprint_arrays
 from core.runtimes.base import Model, Predictor
 from core.runtimes.litert import FILE as LITERT
-from core.runtimes.litert import count_parameters
+from core.runtimes.litert_contents import count_parameters
 from core.runtimes.live import live_predictor
 from core.runtimes.model_kinds import ModelFile, model_kind
 from core.runtimes.reference import count_nonfinite

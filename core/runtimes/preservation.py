@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 
 from core.runtimes.base import Model
+from core.runtimes.keras import kept_state_variables
 from core.runtimes.model_kinds import ModelFile
 
 Restore = Callable[[], None]
@@ -93,10 +94,14 @@ def training_steps(model: Model) -> int | None:
 
 
 def _all_variables(model: Model) -> list[Any]:
-    """Every variable that an answer or an exporter might move: weights, random state, metrics, optimizer."""
+    """Every variable that an answer or an exporter might move: weights, states, metrics, optimizer."""
+    import keras
+
     groups = (model, getattr(model, "optimizer", None))
+    states = kept_state_variables(model) if isinstance(model, keras.Model) else []
     owned = [variable for group in groups for variable in getattr(group, "variables", None) or ()]
-    return list({id(variable): variable for variable in (*owned, *getattr(model, "metrics_variables", ()))}.values())
+    counted = getattr(model, "metrics_variables", ())
+    return list({id(variable): variable for variable in (*owned, *states, *counted)}.values())
 
 
 def _remember_value(variable: Any) -> Restore:

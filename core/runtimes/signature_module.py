@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from core.runtimes.base import Model
-from core.runtimes.saved_model import SessionSignature, freeze_signature, open_signature
+from core.runtimes.saved_model import open_signature
+from core.runtimes.session_signature import SessionSignature, freeze_signature
 
 
 def serving_module(folder: Path, signature_name: str = "") -> Model:

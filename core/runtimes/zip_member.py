@@ -1,7 +1,9 @@
-"""A member of a zip as a file that can be read at any place."""
+"""Members of a zip: one as a file that can be read at any place, and one put in the place of another."""
 
 import contextlib
 import io
+import os
+import shutil
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -32,6 +34,18 @@ def zip_member(path: Path, name: str) -> io.IOBase:
     file.seek(info.header_offset + NAME_LENGTH_AT)
     lengths = np.frombuffer(file.read(4), "<u2")
     return _FilePart(file, info.header_offset + LOCAL_HEADER_BYTES + int(lengths.sum()), info.file_size)
+
+
+def replace_zip_member(path: Path, name: str, data: bytes) -> None:
+    """Write a zip anew with `data` as the member of that name; the others keep their bytes."""
+    copy = path.with_name(f"{path.name}.copy")
+    with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as rewritten:
+        for info in archive.infolist():
+            with rewritten.open(zipfile.ZipInfo(info.filename, info.date_time), "w", force_zip64=True) as target:
+                source = io.BytesIO(data) if info.filename == name else archive.open(info)
+                with source:
+                    shutil.copyfileobj(source, target, 2**20)
+    os.replace(copy, path)
 
 
 class _FilePart(io.RawIOBase):

@@ -6,18 +6,17 @@ from typing import NamedTuple
 
 import psutil
 
-from core.settings import Settings
+from core.settings import GB, MB, Settings
 from core.system import usable_memory
 
-GIB = 2**30
-CONFINED_MEMORY = 8 * GIB  # of a child that loads a file from outside, where the settings leave it open
+CONFINED_MEMORY = 8 * GB  # of a child that loads a file from outside, where the settings leave it open
 MEMORY_PER_FILE_BYTE = 8  # bytes that a large file may take once it is loaded: wider numbers, an optimizer, copies
 CONFINED_SHARE, OWN_SHARE = 0.5, 0.75  # of the machine's memory, for a sandboxed child and for one of our own
-FILE_STEP_BYTES = 64 * 2**20  # files may take so many times the time as they have steps of that size
+FILE_STEP_BYTES = 64 * MB  # files may take so many times the time as they have steps of that size
 MAX_FILE_FACTOR = 10
 # The parent looks at the memory that is in use a few times a second; the address space, which the kernel bounds, stays
-# behind that. TensorFlow reserves GiBs of it that it never touches.
-ADDRESS_SPACE_TIMES, ADDRESS_SPACE_EXTRA = 2, 4 * GIB
+# behind that. TensorFlow reserves gigabytes of it that it never touches.
+ADDRESS_SPACE_TIMES, ADDRESS_SPACE_EXTRA = 2, 4 * GB
 
 
 class Allowance(NamedTuple):
@@ -39,7 +38,7 @@ class Allowance(NamedTuple):
 def own_allowance(config: Settings, seconds: float) -> Allowance:
     """For a child that handles nothing from outside; `seconds` is the caller's limit of time."""
     memory = own_memory(config)
-    names = "ROUNDTRIP_CHILD_SECONDS", "ROUNDTRIP_CHILD_GIB"
+    names = "ROUNDTRIP_CHILD_SECONDS", "ROUNDTRIP_CHILD_GB"
     return Allowance(seconds, 0, memory, address_space_for(memory), *names)
 
 
@@ -56,20 +55,20 @@ def confined_allowance(
     cpu_seconds = config.confined_cpu_seconds * factor * times or seconds * (os.cpu_count() or 1)
     wanted, most = confined_memory(config, file_bytes) * times, max(own_memory(config), confined_memory(config))
     memory = int(min(wanted, most) * memory_share)
-    both = " and ROUNDTRIP_CHILD_GIB" if wanted > most else ""  # that of all children bounds it, too
-    names = "ROUNDTRIP_CONFINED_SECONDS", f"ROUNDTRIP_CONFINED_GIB{both}"
+    both = " and ROUNDTRIP_CHILD_GB" if wanted > most else ""  # that of all children bounds it, too
+    names = "ROUNDTRIP_CONFINED_SECONDS", f"ROUNDTRIP_CONFINED_GB{both}"
     return Allowance(seconds, max(1, round(cpu_seconds)), memory, address_space_for(memory), *names)
 
 
 def own_memory(config: Settings) -> int:
     """Bytes that a child of our own may use."""
-    return int(config.child_gib * GIB) or int(usable_memory() * OWN_SHARE)
+    return int(config.child_gb * GB) or int(usable_memory() * OWN_SHARE)
 
 
 def confined_memory(config: Settings, file_bytes: int = 0) -> int:
     """Bytes that a sandboxed child may use."""
     by_file = max(CONFINED_MEMORY, file_bytes * MEMORY_PER_FILE_BYTE)
-    return int(config.confined_gib * GIB) or min(by_file, int(usable_memory() * CONFINED_SHARE))
+    return int(config.confined_gb * GB) or min(by_file, int(usable_memory() * CONFINED_SHARE))
 
 
 def address_space_for(memory: int) -> int:
@@ -109,7 +108,7 @@ def set_limits(config: Settings) -> None:
     import resource
 
     usual, most = confined_allowance(config), confined_allowance(config, sys.maxsize, converts=True)
-    cpu, size = usual.cpu_seconds, config.confined_file_mib * 2**20
+    cpu, size = usual.cpu_seconds, config.confined_file_mb * MB
     limits = {
         resource.RLIMIT_CORE: (0, 0),
         resource.RLIMIT_CPU: (cpu, max(MAX_REQUESTS_OF_CPU_TIME * cpu, most.cpu_seconds)),

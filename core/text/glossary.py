@@ -39,11 +39,28 @@ GLOSSARY = {
     "weights": "The learned numbers of a model. Without an architecture they cannot answer anything.",
 }
 
+VERBS = ("run",)  # terms that are verbs, too, which these words before them tell
+VERB_SIGNS = (
+    *("not", "that", "which", "it", "to", "and", "only", "ever", "is", "was", "be", "been", "can", "may", "has"),
+    *("nothing", "what", "then", "they", "again", "never", "here"),
+)
+
 
 def find_terms(texts: Iterable[str]) -> list[str]:
     """Return the terms of the glossary that stand in these texts, in the singular or plural, in alphabetical order."""
     text = "\n".join(texts).lower()
-    return sorted(term for term in GLOSSARY if re.search(rf"\b({'|'.join(_forms(term))})\b", text))
+    return sorted(term for term in GLOSSARY if re.search(rf"\b(?:{term_pattern(term)})\b", text))
+
+
+def term_pattern(term: str) -> str:
+    """Return a regular expression, for Python and JavaScript, of a term's singular and plural."""
+    forms = "|".join(sorted(_forms(term), key=len, reverse=True))
+    return f"{_is_noun(term)}(?:{forms})"
+
+
+def _is_noun(term: str) -> str:
+    """Return what must not stand before a term that is a verb, too."""
+    return "".join(f"(?<!\\b{word} )" for word in VERB_SIGNS) if term in VERBS else ""
 
 
 def _forms(term: str) -> list[str]:
@@ -58,4 +75,5 @@ def _forms(term: str) -> list[str]:
 def render_glossary() -> str:
     """Return the page of the documentation, in Markdown."""
     entries = [f"**{term[0].upper()}{term[1:]}**\n: {GLOSSARY[term]}\n" for term in sorted(GLOSSARY)]
-    return "# Glossary\n\nThe terms that pages use; each page explains its own under “Terms”.\n\n" + "\n".join(entries)
+    introduction = "The terms that pages use. Each page explains them where they first stand, and at its end."
+    return f"# Glossary\n\n{introduction}\n\n" + "\n".join(entries)

@@ -54,6 +54,13 @@ def format_decibels(value: float | str) -> str:
     return f"{value:.1f}\u00a0dB" if math.isfinite(value) else f"{format_number(value)}\u00a0dB"
 
 
+def format_share(value: float) -> str:
+    """Format a share: 120 %, 12 %, 0.4 %, 0.0001 %; a smaller one as 3e-7."""
+    if 0 < value < 1e-6:
+        return shorten_exponent(f"{value:.2g}")
+    return f"{100 * value:.2g} %" if value < 0.1 else f"{100 * value:,.0f} %"
+
+
 def format_accuracy(value: Mapping[str, Any]) -> str:
     """Format a share of right predictions with its interval."""
     return f"{value['value']:.1%} ({value['low']:.1%} to {value['high']:.1%})"

@@ -6,7 +6,7 @@ so both apply the same.
 
 from collections.abc import Mapping
 
-from core.settings import get_settings
+from core import settings
 
 MAX_MEMBERS = 2_000  # files in one zip or folder
 MAX_DIRECTORY_BYTES = 1 * 2**20  # of a zip's index
@@ -33,10 +33,10 @@ MAX_ELEMENTS = 2**33  # numbers of one tensor
 MAX_UNPACKED_BYTES = 0  # of everything in a file, unpacked; 0: as the settings of this process say
 
 
-def current_limits(unpacked_mib: int) -> dict[str, int]:
-    """Return all limits by name, with what the settings allow unpacked, in MiB."""
+def current_limits(unpacked_mb: int) -> dict[str, int]:
+    """Return all limits by name, with what the settings allow unpacked, in MB."""
     limits = {name: value for name, value in globals().items() if name.isupper()}
-    return limits | {"MAX_UNPACKED_BYTES": unpacked_mib * 2**20}
+    return limits | {"MAX_UNPACKED_BYTES": unpacked_mb * settings.MB}
 
 
 def apply_limits(limits: Mapping[str, int]) -> None:
@@ -48,4 +48,4 @@ def apply_limits(limits: Mapping[str, int]) -> None:
 
 def max_unpacked_bytes() -> int:
     """Return the bytes that everything in a file may take unpacked."""
-    return MAX_UNPACKED_BYTES or get_settings().unpacked_mib * 2**20
+    return MAX_UNPACKED_BYTES or settings.get_settings().unpacked_mb * settings.MB

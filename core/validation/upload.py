@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from core.errors import StorageFailed, cleanup_on_error
 from core.runtimes.shards import INDEX_FILE
-from core.settings import Settings
+from core.settings import MB, Settings
 from core.validation import file_types, limits, members
 from core.validation.archives import UntrustedFolder, UntrustedZip
 from core.validation.file_names import display_file_name
@@ -62,7 +62,7 @@ def _clear_folder(folder: Path) -> None:
 def _validate(
     upload: Path, name: str, target: Path, config: Settings, extra_files: Mapping[str, Path]
 ) -> ValidatedUpload:
-    max_bytes = config.unpacked_mib * 2**20
+    max_bytes = config.unpacked_mb * MB
     if upload.is_symlink() or not (upload.is_dir() or upload.is_file()):
         raise refusal("not-a-file")
     if upload.is_dir():
@@ -72,8 +72,8 @@ def _validate(
         if name.casefold().endswith(SHARD_INDEX_ENDING):
             raise refusal("shard-missing", "the index alone")
         file_type = _type_of(name, extra_files)
-        if (size := upload.stat().st_size) > config.upload_mib * 2**20:
-            raise refusal("too-large", f"{size:,} bytes, of at most {config.upload_mib * 2**20:,}")
+        if (size := upload.stat().st_size) > config.upload_mb * MB:
+            raise refusal("too-large", f"{size:,} bytes, of at most {config.upload_mb * MB:,}")
         copy = target / file_type.stored_name
         digest = _copy_checked(upload, copy, file_type, size)
         format_, remarks = _validate_file(file_type.kind, copy, target, max_bytes)
@@ -200,7 +200,7 @@ def _add_architecture(format_: str, extra_files: Mapping[str, Path], target: Pat
         raise refusal("part", ", ".join(extra_files))
     file_type = file_types.FILE_TYPES[".json"]
     path, copy = extra_files["architecture"], target / file_type.stored_name
-    if (size := path.stat().st_size) > min(limits.MAX_JSON_BYTES, config.upload_mib * 2**20):
+    if (size := path.stat().st_size) > min(limits.MAX_JSON_BYTES, config.upload_mb * MB):
         raise refusal("json-size", f"{size:,} bytes")
     _copy_checked(path, copy, file_type, size)
     _check_architecture(copy)

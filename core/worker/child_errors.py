@@ -4,7 +4,8 @@ import re
 import signal
 
 from core.errors import Cancelled, ChildDied, NotConfined, TooLarge, WorkerError
-from core.sandbox.limits import GIB, Allowance
+from core.sandbox.limits import Allowance
+from core.settings import GB
 
 INVALID_REPLY = "The reply of a child makes no sense."
 
@@ -31,7 +32,7 @@ def cancelled_error() -> Cancelled:
 def out_of_memory_error(allowance: Allowance, detail: str = "") -> TooLarge:
     """The error for a child that needs more memory than it may use."""
     return TooLarge(
-        f"It is too large for the {allowance.memory / GIB:.3g} GiB of memory that its process may use here.",
+        f"It is too large for the {allowance.memory / GB:.3g} GB of memory that its process may use here.",
         cure=f"Raise {allowance.memory_setting}, or use a smaller model or batch.",
         detail=detail,
     )

@@ -27,7 +27,7 @@ from core.errors import (
     error_from_json,
 )
 from core.sandbox.limits import CPU_TIME_EXCEEDED, Allowance, confined_allowance, own_allowance, renew_limits
-from core.settings import Settings
+from core.settings import MB, Settings
 from core.worker.child_errors import (
     cancelled_error,
     describe_exit,
@@ -86,8 +86,8 @@ class Child:
         self.memory_share = 1.0  # of what a sandboxed child may use: less while another works on the same file
         self._converts = False  # whether its request may take the time and memory of a conversion
         self._memory_watch = MemoryWatch()
-        self._max_output_bytes = config.confined_file_mib * 2**20  # of all files that it may leave behind
-        self._reply_limit = (config.confined_reply_mib if self.is_untrusted else config.reply_mib) * 2**20
+        self._max_output_bytes = config.confined_file_mb * MB  # of all files that it may leave behind
+        self._reply_limit = (config.confined_reply_mb if self.is_untrusted else config.reply_mb) * MB
         self._confinement_reply: Frame | None = None
         self._confinement_known = threading.Event()
         self._pid_known = threading.Event()  # or it is known that there will be none
@@ -101,7 +101,7 @@ class Child:
         threading.Thread(target=self._read_frames, args=(stream_in,), daemon=True, name="roundtrip-child").start()
 
     def _read_frames(self, stream: BinaryIO) -> None:
-        json_limit = self.config.confined_reply_mib * 2**20 if self.is_untrusted else JSON_LIMIT
+        json_limit = self.config.confined_reply_mb * MB if self.is_untrusted else JSON_LIMIT
         try:
             while (frame := read_frame(stream, lambda: self._reply_limit, json_limit=json_limit)) is not None:
                 if self.pid is None:  # the first frame says which process it is, before anything untrusted runs
@@ -153,7 +153,7 @@ class Child:
         task: str,
         arrays: Arrays | None = None,
         *,
-        reply_mib: int | None = None,
+        reply_mb: int | None = None,
         converts: bool = False,
         **args: Any,
     ) -> None:
@@ -161,14 +161,14 @@ class Child:
 
         Args:
             args: arguments of the task; a `Path` is a file or folder to read, an `OutputFolder` one to fill.
-            reply_mib: limit of the arrays in a sandboxed child's reply; small by default.
+            reply_mb: limit of the arrays in a sandboxed child's reply; small by default.
             converts: whether a sandboxed child may take the time and memory of a conversion, not only of a load.
 
         Raises ValueError and TypeError for what no frame can hold, OSError for a `Path` that cannot be lent.
         """
         args = substitute_paths(args, self._lend, self._create_output_folder)
         if self.is_untrusted:
-            self._reply_limit = (reply_mib or self.config.confined_reply_mib) * 2**20
+            self._reply_limit = (reply_mb or self.config.confined_reply_mb) * MB
             self._converts = converts
             self._renew_limits()
         self._requests.put(encode_frame({"task": task, "args": args}, arrays))
@@ -182,7 +182,7 @@ class Child:
     def _renew_limits(self) -> None:
         """Allow the processor time of one request, and output files as large as what was lent may become."""
         lent = MAX_OUTPUT_GROWTH * self.file_exchange.lent_bytes
-        self._max_output_bytes = max(self.config.confined_file_mib * 2**20, lent)
+        self._max_output_bytes = max(self.config.confined_file_mb * MB, lent)
         allowed = self.allowance()
         with contextlib.suppress(ImportError, ProcessLookupError, PermissionError, psutil.Error):
             renew_limits(self.pid or 0, allowed.cpu_seconds, self._max_output_bytes, allowed.address_space)
@@ -204,7 +204,7 @@ class Child:
         arrays: Arrays | None = None,
         on_progress: ProgressCallback | None = None,
         cancelled: CancelCheck = never_cancelled,
-        reply_mib: int | None = None,
+        reply_mb: int | None = None,
         converts: bool = False,
         **args: Any,
     ) -> Frame:
@@ -213,7 +213,7 @@ class Child:
         Raises the error that the task raised, ChildDied when the process ended first, TimedOut after `seconds`, and
         Cancelled as soon as `cancelled()` is true; after the last three the child is gone.
         """
-        self.send(task, arrays, reply_mib=reply_mib, converts=converts, **args)
+        self.send(task, arrays, reply_mb=reply_mb, converts=converts, **args)
         return self.receive(seconds, on_progress, cancelled)
 
     def receive(

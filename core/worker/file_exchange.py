@@ -141,7 +141,7 @@ def _copy_files(source: Path, destination: Path, max_bytes: int) -> None:
         raise WorkerError(
             "A confined process has written more than it may.",
             received=f"{len(files):,} files, {total:,} bytes",
-            cure="Raise ROUNDTRIP_CONFINED_FILE_MIB if the model is as large as that.",
+            cure="Raise ROUNDTRIP_CONFINED_FILE_MB if the model is as large as that.",
         )
     for path, size in files:
         target = destination / path.relative_to(source)

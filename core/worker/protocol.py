@@ -93,7 +93,7 @@ def read_frame(
         raise WorkerError(
             f"{subject} is larger than allowed.",
             received=f"{json_bytes + array_bytes:,} bytes",
-            cure="Choose fewer rows, or raise ROUNDTRIP_REPLY_MIB.",
+            cure="Choose fewer rows, or raise ROUNDTRIP_REPLY_MB.",
         )
     return _parse_frame(_read_exactly(stream, json_bytes), _read_exactly(stream, array_bytes))
 

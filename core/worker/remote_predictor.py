@@ -57,7 +57,7 @@ class RemotePredictor:
         """Do any other task that uses the loaded model; `request` as for `Child.request`. Raises as `predict`."""
         limit = self._seconds if seconds is None else min(seconds, self._seconds)
         with self._lock:
-            return self._child.request(task, seconds=limit, reply_mib=self._child.config.reply_mib, **request)
+            return self._child.request(task, seconds=limit, reply_mb=self._child.config.reply_mb, **request)
 
     def predict_chunks(
         self, inputs: Iterable[Arrays], *, batch: int = BATCH_SIZE, cancelled: CancelCheck = never_cancelled
@@ -71,7 +71,7 @@ class RemotePredictor:
         parts: list[Arrays] = []
         with self._lock:
             for chunk, is_last in self._split_chunks(inputs, batch):
-                self._child.send("predict", chunk, reply_mib=self._child.config.reply_mib, batch=batch)
+                self._child.send("predict", chunk, reply_mb=self._child.config.reply_mb, batch=batch)
                 waiting.append(is_last)
                 if len(waiting) > REQUESTS_AHEAD:
                     yield from self._receive_part(waiting.popleft(), parts, cancelled)

@@ -15,7 +15,7 @@ from core.error_translation import translate
 from core.errors import RoundtripError, WorkerError
 from core.sandbox import confine
 from core.sandbox.limits import address_space_for, limit_child_memory, own_memory
-from core.settings import get_settings
+from core.settings import MB, get_settings
 from core.worker.protocol import read_frame, write_frame
 from core.worker.warmup import start_tensorflow, warm_up_once
 
@@ -35,7 +35,7 @@ def serve_requests(stream_in: BinaryIO, stream_out: BinaryIO, exchange_folder: s
     if not _has_pending_request(stream_in):
         warm_up_once()
     try:
-        while (frame := read_frame(stream_in, config.reply_mib * 2**20, "What a child was asked")) is not None:
+        while (frame := read_frame(stream_in, config.reply_mb * MB, "What a child was asked")) is not None:
             _handle_request(frame.message, frame.arrays, stream_out)
     except WorkerError as error:  # what follows in the stream is no frame, so it was the last
         write_frame(stream_out, {"error": error.to_json()})

@@ -1,14 +1,19 @@
 """Training the small models of the bench: one job at a time for each, and nothing of earlier code stays."""
 
+import errno
+import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from core.break_it import CORE, SOURCES, bench_fingerprint, get_card
-from core.errors import Cancelled
+from core.errors import Cancelled, RoundtripError, StorageFailed, TooLarge
 from core.jobs import Jobs
-from core.jobs.break_it import discard_outdated, hold_training_lock, trained_folder
+from core.jobs.break_it import build_cure_request, discard_outdated, hold_training_lock, trained_folder
+from core.library.job_store import Job
+from core.worker.tasks import break_it as tasks
 from tests.helpers import wait_until
 
 
@@ -61,3 +66,50 @@ def test_models_of_other_fingerprints_are_discarded_and_nothing_else(tmp_path: P
     discard_outdated(cache, bin_)
     assert sorted(path.name for path in cache.iterdir()) == sorted([ours, "tmp0123", "notes"])
     assert [path.name for path in bin_.iterdir()] == [theirs]
+
+
+def pull_raising(error: Exception, monkeypatch: pytest.MonkeyPatch) -> dict:
+    """What the task says of a card whose lever raises this error."""
+
+    def pull(folder: Path) -> None:
+        raise error
+
+    monkeypatch.setattr(tasks, "get_card", lambda key: replace(get_card(key), pull=pull))
+    reply, arrays = tasks.try_card(print, {}, card="lose-the-class", folder="/gone", is_cure=False)
+    assert arrays is None
+    return dict(reply)
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (MemoryError(), TooLarge),
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), StorageFailed),
+        (RuntimeError(f"write failed: {os.strerror(errno.ENOSPC)}"), StorageFailed),
+    ],
+)
+def test_lever_stopped_by_memory_or_disk_fails_and_is_no_result(
+    error: Exception, kind: type[RoundtripError], monkeypatch: pytest.MonkeyPatch
+):
+    with pytest.raises(kind):
+        pull_raising(error, monkeypatch)
+
+
+def test_lever_whose_library_raises_gives_that_error_as_result(monkeypatch: pytest.MonkeyPatch):
+    error = pull_raising(TypeError("Could not locate class 'Scale'."), monkeypatch)["error"]
+    assert (error["kind"], error["cause"]) == ("TypeError", "Could not locate class 'Scale'.")
+
+
+def test_pull_again_while_the_cure_runs_keeps_lever_and_cure(empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch):
+    card, (pulled, cured) = "lose-the-class", ("j0000000001", "j0000000002")
+    lever = Job(id=pulled, kind="break", title="The lever", state="done", request={"card": card})
+    cure = Job(id=cured, kind="cure", title="Its cure", state="running", request=build_cure_request(card, pulled))
+    for job in (lever, cure):
+        empty_jobs.job_store.create(job)
+    monkeypatch.setattr(empty_jobs, "find_trials", lambda key: (lever, cure))
+    monkeypatch.setattr(empty_jobs, "_start_or_reuse", lambda *request: lever)
+    empty_jobs.pull_lever(card, again=True)
+    assert {job.id for job in empty_jobs.job_store.list_jobs()} == {pulled, cured}
+    cure.state = "done"
+    empty_jobs.pull_lever(card, again=True)
+    assert empty_jobs.job_store.list_jobs() == []

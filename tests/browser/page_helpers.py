@@ -10,6 +10,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, expect
 
+from core.text.glossary import find_terms
+
 SCREENSHOT_FOLDER = Path(__file__).parents[1] / "pictures"
 TAKES_SCREENSHOTS = bool(os.environ.get("ROUNDTRIP_PICTURES"))  # `make pictures`: each costs as much as a page
 # Width and darkness: two of the four in every run, and all in the long one.
@@ -28,8 +30,6 @@ STREAMLIT_VIOLATIONS = {
     # label of a disabled widget is grey, and nothing in it says that it is disabled.
     "color-contrast": "[data-variant=segmented_control], [data-testid=stSelectbox]:has(input:disabled)",
     "presentation-role-conflict": "[data-testid=stFileUploaderDropzone]",
-    # A table that is wider than a narrow window scrolls in a box that the keyboard does not reach.
-    "scrollable-region-focusable": "[data-testid=stTable]",
 }
 TIMEOUT_MS = 60_000  # milliseconds: two slow cores
 
@@ -138,6 +138,27 @@ def check_accessibility(page: Page) -> None:
         if not _is_within(page, node["target"][0], STREAMLIT_VIOLATIONS.get(rule["id"], "none"))
     ]
     assert not ours, f"{page.url}: {ours}"
+
+
+READ_TEXTS = """() => [...document.querySelectorAll(
+  '[data-testid=stMain] :is([data-testid=stMarkdownContainer] :is(p, li, h2), th, td)'
+)].filter(element => element.checkVisibility() && !element.closest(
+  'a, button, summary, pre, [role=tab], [role=option], [role=group], [data-testid=stTooltipHoverTarget]'
+)).map(element => [...element.childNodes].filter(node => !node.matches?.('code, [role=img]')).map(
+  node => node.textContent
+).join(""))"""
+READ_MARKS = "() => [...CSS.highlights.get('roundtrip-terms')].map(range => range.toString())"
+
+
+def check_terms(page: Page) -> None:
+    """Check that each term of the glossary that the page's text, labels and headings use is marked there, once."""
+    page.wait_for_function("() => window.roundtripTerms.timer === undefined")
+    marked = [find_terms([text]) for text in page.evaluate(READ_MARKS)]
+    used = set(find_terms(page.evaluate(READ_TEXTS)))
+    parts = {part for terms in marked if len(terms) > 1 for part in terms}  # "custom layer" has a "layer" in it
+    found = [max(terms, key=len) for terms in marked]
+    assert len(set(found)) == len(found)
+    assert used <= {*found, *parts}, f"{page.url}: {used - {*found, *parts}}"
 
 
 def _is_within(page: Page, target: str, selector: str) -> bool:

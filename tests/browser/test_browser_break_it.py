@@ -28,7 +28,7 @@ def test_break_it_page_pulls_and_cures_loud_and_silent_card(
     page.goto(f"{server.url}/break_it")
     wait_for_page(page, "Break it")
     loud, silent = card_of(page, "lose-the-class"), card_of(page, "swap-two-inputs")
-    loud.get_by_role("button", name="Pull").click()
+    loud.get_by_role("button", name="Pull: Lose the class", exact=True).click()
     expect(loud.get_by_text("TypeError: Could not locate class 'Scale'.").first).to_be_visible()
     cure(page, "lose-the-class")
     check_fit(page, "break-it-loud", 1280, False)

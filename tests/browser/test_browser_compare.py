@@ -94,7 +94,7 @@ def test_compare_page_finds_disagreement_and_compares_all_copies_on_it(
 
 def test_compare_page_shows_first_differing_layer(comparison_url: Callable[..., str], new_page: Callable[..., Page]):
     page = new_page()
-    page.goto(comparison_url("digits-mlp", "keras_int4", view="Layers"))
+    page.goto(comparison_url("digits-mlp", "keras_int4", view="Compare+layers"))
     wait_for_page(page, "Compare")
     page.get_by_role("button", name="Compare layers").click()
     expect(page.get_by_text("The first layer that differs is")).to_be_visible()

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.text.glossary import GLOSSARY
 from tests.browser.page_helpers import (
     LOADED_VIEWPORTS,
     check_accessibility,
     check_fit,
+    check_terms,
     switch_page,
     take_screenshot,
     wait_for_page,
@@ -30,6 +32,7 @@ TITLES = {
     "inspect": "Inspect",
     "formats": "What survives in which format",
     "compare": "Compare",
+    "elsewhere": "Elsewhere",
     "resume": "Resume training",
     "break_it": "Break it",
     "condition": "Health",
@@ -61,6 +64,22 @@ def test_pages_fit_width_and_pass_axe_in_light_and_dark(
         switch_page(page, path)
         wait_for_page(page, title)
         check_fit(page, path or "home", width, dark, check_accessibility)
+        check_terms(page)
+
+
+def test_term_is_explained_under_pointer_where_it_first_stands(server: Server, new_page: Callable[..., Page]):
+    page = new_page()
+    page.goto(server.url)
+    wait_for_page(page, TITLES[""])
+    page.wait_for_function("() => CSS.highlights.get('roundtrip-terms')?.size > 3")
+    caption = page.get_by_text("Architecture is the layers").first
+    caption.scroll_into_view_if_needed()
+    box = caption.bounding_box()
+    page.mouse.move(box["x"] + 20, box["y"] + 8)
+    tip = page.get_by_role("tooltip").filter(has_text=GLOSSARY["architecture"])
+    expect(tip).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(tip).to_be_hidden()
 
 
 def test_navigation_of_narrow_window_has_labels(server: Server, new_page: Callable[..., Page]):

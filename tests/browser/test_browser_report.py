@@ -43,8 +43,8 @@ def choose_view(page: Page, view: str) -> None:
 @pytest.mark.parametrize(("width", "dark"), [pytest.param(1280, False, marks=pytest.mark.long), (390, True)])
 def test_compare_page_tabs_fit_width(new_page, comparison_url: str, width: int, dark: bool):
     page = new_page(width, dark)
-    open_view(page, comparison_url, "Numbers")
-    for view in ("Numbers", "Pictures", "Every pair", "Report"):
+    open_view(page, comparison_url, "How far apart")
+    for view in ("How far apart", "Charts and pictures", "Every pair", "Reports"):
         choose_view(page, view)
         assert page.evaluate("document.documentElement.scrollWidth") <= width
         take_screenshot(page, f"compare-{view.split()[0].lower()}-{width}{'-dark' if dark else ''}")
@@ -52,7 +52,7 @@ def test_compare_page_tabs_fit_width(new_page, comparison_url: str, width: int, 
 
 def test_compare_page_tolerance_is_in_url_and_invalid_text_is_reported(new_page, comparison_url: str):
     page = new_page()
-    open_view(page, comparison_url, "Numbers")
+    open_view(page, comparison_url, "How far apart")
     page.get_by_text("Expert numbers").click()
     box = page.get_by_role("textbox", name="Absolute tolerance")
     box.fill("1e-3")
@@ -68,12 +68,12 @@ def test_compare_page_tolerance_is_in_url_and_invalid_text_is_reported(new_page,
 
 def test_compare_page_button_opens_row_with_largest_difference(new_page, comparison_url: str):
     page = new_page()
-    open_view(page, comparison_url, "Numbers")
+    open_view(page, comparison_url, "How far apart")
     page.get_by_text("Expert numbers").click()
     button = page.get_by_role("button", name="Go to row").first
     row = button.inner_text().split()[-1]
     button.click()
-    expect(page.get_by_role("tab", name="Rows", selected=True)).to_be_visible()
+    expect(page.get_by_role("tab", name="Row by row", selected=True)).to_be_visible()
     expect(page.get_by_text(f"Row {row}, close up")).to_be_visible()
     assert f"row={row}" in page.url
 
@@ -82,7 +82,7 @@ def test_report_opens_offline_without_network_requests(
     new_page, browser: Browser, populated_server: Server, comparison_url: str, tmp_path: Path
 ):
     page = new_page()
-    open_view(page, f"{comparison_url}&tolerance=1e-3", "Report")
+    open_view(page, f"{comparison_url}&tolerance=1e-3", "Reports")
     for kind in ("JSON", "CSV", "HTML"):
         link = page.get_by_role("link", name=f"Download {kind}").get_attribute("href")
         given = page.request.get(urljoin(page.url, link))

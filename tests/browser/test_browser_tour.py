@@ -145,31 +145,6 @@ def test_tour_by_keyboard_alone_from_rail_to_adviser(server: Server, new_page: C
     expect(page.get_by_text("Nobody has measured it on a phone")).to_be_visible()
 
 
-@pytest.mark.long
-def test_tour_suitcase_is_packed_by_touch(server: Server, new_page: Callable[..., Page]):
-    page = new_page(390)
-    open_step(page, server, "pack")
-    weights, case = page.get_by_role("button", name="Weights"), page.get_by_label("In the suitcase")
-    expect(weights).to_be_visible()
-    wait_until_idle(page)
-    start, end = weights.bounding_box(), case.bounding_box()
-    touch = page.context.new_cdp_session(page)
-
-    def finger(kind: str, *points: tuple[float, float]) -> None:
-        where = [dict(zip("xy", point, strict=True)) for point in points]
-        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": where})
-
-    touch.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
-    x, y = start["x"] + 30, start["y"] + 20
-    finger("touchStart", (x, y))
-    for share in (0.25, 0.5, 0.75, 1.0):
-        finger("touchMove", (x, y + share * (end["y"] + end["height"] / 2 - y)))
-    finger("touchEnd")
-    expect(case.get_by_role("button", name="Weights")).to_be_visible()
-    assert page.evaluate("document.querySelector('[data-testid=stMain]').scrollTop") == 0
-    page.context.close()  # with its touch screen
-
-
 def press_next(page: Page, title: str) -> None:
     page.get_by_role("button", name=f"Next: {title}").focus()
     page.keyboard.press("Enter")

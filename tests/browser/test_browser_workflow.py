@@ -40,7 +40,7 @@ def test_user_path_train_save_list_and_compare(demo: str, server: Server, new_pa
         take_screenshot(page, "save-done")
     page.get_by_role("button", name="Compare them").click()
     wait_for_page(page, "Compare")
-    expect(page.get_by_role("tab", name="Rows", selected=True)).to_be_visible()
+    expect(page.get_by_role("tab", name="Row by row", selected=True)).to_be_visible()
     for words, count in verdicts.items():
         expect(page.locator("[class*=st-key-verdict-]").filter(has_text=words)).to_have_count(count)
     expect(page.get_by_text(re.compile(r"Row \d+, close up"))).to_be_visible()

@@ -5,8 +5,9 @@ import re
 import numpy as np
 import pytest
 
-from core.demos import DEMOS, get_demo
-from core.demos.base import Demo, Score, make_train_settings
+from core.demos import DEMOS, demo_label, demo_unit, get_demo, output_image_shape
+from core.demos.base import Demo, Score, Split, make_train_settings
+from core.demos.keras_training import shuffled_batches
 from core.errors import InputError, UnknownName
 from core.runtimes.base import predict_in_batches
 from core.runtimes.live import live_predictor
@@ -280,3 +281,24 @@ def row_keys(arrays: dict[str, np.ndarray]) -> list[tuple]:
     """Each row as something that can stand in a set; texts padded to one width."""
     same_width = [array.astype("U64") if array.dtype.kind == "U" else array for array in arrays.values()]
     return list(zip(*([row.tobytes() for row in array] for array in same_width), strict=True))
+
+
+def test_training_batches_come_in_another_order_each_epoch():
+    rows = np.arange(40, dtype="float32")
+    split = Split({"x": rows[:, None]}, {"y": rows})
+    settings = make_train_settings(get_demo("digits-mlp"), batch_size=16)
+    first, second = ([batch for _, batch in shuffled_batches(split, settings)] for _ in range(2))
+    batches = shuffled_batches(split, settings)
+    epochs = [np.concatenate([targets.numpy() for _, targets in batches]) for _ in range(3)]
+    assert [len(batch) for batch in first] == [16, 16, 8]
+    assert [sorted(epoch.tolist()) for epoch in epochs] == [rows.tolist()] * 3
+    assert len({epoch.tobytes() for epoch in epochs}) == 3
+    assert [batch.numpy().tolist() for batch in first] == [batch.numpy().tolist() for batch in second]
+
+
+def test_facts_of_a_demo_that_is_gone_are_empty():
+    settings = {"dataset": "digits"}
+    assert (demo_label("gone"), demo_unit("gone"), output_image_shape("gone", settings)) == ("gone", "", None)
+    assert (demo_unit(None), output_image_shape(None, None)) == ("", None)
+    assert demo_unit("tips") == get_demo("tips").unit != ""
+    assert output_image_shape("digits-denoiser", settings) == (8, 8)

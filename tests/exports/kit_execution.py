@@ -31,7 +31,7 @@ def unpack_kit(library: Library, artifact: str, into: Path) -> Path:
         assert archive.testzip() is None
         archive.extractall(into)
     packed.unlink()
-    return into / f"kit-{artifact}"
+    return into / packed.stem
 
 
 def run_kit(folder: Path, python: str | Path = sys.executable, seconds: float = 150) -> KitResult:

@@ -62,7 +62,8 @@ def make_artifact_with_outcome(library: Library, format_key: str, demo: str | No
 def read_members(library: Library, artifact: str) -> dict[str, bytes]:
     with build_proof_kit(library, artifact) as parcel, zipfile.ZipFile(io.BytesIO(b"".join(parcel.read()))) as archive:
         assert archive.testzip() is None
-        return {name.removeprefix(f"kit-{artifact}/"): archive.read(name) for name in archive.namelist()}
+        folder = f"{parcel.name.removesuffix('.zip')}/"
+        return {name.removeprefix(folder): archive.read(name) for name in archive.namelist()}
 
 
 @pytest.mark.parametrize("format_", FORMATS, ids=lambda item: item.key)

@@ -188,7 +188,7 @@ def write_100_nested_groups(file: Any) -> None:
 LOWERED: dict[Callable[[Any], None], tuple[str, dict[str, int]]] = {
     never_written: ("h5-size", {"EXPANSION_FLOOR_BYTES": 64 << 10}),
     well_packed: ("h5-size", {"EXPANSION_FLOOR_BYTES": 64 << 10, "MAX_EXPANSION": 50}),
-    many_arrays: ("h5-size", {"unpacked_mib": 1}),
+    many_arrays: ("h5-size", {"unpacked_mb": 1}),
     long_attribute: ("h5-size", {"MAX_H5_ATTRIBUTE_BYTES": 1024}),
     many_attributes: ("h5-many", {"MAX_H5_ATTRIBUTES": 30}),
     write_50_100_links: ("h5-many", {"MAX_H5_OBJECTS": 30}),

@@ -197,7 +197,7 @@ LARGE = make_zip(make_keras_members(**{"assets__layers__words__vocabulary.txt": 
 register_invalid("zip-ratio", "keras", "zip-bomb", single_file_upload(LARGE, "model.keras"), MAX_DEFLATE_RATIO=50)
 UNPACKED = make_zip({"saved_model.pb": make_saved_model(make_meta_graph()), "assets/words.txt": WORDS * 16})
 register_invalid(
-    "zip-unpacked-size", "saved_model", "unpacked-size", single_file_upload(UNPACKED, "model.zip"), unpacked_mib=1
+    "zip-unpacked-size", "saved_model", "unpacked-size", single_file_upload(UNPACKED, "model.zip"), unpacked_mb=1
 )
 
 

@@ -276,7 +276,7 @@ register_invalid_graph(
     "constant-1-mib",
     "graph-size",
     make_node("c", "Const", dtype=encode_field(6, FLOAT), value=LARGE),
-    limits={"unpacked_mib": 1},
+    limits={"unpacked_mb": 1},
 )
 MINUS = encode_field(8, encode_field(1, FLOAT) + encode_field(2, encode_field(2, encode_field(1, -5))))
 register_invalid_graph(

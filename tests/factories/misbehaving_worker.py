@@ -27,7 +27,7 @@ PREPARING_TASKS = ("prepare_reload",)  # on which no verdict depends
 COPY_TASKS = ("reload", "probe", "measure", "load", "save")  # what else a child does with a copy
 SECONDS = 5.0  # that a late or busy child takes
 LIMIT_SECONDS = 1.0  # that it is given
-LIMIT_GIB = 1.25  # of memory, which a greedy or hungry one is given
+LIMIT_GB = 1.25  # of memory, which a greedy or hungry one is given
 MIB_BY_ROW = 20  # that a hungry one holds
 HOLD_SECONDS = 0.3  # for which it does
 ROW_SECONDS = 0.2  # that a sluggish one takes for a row by itself
@@ -159,7 +159,7 @@ def busy(do: Callable[..., Reply]) -> Callable[..., Reply]:
 
 def greedy(do: Callable[..., Reply]) -> Callable[..., Reply]:
     """Ask for more than it may use, and hold that."""
-    hold = partial(ask_memory, gib=1.5 * LIMIT_GIB, held_seconds=SECONDS)
+    hold = partial(ask_memory, gib=1.5 * LIMIT_GB, held_seconds=SECONDS)
     return lambda *arguments, **request: (hold(*arguments), do(*arguments, **request))[1]
 
 
@@ -238,7 +238,7 @@ def misbehave(way: str, step: str, folder: Path | None = None) -> Iterator[None]
         if way == "busy":
             self.config = self.config.model_copy(update={"confined_cpu_seconds": int(LIMIT_SECONDS)})
         if way in ("greedy", "hungry"):
-            self.config = self.config.model_copy(update={"confined_gib": LIMIT_GIB, "child_gib": LIMIT_GIB})
+            self.config = self.config.model_copy(update={"confined_gb": LIMIT_GB, "child_gb": LIMIT_GB})
         return send_request(self, f"{task}, {way}", **request)
 
     Child.request = request_misbehaving

@@ -32,3 +32,9 @@ def test_layer_scrubber_play_stops_at_first_layer_that_differs():
     assert list(button.args[0]) == ["0", "1"]
     (button,) = layer_scrubber(PICTURES[:1], ("Keras", "LiteRT")).layout.updatemenus[0].buttons
     assert list(button.args[0]) == ["0"]
+
+
+def test_layer_scrubber_begins_with_the_chosen_layer():
+    figure = layer_scrubber(PICTURES, ("Keras", "LiteRT"), start=1)
+    assert np.array_equal(figure.data[1].z, 3 * ONES)
+    assert figure.layout.sliders[0].active == 1

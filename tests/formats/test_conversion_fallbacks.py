@@ -94,6 +94,25 @@ def test_model_that_keeps_its_state_is_converted_for_the_rows_that_it_states(key
     assert (predictor.call_rows, predictor.state is not None) == (rows, remembers)
 
 
+@pytest.mark.parametrize("key", ["onnx", "litert", "saved_model", "keras"])
+def test_copy_of_model_that_remembers_begins_anew(key, tmp_path):
+    """And the live model goes on from where it was."""
+    import keras
+
+    keras.utils.set_random_seed(0)
+    steps = keras.Input(batch_shape=(2, 3, 4), name="x")
+    layer = keras.layers.SimpleRNN(2, stateful=True, unroll=True)
+    model = keras.Model(steps, layer(steps))
+    rows = np.random.default_rng(0).random((2, 3, 4), "float32")
+    first, second = np.array(model(rows)), np.array(model(rows))
+    state = np.array(layer.states[0])
+    _, predictor = convert(model, key, tmp_path / "copy", {"x": rows})
+    np.testing.assert_array_equal(layer.states[0], state)
+    assert np.abs(first - second).max() > 0.01
+    np.testing.assert_allclose(first_answer(predictor, {"x": rows}), first, **CLOSE)
+    np.testing.assert_allclose(first_answer(live_predictor(model), {"x": rows}), first, **CLOSE)
+
+
 def test_model_that_converts_for_any_number_of_rows_has_no_remark(tmp_path):
     model = architectures.build_convnext_block()
     saved, predictor = convert(model, "litert", tmp_path / "copy", architectures.make_inputs(model))

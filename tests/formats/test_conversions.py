@@ -126,7 +126,7 @@ def test_litert_file_with_fixed_batch_of_one_is_fed_row_by_row(folder_of):
 
 
 def test_weight_shards_have_requested_size_and_are_all_indexed(save_with_options):
-    folder, evidence = save_with_options("weights_sharded", shard_mib=0.04)
+    folder, evidence = save_with_options("weights_sharded", shard_mb=0.04)
     index = json.loads((folder / "model.weights.json").read_text())
     named = {name for names in index["weight_map"].values() for name in ([names] if isinstance(names, str) else names)}
     shards = sorted(path.name for path in folder.glob("*.h5"))

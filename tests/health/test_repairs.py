@@ -15,6 +15,7 @@ from core.health import rebuild_catalog, repair_library
 from core.health.repairs import find_catalog_differences
 from core.library import Library
 from core.library.catalog.schema import ENTRIES
+from core.library.entry_names import name_entry
 from core.library.job_store import Job, JobStore
 from tests.factories.library_entries import make_artifact, make_run
 from tests.helpers import overwrite_file
@@ -162,7 +163,7 @@ def test_repair_finds_and_rebuilds_wrong_catalog(empty_library, stored_entries):
     empty_library.find()
     assert find_catalog_differences(empty_library) == []
     corrupt_catalog_rows(empty_library)
-    text = f"{stored_entries[1].id} was listed with 1 other fact: bytes."
+    text = f"{name_entry(empty_library, stored_entries[1].id)} was listed with 1 other fact: bytes."
     assert find_catalog_differences(empty_library) == [text]
     (item,) = repair_library(empty_library)
     assert (item.kind, item.state) == ("catalog", "done")
@@ -174,7 +175,8 @@ def test_rebuild_catalog_reports_previous_differences(empty_library, stored_entr
     empty_library.find()
     assert rebuild_catalog(empty_library) == (1, 1, [])
     corrupt_catalog_rows(empty_library)
-    assert rebuild_catalog(empty_library) == (1, 1, [f"{stored_entries[1].id} was listed with 1 other fact: bytes."])
+    name = name_entry(empty_library, stored_entries[1].id)
+    assert rebuild_catalog(empty_library) == (1, 1, [f"{name} was listed with 1 other fact: bytes."])
     assert empty_library.find()[0].bytes == 30
 
 

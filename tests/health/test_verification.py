@@ -36,7 +36,7 @@ def test_verify_entries_reports_progress_from_0_to_1(empty_library, stored_entri
     fractions = [done for done, _ in reply]
     assert fractions == sorted(fractions)
     assert (fractions[0], fractions[-1]) == (0.0, 1.0)
-    assert reply[-1][1] == f"{stored_entries[0].id}, 3 of 3 entries"
+    assert reply[-1][1] == f"“{stored_entries[0].name}”, 3 of 3 entries"
 
 
 def test_verify_entries_is_cancelled_within_a_file(empty_library, stored_entries):

@@ -41,7 +41,7 @@ def twelve_shards(tmp_path: Path) -> tuple[Path, ModelCode]:
         layers = [keras.layers.Dense(40, name=f"d{at}") for at in range(12)]
         return keras.Sequential([keras.Input((40,), name="x"), *layers])
 
-    get_format("weights_sharded").save_model(build(), "keras", tmp_path, {"shard_mib": 0.01})
+    get_format("weights_sharded").save_model(build(), "keras", tmp_path, {"shard_mb": 0.01})
     return tmp_path, ModelCode(build=build)
 
 

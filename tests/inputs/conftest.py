@@ -17,7 +17,7 @@ from tests.factories.library_entries import make_run_with_reference
 def store(tmp_path: Path) -> Inputs:
     """An empty store of inputs, with room for one MiB a set."""
     home = tmp_path / "store"
-    return Inputs(home, Settings(home=home, inputs_mib=1))
+    return Inputs(home, Settings(home=home, inputs_mb=1))
 
 
 @pytest.fixture

@@ -59,3 +59,11 @@ def test_plane_is_impossible_where_nothing_lies_between_rows(inputs: dict[str, n
     assert not is_plane_possible(reference_of(**inputs))
     with pytest.raises(InputError, match="one input of decimal numbers"):
         plane_rows(reference_of(**inputs), (0, 1, 2))
+
+
+def test_plane_rows_larger_than_an_input_set_are_refused(monkeypatch: pytest.MonkeyPatch):
+    limit = 4 * 4 * 3 * 8  # bytes of four by four rows of three numbers in float64, in which they are computed
+    monkeypatch.setattr("core.inputs.from_plane.MAX_BYTES", limit)
+    assert plane_rows(reference_of(x=DATA), (0, 1, 2), 4)["x"].shape == (16, 3)
+    with pytest.raises(InputError, match=f"600 bytes, of at most {limit}"):
+        plane_rows(reference_of(x=DATA), (0, 1, 2), 5)

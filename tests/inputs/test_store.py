@@ -280,7 +280,7 @@ def test_store_evicts_only_sets_beyond_limit_unused_for_a_day(tmp_path: Path):
 
 
 def test_store_retains_recent_sets_within_total_size(tmp_path: Path):
-    store = Inputs(tmp_path, Settings(home=tmp_path, keep_inputs=1, inputs_total_mib=1))
+    store = Inputs(tmp_path, Settings(home=tmp_path, keep_inputs=1, inputs_total_mb=1))
     large = [store.add_typed({"x": np.full((1, 150_000), number, "float32")}).id for number in range(2)]
     assert len(list((tmp_path / "inputs").iterdir())) == 2
     set_age(tmp_path, large[0], 4000)

@@ -306,7 +306,7 @@ def test_compare_job_single_row_verdict_uses_known_spread(jobs, artifact_ids):
 def test_prediction_store_evicts_old_predictions_beyond_limit(copied_entries):
     own, _, artifacts = copied_entries("digits-core", "saved_model")
     copy = artifacts["saved_model"]
-    tight = own.config.model_copy(update={"answers_mib": 1})
+    tight = own.config.model_copy(update={"answers_mb": 1})
     small = Jobs(own.library, own.worker, tight)
     old = run_comparison(small, copy, rows=31)
     with (small.job_store.folder(old.id) / "answers" / "more").open("wb") as file:

@@ -166,3 +166,16 @@ def test_validate_id_truncates_invalid_id_in_error():
     with pytest.raises(UnknownName) as caught:
         validate_id("x" * 5000)
     assert caught.value.received == "x" * 80
+
+
+@pytest.mark.parametrize(
+    "damage", [lambda data: data[:40], lambda data: b"", lambda data: b"PK" + data[2:-30] + bytes(30)]
+)
+def test_job_store_damaged_arrays_raise_os_error(job_store, damage):
+    job = job_store.create(make_job())
+    job_store.save_arrays(job.id, {"x": np.arange(9.0)})
+    assert job_store.load_arrays(job.id)["x"].tolist() == np.arange(9.0).tolist()
+    path = job_store.folder(job.id) / "arrays.npz"
+    path.write_bytes(damage(path.read_bytes()))
+    with pytest.raises(OSError, match="damaged"):
+        job_store.load_arrays(job.id)

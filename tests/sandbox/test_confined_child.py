@@ -182,18 +182,18 @@ def test_confined_child_over_cpu_limit_raises_timed_out(confined_child):
 
 
 def test_confined_child_over_memory_limit_is_ended_and_names_the_setting(confined_child):
-    confined_child.config = confined_child.config.model_copy(update={"confined_gib": 1.0})
+    confined_child.config = confined_child.config.model_copy(update={"confined_gb": 1.0})
     with pytest.raises(TooLarge) as caught:
         confined_child.request("ask_memory", seconds=60, gib=1.5, held_seconds=30)
-    assert caught.value.sentence == "It is too large for the 1 GiB of memory that its process may use here."
-    assert caught.value.cure == "Raise ROUNDTRIP_CONFINED_GIB, or use a smaller model or batch."
+    assert caught.value.sentence == "It is too large for the 1 GB of memory that its process may use here."
+    assert caught.value.cure == "Raise ROUNDTRIP_CONFINED_GB, or use a smaller model or batch."
     wait_until(lambda: not psutil.pid_exists(confined_child.pid), 10)
 
 
 @pytest.mark.long
 def test_confined_child_over_address_space_is_not_given_more(confined_child):
-    confined_child.config = confined_child.config.model_copy(update={"confined_gib": 1.0})
-    with pytest.raises(TooLarge, match="too large for the 1 GiB of memory"):
+    confined_child.config = confined_child.config.model_copy(update={"confined_gb": 1.0})
+    with pytest.raises(TooLarge, match="too large for the 1 GB of memory"):
         confined_child.request("ask_memory", seconds=60, gib=12)
 
 
@@ -247,7 +247,7 @@ def test_untrusted_error_reply_becomes_plain_sentence(config, reply, error, word
 
 
 def test_large_reply_is_accepted_only_on_request(confined_child):
-    assert confined_child.request("reply_with", seconds=60, mib=5, reply_mib=8).arrays["y"].nbytes == 5 * 2**20
+    assert confined_child.request("reply_with", seconds=60, mib=5, reply_mb=8).arrays["y"].nbytes == 5 * 2**20
     with pytest.raises(ChildDied, match="the reply of a child is larger than allowed"):
         confined_child.request("reply_with", seconds=60, mib=5)
 

@@ -16,7 +16,7 @@ from tests.security.upload_checks import CPU_SECONDS, REQUEST_SECONDS, SocketTra
 def limited_jobs(config: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
     """Jobs over an empty library, and over a worker that allows little time and whose children know our own tasks."""
     home = tmp_path_factory.mktemp("trust") / "store"
-    little = {"upload_mib": 64, "confined_cpu_seconds": CPU_SECONDS, "confined_seconds": REQUEST_SECONDS}
+    little = {"upload_mb": 64, "confined_cpu_seconds": CPU_SECONDS, "confined_seconds": REQUEST_SECONDS}
     worker = MisbehavingWorker(config.model_copy(update=little))
     worker.run_sandbox_check().require_all_blocked()
     yield Jobs(Library(home), worker, worker.config.model_copy(update={"home": home}))

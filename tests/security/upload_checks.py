@@ -101,7 +101,7 @@ class UploadChecker:
         before = self.jobs.config, self.jobs.worker.config
         with invalid.lowered(self.jobs.config) as config:
             self.jobs.config = config
-            self.jobs.worker.config = self.jobs.worker.config.model_copy(update={"unpacked_mib": config.unpacked_mib})
+            self.jobs.worker.config = self.jobs.worker.config.model_copy(update={"unpacked_mb": config.unpacked_mb})
             try:
                 yield
             finally:

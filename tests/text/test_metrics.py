@@ -11,7 +11,7 @@ from core.compare import ClassificationMetrics, OutputMetrics, compare
 from core.library import Entry
 from core.text.labels import number_equal, score_label, short_labels, tolerance_label
 from core.text.metrics import ALL_METRICS, WORST_VALUE_METRICS
-from core.text.numbers import format_cosine, format_exact, format_number, format_rounded_up
+from core.text.numbers import format_cosine, format_exact, format_number, format_rounded_up, format_share
 from core.text.summaries import summarize_changes
 
 UNLABELLED_FIELDS = {
@@ -53,6 +53,12 @@ def test_format_number_is_short_and_readable():
     assert (
         tolerance_label({"passed": False, "rows_failing": 3, "values_failing": 1200}) == "Fail: 1,200 values in 3 rows"
     )
+
+
+def test_format_share_is_in_percent_without_exponent():
+    values = (0.0, 3e-7, 1e-6, 0.00042, 0.0099, 0.12, 1.0, 12.5)
+    expected = ["0 %", "3e-7", "0.0001 %", "0.042 %", "0.99 %", "12 %", "100 %", "1,250 %"]
+    assert [format_share(value) for value in values] == expected
 
 
 @given(st.floats(0, 1e300))

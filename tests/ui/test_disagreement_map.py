@@ -23,7 +23,7 @@ def test_map_sentence_counts_spots_of_another_class(copy: list[int], sentence: s
 def test_map_tab_offers_a_plane_and_then_shows_its_map(visit: Callable, jobs: Jobs, saved: Callable):
     ids = [saved("digits-mlp", key)["artifact"] for key in ("saved_model", "architecture")]
     assert jobs.wait(jobs.compare(ids, 270).id).state == "done"
-    app = visit(jobs, "compare", artifact=ids, view="Map")
+    app = visit(jobs, "compare", artifact=ids, view="Map of disagreement")
     (offer,) = [button for button in app.button if button.label == "Compare on such a plane"]
     run = jobs.library.artifact(ids[0]).run
     assert not offer.click().run().exception
@@ -31,7 +31,7 @@ def test_map_tab_offers_a_plane_and_then_shows_its_map(visit: Callable, jobs: Jo
     assert jobs.inputs.read(made).origin["run"] == run
     job = jobs.wait(jobs.compare(ids, inputs=made).id)
     assert (job.state, job.result["rows"]) == ("done", 32 * 32)
-    app = visit(jobs, "compare", artifact=ids, view="Map", inputs=made, mapped=ids[0])
+    app = visit(jobs, "compare", artifact=ids, view="Map of disagreement", inputs=made, mapped=ids[0])
     assert not app.exception
     texts = [markdown.value for markdown in app.markdown]
     assert [text for text in texts if "the same class on all 1,024 spots" in text]

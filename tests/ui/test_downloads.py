@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from core.exports.archive import archive_artifacts
+from core.exports.download_names import name_of_artifact
 from core.library import Artifact, Library
 from core.library import integrity as checking
 from core.library.integrity import verify_file
 from tests.factories.route_requests import make_artifact_of, request_route
 from ui.routes import download_url, endpoints
 from ui.routes.archive_response import content_disposition
-from ui.routes.urls import graph_token
+from ui.routes.urls import graph_token, graph_viewer_url
 
 CONTENT = bytes(range(256)) * 40
 
@@ -115,13 +116,14 @@ def test_download_of_several_files_is_reproducible_zip(library: Library, tmp_pat
     assert (
         reply.headers["content-disposition"] == f'attachment; filename="roundtrip-2-artifacts-{other.created[:10]}.zip"'
     )
+    folder = name_of_artifact(library, artifact_of.id)
     with zipfile.ZipFile(io.BytesIO(reply.body)) as archive:
         assert archive.testzip() is None
         assert {name: archive.read(name) for name in archive.namelist()} == {
-            f"{artifact_of.id}/saved_model.pb": CONTENT,
-            f"{artifact_of.id}/variables/data": CONTENT * 3,
-            f"{artifact_of.id}/variables/größe.bin": b"",
-            f"{other.id}/model.keras": b"k",
+            f"{folder}/saved_model.pb": CONTENT,
+            f"{folder}/variables/data": CONTENT * 3,
+            f"{folder}/variables/größe.bin": b"",
+            f"{folder}-2/model.keras": b"k",
         }
     (tmp_path / "some.zip").write_bytes(reply.body)
     subprocess.run(["python3", "-m", "zipfile", "-t", tmp_path / "some.zip"], check=True, capture_output=True)
@@ -284,6 +286,17 @@ def test_graph_viewer_gets_only_verified_bytes(library: Library, monkeypatch: py
         request_route(address, between=change)
     assert request_route(address).status == 404
     assert list_staged(library) == []
+
+
+def test_graph_viewer_paints_only_where_it_is_asked_for(library: Library, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("ui.routes.graph_viewer.current_jobs", endpoints.current_jobs)
+    artifact = make_artifact_of(library, **{"model.keras": CONTENT}).id
+    plain, painted = (graph_viewer_url(artifact, graph_token(artifact), is_painted) for is_painted in (False, True))
+    assert b"painting.js" not in request_route(plain).body
+    assert b'<script type="module" src="painting.js"></script></head>' in request_route(painted).body
+    script = request_route(f"{plain}painting.js")
+    assert (script.status, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
+    assert b"addEventListener" in script.body
 
 
 def test_download_without_hard_links_reads_files_in_place(library: Library, monkeypatch: pytest.MonkeyPatch):

@@ -4,6 +4,7 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
+from core.library.entry_names import name_entry
 from core.worker import EscapeAttempt, SandboxCheck
 from tests.factories.library_entries import make_artifact, make_run
 from tests.helpers import overwrite_file
@@ -49,7 +50,7 @@ def test_health_page_damage_is_reported_and_linked_to_artifact(visit, jobs_and_a
     jobs.wait(jobs.verify().id)
     app = visit(jobs, "health")
     assert "1 entry is not as it should be**, of 2 artifacts and 1 run" in app.error[0].value
-    assert f"**{bad.id}** The file model.bin has changed since it was saved" in page_text(app)
+    assert f"**{name_entry(jobs.library, bad.id)}** The file model.bin has changed since it was saved" in page_text(app)
     assert f"find-{bad.id}" in [button.key for button in app.button]
 
 
@@ -105,6 +106,6 @@ def test_health_page_shows_verification_of_single_artifact(visit, jobs_and_artif
     for item, result in ((good, "as it was kept."), (bad, "1 not as it should be.")):
         job = jobs.wait(jobs.verify([item.id]).id)
         text = page_text(visit(jobs, "health", job=job.id))
-        assert f"({item.id}): {result}" in text
+        assert f"**{name_entry(jobs.library, item.id)}: {result}" in text
         assert ("The file model.bin has changed since it was saved" in text) == (item is bad)
     assert "Nothing was verified yet." in page_text(visit(jobs, "health"))

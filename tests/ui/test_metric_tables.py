@@ -11,6 +11,7 @@ from core.jobs import Jobs
 from core.library.job_store import Job
 from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS
 from tests.helpers import wait_until_done
+from ui.compare.tabs import FORMER_TABS
 
 
 @pytest.fixture
@@ -24,7 +25,9 @@ def comparison_job(jobs: Jobs, saved: Callable[[str, str], dict]) -> Job:
 @pytest.fixture
 def open_metrics_view(visit: Callable[..., AppTest], jobs: Jobs, comparison_job: Job) -> Callable[..., AppTest]:
     """A function that opens the numbers of that comparison, with more in the address."""
-    return lambda **more: visit(jobs, "compare", artifact=comparison_job.request["artifacts"], view="Numbers", **more)
+    return lambda **more: visit(
+        jobs, "compare", artifact=comparison_job.request["artifacts"], view="How far apart", **more
+    )
 
 
 def find_table(app: AppTest, column: str) -> pd.DataFrame:
@@ -78,7 +81,7 @@ def test_metrics_tab_applies_and_clears_typed_tolerance(open_metrics_view: Calla
 
 
 def test_rows_tab_puts_row_from_url_first(visit: Callable[..., AppTest], jobs: Jobs, comparison_job: Job):
-    request = {"artifact": comparison_job.request["artifacts"], "view": "Rows"}
+    request = {"artifact": comparison_job.request["artifacts"], "view": "Row by row"}
     app = visit(jobs, "compare", **request, row="123")
     assert app.dataframe[0].value["Row"].tolist()[0] == 123
     assert len(set(app.dataframe[0].value["Row"])) == 270
@@ -91,17 +94,24 @@ def test_compare_tabs_show_figures_matrix_and_report_of_same_job(
 ):
     same, changed = comparison_job.request["artifacts"]
     request = {"artifact": [same, changed]}
-    app = visit(jobs, "compare", **request, view="Pictures")
+    app = visit(jobs, "compare", **request, view="Charts and pictures")
     assert not app.exception
     assert app.selectbox(key="in-address-copy").value == changed
-    app = visit(jobs, "compare", **request, view="Pictures", copy=same)
+    app = visit(jobs, "compare", **request, view="Charts and pictures", copy=same)
     assert "nothing to draw" in app.success[0].value
     app = visit(jobs, "compare", **request, view="Every pair")
     cells = find_table(app, "Other")
     assert len(cells) == 3
     assert cells["Verdict"].tolist()[0] == "Bit-identical"
-    app = visit(jobs, "compare", **request, view="Report", tolerance="1.2345678e-3")
+    app = visit(jobs, "compare", **request, view="Reports", tolerance="1.2345678e-3")
     urls = [item.proto.url for item in app.get("link_button")]
     assert [url for url in urls if url.startswith("/report/")] == [
         f"/report/{comparison_job.id}.{kind}?tolerance=%3D0.0012345678%2C0" for kind in ("html", "json", "csv")
     ]
+
+
+def test_compare_page_former_name_of_tab_opens_it(visit, jobs: Jobs, comparison_job: Job):
+    app = visit(jobs, "compare", artifact=comparison_job.request["artifacts"], view="Report")
+    assert not app.exception
+    assert app.session_state["view"] == "Reports"
+    assert set(FORMER_TABS.values()) <= {tab.label for tab in app.tabs}

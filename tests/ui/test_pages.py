@@ -38,7 +38,7 @@ def page_text(app: AppTest) -> str:
     ("page", "sentence", "button"),
     [
         ("home", "Train your first model", "Train a model"),
-        ("train", "Which digit, 0 to 9", "Train"),
+        ("train", "Which digit, 0 to 9", "Train: Read a digit"),
         ("save", "There is nothing to save yet", "Train a model"),
         ("library", "Nothing is saved yet", "Train a model"),
         ("compare", "There is nothing to compare yet", "Save a run"),
@@ -51,6 +51,15 @@ def test_pages_of_empty_library_offer_next_step(visit, empty_jobs: Jobs, page: s
     assert not app.exception
     assert sentence in page_text(app)
     assert button in [item.label for item in app.button]
+
+
+@pytest.mark.parametrize("page", [key.replace("-", "_") for key in PAGES])
+def test_page_buttons_have_names_of_their_own(visit, copied_entries: Callable, page: str):
+    jobs, run, artifacts = copied_entries("digits-mlp", "keras", "architecture")
+    app = visit(jobs, page, artifact=artifacts["keras"], run=run)
+    assert not app.exception
+    labels = [button.label for button in app.button]
+    assert sorted(labels) == sorted(set(labels))
 
 
 def test_pages_in_navigation_match_scripts():

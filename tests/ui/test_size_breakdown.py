@@ -1,11 +1,15 @@
 """Where the bytes go, in words and as areas."""
 
+from types import SimpleNamespace
+
 import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.errors import UnknownName
 from core.jobs import Jobs
 from core.size_breakdown.breakdown import GROUP_MEANINGS, GROUPS, SAVED_BY_COMPRESSION, SizePart, bytes_by_group
+from ui import size_breakdown
 from ui.size_breakdown import (
     GROUP_COLOURS,
     MAX_PARTS,
@@ -124,6 +128,17 @@ def test_size_breakdown_section_shows_text_treemap_and_damage(monkeypatch: pytes
     st.cache_resource.clear()
 
 
+def test_size_breakdown_checks_permission_before_its_cache(monkeypatch: pytest.MonkeyPatch):
+    def refuse(id_: str) -> None:
+        raise UnknownName("Nothing in the library has this id.", received=id_)
+
+    monkeypatch.setattr(size_breakdown, "_cached_breakdown", lambda id_: pytest.fail("read before it was checked"))
+    jobs = SimpleNamespace(library=SimpleNamespace(folder=refuse))
+    monkeypatch.setattr(size_breakdown, "current_jobs", lambda: jobs)
+    with pytest.raises(UnknownName):
+        size_breakdown._load_breakdown("a0123456789")
+
+
 STRIPS = {"H5": {"weights": 400, "optimizer state": 800}, "LiteRT": {"graph": 100, "weights": 200}}
 
 
@@ -159,7 +174,7 @@ def test_strips_sentence_compares_smallest_and_largest(sizes: dict[str, int], se
 def test_compare_page_sizes_tab_shows_strip_of_each_copy(visit, jobs: Jobs, saved):
     ids = [saved("digits-mlp", key)["artifact"] for key in ("keras", "architecture")]
     assert jobs.wait(jobs.compare(ids, 270).id).state == "done"
-    app = visit(jobs, "compare", artifact=ids, view="Sizes")
+    app = visit(jobs, "compare", artifact=ids, view="Bytes by part")
     assert not app.exception
     texts = [markdown.value for markdown in app.markdown]
     assert [text for text in texts if text.startswith("Architecture") and "times as much" in text]

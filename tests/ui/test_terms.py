@@ -1,5 +1,7 @@
 """Terms of this field: whatever a page says of them is explained on that page, by one glossary."""
 
+import json
+import re
 from collections.abc import Callable
 
 import pytest
@@ -9,7 +11,7 @@ from core.jobs import Jobs
 from core.settings import PROJECT
 from core.text.glossary import GLOSSARY, find_terms, render_glossary
 from ui.navigation import PAGES
-from ui.terms import PAGE_TERMS, terms_of
+from ui.terms import PAGE_TERMS, explain_headings, terms_of
 
 
 def texts_of(app: AppTest) -> list[str]:
@@ -18,7 +20,41 @@ def texts_of(app: AppTest) -> list[str]:
     for element in app.main:
         parts = (getattr(element, name, "") for name in ("value", "label", "help", "placeholder"))
         texts += [part for part in parts if isinstance(part, str)]
+    texts = [text for text in texts if not text.startswith("<script>")]
     return texts + [str(name) for frame in app.dataframe for name in frame.value.columns]
+
+
+def unexplained_headings(columns: str) -> list[str]:
+    """Headings with a term in them and no tooltip, of a table's configuration in JSON."""
+    shown = {name: column for name, column in json.loads(columns or "{}").items() if not column.get("hidden")}
+    return [name for name, column in shown.items() if find_terms([name]) and not column.get("help")]
+
+
+def test_explain_headings_adds_help_only_where_a_term_has_none():
+    own = {"Layer": {"help": "Its own."}, "Seed": None}
+    explained = explain_headings(["Layer", "Seed", "Tensor", "Shape"], own)
+    assert explained == own | {"Tensor": {"help": GLOSSARY["tensor"]}}
+    assert explain_headings(["Shape"]) == {}
+
+
+@pytest.mark.parametrize(
+    ("text", "terms"), [("It was not run.", []), ("One run", ["run"]), ("Runs", ["run"]), ("One that runs code", [])]
+)
+def test_find_terms_tells_nouns_from_verbs(text: str, terms: list[str]):
+    assert find_terms([text]) == terms
+
+
+def test_marked_terms_are_all_of_the_glossary():
+    def draw():
+        from ui.terms import mark_terms
+
+        mark_terms()
+
+    app = AppTest.from_function(draw).run()
+    (script,) = [element.proto.body for element in app.get("html")]
+    assert all(json.dumps(explanation) in script for explanation in GLOSSARY.values())
+    assert script.index('"Custom layer:"') < script.index('"Layer:"')
+    assert re.findall(r"<[\w/!]", script.removeprefix("<script>").removesuffix("</script>")) == []
 
 
 def test_find_terms_in_singular_and_plural():
@@ -49,3 +85,4 @@ def test_page_explains_each_term_that_it_uses(visit: Callable, jobs: Jobs, saved
     (explanations,) = [text for text in texts if GLOSSARY[terms_of(page)[0]] in text]
     assert set(find_terms(text for text in texts if text != explanations)) <= set(terms_of(page))
     assert all(GLOSSARY[term] in explanations for term in terms_of(page))
+    assert [heading for frame in app.dataframe for heading in unexplained_headings(frame.proto.columns)] == []

@@ -43,7 +43,7 @@ def validate(validation_child: Child, output_folder: Path) -> Callable[..., tupl
         upload: Path, name: str, config: Settings = UPLOAD_SETTINGS, **parts: Path
     ) -> tuple[ValidatedUpload, dict]:
         validated = validate_upload(upload, name, output_folder, config=config, extra_files=parts)
-        bounds = limits.current_limits(config.unpacked_mib)
+        bounds = limits.current_limits(config.unpacked_mb)
         request = {"format": validated.format, "folder": output_folder, "bounds": bounds}
         return validated, validation_child.request("inspect_brought", seconds=60, **request).message
 

@@ -95,11 +95,11 @@ def test_validate_upload_of_rejected_file_leaves_no_output(one, upload_folder, o
 
 
 def test_validate_upload_over_size_limit_is_rejected_before_copy(upload_folder, output_folder):
-    (upload_folder / "upload").write_bytes(bytes(2 * 2**20 + 1))
+    (upload_folder / "upload").write_bytes(bytes(2_000_001))
     with pytest.raises(Refused) as refusal:
-        validate_upload(upload_folder / "upload", "model.keras", output_folder, config=Settings(upload_mib=2))
+        validate_upload(upload_folder / "upload", "model.keras", output_folder, config=Settings(upload_mb=2))
     assert refusal.value.rule == "too-large"
-    assert refusal.value.received == "2,097,153 bytes, of at most 2,097,152"
+    assert refusal.value.received == "2,000,001 bytes, of at most 2,000,000"
 
 
 def test_validate_upload_of_architecture_beside_full_model_is_rejected(upload_folder, output_folder):

@@ -19,7 +19,7 @@ from tests.helpers import run_command, wait_until_done
 
 SENTENCES = {
     "late": ("timed-out", "It took longer than its limit of 1 seconds, and was stopped."),
-    "greedy": ("too-large", "It is too large for the 1.25 GiB of memory that its process may use here."),
+    "greedy": ("too-large", "It is too large for the 1.25 GB of memory that its process may use here."),
 }
 
 
@@ -73,7 +73,7 @@ def test_slow_copy_is_asked_fewer_rows_and_says_so(reload_copy: Callable):
 def test_copy_out_of_memory_is_asked_half_the_rows(reload_copy: Callable):
     outcome = reload_copy("hungry", "reload", rows=64, probe_as=None, seconds=600.0)
     assert (outcome.verdict.rank <= Verdict.ROUNDING.rank, outcome.rows) == (True, 32)
-    memory = "the 1.25 GiB of memory that there are (ROUNDTRIP_CHILD_GIB)"
+    memory = "the 1.25 GB of memory that there are (ROUNDTRIP_CHILD_GB)"
     assert outcome.left_out == [f"32 of 64 rows were asked, 32 at a time: more would need more than {memory}."]
 
 

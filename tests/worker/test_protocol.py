@@ -16,7 +16,7 @@ from core.worker.child_errors import describe_exit
 from core.worker.protocol import HEAD, read_frame, write_frame
 
 
-def child_sending(data: bytes, limit_mib: int = 1) -> Child:
+def child_sending(data: bytes, limit_mb: int = 1) -> Child:
     """A child whose whole reply is `data`: a real process that says it and hangs up."""
     code = "import sys; sys.stdout.buffer.write(sys.stdin.buffer.read())"
     process = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -28,7 +28,7 @@ def child_sending(data: bytes, limit_mib: int = 1) -> Child:
         process.wait()
         process.stdout.close()
 
-    return Child(process.stdout, io.BytesIO(), hang_up, Settings(reply_mib=limit_mib), process.pid)
+    return Child(process.stdout, io.BytesIO(), hang_up, Settings(reply_mb=limit_mb), process.pid)
 
 
 def encode_reply(message: dict, arrays: dict | None = None) -> bytes:

@@ -8,8 +8,8 @@ import pytest
 
 from core.errors import TooLarge
 from core.jobs.import_trial import find_accepted_input
-from core.sandbox.limits import GIB, confined_allowance, confined_memory, own_allowance
-from core.settings import Settings
+from core.sandbox.limits import confined_allowance, confined_memory, own_allowance
+from core.settings import GB, MB, Settings
 from core.system import find_session, read_proportional_memory, usable_memory
 from core.worker.row_budget import RowBudget, RowCap
 from core.worker.tasks.probes import probe_predictor
@@ -104,21 +104,21 @@ def test_probe_predictor_tries_what_its_rows_are_enough_for():
 
 
 def test_confined_allowance_grows_with_file_and_with_conversion():
-    config = Settings(confined_gib=3, confined_seconds=10, confined_cpu_seconds=6, child_gib=16)
-    usual, large, converting = (confined_allowance(config, *more) for more in ((), (256 * MIB,), (256 * MIB, True)))
-    assert usual[:4] == (10, 6, 3 * GIB, 10 * GIB)
-    assert large[:3] == (40, 24, 3 * GIB)
-    assert converting[:3] == (160, 96, 12 * GIB)
-    narrow = confined_allowance(config.model_copy(update={"child_gib": 8}), converts=True)
-    assert (converting.memory_setting, narrow.memory) == ("ROUNDTRIP_CONFINED_GIB", 8 * GIB)
-    assert narrow.memory_setting == "ROUNDTRIP_CONFINED_GIB and ROUNDTRIP_CHILD_GIB"
+    config = Settings(confined_gb=3, confined_seconds=10, confined_cpu_seconds=6, child_gb=16)
+    usual, large, converting = (confined_allowance(config, *more) for more in ((), (256 * MB,), (256 * MB, True)))
+    assert usual[:4] == (10, 6, 3 * GB, 10 * GB)
+    assert large[:3] == (40, 24, 3 * GB)
+    assert converting[:3] == (160, 96, 12 * GB)
+    narrow = confined_allowance(config.model_copy(update={"child_gb": 8}), converts=True)
+    assert (converting.memory_setting, narrow.memory) == ("ROUNDTRIP_CONFINED_GB", 8 * GB)
+    assert narrow.memory_setting == "ROUNDTRIP_CONFINED_GB and ROUNDTRIP_CHILD_GB"
     assert usual.working_seconds == 6 / os.cpu_count()
-    assert confined_allowance(config, memory_share=0.5)[:4] == (10, 6, 3 * GIB // 2, 7 * GIB)
+    assert confined_allowance(config, memory_share=0.5)[:4] == (10, 6, 3 * GB // 2, 7 * GB)
 
 
 def test_allowance_by_default_follows_the_machine():
     config, machine = Settings(), usable_memory()
-    assert confined_memory(config) == min(8 * GIB, machine // 2)
+    assert confined_memory(config) == min(8 * GB, machine // 2)
     assert confined_memory(config, 2**50) == machine // 2
     assert own_allowance(config, 5.0)[:3] == (5.0, 0, int(machine * 0.75))
 

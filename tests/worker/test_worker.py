@@ -18,7 +18,7 @@ import pytest
 
 from core.demos.base import TrainSettings
 from core.errors import Cancelled, ChildDied, DoesNotLoad, NeedsArchitecture, TimedOut, TooLarge, WorkerError
-from core.settings import Settings
+from core.settings import MB, Settings
 from core.worker import Child, Worker
 from core.worker.protocol import Frame, encode_frame, read_frame
 from tests.factories.light_forkserver import LightWorker
@@ -168,11 +168,11 @@ def connect_to_forkserver(worker: Worker) -> Iterator[socket.socket]:
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="elsewhere nothing bounds the memory of a child")
 def test_child_over_memory_limit_names_the_setting(misbehaving_worker):
     with misbehaving_worker.open() as child:
-        child.config = child.config.model_copy(update={"child_gib": 1.0})
+        child.config = child.config.model_copy(update={"child_gb": 1.0})
         with pytest.raises(TooLarge) as caught:
             child.request("ask_memory", seconds=60, gib=1.5, held_seconds=30)
-    assert caught.value.sentence == "It is too large for the 1 GiB of memory that its process may use here."
-    assert caught.value.cure == "Raise ROUNDTRIP_CHILD_GIB, or use a smaller model or batch."
+    assert caught.value.sentence == "It is too large for the 1 GB of memory that its process may use here."
+    assert caught.value.cure == "Raise ROUNDTRIP_CHILD_GB, or use a smaller model or batch."
 
 
 def test_child_without_reply_is_stopped_at_time_limit(misbehaving_worker):
@@ -302,11 +302,11 @@ def test_child_reply_above_limit_is_refused_by_app(config, worker, jobs, saved, 
 
 def test_child_refuses_request_above_limit_with_sentence(config, killable_worker):
     with killable_worker.open() as child, pytest.raises(WorkerError) as caught:
-        child.request("predict", arrays={"x": np.zeros(config.reply_mib * 2**20 + 1, "uint8")}, seconds=60)
+        child.request("predict", arrays={"x": np.zeros(config.reply_mb * MB + 1, "uint8")}, seconds=60)
     assert caught.value.to_json() | {"received": ""} == {
         "code": "worker",
         "sentence": "What a child was asked is larger than allowed.",
         "received": "",
-        "cure": "Choose fewer rows, or raise ROUNDTRIP_REPLY_MIB.",
+        "cure": "Choose fewer rows, or raise ROUNDTRIP_REPLY_MB.",
         "detail": "",
     }

@@ -30,6 +30,7 @@ from ui.compare.participants import Participants
 from ui.components import escape_markdown, show_error
 from ui.job_progress import follow_job
 from ui.session import current_jobs
+from ui.terms import explain_headings
 
 CLOSENESS_COLOURS = ("#0D9488", "#0284C7", "#D97706", "#DC2626", NEUTRAL)
 CLOSENESS_SYMBOLS = ("circle", "square", "diamond", "x", "circle-open")
@@ -225,7 +226,7 @@ def _show_benchmark_table(view: BenchmarkView) -> None:
         values = [value(id_) for id_ in ids]
         columns[title] = [None if number is None else number * scale for number in values]
         config[title] = st.column_config.NumberColumn(format=format_, help=help_)
-    alt = "What each copy costs, a line for each"
+    config, alt = explain_headings(columns, config), "What each copy costs, a line for each"
     st.dataframe(columns, hide_index=True, column_config=config, height="content", key="cost-table", alt=alt)
 
 

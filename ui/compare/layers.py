@@ -14,11 +14,14 @@ from core.jobs.layer_steps import PAIRED, UNPAIRED, LayerStep
 from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, read_layer_pictures, require_comparable_layers
 from core.library.job_store import Job
 from core.text.labels import pluralize
+from core.text.numbers import format_share
+from ui.compare.painted_graph import show_painted_graph
 from ui.compare.participants import Participants
-from ui.components import escape_markdown
+from ui.components import escape_markdown, show_error
 from ui.job_progress import follow_job
 from ui.query_params import bind_select
 from ui.session import current_jobs
+from ui.terms import explain_headings
 
 TOLERANCE_OPTIONS = {
     0.0: "every bit",
@@ -32,6 +35,7 @@ TOLERANCE_OPTIONS = {
 STATE_SIGNS = {"same bits": "✓", "same": "✓", "differs": "✗", "fused or missing": "–", "no numbers": "–"}
 PAIRED_BY = {"structure": "by class and shape, in order", "value": "by value and shape, because formats rename them"}
 LAYER_COLOURS = {"differs": "#DC2626", "same": "#0D9488", "same bits": "#0D9488"}
+PAINTED_HELP = "Draws both copies as graphs beside each other, each box in the colour of its difference."
 LOG_ZERO = 1e-9  # where a difference of 0 is drawn on a logarithmic scale
 
 
@@ -124,22 +128,40 @@ def _show_result(job: Job, names: dict[str, str], inputs: InputSet | None) -> No
         f"Matching layers in {name} were found {PAIRED_BY[result['paired_by']]}. "
         + " ".join(escape_markdown(remark) for remark in result["remarks"])
     )
-    _show_scrubber(job, names)
+    _show_graph_and_scrubber(job, names)
     figure = layer_difference_chart(steps, result["tolerance"], [_step_state(step) for step in steps])
     alt = "The difference of each layer, as a share of its range"
     st.plotly_chart(figure, config=PLOTLY_CONFIG, alt=alt, key="layers")
     _show_layer_table(steps)
 
 
-def _show_scrubber(job: Job, names: dict[str, str]) -> None:
-    """Show the first row on its way through both copies; nothing for a job of an earlier version."""
+@st.fragment
+def _show_graph_and_scrubber(job: Job, names: dict[str, str]) -> None:
+    """Show the scrubber, and on demand the painted graph, in which a click chooses a layer of it.
+
+    An error is shown in its place: the fragment is also drawn alone, and the rest of the page must still be drawn.
+    """
+    try:
+        is_painted = st.toggle("Painted graph", key="painted", bind="query-params", help=PAINTED_HELP)
+        chosen = show_painted_graph(job.result, names) if is_painted else None
+        _show_scrubber(job, names, chosen)
+    except RoundtripError as error:
+        show_error(error)
+
+
+def _show_scrubber(job: Job, names: dict[str, str], chosen: int | None) -> None:
+    """Show the first row on its way through both copies, at the layer with the place `chosen` if any.
+
+    Shows nothing for a job of an earlier version.
+    """
     result = job.result
     read = read_layer_pictures(current_jobs(), job.id, range(len(result["steps"])))
     steps = {place: result["steps"][place] for place in read}
     pictures = [LayerPicture(step["layer"], step["above"], *read[place]) for place, step in steps.items()]
     if pictures:
         st.markdown("**The first row on its way through both**")
-        figure = layer_scrubber(pictures, (names[result["walked"]], names[result["held"]]))
+        start = list(steps).index(chosen) if chosen in steps else 0
+        figure = layer_scrubber(pictures, (names[result["walked"]], names[result["held"]]), start)
         alt = f"Values of {len(pictures)} layers in both copies, and their difference"
         st.plotly_chart(figure, config=PLOTLY_CONFIG, alt=alt, key="scrubber")
         st.caption("One scale for both copies of a layer; hover a cell for its number. Play stops at the first ≠.")
@@ -157,12 +179,12 @@ def _show_verdict(result: dict[str, Any]) -> None:
     """Show the first layer that differs, or that none does, in one sentence."""
     if result["first"] is None:
         largest = max((step["relative"] or 0.0 for step in result["steps"] if step["state"] == PAIRED), default=0.0)
-        text = f"at most {_share_text(largest)} of a layer's range" if largest else "every bit is the same"
+        text = f"at most {format_share(largest)} of a layer's range" if largest else "every bit is the same"
         limit = "rounding" if result["tolerance"] == DEFAULT_TOLERANCE else "the tolerance"
         st.success(f"No layer differs by more than {limit}: {text}.", icon=":material/check_circle:")
         return
     step = result["steps"][result["first"]]
-    difference = f"by up to {step['max_abs']:.2g}, {_share_text(step['relative'])} of its range"
+    difference = f"by up to {step['max_abs']:.2g}, {format_share(step['relative'])} of its range"
     if step["not_finite"]:
         difference = f"{step['not_finite']:,} of its values are NaN or infinite in only one of the two"
     together = ""
@@ -186,11 +208,6 @@ def _step_state(step: LayerStep) -> str:
     if step["state"] != PAIRED:
         return step["state"]
     return "differs" if step["above"] else "same" if step["max_abs"] else "same bits"
-
-
-def _share_text(value: float) -> str:
-    """Return a share as text: 12 %, 0.4 %; tiny ones as 3e-07."""
-    return f"{value:.2g}" if value < 1e-5 else f"{100 * value:.2g} %"
 
 
 def _show_layer_table(steps: list[LayerStep]) -> None:
@@ -217,6 +234,7 @@ def _show_layer_table(steps: list[LayerStep]) -> None:
         "Matching layer": text(help="The operation in the other copy, and its name there."),
         "Axes there": text(help=axes_help, width="small"),
     }
+    config = explain_headings(columns, config)
     height, alt = min(38 + 35 * len(steps), 800), "Each layer and the matching one"
     st.dataframe(columns, hide_index=True, column_config=config, height=height, key="layer-table", alt=alt)
 

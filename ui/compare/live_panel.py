@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.arrays import Arrays
 from core.compare import compare, std_by_output
-from core.demos import get_demo
+from core.demos import demo_unit
 from core.figures.images import row_image_url
 from core.figures.theme import PLOTLY_CONFIG
 from core.jobs.live_session import LivePrediction, LiveSession
@@ -114,7 +114,7 @@ def _prediction_text(run: Run, values: np.ndarray) -> str:
         return f"## {escape_markdown(run.labels[best])}\n:gray[{escape_markdown(confidence)}]"
     if _output_image_shape(run, values):
         return ""
-    unit = get_demo(run.demo).unit if run.demo else ""
+    unit = demo_unit(run.demo)
     return f"## {escape_markdown(format_values(values))}" + (f"\n:gray[{escape_markdown(unit)}]" if unit else "")
 
 

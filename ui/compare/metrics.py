@@ -7,6 +7,7 @@ import numpy as np
 import streamlit as st
 
 from core.compare import Verdict
+from core.compatibility.losses import find_losses, label_with_losses
 from core.figures.comparison import (
     TitledFigure,
     output_figures,
@@ -15,17 +16,19 @@ from core.figures.comparison import (
     titled_pairwise_matrix,
 )
 from core.figures.theme import PLOTLY_CONFIG
+from core.jobs.compare_result import ComparisonOutcome
 from core.text.labels import first_rows_label, tolerance_label, verdict_label
 from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS, Metric
 from core.text.numbers import format_number
 from core.text.summaries import summarize_changes, summarize_outcomes
 from ui.compare.comparison_job import FinishedComparison
-from ui.compare.prediction_rows import load_rows
+from ui.compare.prediction_rows import ROWS_TAB, load_rows
 from ui.compare.swipe import show_output_images
 from ui.compare.tolerance import check_job_tolerances, show_tolerance_fields, tolerances_from_query
 from ui.components import escape_markdown
 from ui.query_params import bind_select
 from ui.session import current_jobs
+from ui.terms import explain_headings
 
 CopyMetrics = dict[str, dict[str, Any]]  # by artifact an `OutputMetrics` as JSON
 
@@ -60,9 +63,7 @@ def _show_expert_numbers(comparison: FinishedComparison) -> None:
             st.header(f"Output {escape_markdown(output)}")
         show_tolerance_fields(index, list(outputs))
         checks = check_job_tolerances(comparison.job, list(outputs))
-        outcomes = [comparison.outcomes[id_] for id_ in metrics]
-        verdicts = [verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows) for outcome in outcomes]
-        first = {"Verdict": verdicts}
+        first = {"Verdict": [_verdict_and_losses(id_, comparison.outcomes[id_]) for id_ in metrics]}
         if checks:
             first["Within tolerance"] = [tolerance_label(checks.get(id_, {}).get(output)) for id_ in metrics]
         _show_metric_table("How far apart", DISTANCE_METRICS, comparison, output, metrics, first)
@@ -71,6 +72,11 @@ def _show_expert_numbers(comparison: FinishedComparison) -> None:
         _show_row_buttons(comparison, index, metrics)
         if with_classes := {id_: copy for id_, copy in metrics.items() if copy["classes"]}:
             _show_classification(comparison, output, with_classes)
+
+
+def _verdict_and_losses(artifact_id: str, outcome: ComparisonOutcome) -> str:
+    verdict = verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows)
+    return label_with_losses(verdict, find_losses(current_jobs().library, artifact_id))
 
 
 def _metrics_by_output(comparison: FinishedComparison) -> dict[str, CopyMetrics]:
@@ -121,7 +127,7 @@ def _show_row_buttons(comparison: FinishedComparison, output_index: int, metrics
 
 def _go_to_row(row: int) -> None:
     st.query_params["row"] = str(row)
-    st.session_state["view"] = "Rows"
+    st.session_state["view"] = ROWS_TAB
 
 
 def _show_classification(comparison: FinishedComparison, output: str, metrics: CopyMetrics) -> None:
@@ -196,7 +202,7 @@ def show_pairwise_matrix(comparison: FinishedComparison) -> None:
     }
     with st.expander("The same as a table"):
         alt = "Every pair, with the verdict and the largest difference"
-        st.dataframe(columns, hide_index=True, key="matrix-table", alt=alt)
+        st.dataframe(columns, hide_index=True, column_config=explain_headings(columns), key="matrix-table", alt=alt)
 
 
 def _pair_text(cell: dict[str, Any], total_rows: int) -> str:

@@ -1,4 +1,4 @@
-"""Rows tab: a table of each copy's prediction for each row, disagreements first, and one row close up."""
+"""Tab of single rows: a table of each copy's prediction for each row, disagreements first, and one row close up."""
 
 from typing import Any, NamedTuple
 
@@ -20,6 +20,7 @@ from ui.components import escape_markdown
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
+ROWS_TAB = "Row by row"
 MAX_INPUT_COLUMNS = 8  # columns of inputs beside the predictions
 MAX_ROWS = 500  # rows of one table
 ROW_ORDERS = {"distance": "Largest difference first", "row": "As they were asked"}
@@ -68,10 +69,25 @@ def show_predictions(run: Run, job: Job, names: dict[str, str]) -> None:
     rows = _put_requested_row_first(_choose_rows(left, middle, changed, distance), len(changed))
     if len(rows) > MAX_ROWS:
         st.caption(f"The first {MAX_ROWS:,} of {len(rows):,} rows.")
-    table = load_rows(run, job, output, rows[:MAX_ROWS], names, distance)
-    position = _show_prediction_table(table, names[baseline])
+    rows = rows[:MAX_ROWS]
+    position = _show_prediction_table(*_cached_columns(job.id, job.finished, output, rows, names, run, job, distance))
     if position is not None:
-        _show_row(table, position, names[baseline])
+        _show_row(load_rows(run, job, output, rows[[position]], names, distance), names[baseline])
+
+
+@st.cache_data(show_spinner=False, max_entries=8)
+def _cached_columns(
+    job_id: str,
+    finished: str | None,
+    output: str,
+    rows: np.ndarray,
+    names: dict[str, str],
+    _run: Run,
+    _job: Job,
+    _distance: np.ndarray,
+) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """Return the columns of a table; cached by the job and its end, because a finished comparison never changes."""
+    return make_columns(load_rows(_run, _job, output, rows, names, _distance), names[_job.result["baseline"]])
 
 
 def _choose_rows(left: Any, right: Any, changed: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -142,8 +158,8 @@ def load_rows(
     )
 
 
-def _show_prediction_table(table: PredictionRows, baseline: str) -> int | None:
-    """Show one line for each row. Returns the position of the selected row, or the first without a selection."""
+def make_columns(table: PredictionRows, baseline: str) -> tuple[dict[str, list[Any]], dict[str, Any]]:
+    """Return the cells of a table by the name of the column, a line for each row, and the columns' configuration."""
     columns, config = _input_columns(table)
     labeler = PredictionLabeler(table.labels)
     if table.truth is not None:
@@ -163,9 +179,15 @@ def _show_prediction_table(table: PredictionRows, baseline: str) -> int | None:
             for label, baseline_label, changed in zip(labels, reference, table.changed[name], strict=True)
         ]
         if table.labels:
-            columns[f"{name}, bars"] = [_finite_values(values) for values in predictions]
+            columns[f"{name}, bars"] = _finite_values(predictions)
             meaning = f"{name}: the probability of each class, {', '.join(table.labels)}."
             config[f"{name}, bars"] = st.column_config.BarChartColumn("Probabilities", y_min=0, y_max=1, help=meaning)
+    return columns, config
+
+
+def _show_prediction_table(columns: dict[str, list[Any]], config: dict[str, Any]) -> int | None:
+    """Show one line for each row. Returns the position of the selected row, or the first without a selection."""
+    count = len(columns["Row"])
     event = st.dataframe(
         columns,
         hide_index=True,
@@ -173,12 +195,12 @@ def _show_prediction_table(table: PredictionRows, baseline: str) -> int | None:
         selection_mode="single-row",
         column_config=config,
         row_height=38,
-        height=min(420, 60 + 38 * max(len(table.rows), 1)),
+        height=min(420, 60 + 38 * max(count, 1)),
         key=f"answers-{st.query_params.get('row', '')}",  # another first row moves the positions that are selected
         alt="Each row that was asked, with the answer of the baseline and of each artifact",
     )
-    selected = [position for position in event.selection.rows if position < len(table.rows)]
-    return (selected[0] if selected else 0) if len(table.rows) else None
+    selected = [position for position in event.selection.rows if position < count]
+    return (selected[0] if selected else 0) if count else None
 
 
 def _input_columns(table: PredictionRows) -> tuple[dict[str, list[Any]], dict[str, Any]]:
@@ -200,21 +222,22 @@ def _picture_column(rows: np.ndarray, shape: tuple[int, int]) -> tuple[list[str]
     return [row_image_url(row.astype("float32"), shape) for row in rows], st.column_config.ImageColumn()
 
 
-def _finite_values(values: np.ndarray) -> list[float]:
+def _finite_values(values: np.ndarray) -> Any:
+    """Return numbers as lists of floats, without those that are not finite."""
     return np.nan_to_num(values.astype("float64")).tolist()
 
 
-def _show_row(table: PredictionRows, position: int, baseline: str) -> None:
-    """Show one row close up: its image, and all predictions as bars or as images."""
+def _show_row(table: PredictionRows, baseline: str) -> None:
+    """Show the only row of a table close up: its image, and all predictions as bars or as images."""
     if not (table.labels or table.output_shape):
         return
-    row = int(table.rows[position])
+    row = int(table.rows[0])
     st.markdown(f"**Row {row}, close up**")
     left, right = st.columns([1, 4], vertical_alignment="top" if table.output_shape else "center")
     if table.image_shape:
-        image = row_image_url(next(iter(table.inputs.values()))[position], table.image_shape, CLOSE_UP)
+        image = row_image_url(next(iter(table.inputs.values()))[0], table.image_shape, CLOSE_UP)
         left.image(image, "asked", CLOSE_UP, alt=f"The picture of row {row}")
-    predictions = {name: array[position] for name, array in ({baseline: table.baseline} | table.predictions).items()}
+    predictions = {name: array[0] for name, array in ({baseline: table.baseline} | table.predictions).items()}
     if table.labels:
         figure = probability_bars(table.labels, {name: _finite_values(values) for name, values in predictions.items()})
         alt = f"Probabilities of each class for row {row}"

@@ -11,17 +11,31 @@ from ui.compare.disagreement import show_disagreement
 from ui.compare.disagreement_map import show_disagreement_map
 from ui.compare.layers import show_layers
 from ui.compare.metrics import show_figures, show_metrics, show_pairwise_matrix
-from ui.compare.prediction_rows import show_predictions
+from ui.compare.prediction_rows import ROWS_TAB, show_predictions
 from ui.compare.tolerance import tolerances_from_query
 from ui.routes import report_url
 from ui.size_breakdown import show_byte_strips
 
+NUMBERS_TAB = "How far apart"
+# Names that the tabs had before, as addresses may still have them.
+FORMER_TABS = {
+    "Rows": ROWS_TAB,
+    "Numbers": NUMBERS_TAB,
+    "Pictures": "Charts and pictures",
+    "Map": "Map of disagreement",
+    "Layers": "Compare layers",
+    "Sizes": "Bytes by part",
+    "Costs": "Speed and memory",
+    "Report": "Reports",
+}
 REPORT_ICONS = {"html": ":material/article:", "json": ":material/data_object:", "csv": ":material/table:"}
 
 
 def show_comparison_tabs(comparison: FinishedComparison) -> None:
     """Show the tabs of a comparison; the open one stands in the address."""
     views = _prediction_tabs(comparison) | _artifact_tabs(comparison)
+    if (name := st.query_params.get("view")) in FORMER_TABS:
+        st.session_state["view"] = FORMER_TABS[name]
     tabs = st.tabs(list(views), key="view", bind="query-params", on_change="rerun")
     for tab, show in zip(tabs, views.values(), strict=True):
         if tab.open:
@@ -32,10 +46,10 @@ def show_comparison_tabs(comparison: FinishedComparison) -> None:
 def _prediction_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], None]]:
     """Return the views of the predictions, by title."""
     views: dict[str, Callable[[], None]] = {
-        "Rows": lambda: show_predictions(comparison.run, comparison.job, comparison.names),
-        "Numbers": lambda: show_metrics(comparison),
-        "Pictures": lambda: show_figures(comparison),
-        "Map": lambda: show_disagreement_map(comparison),
+        ROWS_TAB: lambda: show_predictions(comparison.run, comparison.job, comparison.names),
+        NUMBERS_TAB: lambda: show_metrics(comparison),
+        "Charts and pictures": lambda: show_figures(comparison),
+        "Map of disagreement": lambda: show_disagreement_map(comparison),
         "Every pair": lambda: show_pairwise_matrix(comparison),
     }
     has_any = any(outcome.has_predictions for outcome in comparison.outcomes.values())
@@ -50,11 +64,11 @@ def _artifact_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], Non
     """Return the views for which the copies are loaded again, and the report, by title."""
     fidelity = {id_: outcome.max_abs for id_, outcome in comparison.outcomes.items()}
     return {
-        "Layers": lambda: show_layers(comparison.participants, comparison.inputs),
+        "Compare layers": lambda: show_layers(comparison.participants, comparison.inputs),
         "Find a disagreement": lambda: show_disagreement(comparison.participants),
-        "Sizes": lambda: show_byte_strips(comparison.artifact_names),
-        "Costs": lambda: show_benchmark(comparison.participants, fidelity),
-        "Report": lambda: _show_report_downloads(comparison.job.id),
+        "Bytes by part": lambda: show_byte_strips(comparison.artifact_names),
+        "Speed and memory": lambda: show_benchmark(comparison.participants, fidelity),
+        "Reports": lambda: _show_report_downloads(comparison.job.id),
     }
 
 
@@ -73,5 +87,5 @@ def _show_report_downloads(job_id: str) -> None:
                     type="primary" if kind == "html" else "secondary",
                 )
     if tolerances:
-        st.caption("The tolerances that you set under Numbers are in them, with who passes and who fails.")
+        st.caption(f"The tolerances that you set under “{NUMBERS_TAB}” are in them, with who passes and who fails.")
     st.caption("The same from the command line: `roundtrip compare ID... --report FILE`.")

@@ -3,6 +3,7 @@
 import streamlit as st
 
 from core.compare import Verdict
+from core.compatibility.losses import find_losses, label_with_losses
 from core.figures.theme import NEUTRAL, PLOTLY_CONFIG
 from core.jobs.compare_result import ComparisonOutcome
 from core.text.labels import live_model_phrase, verdict_meaning
@@ -12,6 +13,7 @@ from ui.charts import size_chart
 from ui.compare.comparison_job import FinishedComparison
 from ui.components import VERDICT_BADGES, escape_markdown, show_error, shown_verdict
 from ui.findings import show_verdict_and_losses
+from ui.session import current_jobs
 
 # Of the badges' colours, such as are seen as bars on white and on near-black.
 BAR_COLOURS = {"green": "#0D9488", "blue": "#0284C7", "orange": "#D97706", "red": "#DC2626", "gray": NEUTRAL}
@@ -19,12 +21,12 @@ BAR_COLOURS = {"green": "#0D9488", "blue": "#0284C7", "orange": "#D97706", "red"
 
 def show_size_chart(comparison: FinishedComparison) -> None:
     """Show the size of each copy beside its verdict, as bars in the verdict's colour."""
-    outcomes, names = comparison.outcomes, comparison.participants.names
+    outcomes, names, library = comparison.outcomes, comparison.participants.names, current_jobs().library
     verdicts = {id_: shown_verdict(outcome.verdict, outcome.error) for id_, outcome in outcomes.items()}
     figure = size_chart(
         [names[id_] for id_ in outcomes],
         [comparison.participants.entries[id_].bytes or 0 for id_ in outcomes],
-        [verdict.label for verdict in verdicts.values()],
+        [label_with_losses(verdict.label, find_losses(library, id_)) for id_, verdict in verdicts.items()],
         [BAR_COLOURS[VERDICT_BADGES[verdict][1]] for verdict in verdicts.values()],
     )
     st.plotly_chart(figure, config=PLOTLY_CONFIG, key="sizes", alt="The size of each copy, beside its verdict")

@@ -27,6 +27,7 @@ from ui.components import escape_markdown, show_error
 from ui.inspect.reading_progress import PART_PROGRESS_TITLES, run_with_progress
 from ui.query_params import show_tabs
 from ui.session import current_jobs
+from ui.terms import explain_headings
 
 MAX_ROWS = 2_000  # rows of one table
 MAX_BARS = 40  # bars of the chart
@@ -203,4 +204,5 @@ def _show_unmatched(side: str, tensors: list[DiffTensor]) -> None:
                 "Shape": [f"{format_shape(tensor.shape)} {tensor.dtype}" for tensor in shown],
                 "A second copy of": [tensor.copy_of or "–" for tensor in shown],
             }
-            st.dataframe(columns, hide_index=True, alt=f"Tensors only in {side}")
+            config = explain_headings(columns)
+            st.dataframe(columns, hide_index=True, column_config=config, alt=f"Tensors only in {side}")

@@ -14,6 +14,7 @@ from ui.components import escape_markdown, size_column
 from ui.inspect.reading_progress import load_part
 from ui.routes.graph_viewer import NOT_DRAWABLE_REASONS, choose_graph_file
 from ui.routes.urls import graph_token, graph_viewer_url
+from ui.terms import explain_headings
 
 MAX_ROWS = 1_000  # rows of one table
 SHAPE_HELP = (
@@ -175,7 +176,7 @@ def _show_table(rows: list[dict[str, Any]], columns: dict[str, str], alt: str, w
     }
     selection: dict[str, Any] = {"on_select": "rerun", "selection_mode": "single-row", "key": widget_key}
     options = selection if widget_key else {}
-    event = st.dataframe(values, hide_index=True, alt=alt, column_config=config, **options)
+    event = st.dataframe(values, hide_index=True, alt=alt, column_config=explain_headings(values, config), **options)
     if len(rows) > MAX_ROWS:
         st.caption(f"The first {MAX_ROWS:,} of {len(rows):,}; all of them: `roundtrip inspect ID --json`.")
     selected = event.selection.rows if widget_key else []

@@ -17,6 +17,7 @@ from ui.library.trash import confirm_removal
 from ui.navigation import PAGES, go
 from ui.routes import download_url
 from ui.session import current_jobs
+from ui.terms import explain_headings
 
 IMPORTED = "brought in"
 INSPECT_PAGE = "inspect"
@@ -47,19 +48,22 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
         key=key,
         height=38 + 35 * min(len(entries), VISIBLE_ROWS),
         alt="Artifacts with format, verdict, run, size and date",
-        column_config={
-            "Format": st.column_config.TextColumn(pinned=True),
-            "Verdict of its reload": st.column_config.TextColumn(
-                help="What a fresh process made of the copy, on the test examples of its run, and what the copy lost."
-            ),
-            "Marks": st.column_config.ListColumn(
-                help="Imported from outside, pinned, what aliases point to it, and its tags.", width="medium"
-            ),
-            "Demo": st.column_config.TextColumn(width=130),  # else as wide as the first rows need
-            "Size": size_config,
-            "Id": None,  # on demand, in the table's own list of columns
-            "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
-        },
+        column_config=explain_headings(
+            columns,
+            {
+                "Format": st.column_config.TextColumn(pinned=True),
+                "Verdict of its reload": st.column_config.TextColumn(
+                    help="What a fresh process made of the copy, on its run's test examples, and what the copy lost."
+                ),
+                "Marks": st.column_config.ListColumn(
+                    help="Imported from outside, pinned, what aliases point to it, and its tags.", width="medium"
+                ),
+                "Demo": st.column_config.TextColumn(width=130),  # else as wide as the first rows need
+                "Size": size_config,
+                "Id": None,  # on demand, in the table's own list of columns
+                "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
+            },
+        ),
     )
     return [entries[row] for row in event.selection.rows if row < len(entries)]
 

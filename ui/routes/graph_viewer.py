@@ -41,6 +41,9 @@ VIEWER_HEADERS = {
 }
 MEDIA_TYPES = {".js": "text/javascript", ".css": "text/css", ".json": "application/json", ".png": "image/png"}
 ASSET_NAME = re.compile(r"[a-z0-9_-]+\.(js|css|json|png|ico)")
+# What paints the boxes of a graph, where it is asked for, beside the viewer's own files.
+OWN_ASSETS = ("painting.css", "painting.js")
+PAINTING_TAGS = '<link rel="stylesheet" href="painting.css"><script type="module" src="painting.js"></script>'
 
 # Replacements in the viewer's files; a release in which one of these texts is not found is not served.
 SCRIPT_PATCHES: dict[str, tuple[tuple[str, str], ...]] = {
@@ -101,7 +104,7 @@ def _netron_folder() -> Path | None:
 @cache
 def read_viewer_asset(name: str) -> bytes:
     """Return a file of the viewer, patched. Raises UnknownName for a missing file, and for an unknown release."""
-    folder = _netron_folder()
+    folder = Path(__file__).parent if name in OWN_ASSETS else _netron_folder()
     path = folder / name if folder and ASSET_NAME.fullmatch(name) else None
     if path is None or not path.is_file():
         raise UnknownName("The viewer has no such file.", received=name, cure="Install what requirements.txt names.")
@@ -118,8 +121,11 @@ def _worker_script() -> str:
     return json.dumps((read_viewer_asset("dagre.js") + read_viewer_asset("worker.js")).decode())
 
 
-def render_viewer_page(file_path: str) -> bytes:
-    """Return the viewer's page for a file of the artifact. Raises UnknownName where netron is not installed."""
+def render_viewer_page(file_path: str, is_painted: bool = False) -> bytes:
+    """Return the viewer's page for a file of the artifact. Raises UnknownName where netron is not installed.
+
+    With `is_painted`, the page that embeds it may paint the boxes.
+    """
     folder = _netron_folder()
     if folder is None:
         cure = "pip install netron, as requirements.txt names it."
@@ -127,6 +133,8 @@ def render_viewer_page(file_path: str) -> bytes:
     text = (folder / "index.html").read_text(encoding="utf-8")
     for pattern, replacement in PAGE_PATCHES:
         text = re.sub(pattern, replacement, text)
+    if is_painted:
+        text = text.replace("</head>", f"{PAINTING_TAGS}</head>", 1)
     path = escape(file_path)
     facts = {"type": "Roundtrip", "version": "0.0.0", "file": f"/files/{path}", "identifier": path}
     tags = "".join(f'<meta name="{name}" content="{content}">' for name, content in facts.items())
@@ -156,4 +164,5 @@ def _viewer_response(request: Request, artifact_id: str, path: str) -> Response:
     graph_file = choose_graph_file(artifact.format, [file.path for file in artifact.files])
     if graph_file is None:
         raise UnknownName("The viewer draws no file of this artifact.")
-    return Response(render_viewer_page(graph_file), media_type="text/html")
+    is_painted = "painted" in request.query_params
+    return Response(render_viewer_page(graph_file, is_painted), media_type="text/html")

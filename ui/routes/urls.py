@@ -55,9 +55,12 @@ def tensor_url(artifact: str, key: str, scaled: bool = False) -> str:
     return _build_url(f"tensor/{artifact}.npy", {"key": key} | ({"scaled": "1"} if scaled else {}))
 
 
-def graph_viewer_url(artifact: str, token: str) -> str:
-    """Return the URL of the page that draws an artifact, with the token of `ui.routes.urls.graph_token`."""
-    return _build_url(f"graph/{artifact}/{token}/")
+def graph_viewer_url(artifact: str, token: str, is_painted: bool = False) -> str:
+    """Return the URL of the page that draws an artifact, with the token of `ui.routes.urls.graph_token`.
+
+    With `is_painted`, the page that embeds it may paint the boxes.
+    """
+    return _build_url(f"graph/{artifact}/{token}/", {"painted": "1"} if is_painted else {})
 
 
 def _build_url(path: str, query: Mapping[str, str | list[str]] | None = None) -> str:

@@ -10,7 +10,8 @@ from core.errors import RoundtripError
 from core.evidence.records import ReloadOutcome
 from core.library import Run
 from core.library.job_store import Job
-from ui.components import show_error, verdict_badge
+from ui.components import show_error
+from ui.findings import show_verdict_and_losses
 from ui.job_progress import REFRESH_INTERVAL, follow_job
 from ui.session import current_jobs
 from ui.tour.story import FORMATS, SUITCASES, Tour, load_training
@@ -108,7 +109,7 @@ def _draw_first_verdict(save: Job) -> None:
     if first.get("state") == "done":
         with st.container(horizontal=True, vertical_alignment="center"):
             st.markdown("The first copy came back from a process that has never seen the model:", width="content")
-            verdict_badge(first["verdict"], first["changed_rows"], first["rows"])
+            show_verdict_and_losses(first["artifact"], first["verdict"], first["changed_rows"], first["rows"])
     elif first.get("state") == "failed":
         show_error(first["error"])
     elif save.is_active:

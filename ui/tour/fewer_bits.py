@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+from core.compatibility.losses import find_losses, label_with_losses
 from core.errors import InputError
 from core.figures.images import row_image_url
 from core.library import Run
@@ -107,6 +108,9 @@ def _describe_copies(tour: Tour, pixels: np.ndarray) -> dict[int, str]:
     for bits, id_ in ids.items():
         outcome, values = outcomes[QUANTIZED[bits]], probabilities(predictions[id_])
         answer = f"sees a {run.labels[int(np.argmax(values))]}" if values else "gives no answer"
-        verdict = verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows)
+        verdict = label_with_losses(
+            verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows),
+            find_losses(current_jobs().library, id_),
+        )
         words[bits] = f"The saved copy {answer}. All test examples: {verdict}."
     return words

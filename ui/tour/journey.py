@@ -5,11 +5,13 @@ from pathlib import Path
 import streamlit as st
 
 from core.compare import Verdict
+from core.compatibility.losses import find_losses, label_with_losses
 from core.evidence.records import ReloadOutcome
 from core.formats import get_format
 from core.text.labels import verdict_label
 from core.text.numbers import format_size
 from ui.browser_component import load_component
+from ui.findings import show_losses
 from ui.session import current_jobs
 from ui.tour.copies import find_different, load_outcomes
 from ui.tour.story import SUITCASES, Tour
@@ -26,15 +28,17 @@ def show_journey(tour: Tour) -> None:
             "key": key,
             "name": get_format(key).label,
             "size": format_size(library.artifact(tour.copies[key]).bytes),
-            "verdict": _verdict_text(outcomes[key]) if guess else "",
+            "verdict": _verdict_text(tour.copies[key], outcomes[key]) if guess else "",
             "tone": choose_tone(outcomes[key].verdict) if guess else "",
         }
         for key in SUITCASES
         if key in outcomes
     ]
     message = judge_guess(guess, find_different(outcomes)) if guess else ""
-    data = {"question": ask(len(copies)), "copies": copies, "guess": guess, "message": message}
+    data = {"question": "" if guess else ask(len(copies)), "copies": copies, "guess": guess, "message": message}
     _JOURNEY(key="journey", data=data, on_guess_change=_keep_guess)
+    if guess:
+        _show_lost({copy["name"]: tour.copies[copy["key"]] for copy in copies})
 
 
 def ask(count: int) -> str:
@@ -64,8 +68,20 @@ def judge_guess(guess: str, different: list[str]) -> str:
     return f"{'Right' if guess in different else 'Not that one'}: {names} {verb} differently."
 
 
-def _verdict_text(outcome: ReloadOutcome) -> str:
-    return verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows)
+def _verdict_text(artifact_id: str, outcome: ReloadOutcome) -> str:
+    verdict = verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows)
+    return label_with_losses(verdict, find_losses(current_jobs().library, artifact_id))
+
+
+def _show_lost(copies: dict[str, str]) -> None:
+    """Lead from each copy that lost something (ids by name) to the findings."""
+    lost = {name: id_ for name, id_ in copies.items() if find_losses(current_jobs().library, id_)}
+    if lost:
+        st.markdown("**What each lost**, and how that was found:")
+    for name, id_ in lost.items():
+        with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
+            st.markdown(name, width=190)
+            show_losses(id_)
 
 
 def choose_tone(verdict: Verdict) -> str:

@@ -35,9 +35,7 @@ STEPS: dict[str, Step] = {
     "pack": Step(
         "2 Pack", "Pack the suitcase", "A trained model is four things, and what a file format cannot hold falls out."
     ),
-    "open": Step(
-        "3 Open", "Open it elsewhere", "Each copy is opened by a process that has never seen the model. Guess first."
-    ),
+    "open": Step("3 Open", "Open it elsewhere", "Each copy is opened by a process that has never seen the model."),
     "draw": Step("4 Draw", "Draw, and all answer", "Two copies answer the same drawing; what differs glows."),
     "bits": Step("5 Bits", "Fewer bits", "Rounding the numbers makes the file smaller, until an answer flips."),
     "resume": Step("6 Resume", "Resume training", "Some copies resume exactly, some stumble, some cannot."),
@@ -106,6 +104,15 @@ def load_training() -> Job | None:
     if training.kind != "train" or training.request["demo"] != DEMO:
         raise InputError("This is no tour.", received=id_, cure="Start the tour again.")
     return training
+
+
+def show_outline() -> None:
+    """Show all steps of the story as cards, to whoever has not begun it."""
+    with st.grid(3, min_column_width=260):
+        for number, step in enumerate(STEPS.values(), start=1):
+            with st.container(border=True, height="stretch", gap="xsmall"):
+                st.markdown(f"**{number} · {step.title}**")
+                st.caption(step.sentence)
 
 
 def choose_step() -> str:

@@ -2,6 +2,7 @@
 // here: `data.suitcases` says for each suitcase what became of each object.
 
 const DRAG_DISTANCE = 6 // pixels from which a press is a drag
+const HOLD = 350 // milliseconds after which a finger that rests holds an object: it drags, and scrolls no more
 const COLOURS = ["#6366f1", "#0d9488", "#d97706", "#db2777"]
 const pictures = new WeakMap()
 
@@ -75,6 +76,7 @@ function listen(picture, key, element) {
   element.onpointerdown = event => startDrag(picture, key, event)
   element.onpointermove = event => moveDrag(picture, event)
   element.onpointerup = element.onpointercancel = event => endDrag(picture, event)
+  element.addEventListener("touchmove", event => { if (picture.drag?.held) event.preventDefault() }, { passive: false })
   element.onclick = () => {
     if (picture.dropped) picture.dropped = false // the click that ends a drag
     else pack(picture, [key], !picture.packed.has(key))
@@ -84,7 +86,9 @@ function listen(picture, key, element) {
 function startDrag(picture, key, event) {
   if (picture.drag || event.button !== 0) return
   picture.dropped = false
-  picture.drag = { key, id: event.pointerId, x: event.clientX, y: event.clientY, moved: false }
+  const drag = { key, id: event.pointerId, x: event.clientX, y: event.clientY, moved: false, held: event.pointerType !== "touch" }
+  drag.timer = setTimeout(() => { drag.held = true }, HOLD)
+  picture.drag = drag
   event.currentTarget.setPointerCapture(event.pointerId)
 }
 
@@ -92,7 +96,11 @@ function moveDrag(picture, event) {
   const { drag, find } = picture
   if (event.pointerId !== drag?.id) return
   const [x, y] = [event.clientX - drag.x, event.clientY - drag.y]
-  drag.moved ||= Math.hypot(x, y) > DRAG_DISTANCE
+  if (!drag.moved && Math.hypot(x, y) > DRAG_DISTANCE) {
+    clearTimeout(drag.timer) // a finger that moves up or down before that scrolls the page
+    drag.held ||= Math.abs(x) > Math.abs(y)
+    drag.moved = drag.held
+  }
   if (!drag.moved) return
   event.currentTarget.classList.add("dragged")
   event.currentTarget.style.translate = `${x}px ${y}px`
@@ -103,6 +111,7 @@ function endDrag(picture, event) {
   const { drag, find } = picture
   if (event.pointerId !== drag?.id) return
   picture.drag = null
+  clearTimeout(drag.timer)
   if (!drag.moved) return
   picture.dropped = event.type === "pointerup"
   find(".case").classList.remove("over")

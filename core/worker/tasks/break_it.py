@@ -14,7 +14,8 @@ from core.break_it import CARDS, get_card
 from core.break_it.base import Card, Predict, keras_predict
 from core.break_it.messages import record_messages
 from core.demos.base import Data, Progress
-from core.error_translation import find_cause, shorten_message
+from core.error_translation import find_cause, shorten_message, translate
+from core.errors import DoesNotLoad, StorageFailed, TooLarge
 from core.runtimes.reference import Reference
 from core.runtimes.variables import build_optimizer
 from core.worker.tasks.base import Reply, Report, TimedReply
@@ -108,7 +109,8 @@ def _copy_model(card: Card, trained: Any) -> Any:
 def try_card(report: Report, arrays: Arrays, *, card: str, folder: str, is_cure: bool) -> Reply:
     """Pull the lever of a card, or apply its cure, and ask what came of it twice. Returns a `TrialReply`.
 
-    What a library raises is the result, and not an error of this task.
+    What a library raises is the result, and not an error of this task. Raises StorageFailed and TooLarge where the disk
+    or the memory of this machine did not suffice, which says nothing of the model.
     """
     chosen, started = get_card(card), time.perf_counter()
     load = chosen.cure if is_cure else chosen.pull
@@ -118,6 +120,7 @@ def try_card(report: Report, arrays: Arrays, *, card: str, folder: str, is_cure:
         try:
             answers = _ask_twice(load(Path(folder)), arrays)
         except Exception as raised:  # noqa: BLE001  whatever it raises is what is to be shown
+            _require_resources(raised)
             error = _describe_error(raised, folder)
         gc.collect()  # some objects complain when they go
     notices = [text.replace(f"{folder}/", "") for text in messages]
@@ -127,6 +130,13 @@ def try_card(report: Report, arrays: Arrays, *, card: str, folder: str, is_cure:
     first, second = answers
     repeats = all(first[name].tobytes() == second[name].tobytes() for name in first)
     return TrialReply(**reply, repeats=repeats), first
+
+
+def _require_resources(error: Exception) -> None:
+    """Raise StorageFailed or TooLarge for an error that the disk or the memory caused, and nothing for any other."""
+    translated = translate(error, DoesNotLoad)
+    if isinstance(translated, StorageFailed | TooLarge):
+        raise translated from error
 
 
 def _ask_twice(predict: Predict, rows: Arrays) -> list[Arrays]:

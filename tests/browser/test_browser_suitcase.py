@@ -1,0 +1,85 @@
+"""The suitcase of the tour alone, without a server: a finger drags or scrolls; it moves only where that is welcome."""
+
+import base64
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from core.settings import PROJECT
+from ui.tour.suitcase import OBJECTS
+
+FOLDER = PROJECT / "ui" / "tour"
+TALL = "<div style='height: 1200px'></div>"  # below the picture, so that the page can be scrolled
+SHOW = """async ([source, data]) => {
+    const { default: show } = await import(`data:text/javascript;base64,${source}`)
+    show({ parentElement: document.body, data })
+}"""
+
+
+def read(name: str) -> str:
+    return (FOLDER / name).read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def suitcase_page(new_page: Callable[..., Page]) -> Page:
+    """A phone's page with a suitcase that holds everything."""
+    page = new_page(390)
+    page.set_content(f"<style>{read('tour.css')}{read('suitcase.css')}</style>{read('suitcase.html')}{TALL}")
+    parts = {key: {"state": "kept", "words": "Came back."} for key in OBJECTS}
+    objects = [{"key": key, "name": name, "meaning": meaning} for key, (name, meaning) in OBJECTS.items()]
+    suitcases = [{"key": "keras", "name": "Keras file (.keras)", "size": "1.0 kB", "parts": parts}]
+    source = base64.b64encode(read("suitcase.js").encode()).decode()
+    page.evaluate(SHOW, [source, {"objects": objects, "suitcases": suitcases}])
+    return page
+
+
+class Finger:
+    """A finger on the page's touch screen, which goes with the page's context."""
+
+    def __init__(self, page: Page) -> None:
+        self._session = page.context.new_cdp_session(page)
+        self._session.send("Emulation.setTouchEmulationEnabled", {"enabled": True})
+
+    def draw(self, *points: tuple[float, float]) -> None:
+        """Touch the first point, move over the others, and let go."""
+        kinds = ["touchStart", *["touchMove"] * (len(points) - 1)]
+        for kind, point in zip(kinds, points, strict=True):
+            self._send(kind, dict(zip("xy", point, strict=True)))
+        self._send("touchEnd")
+
+    def _send(self, kind: str, *points: dict[str, float]) -> None:
+        self._session.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": list(points)})
+
+
+def point_in(item: Locator) -> tuple[float, float]:
+    box = item.bounding_box()
+    return box["x"] + 30, box["y"] + 20
+
+
+def test_suitcase_is_packed_by_finger_that_begins_sideways(suitcase_page: Page):
+    page, case = suitcase_page, suitcase_page.get_by_label("In the suitcase")
+    (x, y), (_, end) = point_in(page.get_by_role("button", name="Weights")), point_in(case)
+    steps = [(x + 40, y + share * (end - y)) for share in (0.0, 0.25, 0.5, 0.75, 1.0)]
+    Finger(page).draw((x, y), (x + 20, y), *steps)
+    expect(case.get_by_role("button", name="Weights")).to_be_visible()
+    assert page.evaluate("scrollY") == 0
+    page.context.close()  # with its touch screen
+
+
+def test_suitcase_lets_finger_that_lands_on_an_object_scroll(suitcase_page: Page):
+    page, weights = suitcase_page, suitcase_page.get_by_role("button", name="Weights")
+    x, y = point_in(weights)
+    Finger(page).draw((x, y), *((x, y - 20 * step) for step in range(1, 11)))
+    page.wait_for_function("scrollY > 100")
+    expect(page.get_by_label("On the table").get_by_role("button", name="Weights")).to_have_count(1)
+    page.context.close()
+
+
+@pytest.mark.parametrize(("motion", "moving"), [("no-preference", 4), ("reduce", 0)])
+def test_suitcase_moves_objects_only_where_motion_is_welcome(motion: str, moving: int, suitcase_page: Page):
+    suitcase_page.emulate_media(reduced_motion=motion)
+    count = "button => { button.click(); return document.getAnimations().length }"
+    assert suitcase_page.get_by_role("button", name="Pack all four").evaluate(count) == moving
+    expect(suitcase_page.get_by_label("In the suitcase").get_by_role("button")).to_have_count(4)
+    suitcase_page.emulate_media(reduced_motion="no-preference")

@@ -1,0 +1,31 @@
+"""Settings: units, and names that they had before."""
+
+import pytest
+
+from core.errors import InputError
+from core.settings import RENAMED, Settings, get_settings
+
+
+@pytest.fixture
+def fresh_settings():
+    """Settings are read from the environment of the test, and again after it."""
+    get_settings.cache_clear()
+    yield get_settings
+    get_settings.cache_clear()
+
+
+@pytest.mark.parametrize(
+    ("former", "name"), [("ROUNDTRIP_UPLOAD_MIB", "ROUNDTRIP_UPLOAD_MB"), ("ROUNDTRIP_CHILD_GIB", "ROUNDTRIP_CHILD_GB")]
+)
+def test_settings_under_former_name_are_refused_with_new_one(monkeypatch, fresh_settings, former: str, name: str):
+    monkeypatch.setenv(former, "7")
+    with pytest.raises(InputError, match=f"{former} is called {name} now") as caught:
+        fresh_settings()
+    assert "Received: 7." in str(caught.value)
+
+
+def test_settings_of_sizes_state_the_unit_of_their_names():
+    units = {name: name.rsplit("_", 1)[-1].upper() for name in Settings.model_fields if name.endswith(("_mb", "_gb"))}
+    assert len(units) == 10
+    assert all(f"in {unit}" in (Settings.model_fields[name].description or "") for name, unit in units.items())
+    assert not [name for name in Settings.model_fields if f"_{name.rsplit('_', 1)[-1]}".upper() in RENAMED]

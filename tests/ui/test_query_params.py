@@ -1,0 +1,37 @@
+"""Widgets bound to the address, and tabs that a link opens."""
+
+from streamlit.testing.v1 import AppTest
+
+
+def draw_tabs() -> None:
+    import streamlit as st
+
+    from ui.query_params import bind_select, show_tabs
+
+    st.selectbox("Artifact", **bind_select("artifact", ["a1", "a2"]))
+    show_tabs({name: lambda name=name: st.caption(f"in {name}") for name in ("Overview", "Findings")}, "artifact")
+
+
+def open_tabs(**address: str) -> AppTest:
+    app = AppTest.from_function(draw_tabs)
+    app.query_params.update(address)
+    return app.run()
+
+
+def shown(app: AppTest) -> list[str]:
+    return [caption.value for caption in app.caption]
+
+
+def test_link_to_a_tab_opens_it_although_another_value_was_chosen_before():
+    app = AppTest.from_function(draw_tabs)
+    app.session_state["in-address-artifact-chosen"] = True  # by a page of the same parameter that has no tabs
+    app.query_params.update({"artifact": "a2", "part": "Findings"})
+    app.run()
+    assert (app.selectbox[0].value, shown(app)) == ("a2", ["in Findings"])
+
+
+def test_another_value_chosen_by_hand_opens_the_first_tab():
+    app = open_tabs(artifact="a1", part="Findings")
+    assert shown(app) == ["in Findings"]
+    app.selectbox[0].select("a2").run()
+    assert (app.query_params["artifact"], shown(app)) == ("a2", ["in Overview"])
