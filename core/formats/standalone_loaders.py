@@ -19,6 +19,7 @@ from core.runtimes import litert as litert_runtime
 from core.runtimes import onnx as onnx_runtime
 from core.runtimes import openvino as openvino_runtime
 from core.runtimes import saved_model as saved_model_runtime
+from core.runtimes import stablehlo as stablehlo_runtime
 from core.runtimes.base import Model, PredictFunction
 from core.runtimes.call_arguments import call_model
 from core.runtimes.imported_graph import import_frozen_graph
@@ -247,8 +248,7 @@ def open_frozen_graph(path: Path) -> PredictFunction:
 
 
 def open_onnx(path: Path) -> PredictFunction:
-    import onnxruntime
-
+    onnxruntime = onnx_runtime.import_onnxruntime()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return lambda inputs: _with_row_each(dict(zip(names, session.run(names, inputs), strict=True)), inputs)
@@ -298,6 +298,18 @@ def open_openvino(path: Path) -> PredictFunction:
     def predict(inputs: Arrays) -> Arrays:
         results = model(inputs)
         return _with_row_each({name: results[port].copy() for name, port in ports.items()}, inputs)
+
+    return predict
+
+
+def open_stablehlo(path: Path) -> PredictFunction:
+    call, (port, *_) = stablehlo_runtime.open_module(path), stablehlo_runtime.read_ports(path)["inputs"]
+
+    def predict(inputs: Arrays) -> Arrays:
+        rows = len(inputs[port[0]])
+        calls = [{name: array[row : row + 1] for name, array in inputs.items()} for row in range(rows)]
+        parts = [_with_row_each(call(each), each) for each in calls]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     return predict
 
