@@ -1,4 +1,4 @@
-# make run | make test | make test-trust | make pictures | make bench | make lint | make docs | make coverage   (see README.md)
+# make run | make test | make test-trust | make environments | make pictures | make bench | make lint | make docs | make coverage   (see README.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,7 +6,7 @@ PORT ?= 8501
 # Dozens of processes start from this source, and each would compile all of it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-trust pictures bench lint docs coverage clean
+.PHONY: run test test-trust environments pictures bench lint docs coverage clean
 
 run: .venv/installed
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -17,6 +17,10 @@ test: .venv/installed-for-tests
 # Bad inputs, faults and the sandbox, with the long runs that `make test` leaves out.
 test-trust: .venv/installed-for-tests
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "trust or long" --timeout=1800
+
+# Every environment, really built and asked; several GB of packages.
+environments: .venv/installed-for-tests
+	$(BIN)/python -m pytest tests/environments --timeout=3600
 
 # The browser tests, with a picture of each page under tests/pictures.
 pictures: .venv/installed-for-tests

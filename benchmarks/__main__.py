@@ -38,6 +38,8 @@ BENCHMARKS = {
     "large-model": "benchmarks.large_model:measure",
     "help": "benchmarks.startup:measure_help",
     "imports": "benchmarks.startup:measure_imports",
+    "environments-warm": "benchmarks.environments:measure_warm",
+    "environments-build": "benchmarks.environments:measure_build",
     "bad-inputs": "benchmarks.trust:measure_inputs",
     "faults": "benchmarks.trust:measure_faults",
     "oracle": "benchmarks.oracle:measure",

@@ -16,6 +16,7 @@ sources and checks both:
     core.exports
     core.context
     core.compatibility, core.health, core.inputs, core.size_breakdown
+    core.environments
     core.library
     core.reload
     core.worker
@@ -25,7 +26,7 @@ sources and checks both:
     core.break_it
     core.grading
     core.activations, core.demos, core.disagreement, core.formats, core.record, core.sandbox
-    core.compare, core.error_translation, core.kept_process_lookup, core.runtimes, core.settings
+    core.compare, core.error_translation, core.kept_process_lookup, core.known_uv_errors, core.runtimes, core.settings
     core.arrays, core.errors, core.known_converter_errors, core.known_errors, core.system, core.tensors, core.versions
 
 Two more rules:

@@ -7,8 +7,9 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from core.errors import CannotSave, DoesNotLoad, RoundtripError, StorageFailed, TooLarge
+from core.errors import CannotSave, DoesNotLoad, NotBuilt, RoundtripError, StorageFailed, TooLarge
 from core.known_errors import OUT_OF_MEMORY, OUT_OF_MEMORY_CURE, find_known_line, match_known_error
+from core.known_uv_errors import UV_ERRORS
 
 DETAIL_LIMIT = 4000  # characters of foreign text that are kept
 FREE_SPACE = "Free some space, then try again; nothing half written is left."
@@ -86,6 +87,21 @@ def find_storage_error(text: str) -> StorageFailed | None:
 def is_out_of_memory(text: str) -> bool:
     """Whether a process that ended said that there was no more memory."""
     return match_known_error(text) == (OUT_OF_MEMORY, OUT_OF_MEMORY_CURE)
+
+
+def translate_build_error(text: str, label: str) -> NotBuilt:
+    """Return the error for what uv said when it could not build the environment of that label."""
+    fallback = "The packages of this environment could not be installed.", "Read the details, then build it again."
+    sentence, cure = match_known_error(text, UV_ERRORS) or fallback
+    return NotBuilt(sentence, received=label, cure=cure, detail=shorten_message(text.strip()))
+
+
+def translate_engine_error(name: str, text: str, default_type: type[RoundtripError]) -> RoundtripError:
+    """Return the error for what an engine in an environment raised: the name of its class, and its message."""
+    text = shorten_message(text) or name
+    sentence, cure = match_known_error(text) or (_fallback_sentence(text), "Read the details, or take another format.")
+    kind = TooLarge if sentence == OUT_OF_MEMORY else default_type
+    return kind(sentence, cure=cure, detail=f"{name}: {text}")
 
 
 def find_cause(text: str) -> str:

@@ -23,6 +23,7 @@ RoundtripError
     ├── TimedOut            it ran longer than its limit
     ├── TooLarge            it needs more memory than its limit
     ├── Cancelled           a user stopped it
+    ├── NotBuilt            the packages of an environment could not be had
     └── NotConfined         this system has no sandbox for an untrusted model, which is not run
 
 Each carries one plain `sentence`, what was `received`, the `cure` (what to do next), and `detail`: the message of the
@@ -160,6 +161,10 @@ class TooLarge(WorkerError):
 
 class Cancelled(WorkerError):
     code = "cancelled"
+
+
+class NotBuilt(WorkerError):
+    code = "not-built"
 
 
 class NotConfined(WorkerError):

@@ -141,4 +141,15 @@ CONVERTER_ERRORS = (
         "One array is larger than a shard may be ({0}).",
         "Choose larger shards.",
     ),
+    KnownError(
+        r"TFLM failed to allocate tensors",
+        "LiteRT for microcontrollers has no kernel for an operation of this file, or none for its types, such as 8-bit "
+        "or half-precision weights beside float numbers.",
+        "Take LiteRT in float32, or with whole numbers throughout.",
+    ),
+    KnownError(
+        r"Didn't find op for builtin opcode '(\w+)'",
+        "These kernels have no operation {0}.",
+        "Take another format, or keep that part of the model outside of it.",
+    ),
 )

@@ -5,6 +5,7 @@ Keras puts the cause at the end of a message of up to a thousand characters, Ten
 """
 
 import re
+from collections.abc import Iterable
 
 from core.errors import KnownError
 from core.known_converter_errors import CONVERTER_ERRORS
@@ -238,6 +239,16 @@ KNOWN_ERRORS = (
         "Define the class at the top of a module, or choose SavedModel, which needs no class.",
     ),
     KnownError(
+        r"(\w+)\.__init__\(\) got an unexpected keyword argument '([^']+)'",
+        "The class '{0}' of this Keras does not know the argument '{1}' that the file gives it.",
+        "Load it in the Keras that saved it, or load its weights alone into the model that its code builds.",
+    ),
+    KnownError(
+        r"Unrecognized keyword arguments: (\[[^\]]*'batch_shape'[^\]]*\])",
+        "This is a file of Keras 3, and Keras 2 does not know the arguments of its inputs ({0}).",
+        "Load its weights alone into the model that its code builds, or save the model as SavedModel.",
+    ),
+    KnownError(
         r"No module named '([^']+)'",
         "The Python package '{0}' that this needs is not installed.",
         "Install it (pip install {0}), then try again.",
@@ -245,9 +256,9 @@ KNOWN_ERRORS = (
 )
 
 
-def match_known_error(text: str) -> tuple[str, str] | None:
+def match_known_error(text: str, errors: Iterable[KnownError] = KNOWN_ERRORS) -> tuple[str, str] | None:
     """Return the sentence and the cure for a foreign text, or None where no known error matches."""
-    for known in KNOWN_ERRORS:
+    for known in errors:
         if match := re.search(known.pattern, text, re.DOTALL):
             groups = match.groups(default="")
             return known.sentence.format(*groups), known.cure.format(*groups)

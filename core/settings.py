@@ -70,6 +70,13 @@ class Settings(BaseSettings):
     keep_inputs: int = Field(50, ge=1, description="sets of inputs that are kept, those used last")
     held_children: int = Field(40, ge=1, description="children that stay loaded to answer, in all sessions together")
     answers_mb: int = Field(4096, ge=1, description="answers of finished comparisons, together, in MB")
+    environments: Path = Field(
+        Path(), description="where environments with other packages are built; empty: cache/environments in home"
+    )
+    environment_seconds: float = Field(1800.0, gt=0, description="wall clock of building one environment, in seconds")
+    environment_idle_seconds: float = Field(
+        300.0, ge=0, description="seconds for which the process of an environment waits for the next kit"
+    )
     upload_mb: int = Field(512, ge=1, description="largest file that is imported, in MB")
     unpacked_mb: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MB")
     trash_days: int = Field(30, ge=0, description="days until what was removed is deleted for good; 0: never")
@@ -79,6 +86,11 @@ class Settings(BaseSettings):
     @classmethod
     def _expand_home(cls, home: Path) -> Path:
         return home.expanduser()
+
+    @property
+    def environments_folder(self) -> Path:
+        """Where environments are built."""
+        return self.home / "cache" / "environments" if self.environments == Path() else self.environments.expanduser()
 
     @property
     def can_fork(self) -> bool:

@@ -3,6 +3,8 @@
 import contextlib
 import os
 import platform
+import signal
+import sys
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -116,3 +118,12 @@ def read_proportional_memory(pid: int) -> int:
         text = (PROC / str(pid) / "smaps_rollup").read_text()
         return int(text.split("\nPss:")[1].split()[0]) * 1024
     return read_resident_memory(pid)
+
+
+def die_with_parent() -> None:
+    """Ask Linux to kill this process when its parent dies, so that no child outlives a killed app."""
+    if sys.platform.startswith("linux"):
+        import ctypes
+
+        PR_SET_PDEATHSIG = 1
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

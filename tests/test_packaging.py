@@ -20,6 +20,11 @@ def test_listed_packages_are_those_of_the_tree():
     assert SETTINGS["tool"]["setuptools"]["packages"] == package_names("core", "ui")
 
 
+def is_module(path: Path) -> bool:
+    """Whether a file is a module of a package; a script in a folder without an `__init__.py` is none."""
+    return path.suffix == ".py" and (path.parent / "__init__.py").exists()
+
+
 def test_every_file_beside_the_modules_is_package_data():
     listed = {
         path
@@ -31,7 +36,7 @@ def test_every_file_beside_the_modules_is_package_data():
         path
         for root in ("core", "ui")
         for path in (PROJECT / root).rglob("*")
-        if path.is_file() and path.suffix not in (".py", ".pyc")
+        if path.is_file() and path.suffix != ".pyc" and not is_module(path)
     }
     assert beside == listed
 

@@ -13,6 +13,7 @@ from typing import Any, NotRequired, TypedDict, TypeVar
 from pydantic import BaseModel
 
 from core.context import AppContext
+from core.environments.pool import WarmProcesses
 from core.error_translation import translate
 from core.errors import Cancelled, LibraryError, RoundtripError, WorkerError, cleanup_on_error, is_transient
 from core.jobs.session_limiter import SessionLimiter
@@ -152,6 +153,7 @@ class JobRunner(AppContext):
     def __init__(self, library: Library | None = None, worker: Worker | None = None, config: Settings | None = None):
         super().__init__(library, worker, config)
         self.session_limiter = SessionLimiter(self.config.held_children)
+        self.environment_processes = WarmProcesses(self.config)
         self._damage_cache: dict[str, tuple[str, str]] = {}
         self._threads: weakref.WeakValueDictionary[str, threading.Thread] = weakref.WeakValueDictionary()
         self._slots = JobSlots(max(2, self.config.parallel))

@@ -15,6 +15,15 @@ from core.jobs.benchmark_result import DEFAULT_REPEATS
 from core.jobs.break_it import build_cure_request, build_pull_request, run_cure, run_pull
 from core.jobs.compare import build_compare_request, run_compare
 from core.jobs.disagreement import build_disagreement_request, run_disagreement
+from core.jobs.elsewhere import (
+    EnvironmentState,
+    build_build_request,
+    build_elsewhere_request,
+    list_environments,
+    remove_environments,
+    run_build,
+    run_elsewhere,
+)
 from core.jobs.import_model import run_import
 from core.jobs.import_request import ImportRequest, build_import_request, reimport_arguments
 from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, build_layers_request, run_layers
@@ -210,6 +219,28 @@ class Jobs(JobRunner):
         pulled = self._compute_job_id("break", build_pull_request(card), [])
         cured = self._compute_job_id("cure", build_cure_request(card, pulled), [])
         return self._find_reusable(pulled, rerun_failed=False), self._find_reusable(cured, rerun_failed=False)
+
+    def build_environments(self, environments: Iterable[str]) -> Job:
+        """Build environments whose packages differ from ours. See `core.jobs.elsewhere.BuildResult`."""
+        return self._start("environments", "Environments", build_build_request(environments), run_build)
+
+    def list_environments(self) -> list[EnvironmentState]:
+        """Return every environment, and whether it is built."""
+        return list_environments(self.config)
+
+    def remove_environments(self, environments: Iterable[str]) -> dict[str, int]:
+        """Delete built environments; returns by key the bytes that were freed."""
+        self.library.require_full_access()
+        return remove_environments(self.config, self.environment_processes, environments)
+
+    def ask_elsewhere(self, run_id: str, environments: Iterable[str], artifacts: Iterable[str] | None = None) -> Job:
+        """Ask copies of a run, by default all, in environments, which are built where they are not.
+
+        See `core.jobs.elsewhere.ElsewhereResult`.
+        """
+        request = build_elsewhere_request(self.library, run_id, artifacts, environments)
+        work = partial(run_elsewhere, processes=self.environment_processes)
+        return self._start("elsewhere", self.library.run(run_id).name, request, work)
 
     def verify(self, ids: Iterable[str] | None = None) -> Job:
         """Verify entries against their hashes, all where none are named. See `core.jobs.maintenance.VerifyResult`."""

@@ -133,10 +133,8 @@ def rewrite_config(text: str, written_for: str) -> tuple[str, str]:
         config = config_for(config, parse_release(written_for))
         return json.dumps(config, indent=2), f"Written for Keras {written_for}: no word in it is of a later release."
     oldest, possible = oldest_release(config), oldest_release(config, without_defaults=True)
-    advice = (
-        f" With the option 'For Keras' it can be written for {release_text(possible)} on." if possible < oldest else ""
-    )
-    return text, f"Keras {release_text(oldest)} and later read its layers.{advice}"
+    advice = f"; with the option 'For Keras', {release_text(possible)} and later" if possible < oldest else ""
+    return text, f"Keras {release_text(oldest)} and later read this file{advice}."
 
 
 def config_for(config: Config, release: Release) -> Config:

@@ -32,13 +32,16 @@ def landlock_version() -> int:
     return max(_syscall(CREATE_RULESET, None, ctypes.c_size_t(0), GET_VERSION_FLAG), 0)
 
 
-def restrict(readable: Iterable[Path], writable: Iterable[Path], fillable: Iterable[Path]) -> None:
+def restrict(
+    readable: Iterable[Path], writable: Iterable[Path], fillable: Iterable[Path], executable: Iterable[Path] = ()
+) -> None:
     """Allow this thread and what it will start only these paths of the file system, and no network.
 
     Args:
         readable: files, and folders with all below them; those that do not exist are left out.
         writable: files that may also be written as they are.
         fillable: folders in which files may be made and deleted.
+        executable: programs that may be started, as far as calls of the kernel that start any are allowed.
 
     Raises OSError where the kernel refuses.
     """
@@ -50,7 +53,13 @@ def restrict(readable: Iterable[Path], writable: Iterable[Path], fillable: Itera
     attributes = struct.pack("=QQQ", rights, network, scopes)
     rules = _check_result(_syscall(CREATE_RULESET, attributes, ctypes.c_size_t(len(attributes)), 0))
     try:
-        for paths, allowed in ((readable, READ), (writable, READ_FILE | WRITE_FILE), (fillable, FILL)):
+        allowances = (
+            (readable, READ),
+            (writable, READ_FILE | WRITE_FILE),
+            (fillable, FILL),
+            (executable, READ | EXECUTE),
+        )
+        for paths, allowed in allowances:
             for path in paths:
                 _add_rule(rules, path, allowed & rights)
         _check_result(_syscall(RESTRICT_SELF, rules, 0))

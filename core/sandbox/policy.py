@@ -9,7 +9,9 @@ import site
 import struct
 import sys
 import sysconfig
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NamedTuple, NoReturn
 
 from core.sandbox import landlock, seccomp
 from core.sandbox.limits import set_limits
@@ -22,7 +24,7 @@ PROC_PATHS = ("cpuinfo", "meminfo", "self", "stat", "sys/vm/overcommit_memory", 
 SYS_PATHS = ("bus/cpu", "bus/node", "devices/system", "kernel/mm")
 # Writing to it resets what is counted of this process's memory, and nothing else.
 CLEAR_REFS_FILE = "/proc/self/clear_refs"
-
+LOADER_PATTERNS = ("lib/ld-*.so*", "lib64/ld-*.so*", "lib/*/ld-*.so*")  # what starts a program with shared libraries
 
 CAPABILITY_VERSION_3 = 0x20080522  # the third version of the kernel's description of a process's capabilities
 PR_CAPBSET_READ, PR_CAPBSET_DROP, PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL = 23, 24, 47, 4
@@ -71,14 +73,42 @@ def confine(readable_folder: Path, writable_folder: Path, config: Settings) -> N
     """
     mark_untrusted()
     os.environ["TMPDIR"] = os.environ["HOME"] = os.environ["KERAS_HOME"] = str(writable_folder)
+    _give_up_rights(config)
+    landlock.restrict([*readable_paths(config.home), readable_folder], writable_paths(), [writable_folder])
+    seccomp.install_filter()
+
+
+class ConfinedProgram(NamedTuple):
+    """A program to become in the sandbox: its command and environment, and what it may read, fill and start."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str]
+    readable: Sequence[Path]
+    writable_folder: Path
+    programs: Sequence[Path] = ()
+
+
+def become_confined(program: ConfinedProgram, config: Settings) -> NoReturn:
+    """Become a program that is confined as `confine` confines; it starts nothing but the programs that it names.
+
+    Raises OSError where the kernel cannot.
+    """
+    _give_up_rights(config)
+    loaders = [path for pattern in LOADER_PATTERNS for path in Path("/").glob(pattern)]
+    executable = [Path(program.command[0]), *program.programs, *loaders]
+    readable = [*readable_paths(config.home), *program.readable]
+    landlock.restrict(readable, writable_paths(), [program.writable_folder], executable)
+    seccomp.install_filter(may_become_program=True, may_start_programs=bool(program.programs))
+    os.execve(program.command[0], [*program.command], dict(program.environment))
+
+
+def _give_up_rights(config: Settings) -> None:
+    """Take on limits, and give up all that root can. Raises OSError where another thread would keep them."""
     if len(os.listdir("/proc/self/task")) != 1:
         raise OSError("there is another thread, which would not be confined")
     set_limits(config)
-    paths = readable_paths(config.home)
     _drop_capabilities()
     seccomp.set_no_new_privileges()
-    landlock.restrict([*paths, readable_folder], writable_paths(), [writable_folder])
-    seccomp.install_filter()
 
 
 def _drop_capabilities() -> None:

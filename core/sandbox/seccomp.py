@@ -108,12 +108,18 @@ REFUSE: BpfInstruction = (BPF_RETURN, 0, 0, SECCOMP_RET_ERRNO | errno.EPERM)
 UNKNOWN: BpfInstruction = (BPF_RETURN, 0, 0, SECCOMP_RET_ERRNO | errno.ENOSYS)
 
 
-def install_filter() -> None:
-    """Refuse, from here on, what a sandboxed child may not call. Raises OSError where the kernel takes no filter."""
+def install_filter(may_become_program: bool = False, may_start_programs: bool = False) -> None:
+    """Refuse, from here on, what a sandboxed child may not call. Raises OSError where the kernel takes no filter.
+
+    Args:
+        may_become_program: Whether it may become another program; which ones is for Landlock to say.
+        may_start_programs: Whether it may also start such programs beside itself.
+    """
     architecture = current_architecture()
     if architecture is None:
         raise OSError(errno.ENOSYS, "no filter for this processor")
-    program = b"".join(struct.pack("=HBBI", *instruction) for instruction in _build_filter(architecture, os.getpid()))
+    instructions = _build_filter(architecture, os.getpid(), may_become_program, may_start_programs)
+    program = b"".join(struct.pack("=HBBI", *instruction) for instruction in instructions)
     buffer = ctypes.create_string_buffer(program)
     _prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, struct.pack("@HP", len(program) // 8, ctypes.addressof(buffer)))
 
@@ -129,12 +135,17 @@ def _prctl(option: int, value: int, argument: bytes | None) -> None:
         raise OSError(ctypes.get_errno(), "the kernel takes no filter")
 
 
-def _build_filter(architecture: CpuArchitecture, pid: int) -> list[BpfInstruction]:
-    threads_only = [(BPF_JUMP_ANY_BIT, 0, 2, CLONE_THREAD), (BPF_JUMP_ANY_BIT, 1, 0, CLONE_NAMESPACE_FLAGS)]
+def _build_filter(
+    architecture: CpuArchitecture, pid: int, may_become_program: bool = False, may_start_programs: bool = False
+) -> list[BpfInstruction]:
+    no_namespaces: BpfInstruction = (BPF_JUMP_ANY_BIT, 1, 0, CLONE_NAMESPACE_FLAGS)
+    threads_only = [(BPF_JUMP_ANY_BIT, 0, 2, CLONE_THREAD), no_namespaces]
+    allowed = {"execve"} if may_become_program else set()
+    allowed |= {"execve", "fork", "vfork"} if may_start_programs else set()
     rules: list[tuple[SyscallNumber, list[BpfInstruction]]] = [
         (SYS_CLONE3, [UNKNOWN]),  # its flags lie where no filter can look
-        *((number, [REFUSE]) for number in FORBIDDEN_SYSCALLS.values()),
-        (SYS_CLONE, [_load_argument(0), *threads_only, ALLOW, REFUSE]),
+        *((number, [REFUSE]) for name, number in FORBIDDEN_SYSCALLS.items() if name not in allowed),
+        (SYS_CLONE, [_load_argument(0), *([no_namespaces] if may_start_programs else threads_only), ALLOW, REFUSE]),
         (SYS_KILL, [_load_argument(0), *_jump_past_next([pid], REFUSE), ALLOW]),
         (SYS_TGKILL, [_load_argument(0), *_jump_past_next([pid], REFUSE), ALLOW]),
         (SYS_IOCTL, [_load_argument(1), *_jump_past_next(ALLOWED_IOCTLS, REFUSE), ALLOW]),

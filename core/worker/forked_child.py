@@ -11,8 +11,8 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from core.system import die_with_parent
 from core.worker import serve
-from core.worker.processes import die_with_parent
 from core.worker.protocol import read_frame, write_frame
 
 MAX_DESCRIPTORS = 2**20  # descriptors; more than a process is allowed anywhere

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import signal
 import subprocess
 import sys
 from collections.abc import Mapping
@@ -77,12 +76,3 @@ def lower_priority() -> None:
         with suppress(PermissionError):
             # The group is this child alone; so its other threads follow it.
             os.setpriority(os.PRIO_PGRP, 0, LOWERED_PRIORITY)
-
-
-def die_with_parent() -> None:
-    """Ask Linux to kill this process when its parent dies, so that no child outlives a killed app."""
-    if sys.platform.startswith("linux"):
-        import ctypes
-
-        PR_SET_PDEATHSIG = 1
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)

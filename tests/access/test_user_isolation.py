@@ -55,6 +55,7 @@ CALLS_WITH_ID: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
     (Jobs, "find_disagreement"): lambda service, entries: service.find_disagreement(entries.artifact, entries.run),
     (Jobs, "compare_layers"): lambda service, entries: service.compare_layers(entries.artifact, entries.run),
     (Jobs, "create_live_session"): lambda service, entries: service.create_live_session([entries.artifact]),
+    (Jobs, "ask_elsewhere"): lambda service, entries: service.ask_elsewhere(entries.run, ["tract"]),
     (Jobs, "resume"): lambda service, entries: service.resume(entries.run, [entries.artifact]),
     (Jobs, "find_resume_job"): lambda service, entries: service.find_resume_job(entries.run, [entries.artifact]),
     (Jobs, "save"): lambda service, entries: service.save(entries.run, ["keras"]),
@@ -102,7 +103,8 @@ LISTING_CALLS: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
 METHODS_WITHOUT_ID = {
     Library: "add catalog_backend commit_finalized_run commit_first_artifact commit_run commit_run_and_artifact "
     "drop_alias finalize_run for_viewer original rebuild_catalog require_full_access resolve staging",
-    Jobs: "cure find_trials for_viewer import_model pull_lever rebuild repair train",
+    Jobs: "build_environments cure find_trials for_viewer import_model list_environments pull_lever rebuild "
+    "remove_environments repair train",
     JobStore: "create finish is_cancel_requested save_arrays with_access write write_final",
     Inputs: "add_drawn add_file add_held_out add_plane add_random add_search_result add_typed add_upload for_viewer",
 }

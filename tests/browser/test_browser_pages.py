@@ -32,6 +32,7 @@ TITLES = {
     "inspect": "Inspect",
     "formats": "What survives in which format",
     "compare": "Compare",
+    "elsewhere": "Elsewhere",
     "resume": "Resume training",
     "break_it": "Break it",
     "condition": "Health",

@@ -110,4 +110,23 @@ CONVERTER_MESSAGES = [
         "have shape {1,1,2}. Actual:{1,4,2}",
         "ONNX Runtime's operation LSTM failed: Input initial_h must have shape {1,1,2}. Actual:{1,4,2}",
     ),
+    (
+        "TFLM failed to allocate tensors",
+        "LiteRT for microcontrollers has no kernel for an operation of this file, or none for its types, such as 8-bit "
+        "or half-precision weights beside float numbers.",
+    ),
+    (
+        "Didn't find op for builtin opcode 'HASHTABLE' version '1'. An older version of this builtin might be "
+        "supported. Are you using an old TFLite binary with a newer model?",
+        "These kernels have no operation HASHTABLE.",
+    ),
+    (
+        "GlorotUniform.__init__() got an unexpected keyword argument 'input_axes'",
+        "The class 'GlorotUniform' of this Keras does not know the argument 'input_axes' that the file gives it.",
+    ),
+    (
+        "Unrecognized keyword arguments: ['batch_shape', 'optional']",
+        "This is a file of Keras 3, and Keras 2 does not know the arguments of its inputs (['batch_shape', "
+        "'optional']).",
+    ),
 ]

@@ -89,7 +89,7 @@ def test_rewrite_config_says_which_releases_read_it():
     text = json.dumps(dense())
     kept, words = rewrite_config(text, THIS_RELEASE)
     assert kept == text
-    assert words == ("Keras 3.15 and later read its layers. With the option 'For Keras' it can be written for 3.3 on.")
+    assert words == "Keras 3.15 and later read this file; with the option 'For Keras', 3.3 and later."
     _, words = rewrite_config(text, "3.9")
     assert words == "Written for Keras 3.9: no word in it is of a later release."
 

@@ -97,7 +97,8 @@ def test_added_artifacts_are_found_by_name(library, added_sums):
 
 def test_add_result_repr_is_one_line(added_sums):
     item = added_sums["keras"]
-    assert repr(item) == f"keras: {item.artifact.id}, Bit-identical"
+    readers = "Keras 3.15 and later read this file; with the option 'For Keras', 3.3 and later."
+    assert repr(item) == f"keras: {item.artifact.id}, Bit-identical. {readers}"
 
 
 def test_add_module_is_refused_by_formats_that_need_layers(library, doubler_module, worker):

@@ -1,0 +1,117 @@
+"""Commands: ask copies of a run in other environments, and build or remove those."""
+
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from core.cli.console import (
+    AsJson,
+    RunId,
+    Strings,
+    TableRow,
+    exit_on_failures,
+    exit_with,
+    open_jobs,
+    print_result,
+    wait_for_job,
+)
+from core.compare import Verdict
+from core.errors import InputError
+from core.text.labels import verdict_label
+from core.text.numbers import format_duration, format_size
+
+app = typer.Typer(rich_markup_mode=None)
+COLUMNS = ("artifact", "format", "here", "environment", "there", "seconds", "cause")
+ENVIRONMENT_COLUMNS = ("environment", "label", "takes", "size", "built")
+
+
+class Action(StrEnum):
+    """What is done with environments."""
+
+    LIST = "list"
+    BUILD = "build"
+    REMOVE = "remove"
+
+
+@app.command()
+def elsewhere(
+    run: RunId,
+    environments: Annotated[
+        Strings,
+        typer.Option("--in", metavar="ENV", help="An environment, built first where it is not; by default all built."),
+    ] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Ask a run's copies in other runtimes and releases, and compare their answers with the model's."""
+    with open_jobs() as jobs:
+        keys = environments or [state["environment"] for state in jobs.list_environments() if state["bytes"]]
+        if not keys:
+            cure = "Name one (--in), or build some: roundtrip environments build."
+            raise InputError("No environment is built.", cure=cure)
+        result = wait_for_job(jobs, jobs.ask_elsewhere(run, keys)).result
+    cells = [cell for row in result["rows"].values() for cell in row["cells"].values()]
+    print_result(result if as_json else _table(result), as_json, COLUMNS)
+    failures = [(key, built["error"]) for key, built in result["environments"].items() if "error" in built]
+    failures += [(id_, row["error"]) for id_, row in result["rows"].items() if row["error"]]
+    exit_on_failures(failures)
+    exit_with(any(Verdict(cell["verdict"]).rank > Verdict.SAME_ANSWERS.rank for cell in cells))
+
+
+def _table(result: dict[str, Any]) -> list[TableRow]:
+    return [
+        {
+            "artifact": id_,
+            "format": row["format"],
+            "here": Verdict(row["here"]).label,
+            "environment": key,
+            "there": verdict_label(cell["verdict"], cell["changed_rows"], cell["rows"], cell["error"]),
+            "seconds": f"{cell['total_seconds']:.3g}",
+            "cause": _cause(cell),
+        }
+        for id_, row in result["rows"].items()
+        for key, cell in row["cells"].items()
+    ]
+
+
+def _cause(cell: dict[str, Any]) -> str | None:
+    if cell["error"]:
+        return str(cell["error"]["sentence"])
+    return f"largest difference {float(cell['max_abs']):.2g}" if cell["max_abs"] else None
+
+
+@app.command()
+def environments(
+    action: Annotated[Action, typer.Argument(help="What to do.")] = Action.LIST,
+    names: Annotated[Strings, typer.Argument(metavar="ENV...", help="Environments; all where none is named.")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """List, build or remove the environments in which copies can be asked elsewhere."""
+    with open_jobs() as jobs:
+        keys = names or [state["environment"] for state in jobs.list_environments()]
+        if action is Action.REMOVE:
+            freed = jobs.remove_environments(keys)
+            rows = [{"environment": key, "size": format_size(size)} for key, size in freed.items()]
+            print_result(freed if as_json else rows, as_json, ("environment", "size"))
+        elif action is Action.BUILD:
+            _print_built(wait_for_job(jobs, jobs.build_environments(keys)).result["environments"], as_json)
+        else:
+            states = [state for state in jobs.list_environments() if state["environment"] in keys]
+            print_result(
+                states if as_json else [_environment_row(dict(state)) for state in states], as_json, ENVIRONMENT_COLUMNS
+            )
+
+
+def _print_built(built: dict[str, dict[str, Any]], as_json: bool) -> None:
+    rows = [
+        {"environment": key, "size": format_size(row["bytes"]), "built in": format_duration(row["seconds"])}
+        for key, row in built.items()
+        if "error" not in row
+    ]
+    print_result(built if as_json else rows, as_json, ("environment", "size", "built in"))
+    exit_on_failures((key, row["error"]) for key, row in built.items() if "error" in row)
+
+
+def _environment_row(state: dict[str, Any]) -> TableRow:
+    size = format_size(state["bytes"] or state["megabytes"] * 10**6)
+    return state | {"takes": ", ".join(state["takes"]), "size": size, "built": "yes" if state["bytes"] else "no"}

@@ -1,0 +1,66 @@
+"""The contract of an environment: packages other than ours in which a proof kit is asked again."""
+
+import hashlib
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+LOCKS = Path(__file__).with_name("locks")
+SCRIPTS = Path(__file__).with_name("scripts")
+ONNX_FORMATS = frozenset({"onnx"})
+LITERT_FORMATS = frozenset({"litert", "litert_float16", "litert_dynamic", "litert_int8"})
+KERAS_FORMATS = frozenset({"keras", "h5", "weights"})
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Packages that are installed apart from ours, and a script that asks a proof kit with them.
+
+    Attributes:
+        requirements: What the lock was made of (see `make locks`); the lock holds every package with its hashes.
+        takes: Keys of the formats whose kits it can be asked for.
+        script: Module in `core/environments/scripts` that knows the engine.
+        megabytes: On the disk once it is built, as measured on Linux x86-64.
+        good_for: Who would ask there, in a sentence.
+        pythons: The releases of Python for which the lock holds packages; ours is taken where it is one of them.
+        lock: Name of the lock, where several environments share one; by default the key.
+        programs: The programs in its own folder that it may start; a confined one can start no others.
+        cannot_confine: Why a confined process cannot do it, in a sentence: untrusted kits are not asked there at all.
+        variables: What else stands in the environment of its process.
+        remark: What a reader should know of every answer from here.
+    """
+
+    key: str
+    label: str
+    requirements: tuple[str, ...]
+    takes: frozenset[str]
+    script: str
+    megabytes: int
+    good_for: str
+    pythons: tuple[str, ...] = ("3.11", "3.12", "3.13")
+    lock: str = ""
+    programs: tuple[str, ...] = ()
+    cannot_confine: str = ""
+    variables: Mapping[str, str] = field(default_factory=dict)
+    remark: str = ""
+
+    @property
+    def lock_path(self) -> Path:
+        return LOCKS / f"{self.lock or self.key}.txt"
+
+    @property
+    def script_path(self) -> Path:
+        return SCRIPTS / f"{self.script}.py"
+
+    @property
+    def release(self) -> str:
+        """The release of Python in which it is built."""
+        own = f"{sys.version_info.major}.{sys.version_info.minor}"
+        return own if own in self.pythons else self.pythons[-1]
+
+    @property
+    def folder_name(self) -> str:
+        """Name of its folder in the cache: another one for another lock or another release of Python."""
+        digest = hashlib.sha256(f"{self.release}\n{self.lock_path.read_text(encoding='utf-8')}".encode())
+        return f"{self.lock_path.stem}-{digest.hexdigest()[:12]}"

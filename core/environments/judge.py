@@ -1,0 +1,106 @@
+"""The verdict on a kit in an environment: what it predicts there, beside what it must predict."""
+
+import time
+
+from pydantic import BaseModel, Field
+
+from core.compare import Verdict, compare, to_jsonable
+from core.environments.base import Environment
+from core.environments.build import BuiltEnvironment
+from core.environments.kits import Kit
+from core.environments.pool import WarmProcesses
+from core.environments.replies import EngineError, EngineFacts, KitReply
+from core.error_translation import translate, translate_engine_error
+from core.errors import (
+    Cancelled,
+    DoesNotLoad,
+    InputError,
+    NotBuilt,
+    NotConfined,
+    PackageMissing,
+    RoundtripError,
+    WorkerError,
+)
+from core.evidence.records import describe_not_finite, verdict_of_error
+from core.worker.child_handle import CancelCheck, never_cancelled
+
+
+class ElsewhereOutcome(BaseModel):
+    """One kit in one environment.
+
+    `max_abs` is the largest difference from what the kit expects, `output` where it is; `seconds` are those of the
+    stages there ("import", "load", "predict"), `total_seconds` those that we waited; `error` says why there are no
+    predictions. `versions` are those of its packages.
+    """
+
+    environment: str
+    verdict: Verdict
+    error: dict[str, str] | None = None
+    max_abs: float | str | None = None
+    output: str = ""
+    changed_rows: int | None = None
+    rows: int | None = None
+    seconds: dict[str, float] = Field(default_factory=dict)
+    total_seconds: float = 0.0
+    versions: dict[str, str] = Field(default_factory=dict)
+    device: str = ""
+    notes: list[str] = Field(default_factory=list)
+
+    @property
+    def cause(self) -> str:
+        """Why it has its verdict, in a sentence; empty where every bit is the same."""
+        if self.error:
+            return self.error["sentence"]
+        if not self.max_abs:
+            return ""
+        return f"The largest difference is {float(self.max_abs):.2g}{f', in {self.output}' if self.output else ''}."
+
+
+def judge_kit(
+    processes: WarmProcesses,
+    environment: Environment,
+    built: BuiltEnvironment,
+    kit: Kit,
+    is_cancelled: CancelCheck = never_cancelled,
+) -> ElsewhereOutcome:
+    """Ask a kit in an environment, and compare. What goes wrong is in the outcome. Raises Cancelled."""
+    started = time.perf_counter()
+    try:
+        reply = processes.ask(environment, built, kit, is_cancelled)
+        outcome = _failed(environment, _to_error(reply.error)) if reply.error else _compare(environment, kit, reply)
+    except Cancelled:
+        raise
+    except Exception as error:  # noqa: BLE001  what goes wrong with one kit is its own row's result
+        outcome = _failed(environment, translate(error, WorkerError))
+    return outcome.model_copy(update={"total_seconds": time.perf_counter() - started})
+
+
+def _to_error(error: EngineError) -> RoundtripError:
+    kind: type[RoundtripError] = WorkerError if error.stage == "import" else DoesNotLoad
+    kind = PackageMissing if error.error == "ModuleNotFoundError" else kind  # which says nothing of the copy
+    return translate_engine_error(error.error, error.text, kind)
+
+
+def _failed(environment: Environment, error: RoundtripError) -> ElsewhereOutcome:
+    verdict = Verdict.NOT_COMPARABLE if isinstance(error, InputError) else verdict_of_error(error)
+    verdict = Verdict.NOT_VERIFIED if isinstance(error, NotBuilt | NotConfined) else verdict
+    return ElsewhereOutcome(environment=environment.key, verdict=verdict, error=error.to_json())
+
+
+def _compare(environment: Environment, kit: Kit, reply: KitReply) -> ElsewhereOutcome:
+    facts: EngineFacts = reply.facts or EngineFacts(versions={}, seconds={})
+    comparison = compare(kit.expected, reply.predictions, kit.classes)
+    farthest = max(comparison.outputs, key=lambda output: output.max_abs or 0.0, default=None)
+    notes = [environment.remark, facts.note, describe_not_finite(comparison.not_finite)]
+    return ElsewhereOutcome(
+        environment=environment.key,
+        verdict=comparison.verdict,
+        max_abs=to_jsonable(comparison.max_abs),
+        output=farthest.output if farthest and len(comparison.outputs) > 1 else "",
+        changed_rows=comparison.changed_rows,
+        rows=comparison.rows,
+        seconds=facts.seconds,
+        versions=facts.versions,
+        device=facts.device,
+        notes=[note for note in dict.fromkeys(notes) if note],
+    )

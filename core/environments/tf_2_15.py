@@ -1,0 +1,15 @@
+"""TensorFlow 2.15, the last that brings Keras 2."""
+
+from core.environments.base import KERAS_FORMATS, Environment
+
+ENVIRONMENT = Environment(
+    key="tf-2.15",
+    label="TensorFlow 2.15, Keras 2",
+    requirements=("tensorflow-cpu==2.15.1; sys_platform == 'linux' and platform_machine == 'x86_64'",),
+    takes=KERAS_FORMATS,
+    script="keras_model",
+    megabytes=1142,
+    good_for="Servers that never moved to Keras 3.",
+    pythons=("3.11",),
+    lock="tf_2_15",
+)

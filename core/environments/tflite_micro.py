@@ -1,0 +1,15 @@
+"""LiteRT for microcontrollers, whose kernels are the plain ones of LiteRT."""
+
+from core.environments.base import LITERT_FORMATS, Environment
+
+ENVIRONMENT = Environment(
+    key="tflite-micro",
+    label="LiteRT for microcontrollers",
+    requirements=("tflite-micro==0.dev20261023182759",),
+    takes=LITERT_FORMATS,
+    script="litert_micro",
+    megabytes=64,
+    good_for="LiteRT files on microcontrollers.",
+    lock="tflite_micro",
+    remark="Asked one row at a time, with the memory of this computer and not of a microcontroller.",
+)

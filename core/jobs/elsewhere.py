@@ -1,0 +1,194 @@
+"""Jobs over environments: build them, and ask copies of a run in them."""
+
+import contextlib
+from collections.abc import Iterable
+from typing import Any, TypedDict, cast
+
+from core.environments import ENVIRONMENTS, get_environment
+from core.environments.base import Environment
+from core.environments.build import BuiltEnvironment, build_environment, find_built, remove_environment
+from core.environments.judge import ElsewhereOutcome, judge_kit
+from core.environments.kits import Kit
+from core.environments.pool import WarmProcesses
+from core.errors import InputError, RoundtripError
+from core.exports.environment_kits import unpacked_kit
+from core.jobs.participants import require_has_been_run
+from core.jobs.runner import JobHandle, attempt
+from core.library import Library
+from core.settings import Settings
+
+
+class BuildRequest(TypedDict):
+    environments: list[str]
+
+
+class BuildRow(TypedDict, total=False):
+    """What became of one environment: built in so many seconds to so many bytes, or why not."""
+
+    seconds: float
+    bytes: int
+    error: dict[str, str]
+
+
+class BuildResult(TypedDict):
+    environments: dict[str, BuildRow]
+
+
+class ElsewhereRequest(BuildRequest):
+    run: str
+    artifacts: list[str]
+
+
+class ElsewhereRow(TypedDict):
+    """One copy: its verdict here, and by environment what is said of it there (see `ElsewhereOutcome`).
+
+    An environment that does not take its format has no cell; `error` says why there is no kit to ask with.
+    """
+
+    format: str
+    here: str
+    cells: dict[str, dict[str, Any]]
+    error: dict[str, str] | None
+
+
+class ElsewhereResult(BuildResult):
+    rows: dict[str, ElsewhereRow]  # by artifact
+
+
+def build_build_request(environments: Iterable[str]) -> BuildRequest:
+    """Raises InputError, UnknownName."""
+    keys = [get_environment(key).key for key in dict.fromkeys(environments)]
+    if not keys:
+        raise InputError("No environment was chosen.", cure="Choose at least one.")
+    return {"environments": keys}
+
+
+def build_elsewhere_request(
+    library: Library, run_id: str, artifacts: Iterable[str] | None, environments: Iterable[str]
+) -> ElsewhereRequest:
+    """Validate what `Jobs.ask_elsewhere` is given; all copies of the run where none are named.
+
+    Raises InputError where no environment takes any of them, UnknownName.
+    """
+    require_has_been_run(library, [run_id])
+    ids = library.artifacts_of(run_id) if artifacts is None else [*dict.fromkeys(artifacts)]
+    copies = [artifact for id_ in ids if (artifact := library.artifact(id_)).run == run_id]
+    request = build_build_request(environments)
+    taken = frozenset().union(*(get_environment(key).takes for key in request["environments"]))
+    asked = [artifact.id for artifact in copies if artifact.format in taken]
+    if not asked:
+        raise InputError(
+            "None of these environments takes a format in which this run is saved.",
+            received=", ".join(sorted({artifact.format for artifact in copies})) or "no copy",
+            cure=f"Save the run in one of these first: {', '.join(sorted(taken))}.",
+        )
+    return {**request, "run": run_id, "artifacts": asked}
+
+
+def run_build(handle: JobHandle) -> BuildResult:
+    """Build environments, one after another; one that fails does not stop the others."""
+    keys = cast(BuildRequest, handle.request)["environments"]
+    return {"environments": {key: _describe(_build(handle, key, at, len(keys))) for at, key in enumerate(keys)}}
+
+
+def _build(handle: JobHandle, key: str, at: int, count: int) -> BuiltEnvironment | RoundtripError:
+    def report(share: float, note: str) -> None:
+        handle.report_progress((at + share) / count, note, write_now=True)
+
+    return attempt(lambda: build_environment(handle.config, get_environment(key), report, handle.is_cancelled))
+
+
+def _describe(built: BuiltEnvironment | RoundtripError) -> BuildRow:
+    if isinstance(built, RoundtripError):
+        return {"error": built.to_json()}
+    return {"seconds": built.seconds, "bytes": built.bytes}
+
+
+def run_elsewhere(handle: JobHandle, processes: WarmProcesses) -> ElsewhereResult:
+    """Build what is not built, and ask every copy in every environment that takes it."""
+    job = _ElsewhereJob(handle, processes)
+    with contextlib.ExitStack() as stack:
+        job.unpack_kits(stack)
+        for key in job.environments:
+            job.ask_all(get_environment(key))
+    return {"environments": job.environments, "rows": job.rows}
+
+
+class _ElsewhereJob:
+    def __init__(self, handle: JobHandle, processes: WarmProcesses):
+        self.handle, self.library, self.processes = handle, handle.library, processes
+        request = cast(ElsewhereRequest, handle.request)
+        self.environments: dict[str, BuildRow] = {key: {} for key in request["environments"]}
+        self.rows: dict[str, ElsewhereRow] = {id_: self._empty_row(id_) for id_ in request["artifacts"]}
+        self._kits: dict[str, Kit] = {}
+        self._done = 0
+
+    def _empty_row(self, id_: str) -> ElsewhereRow:
+        artifact, best = self.library.artifact(id_), self.library.evidence(id_).best
+        return {"format": artifact.format, "here": best.verdict.value, "cells": {}, "error": None}
+
+    def unpack_kits(self, stack: contextlib.ExitStack) -> None:
+        for id_, row in self.rows.items():
+            kit = attempt(lambda id_=id_: stack.enter_context(unpacked_kit(self.library, id_)))  # type: ignore[misc]
+            if isinstance(kit, RoundtripError):
+                row["error"] = kit.to_json()
+            else:
+                self._kits[id_] = kit
+
+    def ask_all(self, environment: Environment) -> None:
+        """Ask every kit that an environment takes, in one process after it was built."""
+        taken = {id_: kit for id_, kit in self._kits.items() if kit.format in environment.takes}
+        built = _build(self.handle, environment.key, self._done, len(self.environments))
+        self.environments[environment.key] = _describe(built)
+        if isinstance(built, BuiltEnvironment):
+            for at, (id_, kit) in enumerate(taken.items()):
+                self._report(f"{environment.label}: {kit.format}", at / len(taken))
+                outcome = judge_kit(self.processes, environment, built, kit, self.handle.is_cancelled)
+                self.rows[id_]["cells"][environment.key] = outcome.model_dump(mode="json")
+        self._done += 1
+        self._report(f"{environment.label}: done")
+
+    def _report(self, note: str, share: float = 0.0) -> None:
+        progress = (self._done + share) / len(self.environments)
+        detail = {"environments": self.environments, "cells": self.rows}
+        self.handle.report_progress(progress, note, write_now=True, **detail)
+
+
+class EnvironmentState(TypedDict):
+    """One environment as it is on this machine; `bytes` 0 where it is not built."""
+
+    environment: str
+    label: str
+    takes: list[str]
+    megabytes: int
+    bytes: int
+
+
+def list_environments(config: Settings) -> list[EnvironmentState]:
+    """Every environment, and whether it is built."""
+    return [_environment_state(config, environment) for environment in ENVIRONMENTS]
+
+
+def _environment_state(config: Settings, environment: Environment) -> EnvironmentState:
+    built = find_built(config, environment)
+    return {
+        "environment": environment.key,
+        "label": environment.label,
+        "takes": sorted(environment.takes),
+        "megabytes": environment.megabytes,
+        "bytes": built.bytes if built else 0,
+    }
+
+
+def remove_environments(config: Settings, processes: WarmProcesses, keys: Iterable[str]) -> dict[str, int]:
+    """Delete environments and end their processes; returns by key the bytes that were freed. Raises UnknownName."""
+    freed = {}
+    for environment in [get_environment(key) for key in dict.fromkeys(keys)]:
+        processes.close(environment.key)
+        freed[environment.key] = remove_environment(config, environment)
+    return freed
+
+
+def read_outcome(cell: dict[str, Any]) -> ElsewhereOutcome:
+    """A cell of a row, as it was recorded."""
+    return ElsewhereOutcome.model_validate(cell)

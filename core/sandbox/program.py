@@ -1,0 +1,32 @@
+"""Module that becomes another program, confined: `python -m core.sandbox.program JSON`, a `ConfinedProgram`."""
+
+import json
+import sys
+from pathlib import Path
+
+from core.sandbox.policy import ConfinedProgram, become_confined
+from core.settings import get_settings
+from core.system import die_with_parent
+
+CANNOT_CONFINE = 71  # exit status where this system confines nothing
+
+
+def main(text: str) -> None:
+    given = json.loads(text)
+    program = ConfinedProgram(
+        command=given["command"],
+        environment=given["environment"],
+        readable=[Path(path) for path in given["readable"]],
+        writable_folder=Path(given["writable_folder"]),
+        programs=[Path(path) for path in given["programs"]],
+    )
+    die_with_parent()  # which the filter forbids to change afterwards
+    try:
+        become_confined(program, get_settings())
+    except OSError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        sys.exit(CANNOT_CONFINE)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

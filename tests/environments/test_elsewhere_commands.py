@@ -1,0 +1,77 @@
+"""The commands `elsewhere` and `environments`, over the session's library."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.environments import ENVIRONMENTS
+from core.errors import NotBuilt
+from core.jobs import Jobs
+from core.settings import Settings
+
+
+@pytest.fixture
+def run_over(run_cli: Callable, jobs: Jobs, config: Settings, monkeypatch: pytest.MonkeyPatch) -> Callable:
+    """A function that runs a command over a cache of environments."""
+
+    def run(cache: Path, *words: str) -> tuple[int, str, str]:
+        monkeypatch.setattr(jobs, "config", config.model_copy(update={"environments": cache}))
+        return run_cli(*words)
+
+    return run
+
+
+def test_environments_are_listed_with_their_size_before_they_are_built(run_over, tmp_path: Path):
+    status, out, _ = run_over(tmp_path, "environments", "--json")
+    states = json.loads(out)
+    assert (status, [state["environment"] for state in states]) == (0, [each.key for each in ENVIRONMENTS])
+    assert {state["bytes"] for state in states} == {0}
+    status, out, _ = run_over(tmp_path, "environments", "list", "tract")
+    assert (status, "118 MB" in out, "mnn" in out) == (0, True, False)
+
+
+def test_elsewhere_without_environment_says_how_to_build_one(run_over, trained: Callable, tmp_path: Path):
+    status, _, err = run_over(tmp_path, "elsewhere", trained("digits-mlp"))
+    assert (status, err) == (
+        1,
+        "No environment is built. Name one (--in), or build some: roundtrip environments build.",
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("environments", "build", "nowhere"), "There is no such environment. Received: nowhere."),
+        (("environments", "remove", "nowhere"), "There is no such environment. Received: nowhere."),
+        (("elsewhere", "r0000000000", "--in", "tract"), "Nothing in the library has this id."),
+    ],
+)
+def test_unknown_name_is_one_sentence(run_over, tmp_path: Path, words: tuple[str, ...], sentence: str):
+    status, _, err = run_over(tmp_path, *words)
+    assert (status, err[: len(sentence)]) == (1, sentence)
+
+
+def test_failed_build_is_a_line_and_status_one(run_over, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*given, **more):
+        raise NotBuilt("The package index did not answer.", received="tract 0.23", cure="Connect to the network.")
+
+    monkeypatch.setattr("core.environments.build.run_uv", refuse)
+    status, _, err = run_over(tmp_path, "environments", "build", "tract")
+    sentence = "tract: The package index did not answer. Received: tract 0.23. Connect to the network."
+    assert (status, err.strip()) == (1, sentence)
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
+
+
+def test_elsewhere_prints_verdict_cause_and_seconds(run_over, built_config: Settings, jobs: Jobs, saved: Callable):
+    artifact = saved("digits-mlp", "onnx")["artifact"]
+    run, cache = jobs.library.artifact(artifact).run, built_config.environments
+    try:
+        status, out, _ = run_over(cache, "elsewhere", run, "--in", "tract")
+    except NotBuilt as error:
+        pytest.skip(f"no package index can be reached: {error.sentence}")
+    assert status == 0
+    assert artifact in out
+    assert "Same answers (rounding only)" in out
+    assert "largest difference" in out

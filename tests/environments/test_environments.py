@@ -1,0 +1,90 @@
+"""Environments, really built, and really asked: the three smallest in every run, all of them in the long one."""
+
+from collections.abc import Callable
+
+import pytest
+
+from core.compare import Verdict
+from core.environments import ENVIRONMENTS, get_environment
+from core.environments.base import Environment
+from core.environments.build import build_environment
+from core.environments.judge import ElsewhereOutcome, judge_kit
+from core.environments.pool import WarmProcesses
+from core.errors import NotBuilt
+from core.exports.environment_kits import unpacked_kit
+from core.jobs import Jobs
+from core.settings import Settings
+from tests.helpers import wait_until_done
+
+SMALLEST = ("tflite-micro", "mnn", "tract")
+SAME = (Verdict.BIT_IDENTICAL, Verdict.ROUNDING)
+SOUND = (*SAME, Verdict.SAME_ANSWERS, Verdict.SOME_CHANGED)  # which of these, a format of few bits decides
+
+pytestmark = pytest.mark.timeout(1800)
+
+
+@pytest.fixture(scope="session")
+def pool(built_config: Settings):
+    with WarmProcesses(built_config) as processes:
+        yield processes
+
+
+@pytest.fixture(scope="session")
+def ask(built_config: Settings, pool: WarmProcesses, jobs: Jobs, saved: Callable) -> Callable[..., ElsewhereOutcome]:
+    """A function that builds an environment, and asks a demo's copy there; skips where no index can be reached."""
+
+    def ask(environment: Environment, demo: str, format_key: str) -> ElsewhereOutcome:
+        try:
+            built = build_environment(built_config, environment)
+        except NotBuilt as error:
+            if "did not answer" in error.sentence:
+                pytest.skip(f"no package index can be reached: {error.sentence}")
+            raise
+        with unpacked_kit(jobs.library, saved(demo, format_key)["artifact"]) as kit:
+            return judge_kit(pool, environment, built, kit)
+
+    return ask
+
+
+def test_smallest_environments_are_known():
+    order = sorted(ENVIRONMENTS, key=lambda environment: environment.megabytes)
+    assert {environment.key for environment in order[:3]} == set(SMALLEST)
+
+
+@pytest.mark.parametrize(("key", "format_key"), [("tract", "onnx"), ("mnn", "onnx"), ("tflite-micro", "litert")])
+def test_engine_answers_as_the_model(ask, key: str, format_key: str):
+    outcome = ask(get_environment(key), "digits-mlp", format_key)
+    assert outcome.error is None
+    assert outcome.verdict in SAME
+    assert 0 < float(outcome.max_abs) < 1e-6
+    assert outcome.seconds.keys() == {"import", "load", "predict"}
+    assert len(outcome.versions) >= 2
+
+
+OLD_KERAS = ("keras-3.0", "keras-3.3", "keras-3.6", "keras-3.9", "keras-3.12", "tf-2.15", "tf-keras")
+# Formats whose copies of this demo do not load there: a release that changes one is noticed.
+REFUSED = {"tflite-micro": {"litert_dynamic", "litert_float16"}} | {key: {"keras", "h5"} for key in OLD_KERAS}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.key)
+def test_every_environment_answers_each_format_that_it_takes(ask, environment: Environment):
+    outcomes = {key: ask(environment, "digits-mlp", key) for key in sorted(environment.takes)}
+    unsound = {key: outcome for key, outcome in outcomes.items() if outcome.verdict not in SOUND}
+    told = {key: (outcome.verdict, outcome.cause) for key, outcome in unsound.items()}
+    assert set(told) == REFUSED.get(environment.key, set()), told
+    assert {verdict for verdict, _ in told.values()} <= {Verdict.DOES_NOT_LOAD}
+
+
+def test_elsewhere_job_asks_each_copy_where_it_is_taken(
+    jobs: Jobs, built_config: Settings, saved: Callable, monkeypatch
+):
+    monkeypatch.setattr(jobs, "config", built_config)
+    ids = {key: saved("digits-mlp", key)["artifact"] for key in ("onnx", "litert", "keras")}
+    run = jobs.library.artifact(ids["onnx"]).run
+    result = wait_until_done(jobs, jobs.ask_elsewhere(run, ["tract", "tflite-micro"], ids.values())).result
+    assert set(result["rows"]) == {ids["onnx"], ids["litert"]}
+    cells = {row["format"]: row["cells"] for row in result["rows"].values()}
+    assert {key: list(each) for key, each in cells.items()} == {"onnx": ["tract"], "litert": ["tflite-micro"]}
+    assert {Verdict(cell["verdict"]) for each in cells.values() for cell in each.values()} <= set(SAME)
+    assert all(built["bytes"] > 10**6 for built in result["environments"].values())

@@ -1,0 +1,147 @@
+"""Processes of environments: what is asked, what stays warm, and what becomes of engines that misbehave."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from core.compare import Verdict
+from core.environments.kits import read_kit
+from core.environments.pool import WarmProcesses
+from core.errors import Cancelled, Damaged, NotBuilt
+from core.sandbox.program import CANNOT_CONFINE
+from core.settings import Settings
+from tests.factories.environment_kits import borrow_own_packages, make_engine, make_kit, write_kit
+from tests.helpers import wait_until
+
+pytestmark = pytest.mark.trust
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux confines")
+
+
+def list_boxes(config: Settings) -> set[str]:
+    return {path.name for path in (config.home / "staging").glob("*-boxes*")}
+
+
+def test_second_ask_is_answered_by_the_same_process(judge, processes: WarmProcesses):
+    first = judge("doubles")
+    (process, _), *_ = processes._idle.values()
+    second = judge("doubles")
+    assert [first.verdict, second.verdict] == 2 * [Verdict.BIT_IDENTICAL]
+    assert first.seconds["import"] == second.seconds["import"]
+    assert [each for each, _ in processes._idle.values()] == [process]
+    assert set(first.versions) == {"python", "numpy"}
+
+
+@pytest.mark.parametrize(
+    ("engine", "verdict", "sentence"),
+    [
+        ("triples", Verdict.DIFFERENT, "The largest difference is 7"),
+        ("one_row", Verdict.NOT_COMPARABLE, "It gives predictions of another shape"),
+        ("text", Verdict.NOT_COMPARABLE, "It gives another kind of value"),
+        ("no_output", Verdict.NOT_COMPARABLE, "It does not give all outputs"),
+        ("refuses", Verdict.DOES_NOT_LOAD, "The class 'Dense' that was found takes other arguments"),
+        ("no_package", Verdict.NOT_VERIFIED, "The Python package 'a_package_that_nobody_has'"),
+        ("dies", Verdict.DOES_NOT_LOAD, "ended before it answered: it was ended by the system with SIGSEGV"),
+        ("lies", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
+        ("floods", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
+    ],
+)
+def test_misbehaving_engine_is_one_sentence(judge, config: Settings, engine: str, verdict: Verdict, sentence: str):
+    before = list_boxes(config)
+    outcome = judge(engine)
+    assert outcome.verdict is verdict
+    assert sentence in outcome.cause
+    assert judge("doubles").verdict is Verdict.BIT_IDENTICAL
+    assert len(list_boxes(config) - before) <= 2
+
+
+def test_dead_engine_leaves_its_last_words_and_no_files(judge, config: Settings, processes: WarmProcesses):
+    before = list_boxes(config)
+    outcome = judge("dies")
+    assert "the last words" in outcome.error["detail"]
+    assert list_boxes(config) == before
+    assert processes._idle == {}
+
+
+def test_hanging_engine_is_stopped_at_its_limit(judge, config: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("core.environments.pool.is_unchanged", lambda built: True)
+    with WarmProcesses(config.model_copy(update={"child_seconds": 2.0})) as pool:
+        outcome = judge("hangs", pool=pool)
+    assert outcome.verdict is Verdict.NOT_VERIFIED
+    assert outcome.cause == "It did not answer within its limit of 2 seconds, and was stopped."
+
+
+def test_cancelled_ask_ends_its_process(processes: WarmProcesses, config: Settings, tmp_path: Path):
+    before, asked = list_boxes(config), []
+    built, kit = borrow_own_packages(tmp_path / "own"), make_kit(tmp_path / "kit")
+    with pytest.raises(Cancelled):
+        processes.ask(make_engine("hangs"), built, kit, lambda: len(asked) > 3 or asked.append(1))
+    assert (list_boxes(config), processes._idle) == (before, {})
+
+
+def test_idle_process_is_ended(config: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("core.environments.pool.is_unchanged", lambda built: True)
+    before, built = list_boxes(config), borrow_own_packages(tmp_path / "own")
+    with WarmProcesses(config.model_copy(update={"environment_idle_seconds": 0.1})) as pool:
+        pool.ask(make_engine("doubles"), built, make_kit(tmp_path / "kit"))
+        wait_until(lambda: not pool._idle and list_boxes(config) == before)
+
+
+def test_changed_environment_is_not_used(config: Settings, tmp_path: Path):
+    built, kit = borrow_own_packages(tmp_path / "own"), make_kit(tmp_path / "kit")
+    with WarmProcesses(config) as pool, pytest.raises(NotBuilt, match="changed after it was built"):
+        pool.ask(make_engine("doubles"), built, kit)
+
+
+@linux
+def test_untrusted_kit_is_asked_in_a_confined_process(judge):
+    outcome = judge("escapes", is_untrusted=True)
+    assert outcome.error["detail"].startswith("ValueError: it could: read the kit; display None")
+    assert judge("doubles", is_untrusted=True).verdict is Verdict.BIT_IDENTICAL
+
+
+@linux
+def test_confined_process_starts_only_the_programs_that_are_named(judge, tmp_path: Path):
+    named = Path(sys.executable).name
+    outcome = judge("escapes", is_untrusted=True, programs=(f"venv/bin/{named}",))
+    assert "it could: start itself, read the kit" in outcome.error["detail"]
+
+
+@linux
+def test_untrusted_kit_is_not_asked_where_nothing_confines(judge, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("core.environments.process.LAUNCHER", ("-c", f"raise SystemExit({CANNOT_CONFINE})"))
+    outcome = judge("doubles", is_untrusted=True)
+    assert (outcome.verdict, outcome.rows) == (Verdict.NOT_VERIFIED, None)
+    assert outcome.cause.startswith("What was imported is not run here")
+
+
+def test_untrusted_kit_is_not_asked_where_the_engine_needs_more(judge):
+    reason = "It links through a shell."
+    outcome = judge("doubles", is_untrusted=True, cannot_confine=reason)
+    assert (outcome.verdict, outcome.cause) == (Verdict.NOT_VERIFIED, reason)
+    assert judge("doubles", cannot_confine=reason).verdict is Verdict.BIT_IDENTICAL
+
+
+def test_error_of_engine_names_no_folder_of_ours(judge, config: Settings):
+    error = judge("refuses").error
+    assert error["detail"].startswith("ValueError: …/in/kit: Unrecognized keyword")
+    assert str(config.home) not in str(error)
+
+
+@pytest.mark.parametrize("name", ["inputs.npz", "kit.json", "artifact/model.onnx"])
+def test_cut_or_changed_kit_is_refused(tmp_path: Path, name: str):
+    folder = write_kit(tmp_path / "kit")
+    assert read_kit(folder)["format"] == "onnx"
+    content = (folder / name).read_bytes()
+    (folder / name).write_bytes(content[: len(content) // 2])
+    with pytest.raises(Damaged, match="cut or was changed"):
+        read_kit(folder)
+
+
+def test_kit_that_names_files_outside_is_refused(tmp_path: Path):
+    folder = write_kit(tmp_path / "kit")
+    text = (folder / "kit.json").read_text()
+    (folder / "kit.json").write_text(text.replace("artifact/model.onnx", "../outside"))
+    (tmp_path / "outside").write_bytes(b"doubles")
+    with pytest.raises(Damaged, match="outside"):
+        read_kit(folder)
