@@ -48,7 +48,7 @@ def save(model: Model, folder: Path, for_keras: str = THIS_RELEASE, xla: str = A
         text = set_auto_xla(text)
     if (for_keras, xla) != (THIS_RELEASE, AS_COMPILED):
         replace_zip_member(path, CONFIG_FILE, text.encode())
-    return join_remarks(remark, describe_file_settings(path))
+    return join_remarks(remark, describe_file_settings(path, model))
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
@@ -59,7 +59,7 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
         model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
     with zipfile.ZipFile(path) as archive:
         remark = restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
-    return replace(keras_predictor(model), remark=join_remarks(remark, describe_file_settings(path)))
+    return replace(keras_predictor(model), remark=join_remarks(remark, describe_file_settings(path, model)))
 
 
 def find_missing(model: Model, folder: Path) -> list[str]:

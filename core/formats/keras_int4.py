@@ -19,6 +19,7 @@ FORMAT = replace(
     good_for="An eighth of the bytes for large Dense and Embedding layers, where answers may change a little.",
     keeps=frozenset({"weights, converted", "architecture"}),
     save=save,
+    options=(),
     find_missing=find_missing,
     origin="Keras 3.11 (2025): the same to 4 bits.",
     explains="model.quantize('int4') rounds kernels to one of 15 steps and packs two of them into a byte, so the "

@@ -19,6 +19,7 @@ FORMAT = replace(
     good_for="A quarter of the bytes for large Dense and Embedding layers, still as Keras layers.",
     keeps=frozenset({"weights, converted", "architecture"}),
     save=save,
+    options=(),
     find_missing=find_missing,
     origin="Keras 3.3 (2024): quantisation of Dense and Embedding layers to 8 bits.",
     explains="model.quantize('int8') gives every column of a kernel its own scale and rounds it to one of 255 steps; "

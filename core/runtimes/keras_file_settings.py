@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from core.runtimes.base import Model
 from core.runtimes.zip_member import zip_member
 
 CONFIG_FILE, WEIGHTS_FILE = "config.json", "model.weights.h5"
@@ -75,11 +78,27 @@ def saved_policy(path: Path) -> Iterator[None]:
         keras.config.set_dtype_policy(before)
 
 
-def describe_file_settings(path: Path) -> str:
-    """What a person should know who loads a Keras file by `load_model` alone; empty where nothing."""
+def has_unused_average(model: Model) -> bool:
+    """Whether an optimizer holds averages of the weights that are not in their place: `fit` puts them there at its end,
+    after the callbacks of its last epoch (`keras/src/backend/tensorflow/trainer.py`)."""
+    optimizer = getattr(model, "optimizer", None)
+    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    if not getattr(inner, "use_ema", False):
+        return False
+    pairs = zip(inner._trainable_variables, inner._model_variables_moving_average, strict=False)
+    return any(not np.array_equal(np.asarray(weight), np.asarray(average)) for weight, average in pairs)
+
+
+def describe_file_settings(path: Path, model: Model) -> str:
+    """What a person should know who loads the Keras file of a model by `load_model` alone; empty where nothing."""
     import keras
 
     sentences = []
+    if has_unused_average(model):
+        sentences.append(
+            "Its optimizer averages the weights (use_ema), and answers come from the weights as they were before: call "
+            "model.optimizer.finalize_variable_values(model.trainable_variables) to put the averages in their place."
+        )
     if needs_scaling_policy(path):
         sentences.append(
             f"Its loss is scaled, by the policy {SCALING_POLICY}, which load_model does not set: Roundtrip calls "
