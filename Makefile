@@ -6,16 +6,16 @@ PORT ?= 8501
 # Dozens of processes start from this source, and each would compile all of it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-trust environments pictures bench lint docs coverage clean
+.PHONY: run test test-trust environments pictures bench browser-runtimes lint docs coverage clean
 
-run: .venv/installed
+run: .venv/installed .venv/browser-runtimes
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
-test: .venv/installed-for-tests
+test: .venv/installed-for-tests .venv/browser-runtimes
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not long"
 
 # Bad inputs, faults and the sandbox, with the long runs that `make test` leaves out.
-test-trust: .venv/installed-for-tests
+test-trust: .venv/installed-for-tests .venv/browser-runtimes
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "trust or long" --timeout=1800
 
 # Every environment, really built and asked; several GB of packages.
@@ -23,11 +23,19 @@ environments: .venv/installed-for-tests
 	$(BIN)/python -m pytest tests/environments --timeout=3600
 
 # The browser tests, with a picture of each page under tests/pictures.
-pictures: .venv/installed-for-tests
+pictures: .venv/installed-for-tests .venv/browser-runtimes
 	ROUNDTRIP_PICTURES=1 $(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile -m browser --timeout=1800
 
-bench: .venv/installed-for-tests
+bench: .venv/installed-for-tests .venv/browser-runtimes
 	$(BIN)/python -m benchmarks
+
+# What answers in a visitor's browser; from a folder of tarballs where there is no registry: make browser-runtimes FROM=FOLDER
+browser-runtimes: .venv/installed
+	$(BIN)/python -m core.browser_runtimes $(if $(FROM),--from $(FROM))
+
+# Tried by each of the above until it was done once; everything but those answers works without.
+.venv/browser-runtimes: .venv/installed core/browser_runtimes/lock.json
+	$(BIN)/python -m core.browser_runtimes && touch $@ || true
 
 lint: .venv/installed-for-tests
 	$(BIN)/ruff check .

@@ -20,6 +20,7 @@ BENCHMARKS = {
     "rows": "benchmarks.comparing:measure_rows",
     "rows-memory": "benchmarks.comparing:measure_memory",
     "drawing": "benchmarks.drawing:measure",
+    "in-browser": "benchmarks.in_browser:measure",
     "tour": "benchmarks.touring:measure",
     "numbers": "benchmarks.numbers:measure",
     "home": "benchmarks.server:measure_home",

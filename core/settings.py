@@ -22,6 +22,10 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="ROUNDTRIP_", frozen=True)
 
     home: Path = Field(PROJECT / "store", description="where the library lies")
+    browser_runtimes: Path = Field(
+        Path(sys.prefix) / "share" / "roundtrip" / "browser-runtimes",
+        description="where the runtimes lie that answer in a visitor's browser; `make browser-runtimes` fetches them",
+    )
     catalog_url: str = Field("", description="SQLAlchemy URL of the catalog; empty: catalog.sqlite in home")
     worker: Literal["auto", "fork", "spawn"] = Field("auto", description="how a fresh process is made")
     parallel: int = Field(os.cpu_count() or 1, ge=1, le=64, description="children at work side by side")
@@ -82,10 +86,10 @@ class Settings(BaseSettings):
     trash_days: int = Field(30, ge=0, description="days until what was removed is deleted for good; 0: never")
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
 
-    @field_validator("home")
+    @field_validator("home", "browser_runtimes")
     @classmethod
-    def _expand_home(cls, home: Path) -> Path:
-        return home.expanduser()
+    def _expand_home(cls, folder: Path) -> Path:
+        return folder.expanduser()
 
     @property
     def environments_folder(self) -> Path:

@@ -17,7 +17,7 @@ from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.misbehaving_worker import MisbehavingWorker
 from tests.factories.populated_library import make_jobs, populate_library
 from tests.factories.warm_start import WarmProcess, forked_forkservers
-from tests.helpers import mounted_tmpfs, run_command
+from tests.helpers import mounted_tmpfs, run_command, skip_formats_without_packages
 from tests.shared_entries import Rows, SharedEntries, share_bench_models
 
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "tally"]
@@ -50,6 +50,7 @@ def pytest_collection_finish() -> None:
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
+    skip_formats_without_packages(items)
 
     def rank(item: pytest.Item) -> int:
         path = item.path.relative_to(here).as_posix()

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from core import __main__ as command_line
 from core.errors import RoundtripError
+from core.formats import FORMATS
 from core.jobs import Jobs
 from core.library.job_store import Job
 from core.settings import Settings
@@ -96,3 +97,12 @@ def are_bit_identical(left: dict[str, np.ndarray], right: dict[str, np.ndarray])
         and left[name].tobytes() == right[name].tobytes()
         for name in left
     )
+
+
+def skip_formats_without_packages(items: list[pytest.Item]) -> None:
+    """Skip the tests of formats, by their keys, that need a package that is not installed here."""
+    reasons = {item.key: item.refusal_reason(sorted(item.accepts)[0]) for item in FORMATS if item.missing_packages}
+    for item in items if reasons else ():
+        params = item.callspec.params.values() if hasattr(item, "callspec") else ()
+        for key in reasons.keys() & {value for value in params if isinstance(value, str)}:
+            item.add_marker(pytest.mark.skip(reason=reasons[key]))

@@ -22,6 +22,7 @@ from ui.adviser import show_adviser_of_run
 from ui.components import escape_markdown, show_error, show_ids, trust_badge, verdict_badge
 from ui.findings import show_verdict_and_losses
 from ui.import_model import show_not_run
+from ui.in_browser.copy_section import show_copy_in_browser
 from ui.library.annotations import edit_annotations
 from ui.library.table import INSPECT_PAGE
 from ui.navigation import PAGES, go
@@ -64,6 +65,7 @@ def show_artifact_evidence(artifact_id: str, format_: Format) -> None:
     files = tuple((file.path, file.bytes) for file in artifact.files)
     st.code(file_tree(library.folder(artifact_id) / "files", files), language=None)
     show_exports(artifact, format_)
+    show_copy_in_browser(artifact)
     show_size_breakdown(artifact_id)
     _show_format_code(artifact, format_)
 

@@ -6,17 +6,21 @@ from typing import Any
 
 import streamlit as st
 
+HERE = Path(__file__).parent
+PICTURE, BARS = HERE / "picture.css", HERE / "bars"  # shared by the components that show a picture, or bars
 
-def load_component(folder: Path, name: str, shared_style: str = "") -> Callable[..., Any]:
+
+def load_component(folder: Path, name: str, *shared: Path) -> Callable[..., Any]:
     """Register a component, and return the function that shows it.
 
     Args:
         name: Of its three files in `folder`.
-        shared_style: A style sheet of the same folder that stands before its own.
+        shared: Style sheets and scripts that stand before its own; without an ending, both of that name.
     """
 
-    def read(file_name: str) -> str:
-        return (folder / file_name).read_text(encoding="utf-8")
+    def read(suffix: str) -> str:
+        paths = [path.with_suffix(suffix) for path in shared if path.suffix in ("", suffix)]
+        return "".join(path.read_text(encoding="utf-8") for path in (*paths, folder / f"{name}{suffix}"))
 
-    css = (read(shared_style) if shared_style else "") + read(f"{name}.css")
-    return st.components.v2.component(f"roundtrip_{name}", html=read(f"{name}.html"), css=css, js=read(f"{name}.js"))
+    html = (folder / f"{name}.html").read_text(encoding="utf-8")
+    return st.components.v2.component(f"roundtrip_{name}", html=html, css=read(".css"), js=read(".js"))

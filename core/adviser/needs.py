@@ -42,15 +42,19 @@ class Needs(NamedTuple):
     max_changed: int = 0
 
 
+LITERT_FORMS = ("litert", "litert_float16", "litert_dynamic")
+ONNX_FORMS = ("onnx", "onnx_external", "onnx_float16", "onnx_int8_dynamic", "onnx_int8")
+OPENVINO_FORMS = ("openvino", "openvino_fp16", "openvino_int8")
 # The formats that have a runtime in a place, by how directly they get there: 0 is made for it. A server runs all.
 PLACE_FORMATS: Mapping[Place, Mapping[str, int]] = {
-    Place.PHONE: {"litert": 0, "litert_float16": 0, "litert_dynamic": 0, "litert_int8": 0, "onnx": 1},
-    Place.BROWSER: {"onnx": 0, "litert": 1, "litert_float16": 1, "litert_dynamic": 1},
-    Place.MICROCONTROLLER: {"litert_int8": 0, "litert": 1},
-    Place.FRAMEWORK: {"onnx": 0, "openvino": 1, "openvino_fp16": 1, "safetensors": 2},
+    Place.PHONE: dict.fromkeys((*LITERT_FORMS, "litert_int8", "litert_int4", "litert_fixed"), 0)
+    | dict.fromkeys(ONNX_FORMS, 1),
+    Place.BROWSER: dict.fromkeys(ONNX_FORMS, 0) | dict.fromkeys((*LITERT_FORMS, "litert_fixed"), 1),
+    Place.MICROCONTROLLER: {"litert_int8": 0, "litert": 1, "litert_fixed": 1},
+    Place.FRAMEWORK: dict.fromkeys(ONNX_FORMS, 0) | dict.fromkeys(OPENVINO_FORMS, 1) | {"safetensors": 2},
 }
 # On a server: what servers of models open as it is, then what has a runtime of its own, then what Keras must build.
-SERVER_FORMATS = {"keras_export": 0, "saved_model": 0, "onnx": 1, "openvino": 1, "openvino_fp16": 1, "litert": 1}
+SERVER_FORMATS = {"keras_export": 0, "saved_model": 0, "litert": 1} | dict.fromkeys((*ONNX_FORMS, *OPENVINO_FORMS), 1)
 OTHER_SERVER_FORMAT = 2
 
 UNMEASURED_PLACES: Mapping[Place, str] = {
@@ -73,7 +77,7 @@ def rank_in_place(format_key: str, place: Place) -> int | None:
 def describe_unmeasured(format_key: str, place: Place) -> list[str]:
     """Say what nobody has measured about a format in a place, in sentences; nothing for a server."""
     sentences = [UNMEASURED_PLACES[place]] if place in UNMEASURED_PLACES else []
-    if place is Place.BROWSER and format_key.startswith("litert"):
+    if place is Place.BROWSER and format_key in LITERT_FORMS:
         sentences.append(LITERT_IN_BROWSERS)
     return sentences
 

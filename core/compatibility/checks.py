@@ -37,6 +37,8 @@ from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determini
 
 __all__ = ["COLUMNS"]
 
+MAX_ROW_SHIFT = 1e-4  # of the largest answer: what rounding alone does not reach
+
 CONFIG_DESCRIPTION = "The config of the loaded model was compared with the original's."
 HASHES_DESCRIPTION = "The SHA-256 of every tensor was compared with the original's, before the first answer."
 SHARING_DESCRIPTION = "In how many places each layer and each variable of the loaded model stands was counted."
@@ -264,6 +266,12 @@ def check_batch_sizes(context: ReloadContext) -> Finding:
     if untried:
         return untried_finding(context, f"{', '.join(untried)} rows at once")
     all_rows = kept(f"Answers {', '.join(tried)} rows at once.")
+    shift, repeats = (context.outcome.probes.get(key) or 0.0 for key in ("row_shift", "repeats"))
+    if shift > MAX_ROW_SHIFT and not repeats:  # what answers at random moves anyway
+        return changed(
+            f"{all_rows.words} A row's answer depends on the rows of its call: asked alone it moves by up to "
+            f"{shift:.2%} of the largest answer."
+        )
     return _check_call_rows(context) if context.outcome.call_rows else all_rows
 
 

@@ -24,12 +24,12 @@ FORMAT_GROUPS = (
     FormatGroup(
         "Serve",
         "A graph that answers on a server, without the code that built it.",
-        ("saved_model", "keras_export", "openvino", "openvino_fp16"),
+        ("saved_model", "keras_export", "openvino", "openvino_fp16", "openvino_int8"),
     ),
     FormatGroup(
         "Phone and browser",
         "Small files for runtimes without TensorFlow, some in fewer bits.",
-        ("litert", "litert_float16", "litert_dynamic", "litert_int8"),
+        ("litert", "litert_fixed", "litert_float16", "litert_dynamic", "litert_int8", "litert_int4"),
     ),
     FormatGroup(
         "Halves",
@@ -37,9 +37,14 @@ FORMAT_GROUPS = (
         ("weights", "weights_sharded", "safetensors", "architecture"),
     ),
     FormatGroup(
-        "Share",
-        "To another framework, or smaller to pass on.",
-        ("onnx", "keras_int8", "keras_int4"),
+        "Other runtimes",
+        "Files that other runtimes, frameworks and compilers read, as they are and in fewer bits.",
+        ("onnx", "onnx_external", "onnx_float16", "onnx_int8_dynamic", "onnx_int8", "stablehlo"),
+    ),
+    FormatGroup(
+        "Keras in fewer bits",
+        "Still Keras layers, with kernels that are rounded.",
+        ("keras_int8", "keras_int4", "keras_float8"),
     ),
     FormatGroup(
         "Only to compare",

@@ -10,7 +10,7 @@ QUANTIZABLE = ("Dense", "EinsumDense", "Embedding", "ReversibleEmbedding")
 
 
 def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
-    """A copy of a Keras model whose layers are quantised, "int8" or "int4"; the model itself stays as it is.
+    """A copy of a Keras model whose layers are quantised: "int8", "int4" or "float8"; the model itself stays as it is.
 
     Raises CannotSave when Keras knows no quantisation for any of its layers.
     """
@@ -18,7 +18,7 @@ def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
     inner = {id(layer) for layer in list_inner_layers(copy)}
     # A layer may not be built although it is in use, and Keras stops at such a layer.
     copy.quantize(mode, filters=lambda layer: layer.built and id(layer) not in inner)
-    if not _is_quantized(copy):
+    if not any(getattr(layer, "quantization_mode", None) for layer in copy._flatten_layers()):
         raise CannotSave(
             "Keras can quantise no layer of this model, so the copy would be the model itself.",
             received=", ".join(sorted({type(layer).__name__ for layer in model.layers})),

@@ -31,6 +31,7 @@ def save(model: Model, folder: Path, calibration_rows: int = 200, samples: Array
 
 
 ROWS_HELP = "Rows of training data on which the range of every layer is measured. Few rows miss the extremes."
+CALIBRATION_ROWS = Option("calibration_rows", "Calibration rows", 200, ROWS_HELP, minimum=1, maximum=100_000)
 
 FORMAT = replace(
     litert.QUANTIZED,
@@ -39,7 +40,7 @@ FORMAT = replace(
     good_for="Microcontrollers and neural processors, which compute in integers: a quarter of the size, fast there.",
     save=save,
     wants_samples=True,
-    options=(Option("calibration_rows", "Calibration rows", 200, ROWS_HELP, minimum=1, maximum=100_000),),
+    options=(CALIBRATION_ROWS,),
     explains="Ranges are measured on training data, never on the rows that it is judged by. Inputs and outputs stay "
     "float32, and are rounded and widened at the border: inside everything is integers. Look at how many answers "
     "changed, not at the distance: values outside the measured ranges are cut off.",

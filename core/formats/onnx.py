@@ -3,6 +3,7 @@
 Operations that its converter lacks or changes are written in others: see `core.runtimes.onnx_operations`.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import require_float_tensors
 from core.runtimes.litert_contents import remembers
 from core.runtimes.model_kinds import model_kind
-from core.runtimes.onnx import FILE, count_inputs, load
-from core.runtimes.onnx_operations import noting_needed_opsets, register_decompositions
+from core.runtimes.onnx import FILE, count_inputs, load, load_model
+from core.runtimes.onnx_operations import Needs, inline_calls, noting_needs, register_decompositions
 from core.runtimes.tf_module import serving_function
 
 NEWER_OPSET_REMARK = (
@@ -26,18 +27,30 @@ NEWER_OPSET_REMARK = (
 
 
 def save(model: Model, folder: Path, opset: int = 15) -> str:
-    with noting_needed_opsets() as needed:
-        _convert(model, folder, opset)
-    if not needed:
+    path = folder / FILE
+    if model_kind(model) == "onnx":  # for the forms that begin with the plain file
+        path.write_bytes(load_model(model.folder / FILE).SerializeToString())
         return ""
-    _convert(model, folder, max(needed))
-    return NEWER_OPSET_REMARK.format(max(needed))
+    return inference_model.share_conversion(f"onnx {opset}", path, lambda: _convert_as_needed(model, folder, opset))
 
 
-def _convert(model: Model, folder: Path, opset: int) -> None:
-    kind, path = model_kind(model), str(folder / FILE)
+def _convert_as_needed(model: Model, folder: Path, opset: int) -> str:
+    """Convert for the opset, or the first one that can say all of the model; returns what to know of the copy."""
+    needs, known = Needs(opset), None
+    while needs != known:  # what it needs is told by the operations that are met on the way
+        known = needs
+        with noting_needs(known) as needs:
+            _convert(model, folder, known)
+    return NEWER_OPSET_REMARK.format(needs.opset) if needs.opset > opset else ""
+
+
+def _convert(model: Model, folder: Path, needs: Needs) -> None:
+    kind, path, opset = model_kind(model), str(folder / FILE), needs.opset
     if kind == "litert":
         _convert_litert(model.folder / LITERT, path, opset)
+        return
+    if needs.inlining:
+        _convert_frozen_graph(inline_calls(freeze_graph(model)), path, opset)
         return
     if kind == "keras":
         _export_keras(model, path, opset)
@@ -123,4 +136,13 @@ FORMAT = Format(
     "of integers below zero, which it rounds the other way. Where scatter_nd adds up several numbers in one place, "
     "the file is of opset 16 at least. Outputs are renamed, and those of a dictionary come in the order of the "
     "alphabet. Kernels may be turned and layers folded into one another. One file holds at most 2 GB.",
+)
+
+# What the forms of this file have in common that are made from it, or from an ONNX file; each changes the rest.
+REWRITTEN = replace(
+    FORMAT,
+    accepts=FORMAT.accepts | {"onnx"},
+    options=(),
+    kit=StandaloneLoader(open_onnx, FILE, ("onnxruntime", "numpy")),
+    origin="ONNX; this form by ONNX Runtime's own tools (Microsoft).",
 )

@@ -19,6 +19,7 @@ from core.runtimes import litert as litert_runtime
 from core.runtimes import onnx as onnx_runtime
 from core.runtimes import openvino as openvino_runtime
 from core.runtimes import saved_model as saved_model_runtime
+from core.runtimes import stablehlo as stablehlo_runtime
 from core.runtimes.base import Model, PredictFunction
 from core.runtimes.call_arguments import call_model
 from core.runtimes.imported_graph import import_frozen_graph
@@ -26,7 +27,7 @@ from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version,
 from core.runtimes.legacy_keras import is_legacy_version, load_any_weights, load_legacy_h5, read_keras_version
 from core.runtimes.session_signature import adapt_session, open_session
 from core.runtimes.specs import name_outputs
-from core.runtimes.variables import finalize_layers
+from core.runtimes.variables import finalize_layers, optimizer_variables
 
 TENSORFLOW_PACKAGES = ("tensorflow", "keras", "h5py", "numpy")  # TensorFlow itself requires the other three
 Classes = dict[str, type]
@@ -117,7 +118,8 @@ def read_safetensors(path: Path, build: Callable[[], Model]) -> Model:
 
     model = build()
     own = f"{model.name}/"  # stands before the names, or not, as the model was made
-    variables = getattr(model, "weights", None) or model.variables
+    state = set(map(id, optimizer_variables(model)))  # which a tf.Module counts among its own
+    variables = [each for each in getattr(model, "weights", None) or model.variables if id(each) not in state]
     paths = [getattr(variable, "path", variable.name).removesuffix(":0").removeprefix(own) for variable in variables]
     with safe_open(path, "numpy") as file:
         names = {name.removeprefix(own): name for name in list(file.keys())}
@@ -246,8 +248,7 @@ def open_frozen_graph(path: Path) -> PredictFunction:
 
 
 def open_onnx(path: Path) -> PredictFunction:
-    import onnxruntime
-
+    onnxruntime = onnx_runtime.import_onnxruntime()
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     names = [output.name for output in session.get_outputs()]
     return lambda inputs: _with_row_each(dict(zip(names, session.run(names, inputs), strict=True)), inputs)
@@ -297,6 +298,18 @@ def open_openvino(path: Path) -> PredictFunction:
     def predict(inputs: Arrays) -> Arrays:
         results = model(inputs)
         return _with_row_each({name: results[port].copy() for name, port in ports.items()}, inputs)
+
+    return predict
+
+
+def open_stablehlo(path: Path) -> PredictFunction:
+    call, (port, *_) = stablehlo_runtime.open_module(path), stablehlo_runtime.read_ports(path)["inputs"]
+
+    def predict(inputs: Arrays) -> Arrays:
+        rows = len(inputs[port[0]])
+        calls = [{name: array[row : row + 1] for name, array in inputs.items()} for row in range(rows)]
+        parts = [_with_row_each(call(each), each) for each in calls]
+        return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
 
     return predict
 

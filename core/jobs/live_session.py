@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -68,12 +68,12 @@ class LiveSession:
         source = self._sources.get(id_, "none")
         return attempt(lambda: AlignedPredictor.load(self._runner, id_, source, self._reference))
 
-    def predict(self, inputs: Arrays) -> dict[str, LivePrediction]:
-        """Predict the same rows with every participant, in the order of the ids."""
+    def predict(self, inputs: Arrays, ids: Sequence[str] | None = None) -> dict[str, LivePrediction]:
+        """Predict the same rows with every participant, in the order of the ids; or with those of `ids`, in theirs."""
         self._runner.session_limiter.touch(self)
         with self._lock:
             self._load_missing()
-            return map_parallel(lambda id_: self._predict_with(id_, inputs), self.ids, self._workers)
+            return map_parallel(lambda id_: self._predict_with(id_, inputs), ids or self.ids, self._workers)
 
     def _predict_with(self, id_: str, inputs: Arrays) -> LivePrediction:
         predictor, started = self._predictors[id_], time.perf_counter()

@@ -4,7 +4,19 @@ from collections.abc import Callable
 from pathlib import Path
 
 from core.errors import DoesNotLoad
-from core.readers import checkpoint, graph_def, hdf5, keras, litert, onnx, openvino, pickle, safetensors, saved_model
+from core.readers import (
+    checkpoint,
+    graph_def,
+    hdf5,
+    keras,
+    litert,
+    onnx,
+    openvino,
+    pickle,
+    safetensors,
+    saved_model,
+    stablehlo,
+)
 from core.readers.base import FileContents, translated_read_errors
 
 # The first pattern that a file of the folder fits; the order tells `.weights.h5` from `.h5`, and a SavedModel's own
@@ -21,6 +33,7 @@ READERS: tuple[tuple[str, Callable[[Path], FileContents]], ...] = (
     ("**/*.tflite", litert.read_litert),
     ("**/*.onnx", onnx.read_onnx),
     ("**/*.xml", openvino.read_openvino),
+    ("**/*.mlirbc", stablehlo.read_stablehlo),
     ("**/*.safetensors", safetensors.read_safetensors),
     ("**/*.pkl", pickle.read_pickle),
     ("**/*.pb", graph_def.read_graph_def),

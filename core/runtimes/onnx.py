@@ -1,5 +1,7 @@
 """ONNX Runtime: how an ONNX file predicts, and what can be read of its weights."""
 
+import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -9,10 +11,16 @@ from core.arrays import Arrays, NamedArrays
 from core.runtimes.base import NO_CODE, ModelCode, Predictor, join_remarks
 from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.specs import Spec
+from core.system import has_exact_8_bit_products
 
 FILE = "model.onnx"
 NUMPY_DTYPES = {"float": "float32", "double": "float64", "string": "object"}  # ONNX' words where they are not NumPy's
 OLDEST_OPSET = 7  # that ONNX Runtime takes
+SEVEN_BITS = 64  # the largest number of a kernel of reduced range
+INEXACT_PRODUCTS_REMARK = (
+    "Its kernels use all 8 bits, and nothing says that this processor adds their products exactly (VNNI on x86): sums "
+    "may be cut off, and answers be far off."
+)
 LOG_FATAL_ONLY = 4  # what is logged on the way; every error also comes as an exception
 
 
@@ -21,7 +29,7 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     path = folder / FILE
     session, remark = open_file(path)
     adapter = adapt_session(session)
-    adapter = adapter._replace(remark=join_remarks(remark, adapter.remark))
+    adapter = adapter._replace(remark=join_remarks(remark, adapter.remark, _describe_products(path)))
     return adapted_predictor(session, adapter, lambda: _read_weights(path))
 
 
@@ -42,6 +50,16 @@ def open_file(path: Path) -> tuple[Any, str]:
     return open_session(converted.SerializeToString()), f"{remark} translates them each time it is loaded."
 
 
+def _describe_products(path: Path) -> str:
+    """A sentence where this processor may cut sums of a file's 8-bit products off; empty where it does not."""
+    if has_exact_8_bit_products() or not any(
+        np.abs(read_tensor(item.tensor, path.parent).astype("int16")).max(initial=0) > SEVEN_BITS
+        for item in _quantized_constants(path)
+    ):
+        return ""
+    return INEXACT_PRODUCTS_REMARK
+
+
 def _old_opset(path: Path) -> int:
     """The opset of a file that is too old for ONNX Runtime; else 0."""
     import onnx
@@ -50,11 +68,12 @@ def _old_opset(path: Path) -> int:
     return next((item.version for item in opsets if not item.domain and item.version < OLDEST_OPSET), 0)
 
 
-def adapt_session(session: Any) -> BatchAdapter:
-    """How a session predicts any number of rows."""
+def adapt_session(session: Any, note_call: Callable[[Arrays], None] = lambda inputs: None) -> BatchAdapter:
+    """How a session predicts any number of rows; `note_call` is given the inputs of each of its calls."""
     names = [output.name for output in session.get_outputs()]
 
     def predict(inputs: Arrays) -> Arrays:
+        note_call(inputs)
         return dict(zip(names, session.run(names, inputs), strict=True))
 
     inputs, outputs = session.get_inputs(), session.get_outputs()
@@ -65,10 +84,21 @@ def adapt_session(session: Any) -> BatchAdapter:
     return adapt_batch_size(tuple(map(_value_spec, inputs)), shapes, predict, axis_names)
 
 
-def open_session(model: str | bytes) -> Any:
-    """A session over a file's path or its content, on the processor."""
+def import_onnxruntime() -> Any:
+    """Import the package so that it sends no usage data.
+
+    Since 1.31 it keeps an id of the device and a table of events in the home folder, and sends them, unless it finds
+    this variable when it is imported: its own `disable_telemetry_events` comes too late for the files.
+    """
+    os.environ["ORT_DISABLE_TELEMETRY"] = "1"
     import onnxruntime
 
+    return onnxruntime
+
+
+def open_session(model: str | bytes) -> Any:
+    """A session over a file's path or its content, on the processor."""
+    onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.log_severity_level = LOG_FATAL_ONLY
     return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
@@ -153,6 +183,26 @@ def _read_weights(path: Path) -> NamedArrays:
     count = len(graph.initializer)
     arrays = [(item.name, read_tensor(item.tensor, path.parent)) for item in list_constants(graph)]
     return arrays[:count] + [(name, array) for name, array in arrays[count:] if array.dtype.kind == "f" and array.ndim]
+
+
+def count_quantized_constants(path: Path) -> int:
+    """How many kernels of an ONNX file are 8-bit integers."""
+    return len(_quantized_constants(path))
+
+
+def _quantized_constants(path: Path) -> list[OnnxConstant]:
+    """Constants of 8-bit integers with several axes: those with fewer are zero points, or the model's own."""
+    import onnx
+
+    types = (onnx.TensorProto.INT8, onnx.TensorProto.UINT8)
+    return [item for item in read_constants(path) if item.tensor.data_type in types and len(item.shape) > 1]
+
+
+def read_constants(path: Path) -> list[OnnxConstant]:
+    """The constants of a file's graph; their values may lie beside it (see `read_tensor`)."""
+    import onnx
+
+    return list_constants(onnx.load(path, load_external_data=False).graph)
 
 
 def count_inputs(path: Path) -> int:

@@ -7,7 +7,7 @@ It leaves those of which ONNX has none of that name; what it changes is seen by
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, partial
 from typing import Any
 
@@ -18,24 +18,53 @@ INT32 = 6
 BOOL = 9
 MIN_OPSET = 13  # that may be chosen
 FIRST_OPSET = 10  # of ONNX, from which on all else that is used here exists
+CALLS = ("PartitionedCall", "StatefulPartitionedCall")
+INLINED = "_inlined"
 FIRST_REDUCING_OPSET = 16  # from which on numbers for one place can be added up
 
 
-_needed_opsets: ContextVar[list[int] | None] = ContextVar("needed_opsets", default=None)
+@dataclass
+class Needs:
+    """What a conversion needs: the opset that it is written in, and whether calls of functions are to be inlined."""
+
+    opset: int
+    inlining: bool = False
+
+
+_needs: ContextVar[Needs | None] = ContextVar("needs", default=None)
 
 
 @contextmanager
-def noting_needed_opsets() -> Iterator[list[int]]:
-    """While a model is converted: the opsets that its operations need and that are newer than the one it is written in.
+def noting_needs(needs: Needs) -> Iterator[Needs]:
+    """While a model is converted: those needs, and what its operations need beyond.
 
     The converter goes on after an error of one operation, so none is raised.
     """
-    needed: list[int] = []
-    token = _needed_opsets.set(needed)
+    noted = replace(needs)
+    token = _needs.set(noted)
     try:
-        yield needed
+        yield noted
     finally:
-        _needed_opsets.reset(token)
+        _needs.reset(token)
+
+
+def inline_calls(graph: Any) -> Any:
+    """A GraphDef in which no call of a function is kept from being inlined: those that Keras compiles for a
+    convolution of groups are, and tf2onnx knows no calls."""
+    for function in graph.library.function:
+        function.signature.name += INLINED  # TensorFlow knows the other one by its name
+        _allow_inlining(function)
+    for node in (*graph.node, *(node for function in graph.library.function for node in function.node_def)):
+        _allow_inlining(node)
+        for value in node.attr.values():
+            for called in [value.func] if value.HasField("func") else value.list.func:
+                called.name += INLINED
+    return graph
+
+
+def _allow_inlining(part: Any) -> None:
+    for attribute in ("_XlaMustCompile", "_noinline"):
+        part.attr.pop(attribute, None)
 
 
 @dataclass(frozen=True)
@@ -129,6 +158,8 @@ def register_decompositions() -> None:
         tf_op(name).register_compat_handler(partial(_replace, decomposition), FIRST_OPSET)
     tf_op("TFL_GELU").register_compat_handler(_replace_litert_gelu, FIRST_OPSET)
     tf_op("OneHot").register_compat_handler(partial(_write_one_hot, OneHot.version_13), MIN_OPSET)
+    for name in CALLS:
+        tf_op(name).register_compat_handler(_note_call, FIRST_OPSET)
     for name, scatter in SCATTERS.items():
         for opset in (MIN_OPSET, FIRST_REDUCING_OPSET, scatter.opset):  # each of its own replaces one of tf2onnx
             tf_op(name).register_compat_handler(partial(_write_scatter, scatter), opset)
@@ -176,8 +207,8 @@ def _write_scatter(scatter: Scatter, graph: Any, node: Any, **_: Any) -> None:
     is_fresh = node.type == "ScatterNd"
     tensor, indices, updates = (None, *node.input[:2]) if is_fresh else node.input
     depth = (graph.get_shape(indices) or [-1])[-1]
-    if graph.opset < scatter.opset:
-        _note_needed(scatter.opset)
+    if (needs := _needs.get()) is not None:
+        needs.opset = max(needs.opset, scatter.opset)
     if graph.opset < scatter.opset or depth < 1:  # it stays as it is: ONNX Runtime says that it does not know it
         return
     name, outputs, shapes, dtype = node.name, list(node.output), node.output_shapes, graph.get_dtype(updates)
@@ -195,9 +226,9 @@ def _write_scatter(scatter: Scatter, graph: Any, node: Any, **_: Any) -> None:
     graph.make_node("Cast", [result], {"to": dtype}, outputs=outputs, name=name, shapes=shapes, dtypes=[dtype])
 
 
-def _note_needed(opset: int) -> None:
-    if (needed := _needed_opsets.get()) is not None:
-        needed.append(opset)
+def _note_call(_: Any, __: Any, **___: Any) -> None:
+    if (needs := _needs.get()) is not None:
+        needs.inlining = True
 
 
 def _flat_places(write: NodeWriter, indices: str, shape: str, depth: int) -> str:

@@ -2,6 +2,7 @@
 
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -30,12 +31,13 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     return adapted_predictor(model, adapter)
 
 
-def adapt_compiled_model(model: Any) -> BatchAdapter:
-    """How a compiled model predicts any number of rows."""
+def adapt_compiled_model(model: Any, note_call: Callable[[Arrays], None] = lambda inputs: None) -> BatchAdapter:
+    """How a compiled model predicts any number of rows; `note_call` is given the inputs of each of its calls."""
     outputs = name_answers(model)
     remark = describe_model(model)
 
     def predict(inputs: Arrays) -> Arrays:
+        note_call(inputs)
         results = model(inputs)
         return {name: results[port].copy() for name, port in outputs.items()}
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from core.arrays import Arrays
+from core.errors import CannotSave
 from core.runtimes.base import Model, Predictor, join_remarks
 from core.runtimes.batch_adapter import DEPENDENT_ROWS_REMARK, ROW_IS_CALL_REMARK
 from core.runtimes.imported_graph import import_graph
@@ -46,6 +47,16 @@ def single_row_module(model: Model) -> Model:
     outputs = dict(zip(names, (tensor.name for tensor in flat.outputs), strict=True))
     single = import_graph(graph, [f"{name}:0" for name in inputs], outputs)
     return wrap_function(single, dict(zip(inputs, single.inputs, strict=True)), by_name=False)
+
+
+def require_stated_sizes(specs: Iterable[Any]) -> None:
+    """Require inputs whose sizes are all stated. Raises CannotSave."""
+    if free := [spec.name for spec in specs if not spec.shape.is_fully_defined()]:
+        raise CannotSave(
+            "Some sizes of this model's inputs are free beside the number of rows, and here all must be stated.",
+            received=", ".join(free),
+            cure="State them in its Input layers, or choose plain LiteRT or ONNX.",
+        )
 
 
 def _node_lists(graph: Any) -> Iterable[Any]:

@@ -49,13 +49,14 @@ MISSING_NOTES = {
     "converted: to integers with a scale, or folded into something else.",
     OPTIMIZER: "Tensors of optimizer state found: {} of {}.",
 }
-GRAPH_SUFFIXES = {".pb", ".tflite", ".onnx", ".xml"}
+GRAPH_SUFFIXES = {".pb", ".tflite", ".onnx", ".xml", ".mlirbc"}
 METADATA_SUFFIXES = {".json", ".index", ".txt", ".yaml", ".yml", ".md"}
 CONTENTS_BY_SUFFIX = {
     ".h5": "HDF5 names, settings and tables",
     ".pb": "operations and signatures",
     ".tflite": "operations and signatures",
     ".onnx": "operations and names",
+    ".mlirbc": "operations",
     ".xml": "operations and names",
     ".safetensors": "names, dtypes and shapes",
     ".data": "object graph, counters and small tensors",

@@ -30,6 +30,7 @@ def worker_environment(config: Settings) -> dict[str, str]:
         "KERAS_BACKEND": "tensorflow",
         "KERAS_HOME": str(config.home / "cache" / "keras"),
         "TF_CPP_MIN_LOG_LEVEL": "3",
+        "ORT_DISABLE_TELEMETRY": "1",  # see `core.runtimes.onnx.import_onnxruntime`
         # Children share one machine and must agree bit for bit: they compute on the CPU.
         "CUDA_VISIBLE_DEVICES": "-1",
     }

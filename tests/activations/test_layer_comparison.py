@@ -241,6 +241,7 @@ def test_every_format_declares_its_activation_reader():
         "saved_model",
         "keras_export",
         "frozen_graph",
+        "stablehlo",
     }
 
 

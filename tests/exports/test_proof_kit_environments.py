@@ -39,7 +39,8 @@ def run_in_own_environments(folders: Iterable[Path], tmp_path: Path) -> dict[str
 @pytest.mark.timeout(60 * TIMEOUT_SECONDS)
 def test_proof_kits_run_with_only_their_requirements_installed(jobs: Jobs, saved_all: Callable, tmp_path: Path):
     rows = saved_all("digits-custom")
-    kits = [unpack_kit(jobs.library, rows[format_.key]["artifact"], tmp_path / format_.key) for format_ in FORMATS]
+    keys = [format_.key for format_ in FORMATS if not format_.missing_packages]
+    kits = [unpack_kit(jobs.library, rows[key]["artifact"], tmp_path / key) for key in keys]
     result = run_in_own_environments(kits, tmp_path)
     assert {key: ran for key, ran in result.items() if ran.status != 0 or not ran.output.endswith("PASS\n")} == {}
-    assert len(result) == len(FORMATS)
+    assert len(result) == len(keys)

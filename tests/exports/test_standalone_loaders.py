@@ -1,14 +1,16 @@
 """Loaders of kits, as the source that is written into a kit: they answer as Roundtrip does, in every structure."""
 
 import inspect
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from core.exports.bundler import bundle_functions
 from core.exports.flat_structure import is_flat_architecture
-from core.formats import get_format
+from core.formats import FORMATS, get_format
 from core.runtimes.base import predict_in_batches
 from core.runtimes.live import live_predictor
 
@@ -25,13 +27,14 @@ def build_model():
     return keras.Model([right, left], {"heads": list(scores), "mean": keras.ops.mean(scores[0])})
 
 
-def load_bundled(format_key: str, folder: Path, *, is_flat: bool = False):
-    """What the source of a format's loader gives, run apart from this project."""
+def load_bundled(format_key: str, folder: Path, *, is_flat: bool = False, build: Callable[[], Any] | None = None):
+    """What the source of a format's loader gives, run apart from this project; `build` is for half a model."""
     kit = get_format(format_key).standalone.for_structure(is_flat=is_flat)
     source = bundle_functions(kit.load)
     names: dict[str, object] = {}
     exec("\n".join([*source.imports, source.body]), names)
-    arguments = [{}] if "classes" in inspect.signature(kit.load).parameters else []
+    arguments: list[Any] = [{}] if "classes" in inspect.signature(kit.load).parameters else []
+    arguments += [build] if build else []
     return names[kit.load.__name__](folder / kit.file if kit.file else folder, *arguments)
 
 
@@ -46,6 +49,30 @@ def test_a_bundled_loader_gives_every_output(tmp_path: Path, key: str):
     expected = predict_in_batches(live_predictor(model), inputs)
     for array in expected.values():
         assert any(array.shape == answer.shape and np.allclose(array, answer, atol=1e-5) for answer in answers.values())
+
+
+@pytest.mark.parametrize("key", [item.key for item in FORMATS if item.needs_architecture and "module" in item.accepts])
+def test_a_bundled_loader_fills_a_module_that_has_its_own_optimizer(tmp_path: Path, key: str):
+    import tensorflow as tf
+
+    class Momentum(tf.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.step = tf.Variable(0.0, name="step")
+
+    class Scaling(tf.Module):
+        def __init__(self, factor: float) -> None:
+            super().__init__()
+            self.factor = tf.Variable(factor, name="factor")
+            self.optimizer = Momentum()
+
+        @tf.function(input_signature=[tf.TensorSpec([None, 3], tf.float32, "x")])
+        def __call__(self, x):
+            return {"y": self.factor * x}
+
+    get_format(key).save_model(Scaling(3.0), "module", tmp_path)
+    answers = load_bundled(key, tmp_path, build=lambda: Scaling(0.0))({"x": ROWS})
+    np.testing.assert_array_equal(answers["y"], 3 * ROWS)
 
 
 @pytest.mark.parametrize("count", [1, 2])

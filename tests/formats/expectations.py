@@ -65,7 +65,9 @@ class ExpectedSave(NamedTuple):
 
 # Formats whose weights cannot be read back bit for bit, and those that have no place for an optimizer.
 HIDES_WEIGHTS = {"litert", "litert_float16", "litert_dynamic", "litert_int8", "openvino", "openvino_fp16"}
-HIDES_OPTIMIZER = HIDES_WEIGHTS | {"onnx", "frozen_graph"}
+HIDES_WEIGHTS |= {"litert_int4", "litert_fixed", "openvino_int8", "stablehlo"}
+ONNX_FORMS = {"onnx", "onnx_external", "onnx_float16", "onnx_int8_dynamic", "onnx_int8"}
+HIDES_OPTIMIZER = HIDES_WEIGHTS | ONNX_FORMS | {"frozen_graph"}
 
 FEW, MANY, ALL = 0.05, 0.75, 1.0  # shares of rows
 

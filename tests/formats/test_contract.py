@@ -22,8 +22,11 @@ from core.grading import Grade, GradeLevel
 from core.runtimes.base import NO_CODE
 from core.settings import PROJECT
 from tests.factories.library_entries import make_run
-from tests.formats.expectations import EXPECTED, HIDES_OPTIMIZER, HIDES_WEIGHTS, ExpectedRefusal, ExpectedSave
+from tests.formats import expectations
+from tests.formats.expectations import HIDES_OPTIMIZER, HIDES_WEIGHTS, ExpectedRefusal, ExpectedSave
+from tests.formats.rewritten_expectations import REWRITTEN
 
+EXPECTED = expectations.EXPECTED | REWRITTEN
 PAIRS = [(demo.key, item.key) for demo in DEMOS for item in FORMATS]
 SAVED_PAIRS = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), ExpectedSave)]
 LOADED_PAIRS = [pair for pair in SAVED_PAIRS if EXPECTED[pair].with_code is not Verdict.DOES_NOT_LOAD]
@@ -97,6 +100,12 @@ def test_format_save_and_load_are_self_contained_functions(format_):
     assert list(inspect.signature(format_.save).parameters)[:2] == ["model", "folder"]
     assert list(inspect.signature(format_.load).parameters) == ["folder", "code"]
     assert inspect.signature(format_.load).parameters["code"].default is NO_CODE
+
+
+@by_format
+def test_format_options_are_parameters_of_its_save(format_):
+    taken = set(inspect.signature(format_.save).parameters) - {"model", "folder", "samples"}
+    assert taken == {option.key for option in format_.options}
 
 
 def test_format_metadata_is_readable_without_model_runtimes():

@@ -174,6 +174,19 @@ def test_onnx_operations_on_integers_below_zero_equal_those_of_tensorflow(dtype,
     assert first_answer(predictor, {"x": rows}).tolist() == call(rows)["y"].numpy().tolist()
 
 
+@pytest.mark.parametrize("key", ["onnx", "litert", "openvino", "frozen_graph"])
+def test_convolution_of_groups_is_converted(key, tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    pictures = keras.Input((6, 6, 4), name="picture")
+    features = keras.layers.Conv2D(4, 3, groups=4, padding="same", activation="relu")(pictures)
+    model = keras.Model(pictures, keras.layers.Conv2D(6, 3, groups=2, name="groups")(features))
+    inputs = {"picture": np.random.default_rng(0).random((3, 6, 6, 4), "float32")}
+    _, predictor = convert(model, key, tmp_path / "copy", inputs)
+    np.testing.assert_allclose(first_answer(predictor, inputs), model.predict(inputs["picture"], verbose=0), **CLOSE)
+
+
 # By the operation: how many axes of the tensor an index stands for, and the first opset that can say it.
 SCATTERS = {
     "scatter_nd": (1, 16),

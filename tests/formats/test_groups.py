@@ -21,6 +21,6 @@ def test_group_formats_of_third_party_stands_last():
     groups = group_formats([foreign, get_format("onnx"), get_format("keras")])
     assert [(group.title, [member.key for member in members]) for group, members in groups] == [
         ("Keep training", ["keras"]),
-        ("Share", ["onnx"]),
+        ("Other runtimes", ["onnx"]),
         (OTHERS.title, ["foreign"]),
     ]

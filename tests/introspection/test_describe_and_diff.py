@@ -23,10 +23,11 @@ DEMO = "digits-mlp"
 FAST_FORMATS = ("keras", "saved_model", "onnx", "pickle")
 # Formats that keep the run's tensors as they are, and those that keep none of them as such.
 EXACT_FORMATS = {"saved_model", "keras_export", "keras", "h5", "weights", "checkpoint", "keras_dir", "weights_sharded"}
-EXACT_FORMATS |= {"safetensors", "pickle", "onnx", "frozen_graph"}
-HAS_LAYERS = {"keras", "h5", "architecture", "keras_dir", "keras_int8", "keras_int4", "pickle"}
+EXACT_FORMATS |= {"safetensors", "pickle", "onnx", "onnx_external", "keras_float8", "frozen_graph"}
+HAS_LAYERS = {"keras", "h5", "architecture", "keras_dir", "keras_int8", "keras_int4", "keras_float8", "pickle"}
 HAS_SIGNATURES = {"saved_model", "keras_export", "frozen_graph", "onnx", "openvino", "openvino_fp16"}
-HAS_SIGNATURES |= {"litert", "litert_float16", "litert_dynamic", "litert_int8"}
+HAS_SIGNATURES |= {"litert", "litert_fixed", "litert_float16", "litert_dynamic", "litert_int8", "litert_int4"}
+HAS_SIGNATURES |= {"onnx_external", "onnx_float16", "onnx_int8_dynamic", "onnx_int8", "openvino_int8", "stablehlo"}
 HAS_STATE = {"saved_model", "keras", "h5", "weights", "checkpoint", "keras_dir", "weights_sharded", "pickle"}
 every_format = pytest.mark.parametrize(
     "key",
@@ -75,7 +76,7 @@ def test_describe_layers_signatures_and_optimizer_state_per_format(key, artifact
         assert [item["output_shape"] for item in dense] == [[None, 128], [None, 10]]
         stored = 64 * 128 + 128
         expected = 0 if key == "architecture" else stored
-        assert dense[0]["parameters"] == expected or key.startswith("keras_int")
+        assert dense[0]["parameters"] == expected or key in ("keras_int8", "keras_int4", "keras_float8")
     signatures = describe_part(jobs, artifact_of(key), "signatures")
     assert ("signatures" in signatures.parts) == (key in HAS_SIGNATURES)
     if key in HAS_SIGNATURES:

@@ -1,5 +1,6 @@
 """How plain Keras, TensorFlow and the bare runtimes load each format, for the second judge; nothing of `core`."""
 
+import json
 import re
 from collections import defaultdict
 from collections.abc import Callable
@@ -12,7 +13,7 @@ from tests.oracle import judge
 
 Feeds = dict[str, np.ndarray]
 KERAS_FILES = {"keras": "model.keras", "keras_dir": "model", "h5": "model.h5", "keras_int8": "model.keras"}
-KERAS_FILES["keras_int4"] = KERAS_FILES["keras_int8"]
+KERAS_FILES["keras_int4"] = KERAS_FILES["keras_float8"] = KERAS_FILES["keras_int8"]
 WEIGHT_FILES = {"weights": "model.weights.h5", "weights_sharded": "model.weights.json"}
 
 
@@ -177,6 +178,23 @@ def run_openvino(folder: Path, feeds: Feeds) -> Feeds:
     return {port.any_name: result[port] for port in compiled.outputs}
 
 
+def run_stablehlo(folder: Path, feeds: Feeds) -> Feeds:
+    import tensorflow as tf
+    from tensorflow.compiler.tf2xla.python import xla
+
+    ports, content = json.loads((folder / "ports.json").read_text()), (folder / "model.mlirbc").read_bytes()
+    paired = pair_inputs(feeds, [name for name, _, _ in ports["inputs"]])
+    kinds = {"Tout": [port[1] for port in ports["outputs"]], "Sout": [port[2] for port in ports["outputs"]]}
+    call = tf.function(lambda row: xla.call_module(row, version=9, module=content, platforms=["CPU"], **kinds))
+    parts = []
+    for row in range(len(next(iter(feeds.values())))):
+        given = [tf.constant(paired[name][row : row + 1], dtype) for name, dtype, _ in ports["inputs"]]
+        parts.append([result.numpy() for result in call(given)])
+    return {
+        port[0]: np.concatenate(values) for port, values in zip(ports["outputs"], zip(*parts, strict=True), strict=True)
+    }
+
+
 RUNTIMES: dict[str, Callable[[Path, Feeds], Feeds]] = {
     "saved_model": run_saved_model,
     "keras_export": run_saved_model,
@@ -184,4 +202,5 @@ RUNTIMES: dict[str, Callable[[Path, Feeds], Feeds]] = {
     "onnx": run_onnx,
     "litert": run_litert,
     "openvino": run_openvino,
+    "stablehlo": run_stablehlo,
 }

@@ -21,7 +21,8 @@ FULL_WEIGHT_FORMATS = (
     "safetensors",
     "pickle",
 )
-FULL_WEIGHT_FORMATS += ("frozen_graph", "onnx", "litert", "openvino")
+FULL_WEIGHT_FORMATS += ("frozen_graph", "onnx", "onnx_external", "litert", "litert_fixed", "openvino", "keras_float8")
+FULL_WEIGHT_FORMATS += ("stablehlo",)
 WITH_OPTIMIZER = ("keras", "keras_dir", "h5", "saved_model", "weights", "weights_sharded", "checkpoint", "pickle")
 WITHOUT_OPTIMIZER = ("keras_export", "safetensors", "frozen_graph", "onnx", "litert", "litert_float16", "architecture")
 
@@ -104,13 +105,17 @@ def test_float16_is_found_in_litert_and_openvino(parts_of):
         ("keras_int4", "structure and converted weights"),
         ("litert_dynamic", "graph and converted weights"),
         ("litert_int8", "graph and converted weights"),
+        ("litert_int4", "graph and converted weights"),
+        ("onnx_int8_dynamic", "graph and converted weights"),
+        ("onnx_int8", "graph and converted weights"),
+        ("openvino_int8", "structure and converted weights"),
     ],
 )
 def test_quantized_weights_are_not_found_and_noted(parts_of, jobs, saved, format_key: str, group: str):
     groups = bytes_by_group(parts_of(format_key))
     assert groups[group] >= 9_216 * (0.5 if "int4" in format_key else 1)  # a byte, or half, for each kernel's number
     notes = break_down_sizes(jobs.library, saved("digits-mlp", format_key)["artifact"]).notes
-    result = 0 if format_key == "litert_int8" else 2  # the biases; there they are integers too
+    result = 0 if format_key in ("litert_int8", "onnx_int8") else 2  # the biases; there they are integers too
     assert notes[0].startswith(f"Weights found: {result} of 4, as trained, transposed or in float16. What is missing ")
 
 

@@ -1,5 +1,7 @@
 // A pad to draw on. Strokes are [x0, y0, x1, y1, ...] in thousandths of its side. They are stored here and sent to Python
 // at the end of each stroke and, during a stroke, at most every SEND_INTERVAL milliseconds; only the latest are sent.
+// Other components of the page hear of each change at once ("roundtrip-strokes"), find the strokes in
+// window.roundtripDrawings by the canvas' key, and may hold back what is sent ("roundtrip-hold").
 
 const SEND_INTERVAL = 200
 const STEP = 6 // points closer than this to the previous point are dropped
@@ -23,7 +25,9 @@ function mount(parent, data) {
     strokes: data.strokes.map(stroke => [...stroke]),
     cleared: [],
     pointer: null,
+    key: data.key,
     unsent: false,
+    held: false,
     timer: 0,
   }
   pads.set(parent, pad)
@@ -32,6 +36,7 @@ function mount(parent, data) {
   pad.svg.setAttribute("stroke-width", data.pen)
   listen(pad)
   redraw(pad)
+  announce(pad)
   return pad
 }
 
@@ -42,6 +47,10 @@ function listen(pad) {
   svg.onpointerup = svg.onpointercancel = svg.onlostpointercapture = event => endStroke(pad, event)
   undo.onclick = () => takeBack(pad)
   clear.onclick = () => wipe(pad)
+  window.addEventListener("roundtrip-hold", function hear({ detail }) {
+    if (!svg.isConnected) window.removeEventListener("roundtrip-hold", hear)
+    else if (detail.key === pad.key) hold(pad, detail.held)
+  })
 }
 
 // Drawing: one pointer at a time, so that the palm of the hand leaves no ink.
@@ -95,6 +104,7 @@ function takeBack(pad) {
   else if (pad.cleared.length) [pad.strokes, pad.cleared] = [pad.cleared, []]
   else return
   redraw(pad)
+  announce(pad)
   pad.unsent = true
   flush(pad)
 }
@@ -104,6 +114,7 @@ function wipe(pad) {
   pad.cleared = pad.strokes
   pad.strokes = []
   redraw(pad)
+  announce(pad)
   pad.unsent = true
   flush(pad)
 }
@@ -137,6 +148,7 @@ function path(points) {
 // Sending strokes to Python
 
 function changed(pad) {
+  announce(pad)
   pad.unsent = true
   schedule(pad)
 }
@@ -147,7 +159,7 @@ function schedule(pad) {
 
 function flush(pad) {
   stop(pad)
-  if (!pad.unsent) return // the timer was faster than the end of the stroke
+  if (!pad.unsent || pad.held) return // the timer was faster than the end of the stroke, or nothing may be sent
   pad.unsent = false
   pad.send(pad.strokes.map(stroke => [...stroke]))
 }
@@ -155,4 +167,18 @@ function flush(pad) {
 function stop(pad) {
   clearTimeout(pad.timer)
   pad.timer = 0
+}
+
+// Other components of the page
+
+function announce(pad) {
+  const drawings = (window.roundtripDrawings ??= new Map())
+  drawings.set(pad.key, { strokes: pad.strokes })
+  window.dispatchEvent(new CustomEvent("roundtrip-strokes", { detail: { key: pad.key } }))
+}
+
+// What was drawn meanwhile is sent when it may be again.
+function hold(pad, held) {
+  pad.held = held
+  if (!held) flush(pad)
 }

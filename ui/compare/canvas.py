@@ -6,7 +6,9 @@ from typing import NamedTuple
 import numpy as np
 import streamlit as st
 
+from core.arrays import Arrays
 from core.demos.drawing import PEN_WIDTH, Strokes, center_digit, render_strokes
+from core.library import Run
 from ui.browser_component import load_component
 
 _CANVAS = load_component(Path(__file__).parent, "canvas")
@@ -40,13 +42,29 @@ def draw_canvas(shape: tuple[int, int], key: str, label: str = "Draw a digit her
     current = st.session_state.get(key, {}).get("strokes", previous)
     state = _CANVAS(
         key=key,
-        data={"strokes": current, "label": label, "pen": PEN_WIDTH},
+        data={"key": key, "strokes": current, "label": label, "pen": PEN_WIDTH},
         default={"strokes": previous},
         on_strokes_change=lambda: st.session_state.update({is_new: True}),
     )
     ink = render_strokes(state.strokes)
     st.session_state[stored] = state.strokes
     return Drawing(state.strokes, ink, center_digit(ink, shape)) if ink.any() else None
+
+
+def inputs_from_pixels(run: Run, pixels: np.ndarray) -> Arrays:
+    """Return pixels (rows, columns) as one row of inputs, in the shape and dtype that the run's models take."""
+    (spec,) = run.inputs
+    return {spec["name"]: pixels.reshape(1, *spec["shape"][1:]).astype(spec["dtype"])}
+
+
+def kept_strokes(key: str) -> Strokes:
+    """Return the strokes of the last drawing on a canvas of this session."""
+    return list(st.session_state.get(f"{key}-kept", []))
+
+
+def keep_strokes(key: str, strokes: Strokes) -> None:
+    """Have a canvas begin with strokes, where nothing was drawn on it yet."""
+    st.session_state.setdefault(f"{key}-kept", strokes)
 
 
 def has_drawing_changed(key: str) -> bool:

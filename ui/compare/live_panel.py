@@ -16,11 +16,13 @@ from core.library import Run
 from core.text.labels import format_values
 from core.text.numbers import format_duration
 from ui.charts import probability_bars
-from ui.compare.canvas import draw_canvas
+from ui.compare.canvas import draw_canvas, inputs_from_pixels
 from ui.compare.participants import Participants
 from ui.components import escape_markdown
+from ui.in_browser.panel import show_in_browser
 from ui.session import current_jobs, load_reference
 
+CANVAS = "canvas"  # the key of the canvas
 SUBMITTED_DRAWING = "drawn-picture"  # in the session: by run, the pixels that were submitted for a comparison
 
 
@@ -28,12 +30,6 @@ SUBMITTED_DRAWING = "drawn-picture"  # in the session: by run, the pixels that w
 def open_live_session(ids: tuple[str, ...], sources: tuple[tuple[str, str], ...]) -> LiveSession:
     """Return the copies that this session has loaded; those of an earlier choice are closed."""
     return current_jobs().create_live_session(ids, dict(sources))
-
-
-def inputs_from_pixels(run: Run, pixels: np.ndarray) -> Arrays:
-    """Return pixels (rows, columns) as one row of inputs, in the shape and dtype that the run's models take."""
-    (spec,) = run.inputs
-    return {spec["name"]: pixels.reshape(1, *spec["shape"][1:]).astype(spec["dtype"])}
 
 
 class LivePanel(NamedTuple):
@@ -46,6 +42,8 @@ class LivePanel(NamedTuple):
         """Show the canvas beside all predictions; return the last submitted drawing as inputs, or None."""
         if shape := self.run.image_shape:
             self._draw_and_predict(shape)
+            names = {id_: name for id_, name in self.participants.names.items() if id_ in self.participants.entries}
+            show_in_browser(self.run, names, self._open_session, "compare-browser", CANVAS)
         pixels = st.session_state.get(SUBMITTED_DRAWING, {}).get(self.run.id)
         return None if pixels is None else inputs_from_pixels(self.run, pixels)
 
@@ -53,7 +51,7 @@ class LivePanel(NamedTuple):
     def _draw_and_predict(self, shape: tuple[int, int]) -> None:
         left, right = st.columns([1, 2], gap="large")
         with left:
-            drawing = draw_canvas(shape, "canvas")
+            drawing = draw_canvas(shape, CANVAS)
             if drawing is not None:
                 caption = f"What the models see: {shape[0]} × {shape[1]} points"
                 alt = "The drawing, centred and scaled as the data was"
@@ -67,10 +65,13 @@ class LivePanel(NamedTuple):
             else:
                 self.show_predictions(inputs_from_pixels(self.run, drawing.pixels))
 
+    def _open_session(self) -> LiveSession:
+        return open_live_session(tuple(self.participants.ids), tuple(sorted(self.participants.sources.items())))
+
     def show_predictions(self, inputs: Arrays) -> None:
         """Show the predictions of all participants for `inputs`, which are one row."""
         ids, names = self.participants.ids, self.participants.names
-        session = open_live_session(tuple(ids), tuple(sorted(self.participants.sources.items())))
+        session = self._open_session()
         if not session.is_loaded:
             with st.spinner(f"Loading {len(ids)} copies, each in a process of its own …"):
                 session.load()

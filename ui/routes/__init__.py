@@ -1,4 +1,4 @@
-"""Routes beside the pages: the health check, verified and streamed downloads, the graph viewer."""
+"""Routes beside the pages: the health check, verified and streamed downloads, the graph viewer, browsers' runtimes."""
 
 from collections.abc import Awaitable, Callable
 from importlib import import_module
@@ -9,9 +9,18 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from starlette.routing import Route
 
 from ui.routes.middleware import MIDDLEWARE
-from ui.routes.urls import download_url, inputs_url, kit_url, report_url, serving_url
+from ui.routes.urls import browser_rows_url, download_url, inputs_url, kit_url, report_url, serving_url
 
-__all__ = ["MIDDLEWARE", "ROUTES", "download_url", "inputs_url", "kit_url", "report_url", "serving_url"]
+__all__ = [
+    "MIDDLEWARE",
+    "ROUTES",
+    "browser_rows_url",
+    "download_url",
+    "inputs_url",
+    "kit_url",
+    "report_url",
+    "serving_url",
+]
 
 
 async def get_health(request: Request) -> Response:
@@ -46,5 +55,7 @@ ROUTES = [
     Route("/inputs/{id}.npz", _lazy("endpoints", "get_inputs")),
     Route("/report/{job}.{kind}", _lazy("endpoints", "get_report")),
     Route("/tensor/{artifact}.npy", _lazy("endpoints", "get_tensor")),
+    Route("/browser/{version}/{path:path}", _lazy("browser_runtimes", "get_browser_file")),
+    Route("/browser-rows/{run}.json", _lazy("browser_runtimes", "get_browser_rows")),
     Route("/graph/{artifact}/{token}/{path:path}", _lazy("graph_viewer", "get_graph_viewer")),
 ]

@@ -63,6 +63,16 @@ def graph_viewer_url(artifact: str, token: str, is_painted: bool = False) -> str
     return _build_url(f"graph/{artifact}/{token}/", {"painted": "1"} if is_painted else {})
 
 
+def browser_url(version: str, name: str) -> str:
+    """Return the URL of a file of our worker or of a runtime for the browser."""
+    return _build_url(f"browser/{version}/{name}")
+
+
+def browser_rows_url(run: str) -> str:
+    """Return the URL of a run's first test examples, for a browser to answer."""
+    return _build_url(f"browser-rows/{run}.json")
+
+
 def _build_url(path: str, query: Mapping[str, str | list[str]] | None = None) -> str:
     return f"{base_path()}/{path}" + (f"?{urlencode(query, doseq=True)}" if query else "")
 

@@ -15,14 +15,15 @@ from core.size_breakdown.tensor_search import load_run_tensors
 from core.tensors.rounding import round_to_bits, stored_bytes
 from core.text.labels import verdict_label
 from core.text.numbers import format_size
-from ui.browser_component import load_component
-from ui.compare.live_panel import inputs_from_pixels, open_live_session
+from ui.browser_component import PICTURE, load_component
+from ui.compare.canvas import inputs_from_pixels
+from ui.compare.live_panel import open_live_session
 from ui.session import current_jobs, load_reference
 from ui.tour.copies import load_outcomes
 from ui.tour.mirror_bars import probabilities
 from ui.tour.story import QUANTIZED, Tour
 
-_FEWER_BITS = load_component(Path(__file__).parent, "fewer_bits", "tour.css")
+_FEWER_BITS = load_component(Path(__file__).parent, "fewer_bits", PICTURE)
 BITS = (32, 16, 8, 4, 3, 2)
 FLIPPING_BITS = (4, 3, 2)  # in the order in which a flip is looked for
 

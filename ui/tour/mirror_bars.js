@@ -1,7 +1,6 @@
 // Two copies' probabilities from one axis: the live model's grow to the left, the chosen copy's to the right. Which copy
 // stands on the right is chosen here; a single model has bars on one side.
 
-const DIFFERS = 0.1 // of a probability from which a bar glows
 const pictures = new WeakMap()
 
 export default function ({ parentElement, data }) {
@@ -11,13 +10,6 @@ export default function ({ parentElement, data }) {
   if (!data.copies.some(({ key }) => key === picture.chosen)) picture.chosen = data.chosen
   drawChoices(picture)
   draw(picture)
-}
-
-function make(tag, className, text = "") {
-  const element = document.createElement(tag)
-  element.className = className
-  element.textContent = text
-  return element
 }
 
 function drawChoices(picture) {
@@ -58,39 +50,6 @@ function draw({ data, find, chosen }) {
   const text = sentence(data, copy)
   if (find(".message").textContent !== text) find(".message").textContent = text
   find(".bars").setAttribute("aria-label", text)
-}
-
-function makeRows(box, labels) {
-  if (box.childElementCount !== labels.length) box.replaceChildren(...labels.map(makeRow))
-  return [...box.children]
-}
-
-function makeRow(label) {
-  const row = make("div", "row")
-  const [left, right] = ["track left", "track right"].map(className => make("div", className))
-  for (const track of [left, right]) track.append(make("div", "bar"), make("span", "number"))
-  row.append(left, make("span", "digit", label), right)
-  return row
-}
-
-function drawRow(row, left, right, isBest) {
-  row.classList.toggle("best", isBest)
-  row.classList.toggle("differs", left !== undefined && right !== undefined && Math.abs(left - right) >= DIFFERS)
-  drawTrack(row.querySelector(".left"), left)
-  drawTrack(row.querySelector(".right"), right)
-}
-
-function drawTrack(track, value) {
-  track.querySelector(".bar").style.setProperty("--share", Number.isFinite(value) ? value : 0)
-  track.querySelector(".number").textContent = value === undefined || value === null ? "" : percent(value)
-}
-
-function percent(value) {
-  return `${Math.round(100 * value)} %`
-}
-
-function indexOfLargest(values) {
-  return values.indexOf(Math.max(...values))
 }
 
 function answer({ labels }, values) {

@@ -12,38 +12,55 @@ from core.figures.images import row_image_url
 from core.formats import get_format
 from core.jobs.live_session import LivePrediction
 from core.library import Run
-from ui.browser_component import load_component
-from ui.compare.canvas import draw_canvas
-from ui.compare.live_panel import inputs_from_pixels, open_live_session
+from ui.browser_component import BARS, PICTURE, load_component
+from ui.compare.canvas import draw_canvas, inputs_from_pixels
+from ui.compare.live_panel import open_live_session
 from ui.components import show_error
+from ui.in_browser.panel import show_in_browser
 from ui.session import current_jobs, load_reference
+from ui.tour.browser_copy import FORMAT, find_browser_copy, offer_browser_copy
 from ui.tour.story import SUITCASES, Tour
 
-_MIRROR_BARS = load_component(Path(__file__).parent, "mirror_bars", "tour.css")
+_MIRROR_BARS = load_component(Path(__file__).parent, "mirror_bars", PICTURE, BARS)
 CANVAS = "tour-canvas"  # one drawing for all steps
 EXAMPLE_ROW = 0  # the test example that stands in for a drawing
 PLAN_WITHOUT_MEMORY = "This file has the plan, not the memory."
 
 
 def show_all_answers(tour: Tour) -> None:
-    """Show the canvas beside the answers of the live model and of each suitcase's copy."""
-    if tour.run:
-        draw_and_answer(tour.run, {key: id_ for key, id_ in tour.copies.items() if key in SUITCASES})
+    """Show the canvas beside the answers of the live model and of each suitcase's copy; then pull the plug."""
+    if not tour.run:
+        return
+    browser_copy = find_browser_copy(tour.run)
+    copies = {key: id_ for key, id_ in tour.copies.items() if key in SUITCASES}
+    draw_and_answer(tour.run, copies, browser_copy)
+    if browser_copy:
+        ids = _participants(tour.run, copies, browser_copy)
+        names = {browser_copy: get_format(FORMAT).label}
+        show_in_browser(tour.run, names, lambda: open_live_session(ids, ()), "tour-browser", CANVAS)
+    else:
+        offer_browser_copy(tour.run)
 
 
 @st.fragment
-def draw_and_answer(run: Run, copies: Mapping[str, str]) -> None:
+def draw_and_answer(run: Run, copies: Mapping[str, str], browser_copy: str | None = None) -> None:
     """Show the canvas, and the answers of the live model and of copies (ids by format) to what is drawn.
 
-    An error is shown in its place: the fragment is also drawn alone, and the rest of the page must still be drawn.
+    `browser_copy`, the id of a copy that answers elsewhere on the page, is opened with them. An error is shown in its
+    place: the fragment is also drawn alone, and the rest of the page must still be drawn.
     """
     try:
-        _draw_and_answer(run, copies)
+        _draw_and_answer(run, copies, _participants(run, copies, browser_copy))
     except RoundtripError as error:
         show_error(error)
 
 
-def _draw_and_answer(run: Run, copies: Mapping[str, str]) -> None:
+def _participants(run: Run, copies: Mapping[str, str], browser_copy: str | None) -> tuple[str, ...]:
+    """The ids of all that predict on the page, in one session."""
+    return tuple(dict.fromkeys((run.id, *copies.values(), *filter(None, [browser_copy]))))
+
+
+def _draw_and_answer(run: Run, copies: Mapping[str, str], participants: tuple[str, ...]) -> None:
     shape = run.image_shape or (8, 8)
     left, right = st.columns([1, 2], gap="large")
     with left:
@@ -54,11 +71,12 @@ def _draw_and_answer(run: Run, copies: Mapping[str, str]) -> None:
             st.image(row_image_url(pixels, shape, 72), width=72, alt=caption)
             st.caption(caption, width="stretch")
     with right:
-        session = open_live_session((run.id, *copies.values()), ())
+        session = open_live_session(participants, ())
         if not session.is_loaded:
             with st.spinner("Opening each copy in a process of its own …" if copies else "Waking the model …"):
                 session.load()
-        _show_bars(run, copies, session.predict(inputs_from_pixels(run, pixels)))
+        shown = [run.id, *copies.values()]
+        _show_bars(run, copies, session.predict(inputs_from_pixels(run, pixels), shown))
 
 
 def example_pixels(run: Run) -> np.ndarray:

@@ -12,6 +12,7 @@ from core.error_translation import translated
 from core.errors import DoesNotLoad
 from core.runtimes.base import ModelSource, Predictor, predict_in_batches
 from core.runtimes.batch_adapter import SINGLE_ROW_REMARK
+from core.runtimes.onnx import import_onnxruntime
 from core.runtimes.openvino import import_openvino
 from core.worker.memory_watch import read_process_status, reset_peak_memory
 from core.worker.tasks.base import Reply, Report
@@ -67,9 +68,7 @@ def _tensorflow_threads() -> int:
 
 
 def _onnx_threads() -> int:
-    import onnxruntime
-
-    return onnxruntime.SessionOptions().intra_op_num_threads
+    return int(import_onnxruntime().SessionOptions().intra_op_num_threads)
 
 
 def _openvino_threads() -> int:

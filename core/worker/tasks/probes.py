@@ -98,6 +98,7 @@ def _share(before: np.ndarray, after: np.ndarray) -> float:
 
 
 BATCHES = (1, 7, 64)
+FEW_ROWS = 3  # that are asked among others and each alone
 STEP_ROWS = 32  # rows of the one training step
 STEP_COST = 3  # times that a row costs as much to train on as to predict
 
@@ -123,6 +124,7 @@ class Probes(TypedDict):
     stand for what there was none for."""
 
     batches: dict[str, str]
+    row_shift: NotRequired[float]
     repeats: float | None
     xla: NotRequired[XlaReply]
     mutant: NotRequired[MutantReply]
@@ -151,6 +153,7 @@ class ReportedProbes(BaseModel):
     """The `Probes` as a child reports them: one of an untrusted file may report anything."""
 
     batches: dict[Literal["1", "7", "64"], str]
+    row_shift: float = 0.0
     repeats: float | None
     xla: _ReportedXla | None = None
     mutant: _ReportedMutant | None = None
@@ -175,6 +178,8 @@ def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo:
     }
     if repeated and (answered := probe_xla(predictor, inputs, repeated)):
         probes["xla"] = answered
+    if repeated and not any(probes["batches"].values()):
+        probes["row_shift"] = probe_row_shift(predictor, inputs, repeated)
     if most_rows >= MUTANT_ROWS * MUTANT_CALLS and (mutant := probe_mutants(predictor, inputs)):
         probes["mutant"] = mutant
     if may_train:
@@ -185,6 +190,16 @@ def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo:
 def probe_batch_sizes(predictor: Predictor, inputs: Arrays, batches: Sequence[int] = BATCHES) -> dict[str, str]:
     """Predict 1, 7 and 64 rows at once; returns for each an empty text, or why that failed."""
     return {str(rows): _try_predict(predictor, _resize_rows(inputs, rows), rows) for rows in batches}
+
+
+def probe_row_shift(predictor: Predictor, inputs: Arrays, count: int = BATCH_SIZE) -> float:
+    """Predict a few rows each alone and among `count`; returns how far their answers move, as a share of the largest
+    answer."""
+    among = predictor.predict({name: array[:count] for name, array in inputs.items()})
+    calls = [{name: array[row : row + 1] for name, array in inputs.items()} for row in range(min(count, FEW_ROWS))]
+    alone = [predictor.predict(call) for call in calls]
+    own = {name: np.concatenate([answer[name] for answer in alone]) for name in among}
+    return _largest_share({name: array[: len(own[name])] for name, array in among.items()}, own)
 
 
 def _resize_rows(inputs: Arrays, rows: int) -> Arrays:

@@ -1,0 +1,36 @@
+"""ONNX in half precision: half the size, computed in float16 where the runtime can."""
+
+from dataclasses import replace
+from pathlib import Path
+
+from core.formats import onnx
+from core.runtimes.base import Model
+from core.runtimes.onnx import FILE, import_onnxruntime, load_model
+from core.runtimes.onnx_quantizer import require_unquantized
+
+
+def save(model: Model, folder: Path, opset: int = 15) -> str:
+    import_onnxruntime()
+    from onnx import save_model
+    from onnxruntime.quantization.onnx_model import ONNXModel
+    from onnxruntime.transformers.float16 import convert_float_to_float16
+
+    remark = onnx.save(model, folder, opset)
+    require_unquantized(folder / FILE)
+    halved = ONNXModel(convert_float_to_float16(load_model(folder / FILE), keep_io_types=True))
+    halved.topological_sort()  # the converter adds its casts at the end, where no checker wants them
+    save_model(halved.model, folder / FILE)
+    return remark
+
+
+FORMAT = replace(
+    onnx.REWRITTEN,
+    key="onnx_float16",
+    label="ONNX, half precision",
+    good_for="Half the size, for browsers and graphics processors that compute in half precision.",
+    save=save,
+    options=onnx.FORMAT.options,
+    explains="Kernels and everything between the layers are float16; inputs and outputs stay float32. Weights above "
+    "65,504 become that number, with no word said, and sums above it become infinite. A processor without arithmetic "
+    "of half precision widens each operation to float32, and is slower than with plain ONNX.",
+)

@@ -1,0 +1,24 @@
+"""Inputs and outputs of a StableHLO module, from the file beside it; the module is binary and is not opened."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from core.readers.base import FileContents, Port, Signature, Signatures
+
+PORTS = "ports.json"
+
+
+def read_stablehlo(path: Path) -> FileContents:
+    ports = json.loads(path.with_name(PORTS).read_text(encoding="utf-8"))
+    return FileContents("StableHLO", tensors=lambda: [], signatures=lambda: _describe(ports))
+
+
+def _describe(ports: dict[str, list[list[Any]]]) -> Signatures:
+    inputs, outputs = ([_describe_port(*port) for port in ports[side]] for side in ("inputs", "outputs"))
+    signature: Signature = {"name": "main", "method": "", "inputs": inputs, "outputs": outputs}
+    return {"signatures": [signature], "functions": [], "facts": {}}
+
+
+def _describe_port(name: str, dtype: str, shape: list[int]) -> Port:
+    return {"name": name, "dtype": dtype, "shape": list(shape)}

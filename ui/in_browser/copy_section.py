@@ -1,0 +1,22 @@
+"""The panel on the page of a copy: with a canvas for models of drawings, else with rows of the test examples."""
+
+import streamlit as st
+
+from core.library import Artifact
+from core.text.labels import short_labels
+from ui.compare.live_panel import open_live_session
+from ui.in_browser.panel import find_browser_copies, show_in_browser
+from ui.session import current_jobs
+
+
+def show_copy_in_browser(artifact: Artifact) -> None:
+    """Show the panel where a copy is a file for a browser, folded; nothing is loaded before it is asked for."""
+    run = current_jobs().library.run(artifact.run)
+    if not run.has_been_run or not find_browser_copies(run, [artifact.id]):
+        return
+    key = f"in-browser-{artifact.id}"
+    label = "Pull the plug: let this browser answer"
+    with st.expander(label, icon=":material/power_off:", on_change="rerun", key=key) as expander:
+        if expander.open:
+            names = short_labels([artifact.id], {artifact.id: artifact})
+            show_in_browser(run, names, lambda: open_live_session((artifact.id,), ()), key)
