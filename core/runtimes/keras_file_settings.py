@@ -82,7 +82,7 @@ def has_unused_average(model: Model) -> bool:
     """Whether an optimizer holds averages of the weights that are not in their place: `fit` puts them there at its end,
     after the callbacks of its last epoch (`keras/src/backend/tensorflow/trainer.py`)."""
     optimizer = getattr(model, "optimizer", None)
-    inner = getattr(optimizer, "inner_optimizer", optimizer)
+    inner: Any = getattr(optimizer, "inner_optimizer", optimizer)
     if not getattr(inner, "use_ema", False):
         return False
     pairs = zip(inner._trainable_variables, inner._model_variables_moving_average, strict=False)
