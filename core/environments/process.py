@@ -84,11 +84,12 @@ class EnvironmentProcess:
         return [str(self._built.python), *options, str(RUN_KIT), str(self.environment.script_path)]
 
     def _environment(self) -> dict[str, str]:
-        """What it sees of ours: no display, no proxies, no settings."""
+        """What it sees of ours: no display, no proxies, no settings. ONNX Runtime sends no usage data."""
         passed = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
         own = str(self._folder / "out")
         fixed = {"HOME": own, "TMPDIR": own, "TEMP": own, "TMP": own, "CUDA_VISIBLE_DEVICES": "-1"}
-        return passed | fixed | {"TF_CPP_MIN_LOG_LEVEL": "2"} | dict(self.environment.variables)
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "ORT_DISABLE_TELEMETRY": "1"}
+        return passed | fixed | quiet | dict(self.environment.variables)
 
     def _confine(self, command: list[str], environment: dict[str, str]) -> tuple[dict[str, str], list[str]]:
         venv, scripts = self._built.folder, (RUN_KIT.parent, self.environment.script_path.parent)

@@ -94,6 +94,18 @@ def test_changed_environment_is_not_used(config: Settings, tmp_path: Path):
 
 
 @linux
+def test_process_of_environment_sees_no_display_and_sends_no_usage_data(judge, processes: WarmProcesses, monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":0")
+    judge("doubles")
+    (process, _), *_ = processes._idle.values()
+    text = Path(f"/proc/{process._process.pid}/environ").read_text()
+    variables = dict(item.split("=", 1) for item in text.split("\0") if item)
+    assert variables == process._environment()
+    assert variables["ORT_DISABLE_TELEMETRY"] == "1"
+    assert "DISPLAY" not in variables
+
+
+@linux
 def test_untrusted_kit_is_asked_in_a_confined_process(judge):
     outcome = judge("escapes", is_untrusted=True)
     assert outcome.error["detail"].startswith("ValueError: it could: read the kit; display None")
