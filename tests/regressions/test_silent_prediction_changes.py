@@ -217,7 +217,7 @@ def test_p30_nan_weight_is_reported_on_save(nan_artifacts):
     added = nan_artifacts["keras"]
     assert added.warning.startswith(NONFINITE_WARNING)
     assert added.warning.endswith(" (1). 40 numbers in its answers are NaN or infinite.")
-    assert repr(added) == f"keras: {added.artifact.id}, Bit-identical. {added.warning}"
+    assert repr(added) == f"keras: {added.artifact.id}, Bit-identical. {added.warning} {added.artifact.remark}"
 
 
 @pytest.mark.parametrize("format_key", ["keras", "onnx"])

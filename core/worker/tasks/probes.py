@@ -195,8 +195,9 @@ def probe_batch_sizes(predictor: Predictor, inputs: Arrays, batches: Sequence[in
 def probe_row_shift(predictor: Predictor, inputs: Arrays, count: int = BATCH_SIZE) -> float:
     """Predict a few rows each alone and among `count`; returns how far their answers move, as a share of the largest
     answer."""
-    among = predictor.predict({name: array[:count] for name, array in inputs.items()})
-    calls = [{name: array[row : row + 1] for name, array in inputs.items()} for row in range(min(count, FEW_ROWS))]
+    head = {name: array[:count] for name, array in inputs.items()}
+    among, rows = predictor.predict(head), len(next(iter(head.values())))
+    calls = [{name: array[row : row + 1] for name, array in head.items()} for row in range(min(rows, FEW_ROWS))]
     alone = [predictor.predict(call) for call in calls]
     own = {name: np.concatenate([answer[name] for answer in alone]) for name in among}
     return _largest_share({name: array[: len(own[name])] for name, array in among.items()}, own)
