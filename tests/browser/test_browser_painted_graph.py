@@ -97,6 +97,7 @@ def test_painted_graph_box_shows_difference_and_chooses_layer(open_painted_graph
     expect(page.get_by_text("Layer: ≠ dense_1", exact=True)).to_be_visible()
 
 
+@pytest.mark.long
 def test_painted_graph_fits_width_in_light_and_dark(open_painted_graph: Callable[[str], Page]):
     page = open_painted_graph("keras_int4")
     check_fit(page, "compare-painted-graph", 1280, False, check_accessibility)

@@ -191,7 +191,9 @@ def test_search_job_killed_child_fails_with_its_model_name(jobs, saved, monkeypa
     os.kill(victim._child.pid, signal.SIGKILL)
     end = jobs.wait(job.id)
     assert (end.state, end.error["code"]) == ("failed", "child-died")
-    assert end.error["sentence"].startswith("SavedModel of “Read a digit · 2 epochs · seed 0”: The process that held the model ended")
+    assert end.error["sentence"].startswith(
+        "SavedModel of “Read a digit · 2 epochs · seed 0”: The process that held the model ended"
+    )
     assert end.error["sentence"].count(".") == 1
 
 
