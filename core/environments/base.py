@@ -9,6 +9,8 @@ from pathlib import Path
 LOCKS = Path(__file__).with_name("locks")
 SCRIPTS = Path(__file__).with_name("scripts")
 ONNX_FORMATS = frozenset({"onnx"})
+# ONNX Runtime reads its own operations for 8 bits, too.
+ONNX_RUNTIME_FORMATS = ONNX_FORMATS | {"onnx_external", "onnx_float16", "onnx_int8", "onnx_int8_dynamic"}
 LITERT_FORMATS = frozenset({"litert", "litert_float16", "litert_dynamic", "litert_int8"})
 KERAS_FORMATS = frozenset({"keras", "h5", "weights"})
 

@@ -12,9 +12,10 @@ from core.environments.kits import Kit
 from core.environments.pool import WarmProcesses
 from core.errors import InputError, RoundtripError
 from core.exports.environment_kits import unpacked_kit
+from core.formats import all_formats, get_format
 from core.jobs.participants import require_has_been_run
 from core.jobs.runner import JobHandle, attempt
-from core.library import Library
+from core.library import Artifact, Library
 from core.settings import Settings
 
 
@@ -63,6 +64,17 @@ def build_build_request(environments: Iterable[str]) -> BuildRequest:
     return {"environments": keys}
 
 
+def require_may_change_environments(library: Library, environments: Iterable[str]) -> None:
+    """Raise InputError where a person who signed in would build or remove environments, which everybody shares."""
+    keys = list(environments)
+    if keys and library.access.viewer_id is not None:
+        raise InputError(
+            "Environments take much of the server's disk, so a person who signed in neither builds nor removes them.",
+            received=", ".join(get_environment(key).label for key in keys),
+            cure="Ask in those that are built. Whoever runs the server builds others: roundtrip environments build.",
+        )
+
+
 def build_elsewhere_request(
     library: Library, run_id: str, artifacts: Iterable[str] | None, environments: Iterable[str]
 ) -> ElsewhereRequest:
@@ -71,18 +83,34 @@ def build_elsewhere_request(
     Raises InputError where no environment takes any of them, UnknownName.
     """
     require_has_been_run(library, [run_id])
-    ids = library.artifacts_of(run_id) if artifacts is None else [*dict.fromkeys(artifacts)]
-    copies = [artifact for id_ in ids if (artifact := library.artifact(id_)).run == run_id]
+    named = None if artifacts is None else [library.artifact(id_) for id_ in dict.fromkeys(artifacts)]
+    copies = list_readable_copies(library, run_id) if named is None else [copy for copy in named if copy.run == run_id]
     request = build_build_request(environments)
     taken = frozenset().union(*(get_environment(key).takes for key in request["environments"]))
     asked = [artifact.id for artifact in copies if artifact.format in taken]
     if not asked:
         raise InputError(
             "None of these environments takes a format in which this run is saved.",
-            received=", ".join(sorted({artifact.format for artifact in copies})) or "no copy",
-            cure=f"Save the run in one of these first: {', '.join(sorted(taken))}.",
+            received=name_formats(artifact.format for artifact in copies) or "no copy",
+            cure=f"Save the run in one of these first: {name_formats(taken)}.",
         )
     return {**request, "run": run_id, "artifacts": asked}
+
+
+def list_readable_copies(library: Library, run_id: str) -> list[Artifact]:
+    """Return the records of a run's copies; one that cannot be read hides no other. Raises UnknownName."""
+    copies = []
+    for id_ in library.artifacts_of(run_id):
+        with contextlib.suppress(RoundtripError):
+            library.evidence(id_)  # without which there is no verdict to stand beside others
+            copies.append(library.artifact(id_))
+    return copies
+
+
+def name_formats(keys: Iterable[str]) -> str:
+    """Return the labels of formats in their usual order."""
+    wanted = set(keys)
+    return ", ".join(format_.label for format_ in all_formats() if format_.key in wanted)
 
 
 def run_build(handle: JobHandle) -> BuildResult:
@@ -142,7 +170,7 @@ class _ElsewhereJob:
         self.environments[environment.key] = _describe(built)
         if isinstance(built, BuiltEnvironment):
             for at, (id_, kit) in enumerate(taken.items()):
-                self._report(f"{environment.label}: {kit.format}", at / len(taken))
+                self._report(f"{environment.label}: {get_format(kit.format).label}", at / len(taken))
                 outcome = judge_kit(self.processes, environment, built, kit, self.handle.is_cancelled)
                 self.rows[id_]["cells"][environment.key] = outcome.model_dump(mode="json")
         self._done += 1

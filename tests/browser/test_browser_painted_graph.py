@@ -94,7 +94,13 @@ def test_painted_graph_box_shows_difference_and_chooses_layer(open_painted_graph
     page.keyboard.press("ArrowDown")
     expect(boxes(page, 0).last).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Layer: ≠ dense_1", exact=True)).to_be_visible()
+    shown = page.get_by_text("Layer: ≠ dense_1", exact=True)
+    expect(shown).to_be_visible()
+    page.get_by_text("▶ Play").click()  # stops at the first that differs
+    expect(shown).to_have_count(0)
+    boxes(page, 0).last.focus()
+    page.keyboard.press("Enter")  # chosen again
+    expect(shown).to_be_visible()
 
 
 @pytest.mark.long
