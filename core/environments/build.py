@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
+import secrets
 import sys
 import tempfile
 import time
@@ -129,7 +129,9 @@ def _install(
     """Make the environment in `staged / "whole"`, with its record."""
     started, folder = time.monotonic(), staged / "whole"
     folder.mkdir()
-    run = partial(run_uv, label=environment.label, seconds=config.environment_seconds, is_cancelled=is_cancelled)
+    (staged / "uv.toml").touch()  # so that uv looks for no settings of a project, only for the user's and the system's
+    given = {"label": environment.label, "seconds": config.environment_seconds, "is_cancelled": is_cancelled}
+    run = partial(run_uv, **given, folder=staged)
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     python = sys.executable if environment.release == own else environment.release
     report(0.02, f"{environment.label}: making room for it")
@@ -158,12 +160,12 @@ def _fingerprint(folder: Path) -> str:
 
 def remove_environment(config: Settings, environment: Environment) -> int:
     """Delete an environment; returns the bytes that were freed, 0 where there was none. Raises StorageFailed."""
-    folder = environment_folder(config, environment)
+    folder, name = environment_folder(config, environment), environment.folder_name
     if not folder.exists():
         return 0
-    size = size_on_disk(folder)
-    with translate_disk_errors():
-        gone = folder.with_name(f"{folder.name}.part-{os.getpid()}")  # from here on it is built anew
-        os.rename(folder, gone)
-        shutil.rmtree(gone)
+    with translate_disk_errors(), FileLock(folder.with_name(f"{name}.lock")):
+        size = size_on_disk(folder)
+        with contextlib.suppress(FileNotFoundError):  # somebody else has removed it
+            os.rename(folder, folder.with_name(f"{name}.part-{secrets.token_hex(4)}"))  # not half an environment
+        _delete_leftovers(folder.parent, name)
     return size
