@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from core.environments import ENVIRONMENTS
-from core.errors import NotBuilt
+from core.errors import InputError, NotBuilt
 from core.jobs import Jobs
 from core.settings import Settings
+from tests.helpers import wait_until_done
 
 
 @pytest.fixture
@@ -43,6 +44,7 @@ def test_elsewhere_without_environment_says_how_to_build_one(run_over, trained: 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (("environments", "list", "nowhere"), "There is no such environment. Received: nowhere."),
         (("environments", "build", "nowhere"), "There is no such environment. Received: nowhere."),
         (("environments", "remove", "nowhere"), "There is no such environment. Received: nowhere."),
         (("elsewhere", "r0000000000", "--in", "tract"), "Nothing in the library has this id."),
@@ -62,6 +64,28 @@ def test_failed_build_is_a_line_and_status_one(run_over, tmp_path: Path, monkeyp
     sentence = "tract: The package index did not answer. Received: tract 0.23. Connect to the network."
     assert (status, err.strip()) == (1, sentence)
     assert [path.name for path in tmp_path.iterdir() if path.suffix != ".lock"] == []
+
+
+def test_environment_that_is_asked_nothing_is_not_built(
+    jobs: Jobs, saved: Callable, monkeypatch: pytest.MonkeyPatch, tmp_path
+):
+    def refuse(*given, **more):
+        raise NotBuilt("The package index did not answer.", cure="Connect to the network.")
+
+    monkeypatch.setattr("core.environments.build.run_uv", refuse)
+    monkeypatch.setattr(jobs, "config", jobs.config.model_copy(update={"environments": tmp_path}))
+    artifact = saved("digits-mlp", "onnx")["artifact"]
+    run = jobs.library.artifact(artifact).run
+    result = wait_until_done(jobs, jobs.ask_elsewhere(run, ["tract", "keras-3.12"], [artifact])).result
+    built = result["environments"]
+    assert (built["tract"]["error"]["code"], built["keras-3.12"]) == ("not-built", {})
+
+
+def test_copy_of_another_run_is_refused(jobs: Jobs, saved: Callable, trained: Callable):
+    artifact = saved("digits-mlp", "onnx")["artifact"]
+    with pytest.raises(InputError, match=r"copy of another run") as raised:
+        jobs.ask_elsewhere(trained("digits-core"), ["tract"], [artifact])
+    assert raised.value.received == artifact
 
 
 def test_elsewhere_prints_verdict_cause_and_seconds(run_over, built_config: Settings, jobs: Jobs, saved: Callable):
