@@ -129,17 +129,16 @@ def _install(
     """Make the environment in `staged / "whole"`, with its record."""
     started, folder = time.monotonic(), staged / "whole"
     folder.mkdir()
-    (staged / "uv.toml").touch()  # so that uv looks for no settings of a project, only for the user's and the system's
-    given = {"label": environment.label, "seconds": config.environment_seconds, "is_cancelled": is_cancelled}
-    run = partial(run_uv, **given, folder=staged)
+    (staged / "uv.toml").touch()  # the settings of this project are none; the user's and the system's count
+    run = partial(run_uv, label=environment.label, seconds=config.environment_seconds, is_cancelled=is_cancelled)
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     python = sys.executable if environment.release == own else environment.release
     report(0.02, f"{environment.label}: making room for it")
-    # Relocatable, as it is renamed; without configuration files of the folder in which we happen to be.
-    run("venv", "--no-project", "--relocatable", "--python", python, folder / VENV)
+    # Relocatable, as it is renamed.
+    run("venv", "--project", staged, "--no-project", "--relocatable", "--python", python, folder / VENV)
     report(0.05, f"{environment.label}: fetching packages, {environment.megabytes:,} MB on the disk")
     options = ("--require-hashes", "--no-build", "--python", folder / VENV, environment.lock_path)
-    run("pip", "sync", *options)
+    run("pip", "sync", "--project", staged, *options)
     report(0.95, f"{environment.label}: checking")
     seconds = time.monotonic() - started
     record = {"seconds": seconds, "bytes": size_on_disk(folder), "files": _fingerprint(folder)}

@@ -51,10 +51,9 @@ def run_uv(
     label: str,
     seconds: float,
     is_cancelled: CancelCheck,
-    folder: Path | None = None,
     variables: Mapping[str, str] | None = None,
 ) -> str:
-    """Run uv to its end, in `folder` where one is given; returns what it printed.
+    """Run uv to its end; returns what it printed.
 
     Raises NotBuilt with what it said, PackageMissing, TimedOut, and Cancelled; it has ended in any case.
     """
@@ -67,7 +66,6 @@ def run_uv(
             stdout=output,
             stderr=subprocess.STDOUT,
             env=environment,
-            cwd=folder,
             start_new_session=True,
         )
         try:

@@ -1,12 +1,15 @@
 """The commands `elsewhere` and `environments`, over the session's library."""
 
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from core.compare import Verdict
 from core.environments import ENVIRONMENTS
+from core.environments.judge import ElsewhereOutcome
 from core.errors import InputError, NotBuilt
 from core.jobs import Jobs
 from core.settings import Settings
@@ -99,3 +102,25 @@ def test_elsewhere_prints_verdict_cause_and_seconds(run_over, built_config: Sett
     assert artifact in out
     assert "Same answers (rounding only)" in out
     assert "largest difference" in out
+
+
+def test_answer_that_is_not_verified_is_counted_by_itself(
+    run_over, built_config: Settings, jobs: Jobs, saved: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    run = jobs.library.artifact(saved("digits-mlp", "onnx")["artifact"]).run
+    jobs.environment_processes.close()
+    monkeypatch.setattr("core.environments.pool.is_unchanged", lambda built: False)
+    status, out, err = run_over(built_config.environments, "elsewhere", run, "--in", "tract")
+    if "did not answer" in err:
+        pytest.skip(f"no package index can be reached: {err}")
+    assert "This environment was changed after it was built" in out
+    assert (status, bool(re.fullmatch(r"(\d+) of \1 answers? not verified\.", err.strip()))) == (0, True)
+
+
+def test_verdict_is_alike_or_unlike_or_none_at_all():
+    outcomes = [ElsewhereOutcome(environment="tract", verdict=verdict) for verdict in Verdict]
+    unlike = {outcome.verdict for outcome in outcomes if outcome.is_unlike}
+    unverified = {outcome.verdict for outcome in outcomes if outcome.is_unverified}
+    alike = {verdict for verdict in Verdict if verdict.rank <= Verdict.SAME_ANSWERS.rank}
+    assert (unlike & unverified, unlike & alike) == (set(), set())
+    assert {*Verdict} - unlike - unverified - alike == {Verdict.NOT_RUN}
