@@ -27,7 +27,7 @@ class Environment:
         good_for: Who would ask there, in a sentence.
         pythons: The releases of Python for which the lock holds packages; ours is taken where it is one of them.
         lock: Name of the lock, where several environments share one; by default the key.
-        programs: The programs in its own folder that it may start; a confined one can start no others.
+        programs: The programs in its own folder that a confined process may execute, beside its interpreter.
         cannot_confine: Why a confined process cannot do it, in a sentence: untrusted kits are not asked there at all.
         variables: What else stands in the environment of its process.
         remark: What a reader should know of every answer from here.

@@ -80,11 +80,14 @@ def build_elsewhere_request(
 ) -> ElsewhereRequest:
     """Validate what `Jobs.ask_elsewhere` is given; all copies of the run where none are named.
 
-    Raises InputError where no environment takes any of them, UnknownName.
+    Raises InputError for a copy of another run and where no environment takes any of them, UnknownName.
     """
     require_has_been_run(library, [run_id])
     named = None if artifacts is None else [library.artifact(id_) for id_ in dict.fromkeys(artifacts)]
-    copies = list_readable_copies(library, run_id) if named is None else [copy for copy in named if copy.run == run_id]
+    copies = list_readable_copies(library, run_id) if named is None else named
+    if others := [artifact.id for artifact in copies if artifact.run != run_id]:
+        cure = "Choose copies of this run, or ask the others with their own run."
+        raise InputError("This is a copy of another run.", received=", ".join(others[:5]), cure=cure)
     request = build_build_request(environments)
     taken = frozenset().union(*(get_environment(key).takes for key in request["environments"]))
     asked = [artifact.id for artifact in copies if artifact.format in taken]
@@ -164,17 +167,20 @@ class _ElsewhereJob:
                 self._kits[id_] = kit
 
     def ask_all(self, environment: Environment) -> None:
-        """Ask every kit that an environment takes, in one process after it was built."""
-        taken = {id_: kit for id_, kit in self._kits.items() if kit.format in environment.takes}
-        built = _build(self.handle, environment.key, self._done, len(self.environments))
-        self.environments[environment.key] = _describe(built)
-        if isinstance(built, BuiltEnvironment):
-            for at, (id_, kit) in enumerate(taken.items()):
-                self._report(f"{environment.label}: {get_format(kit.format).label}", at / len(taken))
-                outcome = judge_kit(self.processes, environment, built, kit, self.handle.is_cancelled)
-                self.rows[id_]["cells"][environment.key] = outcome.model_dump(mode="json")
+        """Ask every kit that an environment takes, in one process after it was built; where none is, it is not."""
+        if taken := {id_: kit for id_, kit in self._kits.items() if kit.format in environment.takes}:
+            built = _build(self.handle, environment.key, self._done, len(self.environments))
+            self.environments[environment.key] = _describe(built)
+            if isinstance(built, BuiltEnvironment):
+                self._ask_kits(environment, built, taken)
         self._done += 1
         self._report(f"{environment.label}: done")
+
+    def _ask_kits(self, environment: Environment, built: BuiltEnvironment, taken: dict[str, Kit]) -> None:
+        for at, (id_, kit) in enumerate(taken.items()):
+            self._report(f"{environment.label}: {get_format(kit.format).label}", at / len(taken))
+            outcome = judge_kit(self.processes, environment, built, kit, self.handle.is_cancelled)
+            self.rows[id_]["cells"][environment.key] = outcome.model_dump(mode="json")
 
     def _report(self, note: str, share: float = 0.0) -> None:
         progress = (self._done + share) / len(self.environments)
@@ -209,10 +215,13 @@ def _environment_state(config: Settings, environment: Environment) -> Environmen
 
 
 def remove_environments(config: Settings, processes: WarmProcesses, keys: Iterable[str]) -> dict[str, int]:
-    """Delete environments and end their processes; returns by key the bytes that were freed. Raises UnknownName."""
+    """Delete environments and end their processes; returns by key the bytes that were freed.
+
+    Raises UnknownName, InputError while copies are asked in one, StorageFailed.
+    """
     freed = {}
     for environment in [get_environment(key) for key in dict.fromkeys(keys)]:
-        processes.close(environment.key)
+        processes.close_environment(environment)
         freed[environment.key] = remove_environment(config, environment)
     return freed
 
