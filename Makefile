@@ -33,9 +33,10 @@ bench: .venv/installed-for-tests .venv/browser-runtimes
 browser-runtimes: .venv/installed
 	$(BIN)/python -m core.browser_runtimes $(if $(FROM),--from $(FROM))
 
-# Tried by each of the above until it was done once; everything but those answers works without.
+# Tried once by the first of the above, whether it succeeds or not; everything but those answers works without.
 .venv/browser-runtimes: .venv/installed core/browser_runtimes/lock.json
-	$(BIN)/python -m core.browser_runtimes && touch $@ || true
+	$(BIN)/python -m core.browser_runtimes || true
+	touch $@
 
 lint: .venv/installed-for-tests
 	$(BIN)/ruff check .

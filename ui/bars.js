@@ -24,21 +24,30 @@ function makeRow(label) {
 
 function drawRow(row, left, right, isBest) {
   row.classList.toggle("best", isBest)
-  row.classList.toggle("differs", left !== undefined && right !== undefined && Math.abs(left - right) >= DIFFERS)
+  row.classList.toggle("differs", areNumbers([left, right]) && Math.abs(left - right) >= DIFFERS)
   drawTrack(row.querySelector(".left"), left)
   drawTrack(row.querySelector(".right"), right)
 }
 
 function drawTrack(track, value) {
   track.querySelector(".bar").style.setProperty("--share", Number.isFinite(value) ? value : 0)
-  track.querySelector(".number").textContent = value === undefined || value === null ? "" : percent(value)
+  track.querySelector(".number").textContent = Number.isFinite(value) ? percent(value) : ""
 }
 
 function percent(value) {
   return `${Math.round(100 * value)} %`
 }
 
+function areNumbers(values) {
+  return values.every(Number.isFinite)
+}
+
+// -1 where one of the values is no number.
 function indexOfLargest(values) {
-  return values.indexOf(Math.max(...values))
+  return areNumbers(values) ? values.indexOf(Math.max(...values)) : -1
+}
+
+function labelOfLargest(labels, values) {
+  return labels[indexOfLargest(values)] ?? "not a number"
 }
 

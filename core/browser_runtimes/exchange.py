@@ -1,12 +1,11 @@
 """Arrays to a browser and back: which rows it is asked, and what it says it answered, of which nothing is sure."""
 
 import base64
-import binascii
 import math
 from typing import Any, TypedDict
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from core.arrays import Arrays
 from core.browser_runtimes.support import DTYPES
@@ -38,6 +37,8 @@ class EncodedOutput(BaseModel):
 class Costs(BaseModel):
     """What a browser measured: bytes of the file; milliseconds from the click until all was loaded, of the first answer
     after that, and of one answer then: the median and the 95th percentile of so many."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
 
     bytes: int = Field(ge=0)
     loaded: float = Field(ge=0)
@@ -90,11 +91,14 @@ def _decode(output: EncodedOutput) -> np.ndarray:
     dtype = np.dtype(output.dtype).newbyteorder("<")
     try:
         content = base64.b64decode(output.base64, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:  # of base 64, or of letters that are not ASCII
         raise _no_report(f"“{output.name}”, which is not in base 64") from error
     if any(size < 0 for size in output.dims) or len(content) != math.prod(output.dims) * dtype.itemsize:
         raise _no_report(f"“{output.name}” of {len(content):,} bytes for the shape {output.dims}")
-    return np.frombuffer(content, dtype).reshape(output.dims).astype(output.dtype)
+    try:
+        return np.frombuffer(content, dtype).reshape(output.dims).astype(output.dtype)
+    except (ValueError, OverflowError) as error:  # no bytes, and a size that NumPy does not count to
+        raise _no_report(f"“{output.name}” of the shape {output.dims}") from error
 
 
 def _no_report(received: str) -> InputError:

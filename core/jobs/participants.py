@@ -286,10 +286,11 @@ def rename_arrays(arrays: Arrays, names: Mapping[str, str]) -> Arrays:
 
 class AlignedPredictor:
     """A loaded participant that takes inputs by the names of a reference and predicts outputs by its names, in its
-    order. Which of its own these are is found out on rows of the reference, when it is loaded."""
+    order. Which of its own these are (`output_names`, by the reference's) is found out on rows of the reference, when
+    it is loaded."""
 
     def __init__(self, predictor: RemotePredictor, input_names: dict[str, str], output_names: dict[str, str]):
-        self.predictor, self._input_names, self._output_names = predictor, input_names, output_names
+        self.predictor, self._input_names, self.output_names = predictor, input_names, output_names
 
     @classmethod
     def load(
@@ -307,7 +308,7 @@ class AlignedPredictor:
         """Predict all rows, `batch` at a time; an output that is missing this time is left out."""
         inputs = rename_arrays(inputs, self._input_names)
         predictions, _ = self.predictor.predict(inputs, batch=batch, cancelled=cancelled)
-        return {name: predictions[own] for name, own in self._output_names.items() if own in predictions}
+        return {name: predictions[own] for name, own in self.output_names.items() if own in predictions}
 
     def close(self) -> None:
         self.predictor.close()

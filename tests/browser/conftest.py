@@ -44,14 +44,18 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
 
 
 @pytest.fixture(scope="session")
-def populated_server(
-    config: Settings, saved: Callable[[str, str], dict], warm_process: WarmProcess | None
-) -> Iterator[Server]:
+def shared_server(config: Settings, warm_process: WarmProcess | None) -> Iterator[Server]:
+    """A running server over the session's library, with what the tests have saved in it so far."""
+    with serve(config.home, warm=warm_process) as item:
+        yield item
+
+
+@pytest.fixture(scope="session")
+def populated_server(shared_server: Server, saved: Callable[[str, str], dict]) -> Server:
     """A running server over a library with copies of two demos in it."""
     for demo, format_key in SAVED_ARTIFACTS:
         assert saved(demo, format_key)["state"] == "done"
-    with serve(config.home, warm=warm_process) as item:
-        yield item
+    return shared_server
 
 
 @pytest.fixture(scope="session")

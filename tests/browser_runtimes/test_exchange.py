@@ -38,7 +38,9 @@ def test_arrays_come_back_bit_for_bit(dtype: str):
         {"dims": [-2, -2]},
         {"dtype": "object"},
         {"base64": "not base 64!"},
+        {"base64": "nicht in ASCII: äöü"},
         {"base64": ""},
+        {"base64": "", "dims": [0, 2**70]},
         {"dims": "2"},
     ],
 )
@@ -55,6 +57,13 @@ def test_report_that_lacks_a_part_is_refused(path: tuple[str, ...]):
     for key in path[:-1]:
         part = part[key]
     del part[path[-1]]
+    with pytest.raises(InputError, match="cannot be read"):
+        parse_report(document)
+
+
+@pytest.mark.parametrize("value", [float("inf"), float("nan"), -1.0])
+def test_report_with_a_cost_that_is_no_time_is_refused(value: float):
+    document = make_report(encode_array("y", ANSWERS), costs=COSTS | {"p95": value})
     with pytest.raises(InputError, match="cannot be read"):
         parse_report(document)
 

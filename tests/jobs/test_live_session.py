@@ -56,6 +56,15 @@ def test_live_session_invalid_inputs_fail_without_ending_children(jobs, live_ses
     assert [text.error for text in right.values()] == [None] * 5
 
 
+def test_live_session_asked_for_one_copy_loads_no_other(jobs, live_session):
+    reference, asked = jobs.library.reference(live_session.ids[0]).head(1), live_session.ids[3]
+    assert live_session.own_output_names(asked) == {}
+    assert list(live_session.predict(reference.inputs, [asked])) == [asked]
+    assert [live_session.has_loaded(id_) for id_ in live_session.ids] == [id_ == asked for id_ in live_session.ids]
+    assert not live_session.is_loaded
+    assert list(live_session.own_output_names(asked)) == list(reference.predictions)
+
+
 def test_live_session_closed_ends_children_and_reopens_on_predict(jobs, live_session):
     inputs = jobs.library.reference(live_session.ids[0]).head(1).inputs
     first = live_session.predict(inputs)

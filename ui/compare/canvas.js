@@ -1,7 +1,8 @@
 // A pad to draw on. Strokes are [x0, y0, x1, y1, ...] in thousandths of its side. They are stored here and sent to Python
 // at the end of each stroke and, during a stroke, at most every SEND_INTERVAL milliseconds; only the latest are sent.
 // Other components of the page hear of each change at once ("roundtrip-strokes"), find the strokes in
-// window.roundtripDrawings by the canvas' key, and may hold back what is sent ("roundtrip-hold").
+// window.roundtripDrawings by the canvas' key, may hold back what is sent ("roundtrip-hold"), and may offer a drawing to
+// a blank sheet ("roundtrip-offer").
 
 const SEND_INTERVAL = 200
 const STEP = 6 // points closer than this to the previous point are dropped
@@ -47,9 +48,14 @@ function listen(pad) {
   svg.onpointerup = svg.onpointercancel = svg.onlostpointercapture = event => endStroke(pad, event)
   undo.onclick = () => takeBack(pad)
   clear.onclick = () => wipe(pad)
-  window.addEventListener("roundtrip-hold", function hear({ detail }) {
-    if (!svg.isConnected) window.removeEventListener("roundtrip-hold", hear)
-    else if (detail.key === pad.key) hold(pad, detail.held)
+  hearOthers(pad, "roundtrip-hold", ({ held }) => hold(pad, held))
+  hearOthers(pad, "roundtrip-offer", ({ strokes }) => take(pad, strokes))
+}
+
+function hearOthers(pad, name, act) {
+  window.addEventListener(name, function hear({ detail }) {
+    if (!pad.svg.isConnected) window.removeEventListener(name, hear)
+    else if (detail.key === pad.key) act(detail)
   })
 }
 
@@ -175,6 +181,15 @@ function announce(pad) {
   const drawings = (window.roundtripDrawings ??= new Map())
   drawings.set(pad.key, { strokes: pad.strokes })
   window.dispatchEvent(new CustomEvent("roundtrip-strokes", { detail: { key: pad.key } }))
+}
+
+function take(pad, strokes) {
+  if (pad.pointer !== null || pad.strokes.length) return
+  pad.strokes = strokes.map(stroke => [...stroke])
+  redraw(pad)
+  announce(pad)
+  pad.unsent = true
+  flush(pad)
 }
 
 // What was drawn meanwhile is sent when it may be again.

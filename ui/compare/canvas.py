@@ -57,16 +57,6 @@ def inputs_from_pixels(run: Run, pixels: np.ndarray) -> Arrays:
     return {spec["name"]: pixels.reshape(1, *spec["shape"][1:]).astype(spec["dtype"])}
 
 
-def kept_strokes(key: str) -> Strokes:
-    """Return the strokes of the last drawing on a canvas of this session."""
-    return list(st.session_state.get(f"{key}-kept", []))
-
-
-def keep_strokes(key: str, strokes: Strokes) -> None:
-    """Have a canvas begin with strokes, where nothing was drawn on it yet."""
-    st.session_state.setdefault(f"{key}-kept", strokes)
-
-
 def has_drawing_changed(key: str) -> bool:
     """Whether the last `draw_canvas` with this key ran because something was drawn, undone or cleared.
 

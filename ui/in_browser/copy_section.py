@@ -2,11 +2,18 @@
 
 import streamlit as st
 
+from core.jobs.live_session import LiveSession
 from core.library import Artifact
 from core.text.labels import short_labels
-from ui.compare.live_panel import open_live_session
 from ui.in_browser.panel import find_browser_copies, show_in_browser
 from ui.session import current_jobs
+
+MAX_PANELS = 8  # whose sessions one visitor keeps: several copies' pages stand on Save
+
+
+@st.cache_resource(scope="session", max_entries=MAX_PANELS, on_release=LiveSession.close, show_spinner=False)
+def _open_copy_session(id_: str) -> LiveSession:
+    return current_jobs().create_live_session([id_], {})
 
 
 def show_copy_in_browser(artifact: Artifact) -> None:
@@ -19,4 +26,4 @@ def show_copy_in_browser(artifact: Artifact) -> None:
     with st.expander(label, icon=":material/power_off:", on_change="rerun", key=key) as expander:
         if expander.open:
             names = short_labels([artifact.id], {artifact.id: artifact})
-            show_in_browser(run, names, lambda: open_live_session((artifact.id,), ()), key)
+            show_in_browser(run, names, lambda: _open_copy_session(artifact.id), key)

@@ -23,7 +23,11 @@ function find(panel, selector) {
 function mount(root) {
   const panel = { root, copy: null, model: null, isReady: false, device: "wasm", rows: null, row: 0, last: null, next: null }
   panels.set(root, panel)
-  find(panel, ".start").onclick = () => start(panel)
+  find(panel, ".start").onclick = () => {
+    offerDrawing(panel.data)
+    start(panel)
+  }
+  find(panel, ".cancel").onclick = () => reset(panel)
   find(panel, ".plug input").onchange = event => hold(panel, event.target.checked)
   find(panel, "select").onchange = event => chooseRow(panel, Number(event.target.value))
   for (const input of root.querySelectorAll("[name=device]")) input.onchange = () => switchDevice(panel, input.value)
@@ -39,11 +43,19 @@ function leave(panel) {
 
 // Another copy begins anew; nothing is loaded before it is asked for.
 function reset(panel) {
+  Object.assign(panel, { copy: panel.data.copy, rows: null, row: 0 })
+  close(panel, panel.data.offer)
+}
+
+// Nothing answers any more, and the next start is as the first: on the processor, which every runtime has.
+function close(panel, text) {
   stop(panel)
-  Object.assign(panel, { copy: panel.data.copy, last: null, rows: null, row: 0 })
+  Object.assign(panel, { device: "wasm", last: null })
+  find(panel, "[value=wasm]").checked = true
+  find(panel, ".device-note").textContent = ""
   find(panel, ".start").hidden = false
-  for (const selector of [".plug", ".rows", ".devices", ".answers"]) find(panel, selector).hidden = true
-  say(panel, panel.data.offer)
+  for (const selector of [".cancel", ".plug", ".rows", ".devices", ".answers"]) find(panel, selector).hidden = true
+  say(panel, text)
   hold(panel, false)
 }
 
@@ -60,17 +72,25 @@ function say(panel, text) {
 
 async function start(panel) {
   const began = performance.now()
-  const model = (panel.model = new BrowserModel(panel.data.worker))
+  let model = null
   find(panel, ".start").hidden = true
+  find(panel, ".cancel").hidden = false
   say(panel, "Loading the runtime and the file …")
   try {
+    model = panel.model = new BrowserModel(panel.data.worker)
     const costs = await open(panel, model, began)
     await judge(panel, model, costs)
-    await offerDevices(panel)
+    await offerDevices(panel, model)
   } catch (error) {
-    if (panel.model !== model) return // another copy or another processor was chosen meanwhile
+    if (panel.model !== model) return // it was stopped, or another copy or processor was chosen meanwhile
     fail(panel, error)
   }
+}
+
+// A sheet on which nothing was drawn yet takes the drawing of the page's other one.
+function offerDrawing({ canvas, otherCanvas }) {
+  const strokes = window.roundtripDrawings?.get(otherCanvas)?.strokes
+  if (strokes?.length) window.dispatchEvent(new CustomEvent("roundtrip-offer", { detail: { key: canvas, strokes } }))
 }
 
 async function open(panel, model, began) {
@@ -86,7 +106,6 @@ async function open(panel, model, began) {
   offerRows(panel)
   panel.isReady = true
   refresh(panel)
-  say(panel, "")
   return { bytes, loaded, first }
 }
 
@@ -98,23 +117,23 @@ async function fetchRows(address) {
 
 // The same inputs as the server's, sent back to be judged; then what one answer costs.
 async function judge(panel, model, costs) {
+  say(panel, "Comparing with the server …")
   const { outputs } = await model.answer({ rows: panel.rows })
   const times = await model.time({ rows: panel.rows.map(input => takeRow(input, 0)) })
   const { copy, setTriggerValue, device } = panel
   setTriggerValue("report", { copy, device, outputs: outputs.map(encode), costs: { ...costs, ...times } })
+  find(panel, ".cancel").hidden = true
+  say(panel, "")
 }
 
 function fail(panel, error) {
-  stop(panel)
-  find(panel, ".start").hidden = false
-  find(panel, ".answers").hidden = true
-  say(panel, `This browser could not answer. ${error.message.split("\n")[0].slice(0, 300)}`)
-  hold(panel, false)
+  close(panel, `This browser could not answer. ${error.message.split("\n")[0].slice(0, 300)}`)
 }
 
-async function offerDevices(panel) {
+async function offerDevices(panel, model) {
   if (!panel.data.hasGpu || !find(panel, ".devices").hidden) return
   const adapter = await navigator.gpu?.requestAdapter().catch(() => null)
+  if (panel.model !== model) return
   if (adapter) find(panel, ".devices").hidden = false
   else find(panel, ".device-note").textContent = "This browser offers no GPU (WebGPU) here, so its processor answers."
 }
@@ -167,7 +186,7 @@ async function show(panel, request) {
   panel.isBusy = true
   try {
     const { outputs } = await model.answer(request)
-    panel.last = outputs && { outputs, isServers: !request.strokes }
+    panel.last = outputs && { outputs, isServers: !request.strokes, isExample: panel.data.shape && request.rows }
     if (panel.model === model) draw(panel)
   } catch (error) {
     if (panel.model === model) fail(panel, error)
@@ -192,12 +211,9 @@ function hold(panel, held) {
 }
 
 // Whether the server's answer is to what this browser was asked last.
-function isCurrent({ data, row, ...panel }) {
-  return data.shape ? data.points === countPoints(drawing({ data })?.strokes) : data.row === row
-}
-
-function countPoints(strokes) {
-  return (strokes ?? []).reduce((sum, stroke) => sum + stroke.length, 0)
+function isCurrent({ data, row }) {
+  if (!data.shape) return data.row === row
+  return JSON.stringify(data.strokes) === JSON.stringify(drawing({ data })?.strokes ?? [])
 }
 
 // The picture
@@ -226,28 +242,33 @@ function drawBars(panel, server, browser, isStale) {
   })
 }
 
-// The output with one number a class, else the first.
-function chooseOutput({ labels }, outputs) {
-  const output = outputs.find(({ data }) => data.length === labels.length) ?? outputs[0]
-  return Array.from(output.data, Number)
+// The output that the server shows, by the file's name for it; before it has answered, or where the file's runtime here
+// has other names, the one with a number a class, else the first.
+function chooseOutput({ labels, output }, outputs) {
+  const chosen =
+    outputs.find(({ name }) => name === output) ?? outputs.find(({ data }) => data.length === labels.length) ?? outputs[0]
+  return Array.from(chosen.data, Number)
 }
 
 function sentence(panel, server, browser) {
   if (!browser) return ""
   const [here, there] = [answer(panel, browser), server && answer(panel, server)]
-  if (isHeld(panel)) return `The server is silent. This browser answers ${here}.`
-  if (!there) return `This browser answers ${here}.`
-  return here === there ? `Both answer ${here}.` : `The server answers ${there}, this browser ${here}.`
+  const asked = panel.last.isExample ? " to the first test example" : ""
+  if (isHeld(panel)) return `The server is silent. This browser answers ${here}${asked}.`
+  if (!there) return `This browser answers ${here}${asked}.`
+  return here === there ? `Both answer ${here}${asked}.` : `The server answers ${there}, this browser ${here}${asked}.`
 }
 
 function answer({ data }, values) {
-  if (data.labels.length) return data.labels[indexOfLargest(values)]
+  if (data.labels.length) return labelOfLargest(data.labels, values)
+  if (!areNumbers(values)) return "not a number"
   const shown = values.slice(0, 4).map(value => Number(value.toPrecision(5)))
   return shown.join(", ") + (values.length > 4 ? " …" : "")
 }
 
 function describeDifference(server, browser) {
   if (!server || !browser || server.length !== browser.length) return ""
+  if (!areNumbers([...server, ...browser])) return "Same input: not every answer is a number."
   const most = Math.max(...browser.map((value, at) => Math.abs(value - server[at])))
-  return most ? `Same input: the numbers differ by at most ${most.toPrecision(2)}.` : "Same input, same numbers."
+  return most === 0 ? "Same input, same numbers." : `Same input: the numbers differ by at most ${most.toPrecision(2)}.`
 }

@@ -18,12 +18,13 @@ from core.browser_runtimes import (
     require_runtimes,
 )
 from core.errors import PackageMissing, RoundtripError
+from core.figures.images import row_image_url
 from core.jobs.live_session import LivePrediction, LiveSession
 from core.jobs.participants import map_input_names
 from core.library import Artifact, Run
 from core.text.numbers import format_size
 from ui.browser_component import BARS, PICTURE, load_component
-from ui.compare.canvas import Drawing, draw_canvas, inputs_from_pixels, keep_strokes, kept_strokes
+from ui.compare.canvas import Drawing, draw_canvas, inputs_from_pixels
 from ui.components import escape_markdown, show_error
 from ui.in_browser.verdicts import keep_report, show_verdicts
 from ui.routes import browser_rows_url, download_url
@@ -58,7 +59,7 @@ def show_in_browser(
         names: Of the copies, by id; nothing is shown where none is a file for a browser.
         open_session: Gives the session that predicts with these copies, beside which the browser is judged.
         key: Of the panel, one for each place.
-        other_canvas: The key of a canvas of the page, whose drawing this one begins with.
+        other_canvas: The key of a canvas of the page, whose drawing is taken at the start where this one is blank.
     """
     copies = find_browser_copies(run, list(names))
     if not copies:
@@ -75,8 +76,7 @@ def show_in_browser(
         st.info(escape_markdown(str(error)), icon=":material/download:")
         return
     if usable and (chosen := _choose_copy(usable, key)):
-        _share_drawing(key, other_canvas)
-        _show_panel(run, chosen, copies[chosen].engine, open_session, key)
+        _show_panel(run, chosen, copies[chosen].engine, open_session, key, other_canvas)
 
 
 def _choose_copy(names: Mapping[str, str], key: str) -> str | None:
@@ -92,40 +92,52 @@ def _choose_copy(names: Mapping[str, str], key: str) -> str | None:
     )
 
 
-def _share_drawing(key: str, other_canvas: str) -> None:
-    """Have the canvas of a panel begin with the drawing of another one."""
-    if strokes := kept_strokes(other_canvas):
-        keep_strokes(f"{key}-canvas", strokes)
-
-
 @st.fragment
-def _show_panel(run: Run, id_: str, engine: Engine, open_session: Callable[[], LiveSession], key: str) -> None:
+def _show_panel(
+    run: Run, id_: str, engine: Engine, open_session: Callable[[], LiveSession], key: str, other_canvas: str
+) -> None:
     """Show the canvas beside the answers; a fragment, so that a drawing draws nothing else again."""
     try:
         if not run.image_shape:
-            _show_answers(run, id_, engine, open_session, None, key)
+            _show_answers(run, id_, engine, open_session, None, key, other_canvas)
             return
         left, right = st.columns([1, 2], gap="large")
         with left:
             drawing = draw_canvas(run.image_shape, f"{key}-canvas")
+            if drawing is None:
+                _show_example(run, run.image_shape)
         with right:
-            _show_answers(run, id_, engine, open_session, drawing, key)
+            _show_answers(run, id_, engine, open_session, drawing, key, other_canvas)
     except RoundtripError as error:  # it is also drawn alone
         show_error(error)
 
 
+def _show_example(run: Run, shape: tuple[int, int]) -> None:
+    """Show what is answered while the sheet is blank."""
+    _, inputs = _row_inputs(run, 0)
+    caption = "Until you draw: the first test example."
+    with st.container(horizontal=True, vertical_alignment="center"):
+        st.image(row_image_url(next(iter(inputs.values()))[0], shape, 72), width=72, alt=caption)
+        st.caption(caption, width="stretch")
+
+
 def _show_answers(
-    run: Run, id_: str, engine: Engine, open_session: Callable[[], LiveSession], drawing: Drawing | None, key: str
+    run: Run,
+    id_: str,
+    engine: Engine,
+    open_session: Callable[[], LiveSession],
+    drawing: Drawing | None,
+    key: str,
+    other_canvas: str,
 ) -> None:
     row, inputs = _row_inputs(run, _selected_row(key))
     if drawing:
         inputs = inputs_from_pixels(run, drawing.pixels)
     session = open_session()
-    predictions = session.predict(inputs, [id_]) if _is_started(key) else {}
+    prediction = _ask_server(session, inputs, id_) if _is_started(key) else None
     artifact = current_jobs().library.artifact(id_)
-    data = _describe_task(run, artifact, engine, key) | _describe_input_and_answer(
-        run, drawing, row, predictions.get(id_)
-    )
+    data = _describe_task(run, artifact, engine, key) | _describe_input(drawing, row)
+    data |= describe_answer(run, prediction, session.own_output_names(id_)) | {"otherCanvas": other_canvas}
     state = _IN_BROWSER(
         key=f"{key}-panel",
         data=data,
@@ -136,6 +148,14 @@ def _show_answers(
     if state.report:
         keep_report(run, state.report, session)
     show_verdicts(artifact, engine)
+
+
+def _ask_server(session: LiveSession, inputs: Arrays, id_: str) -> LivePrediction:
+    """Return the server's answer of one copy, which is loaded now where it is not."""
+    if not session.has_loaded(id_):
+        with st.spinner("Loading the copy on the server, in a process of its own …"):
+            session.load([id_])
+    return session.predict(inputs, [id_])[id_]
 
 
 def _nothing() -> None:
@@ -167,7 +187,7 @@ def _describe_task(run: Run, artifact: Artifact, engine: Engine, key: str) -> di
         "address": download_url([artifact.id]),
         "sha256": artifact.files[0].sha256,
         "rows": browser_rows_url(run.id),
-        "inputs": [_describe_input(spec, own_names) for spec in run.inputs],
+        "inputs": [_describe_spec(spec, own_names) for spec in run.inputs],
         "shape": list(run.image_shape) if run.image_shape else None,
         "hasGpu": engine is Engine.ONNX,
         "serverName": "Server",
@@ -177,7 +197,7 @@ def _describe_task(run: Run, artifact: Artifact, engine: Engine, key: str) -> di
     }
 
 
-def _describe_input(spec: Mapping[str, Any], own_names: Mapping[str, str]) -> dict[str, Any]:
+def _describe_spec(spec: Mapping[str, Any], own_names: Mapping[str, str]) -> dict[str, Any]:
     name = spec["name"]
     return {
         "name": name,
@@ -187,25 +207,31 @@ def _describe_input(spec: Mapping[str, Any], own_names: Mapping[str, str]) -> di
     }
 
 
-def _describe_input_and_answer(
-    run: Run, drawing: Drawing | None, row: int, prediction: LivePrediction | None
-) -> dict[str, Any]:
-    """What the server answers now, and to what: a drawing (None while the canvas is blank), or a row."""
+def _describe_input(drawing: Drawing | None, row: int) -> dict[str, Any]:
+    """To what the server answers now: a drawing (None while the canvas is blank), or a row."""
     return {
-        "points": sum(map(len, drawing.strokes)) if drawing else 0,
+        "strokes": drawing.strokes if drawing else [],
         "pixels": encode_array("pixels", drawing.pixels.reshape(-1)) if drawing else None,
         "row": row,
-        "server": _server_values(run, prediction),
     }
 
 
-def _server_values(run: Run, prediction: LivePrediction | None) -> list[float] | None:
-    """The numbers of the output with one for each class, else of the first output; None where there is no answer."""
-    if prediction is None or prediction.error:
-        return None
-    outputs = [output[0] for output in prediction.outputs.values()]
-    values = next((output for output in outputs if output.size == len(run.labels)), outputs[0])
-    return [float(value) for value in np.nan_to_num(values.reshape(-1))]
+def describe_answer(run: Run, prediction: LivePrediction | None, own_names: Mapping[str, str]) -> dict[str, Any]:
+    """What the server answers now, and which output of the file that is.
+
+    Args:
+        prediction: None where the server was not asked.
+        own_names: How the file calls its outputs, by the run's names.
+
+    Returns: the numbers of the output with one for each class, else of the first, None in place of what is no finite
+    number (JSON has none); and the file's name of that output, None where it is not known. Both None without an answer.
+    """
+    if prediction is None or prediction.error or not prediction.outputs:
+        return {"server": None, "output": None}
+    rows = {name: output[0].reshape(-1) for name, output in prediction.outputs.items()}
+    chosen = next((name for name, values in rows.items() if values.size == len(run.labels)), next(iter(rows)))
+    numbers = [float(value) if np.isfinite(value) else None for value in rows[chosen]]
+    return {"server": numbers, "output": own_names.get(chosen)}
 
 
 def _row_inputs(run: Run, row: int) -> tuple[int, Arrays]:

@@ -53,7 +53,7 @@ function draw({ data, find, chosen }) {
 }
 
 function answer({ labels }, values) {
-  return labels[indexOfLargest(values)]
+  return labelOfLargest(labels, values)
 }
 
 function sentence(data, copy) {
