@@ -121,8 +121,8 @@ def _is_default(argument: str, value: Any, default: Any) -> bool:
     """Whether a value says nothing; an argument without a value of its own stands as None, or as False."""
     if value is None or value is False:
         return default is None or default is False
-    is_same = type(value) is type(default) and value == default
-    return is_same or value == GLOBAL_SETTINGS.get(argument, object())
+    is_same = type(value) is type(default) and bool(value == default)
+    return is_same or bool(value == GLOBAL_SETTINGS.get(argument, object()))
 
 
 def _has_bare_endpoints(arguments: dict[str, Any]) -> bool:
