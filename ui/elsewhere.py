@@ -9,14 +9,15 @@ import streamlit as st
 from core.compare import Verdict
 from core.environments import ENVIRONMENTS, get_environment
 from core.environments.judge import ElsewhereOutcome
-from core.errors import UnknownName
-from core.jobs.elsewhere import ElsewhereRow, EnvironmentState, read_outcome
+from core.errors import RoundtripError
+from core.jobs.elsewhere import ElsewhereRow, EnvironmentState, name_formats, read_outcome
 from core.library import Artifact
 from core.library.job_store import Job
 from core.text.labels import pluralize, short_labels
 from core.text.numbers import format_duration, format_size
 from ui.components import escape_markdown, show_error, verdict_badge
-from ui.query_params import bind_select
+from ui.navigation import go
+from ui.query_params import KEY_PREFIX, bind_select
 from ui.session import current_jobs
 
 SYMBOLS = {
@@ -28,14 +29,18 @@ SYMBOLS = {
     Verdict.DOES_NOT_LOAD: "✗",
 }
 FIRST_CHOSEN = 3  # environments that are chosen where none is built: the smallest
+PROPOSED_KEY = "environments-of-run"  # for which run some were proposed: whoever clears them all is proposed none
 
 
-def choose_environments(formats: set[str]) -> list[EnvironmentState]:
-    """Return the environments that were chosen among those that take one of these formats."""
+def choose_environments(run_id: str, formats: set[str]) -> list[EnvironmentState]:
+    """Return the environments that were chosen among those that take one of these formats of a run."""
     states = {state["environment"]: state for state in current_jobs().list_environments()}
-    offered = [key for key, state in states.items() if formats & set(state["takes"])]
-    if "in" not in st.query_params:
-        st.query_params["in"] = [key for key in offered if states[key]["bytes"]] or _smallest(offered)
+    takers = [key for key, state in states.items() if formats & set(state["takes"])]
+    offered = [key for key in takers if states[key]["bytes"] or not _is_signed_in()]
+    if not offered:
+        _show_none_offered(run_id, states.values(), bool(takers))
+        return []
+    _propose(run_id, offered, [key for key in offered if states[key]["bytes"]])
     chosen = st.multiselect(
         "Environments",
         **bind_select("in", offered, many=True),
@@ -43,7 +48,40 @@ def choose_environments(formats: set[str]) -> list[EnvironmentState]:
         help="Other engines, releases and back ends, each with its own packages. Those that are not built yet are "
         "built first.",
     )
+    if not chosen:
+        st.caption("Choose at least one environment.")
     return [states[key] for key in chosen]
+
+
+def _is_signed_in() -> bool:
+    """Whether a person sees only a part, and so neither builds nor removes what everybody shares."""
+    return current_jobs().library.access.viewer_id is not None
+
+
+def _show_none_offered(run_id: str, states: Iterable[EnvironmentState], has_takers: bool) -> None:
+    """Say what is missing, and offer the next click where there is one."""
+    if has_takers:
+        text = "No environment that takes these copies is built. Whoever runs the server builds them, from the command "
+        st.info(f"{text}line: `roundtrip environments build`.", icon=":material/construction:")
+        return
+    labels = name_formats(key for state in states for key in state["takes"])
+    with st.container(border=True, horizontal_alignment="center"):
+        text = f"No environment takes a format in which this run is saved. Save it in one of these: {labels}."
+        st.markdown(escape_markdown(text), text_alignment="center")
+        if st.button("Save this run", type="primary", icon=":material/arrow_forward:"):
+            go("save", run=run_id)
+
+
+def _propose(run_id: str, offered: list[str], built: list[str]) -> None:
+    """Put environments into the address, once for a run, where it names none that takes a copy of it."""
+    is_proposed = st.session_state.get(PROPOSED_KEY) == run_id and f"{KEY_PREFIX}in" in st.session_state
+    requested = st.query_params.get_all("in")
+    wanted = [key for key in requested if key in offered]
+    if not wanted and (requested or not is_proposed):
+        wanted = built or _smallest(offered)
+    if wanted != requested:
+        st.query_params["in"] = wanted
+    st.session_state[PROPOSED_KEY] = run_id
 
 
 def _smallest(keys: list[str]) -> list[str]:
@@ -67,22 +105,40 @@ def show_costs(chosen: list[EnvironmentState]) -> None:
         )
 
 
+def show_not_asked(copies: list[Artifact], chosen: list[EnvironmentState]) -> None:
+    """Name the copies of a run whose format none of the chosen environments takes."""
+    taken = {key for state in chosen for key in state["takes"]}
+    labels = short_labels([copy.id for copy in copies], {copy.id: copy for copy in copies})
+    left = [labels[copy.id] for copy in copies if copy.format not in taken]
+    if chosen and left:
+        text = f"Not asked: {', '.join(left)}. None of the chosen environments takes what these are saved in."
+        st.caption(escape_markdown(text))
+
+
 def show_environments() -> None:
     """Show what each environment is for, and a button that removes those that are built."""
-    jobs = current_jobs()
-    states = {state["environment"]: state for state in jobs.list_environments()}
+    states = {state["environment"]: state for state in current_jobs().list_environments()}
     for environment in ENVIRONMENTS:
         state = states[environment.key]
         with st.expander(f"{environment.label} · {environment.good_for}", icon=":material/deployed_code:"):
-            st.markdown(f"Takes {', '.join(state['takes'])}. {escape_markdown(environment.remark)}")
+            st.markdown(escape_markdown(f"Takes {name_formats(state['takes'])}. {environment.remark}"))
             st.caption(f"Made of {', '.join(environment.requirements)}.")
             if state["bytes"]:
                 st.caption(f"Built here: {format_size(state['bytes'])}.")
-                st.button("Remove", key=f"remove-{environment.key}", on_click=_remove, args=(environment.key,))
+                _show_remove_button(state)
 
 
-def _remove(key: str) -> None:
-    current_jobs().remove_environments([key])
+def _show_remove_button(state: EnvironmentState) -> None:
+    """Show a button that asks before it removes an environment; none to who signed in."""
+    if _is_signed_in():
+        return
+    size = format_size(state["bytes"])
+    with st.popover("Remove", icon=":material/delete:"):
+        st.markdown(f"This frees up to {size} on the disk. It is built anew when it is next asked.")
+        if st.button("Remove it", type="primary", key=f"remove-{state['environment']}"):
+            with st.spinner(f"Removing {state['label']}"):
+                current_jobs().remove_environments([state["environment"]])
+            st.rerun()
 
 
 def show_answers(job: Job) -> None:
@@ -97,14 +153,14 @@ def show_answers(job: Job) -> None:
     labels = short_labels(list(rows), _read_artifacts(rows))
     _show_table(rows, labels, [key for key in built if any(key in row["cells"] for row in rows.values())])
     for id_, row in rows.items():
-        _show_copy(labels[id_], row)
+        _show_copy(id_, labels[id_], row)
 
 
 def _read_artifacts(ids: Iterable[str]) -> dict[str, Artifact]:
-    """Return the records of copies by id; what was removed meanwhile is left out."""
+    """Return the records of copies by id; what cannot be read, or was removed meanwhile, is left out."""
     library, artifacts = current_jobs().library, {}
     for id_ in ids:
-        with contextlib.suppress(UnknownName):
+        with contextlib.suppress(RoundtripError):
             artifacts[id_] = library.artifact(id_)
     return artifacts
 
@@ -121,7 +177,7 @@ def _show_table(rows: dict[str, ElsewhereRow], labels: dict[str, str], keys: lis
     st.dataframe(pd.DataFrame(table), hide_index=True, column_config=pinned, alt=alt)
     st.caption(
         "Each compared with the model's own answers to the rows of its proof kit. ✓ the same, or rounding only · ≈ the "
-        "same answers · ≠ some changed · ✗ other answers, or none · – not a format that it takes."
+        "same answers · ≠ some changed · ✗ other answers, or none · ? not verified · – not a format that it takes."
     )
 
 
@@ -134,12 +190,13 @@ def _symbol(verdict: Verdict) -> str:
     return f"{SYMBOLS.get(verdict, '?')} {verdict.label}"
 
 
-def _show_copy(label: str, row: ElsewhereRow) -> None:
+def _show_copy(id_: str, label: str, row: ElsewhereRow) -> None:
     outcomes = [read_outcome(cell) for cell in row["cells"].values()]
     unlike = sum(outcome.verdict.rank > Verdict.SAME_ANSWERS.rank for outcome in outcomes)
     alike = "the same answers everywhere" if outcomes else "not asked"
     summary = f"not the same in {unlike} of {pluralize(len(outcomes), 'environment')}" if unlike else alike
-    with st.expander(f"**{label}** · {summary}", icon=":material/description:"):
+    # Its key keeps it unfolded while a running job changes the label.
+    with st.expander(f"**{label}** · {summary}", icon=":material/description:", key=f"elsewhere-{id_}"):
         if row["error"]:
             show_error(row["error"])
         for outcome in outcomes:

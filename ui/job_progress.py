@@ -15,18 +15,18 @@ REFRESH_INTERVAL = 0.5  # seconds between two updates of a running job's progres
 DRAW_INTERVAL = 1.0  # seconds between two updates of what it has so far: charts cost the browser more than all else
 
 
-def job_from_query(kind: str, buttons: Iterable[str] = ()) -> Job | None:
+def job_from_query(kind: str, buttons: Iterable[str] = (), run: str = "") -> Job | None:
     """Return the job that the address names; None where it names none.
 
     Without one, a running job of this kind is put into the address, so that a reload and a second tab show its end too;
-    not where one of the `buttons` (their keys) was pressed, which starts another.
+    of this `run` where one is given; not where one of the `buttons` (their keys) was pressed, which starts another.
 
     Raises UnknownName, and InputError for a job of another kind.
     """
     store = current_jobs().job_store
     if "job" not in st.query_params and not any(st.session_state.get(key) for key in buttons):
         for job in store.list_jobs(kind):
-            if job.is_active:
+            if job.is_active and run in ("", job.request.get("run")):
                 st.query_params["job"] = job.id
                 break
     id_ = st.query_params.get("job")

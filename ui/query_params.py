@@ -37,10 +37,10 @@ class PageBinding(WidgetBinding):
     default: int
 
 
-def bind_select(name: str, options: Sequence[str], many: bool = False, clears: str = "") -> SelectBinding:
+def bind_select(name: str, options: Sequence[str], many: bool = False, clears: tuple[str, ...] = ()) -> SelectBinding:
     """Return keyword arguments that synchronise a selectbox (with `many`, a multiselect) with `?name=`.
 
-    Values in the address that are no options are ignored. A new choice removes the parameter `clears`.
+    Values in the address that are no options are ignored. A new choice removes the parameters `clears`.
     """
     key, requested = KEY_PREFIX + name, st.query_params.get_all(name)
     if _has_changed(key, requested):
@@ -50,15 +50,15 @@ def bind_select(name: str, options: Sequence[str], many: bool = False, clears: s
         st.session_state[key] = options[0]
     elif many:
         st.session_state[key] = [value for value in st.session_state[key] if value in options]
-    return {"options": list(options), "key": key, "on_change": _write_param, "args": (name, key, clears)}
+    return {"options": list(options), "key": key, "on_change": _write_param, "args": (name, key, *clears)}
 
 
-def bind_text(name: str, clears: str = "") -> WidgetBinding:
-    """Return keyword arguments that synchronise a text input with `?name=`; new text removes the parameter `clears`."""
+def bind_text(name: str, clears: tuple[str, ...] = ()) -> WidgetBinding:
+    """Return keyword arguments that synchronise a text input with `?name=`; new text removes `clears`."""
     key, requested = KEY_PREFIX + name, st.query_params.get_all(name)
     if _has_changed(key, requested):
         st.session_state[key] = requested[-1] if requested else ""
-    return {"key": key, "on_change": _write_param, "args": (name, key, clears)}
+    return {"key": key, "on_change": _write_param, "args": (name, key, *clears)}
 
 
 def bind_page(name: str, last: int) -> PageBinding:
@@ -110,7 +110,7 @@ def _take_choice(name: str) -> bool:
     return bool(st.session_state.pop(KEY_PREFIX + name + CHOSEN_SUFFIX, False))
 
 
-def _write_param(name: str, key: str, clears: str) -> None:
+def _write_param(name: str, key: str, *clears: str) -> None:
     _restore_params()
     value = st.session_state[key]
     st.session_state[key + CHOSEN_SUFFIX] = True
@@ -118,7 +118,8 @@ def _write_param(name: str, key: str, clears: str) -> None:
     if value == "" or value is None:
         st.query_params.pop(name, None)
     st.session_state[key + SEEN_SUFFIX] = st.query_params.get_all(name)
-    st.query_params.pop(clears, None)
+    for cleared in clears:
+        st.query_params.pop(cleared, None)
 
 
 def resolve_aliases() -> None:

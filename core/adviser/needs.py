@@ -43,13 +43,14 @@ class Needs(NamedTuple):
 
 
 LITERT_FORMS = ("litert", "litert_float16", "litert_dynamic")
-ONNX_FORMS = ("onnx", "onnx_external", "onnx_float16", "onnx_int8_dynamic", "onnx_int8")
+ONE_FILE_ONNX_FORMS = ("onnx", "onnx_float16", "onnx_int8_dynamic", "onnx_int8")
+ONNX_FORMS = (*ONE_FILE_ONNX_FORMS, "onnx_external")
 OPENVINO_FORMS = ("openvino", "openvino_fp16", "openvino_int8")
 # The formats that have a runtime in a place, by how directly they get there: 0 is made for it. A server runs all.
 PLACE_FORMATS: Mapping[Place, Mapping[str, int]] = {
     Place.PHONE: dict.fromkeys((*LITERT_FORMS, "litert_int8", "litert_int4", "litert_fixed"), 0)
     | dict.fromkeys(ONNX_FORMS, 1),
-    Place.BROWSER: dict.fromkeys(ONNX_FORMS, 0) | dict.fromkeys((*LITERT_FORMS, "litert_fixed"), 1),
+    Place.BROWSER: dict.fromkeys(ONE_FILE_ONNX_FORMS, 0) | dict.fromkeys((*LITERT_FORMS, "litert_fixed"), 1),
     Place.MICROCONTROLLER: {"litert_int8": 0, "litert": 1, "litert_fixed": 1},
     Place.FRAMEWORK: dict.fromkeys(ONNX_FORMS, 0) | dict.fromkeys(OPENVINO_FORMS, 1) | {"safetensors": 2},
 }
@@ -59,7 +60,8 @@ OTHER_SERVER_FORMAT = 2
 
 UNMEASURED_PLACES: Mapping[Place, str] = {
     Place.PHONE: "Nobody has measured it on a phone: its answers, size and times are those of this computer.",
-    Place.BROWSER: "Nobody has measured it in a browser: its answers, size and times are those of this computer.",
+    Place.BROWSER: "Its answers, size and times are those of this computer; “Pull the plug”, on the page of a copy, "
+    "measures them in your browser.",
     Place.MICROCONTROLLER: "Nobody has measured it on a microcontroller, neither its answers nor whether it fits into "
     "its memory: what stands here was measured on this computer.",
     Place.FRAMEWORK: "It was measured on this computer, in the runtime of its own format; in no other framework.",

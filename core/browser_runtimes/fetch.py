@@ -13,7 +13,7 @@ import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 
-from core.browser_runtimes.lock import LOCK, Lock, LockedPackage, has_integrity
+from core.browser_runtimes.lock import LOCK, Lock, LockedPackage, has_integrity, is_fingerprint
 from core.errors import Damaged, PackageMissing, StorageFailed
 from core.library.storage import delete_folder, flush_folder, rename_durably
 
@@ -44,7 +44,7 @@ def fetch_runtimes(home: Path, source: Path | None = None, lock: Lock = LOCK) ->
         with tempfile.TemporaryDirectory(prefix="fetching-", dir=home) as temporary:
             _fetch_into(Path(temporary), folder, source, lock)
         for other in home.iterdir():
-            if other != folder and not other.name.startswith("fetching-"):
+            if other != folder and is_fingerprint(other.name):
                 delete_folder(other)
     except OSError as error:
         cure = "Free some space, or set ROUNDTRIP_BROWSER_RUNTIMES to a folder that can be written."
@@ -107,8 +107,13 @@ def find_npm(staging: Path) -> list[str]:
         return [npm]
     wheel = staging / "npm"
     _run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(wheel), NPM_WHEEL], staging)
-    node = next(path for path in (*wheel.rglob("bin/node"), *wheel.rglob("node.exe")))
-    return [str(node), str(next(wheel.rglob("npm-cli.js")))]
+    programs = [*wheel.rglob("bin/node"), *wheel.rglob("node.exe")]
+    scripts = list(wheel.rglob("npm-cli.js"))
+    if not programs or not scripts:
+        raise PackageMissing(
+            "There is no npm on this machine, and the package that brings one holds none.", cure=FETCH_CURE
+        )
+    return [str(programs[0]), str(scripts[0])]
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -15,6 +15,14 @@ LOCK_FILE = Path(__file__).with_name("lock.json")
 SCHEMA = 1
 
 
+FINGERPRINT_DIGITS = 16
+
+
+def is_fingerprint(name: str) -> bool:
+    """Whether a folder has the name that the fingerprint of a lock gives it."""
+    return len(name) == FINGERPRINT_DIGITS and set(name) <= set("0123456789abcdef")
+
+
 class LockedPackage(BaseModel):
     """A package: the hash of its tarball, and the hash of each wanted file by its path in the package."""
 
@@ -44,7 +52,7 @@ class Lock(BaseModel):
     @cached_property
     def fingerprint(self) -> str:
         """Sixteen hexadecimal digits that change with any package or file."""
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:16]
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:FINGERPRINT_DIGITS]
 
     @cached_property
     def files(self) -> dict[str, str]:

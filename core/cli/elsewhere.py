@@ -14,11 +14,14 @@ from core.cli.console import (
     exit_with,
     open_jobs,
     print_result,
+    print_text,
     wait_for_job,
 )
 from core.compare import Verdict
+from core.environments import get_environment
 from core.errors import InputError
-from core.text.labels import verdict_label
+from core.jobs.elsewhere import read_outcome
+from core.text.labels import pluralize, verdict_label
 from core.text.numbers import format_duration, format_size
 
 app = typer.Typer(rich_markup_mode=None)
@@ -50,12 +53,14 @@ def elsewhere(
             cure = "Name one (--in), or build some: roundtrip environments build."
             raise InputError("No environment is built.", cure=cure)
         result = wait_for_job(jobs, jobs.ask_elsewhere(run, keys)).result
-    cells = [cell for row in result["rows"].values() for cell in row["cells"].values()]
+    outcomes = [read_outcome(cell) for row in result["rows"].values() for cell in row["cells"].values()]
     print_result(result if as_json else _table(result), as_json, COLUMNS)
     failures = [(key, built["error"]) for key, built in result["environments"].items() if "error" in built]
     failures += [(id_, row["error"]) for id_, row in result["rows"].items() if row["error"]]
+    if unverified := sum(outcome.is_unverified for outcome in outcomes):
+        print_text(f"{unverified:,} of {pluralize(len(outcomes), 'answer')} not verified.", to_stderr=True)
     exit_on_failures(failures)
-    exit_with(any(Verdict(cell["verdict"]).rank > Verdict.SAME_ANSWERS.rank for cell in cells))
+    exit_with(any(outcome.is_unlike for outcome in outcomes))
 
 
 def _table(result: dict[str, Any]) -> list[TableRow]:
@@ -96,7 +101,8 @@ def environments(
         elif action is Action.BUILD:
             _print_built(wait_for_job(jobs, jobs.build_environments(keys)).result["environments"], as_json)
         else:
-            states = [state for state in jobs.list_environments() if state["environment"] in keys]
+            wanted = {get_environment(key).key for key in keys}
+            states = [state for state in jobs.list_environments() if state["environment"] in wanted]
             print_result(
                 states if as_json else [_environment_row(dict(state)) for state in states], as_json, ENVIRONMENT_COLUMNS
             )

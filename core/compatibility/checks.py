@@ -21,6 +21,7 @@ from core.compatibility.sentences import (
     describe_surplus,
     describe_tensors,
     describe_unread,
+    describe_xla,
     find_borne_out_forms,
     list_names,
 )
@@ -64,10 +65,11 @@ def check_predictions(context: ReloadContext) -> Finding:
     changed_rows = f"{outcome.verdict.label}: {outcome.changed_rows} of {outcome.rows} changed"
     counted = f"{changed_rows}, largest difference {outcome.max_abs:.3g}."
     hint = outcome.discrimination.warning if outcome.discrimination else ""
-    words = " ".join(filter(None, (counted, describe_mismatches(outcome.mismatches), hint, *outcome.left_out)))
+    xla = describe_xla(outcome.probes.get("xla"))
+    words = " ".join(filter(None, (counted, xla, describe_mismatches(outcome.mismatches), hint, *outcome.left_out)))
     if outcome.not_finite:
         return failed(f"{describe_not_finite(outcome.not_finite)} {words}")
-    return kept(words) if outcome.verdict.rank <= Verdict.ROUNDING.rank else changed(words)
+    return kept(words) if outcome.verdict.rank <= Verdict.ROUNDING.rank and not xla else changed(words)
 
 
 @column("architecture", "Architecture", CONFIG_DESCRIPTION, collect_traits)

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from core.compare import Verdict
 from core.evidence.fingerprint_matching import FOLDED, MERGED, ZEROED, SurplusTensors, TensorMatchCount
 from core.evidence.records import ReloadOutcome
 from core.runtimes.model_settings import SettingChange
@@ -155,3 +156,16 @@ def describe_ports(original: list[dict[str, Any]], outcome: ReloadOutcome) -> st
 
 def _optional_names(specs: list[dict[str, Any]]) -> set[str]:
     return {spec["name"] for spec in specs if spec.get("optional")}
+
+
+def describe_xla(answered: Mapping[str, Any] | None) -> str:
+    """How answers by XLA differ, of a copy whose model asks for it; empty where only rounding tells them apart."""
+    if not answered:
+        return ""
+    if why := answered.get("why"):
+        return f"It asks for XLA (jit_compile=True), with which Keras' predict fails here: {why}"
+    verdict = Verdict(answered["verdict"])
+    if verdict.rank <= Verdict.ROUNDING.rank:
+        return ""
+    off = f"{verdict.label}, up to {answered['max_abs']:.3g} off"
+    return f"It asks for XLA (jit_compile=True), by which Keras' predict answers otherwise than these: {off}."

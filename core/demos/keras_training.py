@@ -18,6 +18,7 @@ def fit_keras(model: Model, data: Data, settings: TrainSettings, report: Trainin
         validation_data=_to_keras_arguments(data.validation),
         validation_batch_size=settings.batch_size,
         epochs=settings.epochs,
+        shuffle=False,  # which the batches are already
         verbose=0,
         callbacks=[_make_progress_reporter(math.ceil(data.train.rows / settings.batch_size), settings.epochs, report)],
     )

@@ -9,6 +9,8 @@ from pathlib import Path
 LOCKS = Path(__file__).with_name("locks")
 SCRIPTS = Path(__file__).with_name("scripts")
 ONNX_FORMATS = frozenset({"onnx"})
+# ONNX Runtime reads its own operations for 8 bits, too.
+ONNX_RUNTIME_FORMATS = ONNX_FORMATS | {"onnx_external", "onnx_float16", "onnx_int8", "onnx_int8_dynamic"}
 LITERT_FORMATS = frozenset({"litert", "litert_float16", "litert_dynamic", "litert_int8"})
 KERAS_FORMATS = frozenset({"keras", "h5", "weights"})
 
@@ -25,7 +27,7 @@ class Environment:
         good_for: Who would ask there, in a sentence.
         pythons: The releases of Python for which the lock holds packages; ours is taken where it is one of them.
         lock: Name of the lock, where several environments share one; by default the key.
-        programs: The programs in its own folder that it may start; a confined one can start no others.
+        programs: The programs in its own folder that a confined process may execute, beside its interpreter.
         cannot_confine: Why a confined process cannot do it, in a sentence: untrusted kits are not asked there at all.
         variables: What else stands in the environment of its process.
         remark: What a reader should know of every answer from here.

@@ -9,7 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
-import shutil
+import secrets
 import sys
 import tempfile
 import time
@@ -129,15 +129,16 @@ def _install(
     """Make the environment in `staged / "whole"`, with its record."""
     started, folder = time.monotonic(), staged / "whole"
     folder.mkdir()
+    (staged / "uv.toml").touch()  # the settings of this project are none; the user's and the system's count
     run = partial(run_uv, label=environment.label, seconds=config.environment_seconds, is_cancelled=is_cancelled)
     own = f"{sys.version_info.major}.{sys.version_info.minor}"
     python = sys.executable if environment.release == own else environment.release
     report(0.02, f"{environment.label}: making room for it")
-    # Relocatable, as it is renamed; without configuration files of the folder in which we happen to be.
-    run("venv", "--no-project", "--relocatable", "--python", python, folder / VENV)
+    # Relocatable, as it is renamed.
+    run("venv", "--project", staged, "--no-project", "--relocatable", "--python", python, folder / VENV)
     report(0.05, f"{environment.label}: fetching packages, {environment.megabytes:,} MB on the disk")
     options = ("--require-hashes", "--no-build", "--python", folder / VENV, environment.lock_path)
-    run("pip", "sync", *options)
+    run("pip", "sync", "--project", staged, *options)
     report(0.95, f"{environment.label}: checking")
     seconds = time.monotonic() - started
     record = {"seconds": seconds, "bytes": size_on_disk(folder), "files": _fingerprint(folder)}
@@ -158,12 +159,12 @@ def _fingerprint(folder: Path) -> str:
 
 def remove_environment(config: Settings, environment: Environment) -> int:
     """Delete an environment; returns the bytes that were freed, 0 where there was none. Raises StorageFailed."""
-    folder = environment_folder(config, environment)
+    folder, name = environment_folder(config, environment), environment.folder_name
     if not folder.exists():
         return 0
-    size = size_on_disk(folder)
-    with translate_disk_errors():
-        gone = folder.with_name(f"{folder.name}.part-{os.getpid()}")  # from here on it is built anew
-        os.rename(folder, gone)
-        shutil.rmtree(gone)
+    with translate_disk_errors(), FileLock(folder.with_name(f"{name}.lock")):
+        size = size_on_disk(folder)
+        with contextlib.suppress(FileNotFoundError):  # somebody else has removed it
+            os.rename(folder, folder.with_name(f"{name}.part-{secrets.token_hex(4)}"))  # not half an environment
+        _delete_leftovers(folder.parent, name)
     return size

@@ -19,10 +19,14 @@ from core.errors import (
     NotConfined,
     PackageMissing,
     RoundtripError,
+    StorageFailed,
     WorkerError,
 )
 from core.evidence.records import describe_not_finite, verdict_of_error
 from core.worker.child_handle import CancelCheck, never_cancelled
+
+STAGES_WITHOUT_COPY = ("import", "write")  # of an engine, in which it does not work with the copy
+UNLIKE_VERDICTS = (Verdict.SOME_CHANGED, Verdict.DIFFERENT, Verdict.NOT_COMPARABLE, Verdict.DOES_NOT_LOAD)
 
 
 class ElsewhereOutcome(BaseModel):
@@ -47,6 +51,16 @@ class ElsewhereOutcome(BaseModel):
     notes: list[str] = Field(default_factory=list)
 
     @property
+    def is_unlike(self) -> bool:
+        """Whether the copy gave other answers there, or none."""
+        return self.verdict in UNLIKE_VERDICTS
+
+    @property
+    def is_unverified(self) -> bool:
+        """Whether nothing was found out about the copy there."""
+        return self.verdict is Verdict.NOT_VERIFIED
+
+    @property
     def cause(self) -> str:
         """Why it has its verdict, in a sentence; empty where every bit is the same."""
         if self.error:
@@ -67,24 +81,33 @@ def judge_kit(
     started = time.perf_counter()
     try:
         reply = processes.ask(environment, built, kit, is_cancelled)
-        outcome = _failed(environment, _to_error(reply.error)) if reply.error else _compare(environment, kit, reply)
+        outcome = _refused(environment, reply.error) if reply.error else _compare(environment, kit, reply)
     except Cancelled:
         raise
-    except Exception as error:  # noqa: BLE001  what goes wrong with one kit is its own row's result
-        outcome = _failed(environment, translate(error, WorkerError))
+    except RoundtripError as error:
+        outcome = _failed(environment, error)
+    except Exception as error:  # noqa: BLE001  a fault of ours, which says nothing of the copy
+        outcome = _unverified(environment, translate(error, WorkerError))
     return outcome.model_copy(update={"total_seconds": time.perf_counter() - started})
 
 
-def _to_error(error: EngineError) -> RoundtripError:
-    kind: type[RoundtripError] = WorkerError if error.stage == "import" else DoesNotLoad
-    kind = PackageMissing if error.error == "ModuleNotFoundError" else kind  # which says nothing of the copy
-    return translate_engine_error(error.error, error.text, kind)
+def _refused(environment: Environment, error: EngineError) -> ElsewhereOutcome:
+    """The outcome where an engine raised an error; only what it raised over the copy is said of that."""
+    if error.stage in STAGES_WITHOUT_COPY:
+        return _unverified(environment, translate_engine_error(error.error, error.text, WorkerError))
+    kind = PackageMissing if error.error == "ModuleNotFoundError" else DoesNotLoad
+    return _failed(environment, translate_engine_error(error.error, error.text, kind))
 
 
 def _failed(environment: Environment, error: RoundtripError) -> ElsewhereOutcome:
+    if isinstance(error, NotBuilt | NotConfined | StorageFailed):
+        return _unverified(environment, error)
     verdict = Verdict.NOT_COMPARABLE if isinstance(error, InputError) else verdict_of_error(error)
-    verdict = Verdict.NOT_VERIFIED if isinstance(error, NotBuilt | NotConfined) else verdict
     return ElsewhereOutcome(environment=environment.key, verdict=verdict, error=error.to_json())
+
+
+def _unverified(environment: Environment, error: RoundtripError) -> ElsewhereOutcome:
+    return ElsewhereOutcome(environment=environment.key, verdict=Verdict.NOT_VERIFIED, error=error.to_json())
 
 
 def _compare(environment: Environment, kit: Kit, reply: KitReply) -> ElsewhereOutcome:

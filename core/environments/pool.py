@@ -1,17 +1,18 @@
 """Processes of environments that stay warm: what has answered a kit answers the next without importing anything."""
 
 import atexit
+import collections
 import contextlib
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment, is_unchanged
 from core.environments.kits import Kit
 from core.environments.process import EnvironmentProcess
 from core.environments.replies import KitReply
-from core.errors import ChildDied, NotBuilt, NotConfined
+from core.errors import ChildDied, InputError, NotBuilt, NotConfined
 from core.settings import Settings
 from core.worker.child_handle import CancelCheck, never_cancelled
 
@@ -26,6 +27,7 @@ class WarmProcesses:
         self._config = config
         self._lock = threading.Lock()
         self._idle: dict[Key, tuple[EnvironmentProcess, float]] = {}  # with when each was used, the oldest first
+        self._borrowed: collections.Counter[str] = collections.Counter()  # by name of the environment's folder
         self._timer: threading.Timer | None = None
         atexit.register(self.close)
 
@@ -58,20 +60,32 @@ class WarmProcesses:
     ) -> Iterator[tuple[EnvironmentProcess, bool]]:
         """A process for this kit, and whether it was warm; afterwards it waits for the next."""
         key = environment.key, kit.identity if kit.is_untrusted else ""
+        with self._marked(built.folder.name):
+            with self._lock:
+                process, _ = self._idle.pop(key, (None, 0.0))
+            was_warm = process is not None
+            process = process or self._start(environment, built, kit)
+            try:
+                yield process, was_warm
+            finally:
+                self._give_back(key, process)
+
+    @contextlib.contextmanager
+    def _marked(self, folder_name: str) -> Iterator[None]:
+        """Mark an environment as in use."""
         with self._lock:
-            process, _ = self._idle.pop(key, (None, 0.0))
-        was_warm = process is not None
-        if process is None:
-            if not is_unchanged(built):
-                cure = f"Remove it (roundtrip environments remove {environment.key}), then build it again."
-                raise NotBuilt(
-                    "This environment was changed after it was built.", received=environment.label, cure=cure
-                )
-            process = EnvironmentProcess(self._config, environment, built, kit.is_untrusted)
+            self._borrowed[folder_name] += 1
         try:
-            yield process, was_warm
+            yield
         finally:
-            self._give_back(key, process)
+            with self._lock:
+                self._borrowed[folder_name] -= 1
+
+    def _start(self, environment: Environment, built: BuiltEnvironment, kit: Kit) -> EnvironmentProcess:
+        if not is_unchanged(built):
+            cure = f"Remove it (roundtrip environments remove {environment.key}), then build it again."
+            raise NotBuilt("This environment was changed after it was built.", received=environment.label, cure=cure)
+        return EnvironmentProcess(self._config, environment, built, kit.is_untrusted)
 
     def _give_back(self, key: Key, process: EnvironmentProcess) -> None:
         surplus = []
@@ -106,10 +120,24 @@ class WarmProcesses:
         for process in processes:
             process.close()
 
-    def close(self, environment: str = "") -> None:
-        """End all processes that wait, or those of one environment."""
+    def close(self) -> None:
+        """End all processes that wait."""
+        self._close_where(lambda process: True)
+
+    def close_environment(self, environment: Environment) -> None:
+        """End the processes that wait in the folder of an environment, which others may share.
+
+        Raises InputError while one of them is asked.
+        """
+        name = environment.folder_name
+        if self._borrowed[name]:
+            cure = "Wait until the copies are asked, or cancel that; then remove it."
+            raise InputError("Copies are being asked in this environment.", received=environment.label, cure=cure)
+        self._close_where(lambda process: process.folder_name == name)
+
+    def _close_where(self, is_meant: Callable[[EnvironmentProcess], bool]) -> None:
         with self._lock:
-            keys = [key for key in self._idle if environment in ("", key[0])]
+            keys = [key for key, (process, _) in self._idle.items() if is_meant(process)]
             processes = [self._idle.pop(key)[0] for key in keys]
         for process in processes:
             process.close()

@@ -6,7 +6,6 @@ import json
 import os
 import queue
 import secrets
-import shutil
 import signal
 import subprocess
 import sys
@@ -16,22 +15,27 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, Any
 
+import psutil
+
 from core.environments.base import Environment
 from core.environments.build import VENV, BuiltEnvironment
 from core.environments.kits import Kit
 from core.environments.replies import KitReply, parse_reply
-from core.errors import ChildDied, NotConfined, TimedOut
-from core.sandbox.limits import Allowance, confined_allowance, own_allowance
+from core.errors import ChildDied, NotConfined, TimedOut, cleanup_on_error
+from core.library.storage import delete_folder
+from core.sandbox.limits import CPU_TIME_EXCEEDED, Allowance, confined_allowance, own_allowance, renew_limits
+from core.sandbox.policy import CONFINED
 from core.sandbox.program import CANNOT_CONFINE
-from core.settings import PROJECT, Settings
+from core.settings import MB, PROJECT, Settings
 from core.worker.child_errors import (
     cancelled_error,
+    cpu_time_error,
     describe_exit,
     invalid_reply_error,
     not_confined_error,
     out_of_memory_error,
 )
-from core.worker.child_handle import POLL_SECONDS, CancelCheck
+from core.worker.child_handle import MAX_OUTPUT_GROWTH, POLL_SECONDS, CancelCheck
 from core.worker.file_exchange import create_staging_folder
 from core.worker.memory_watch import MemoryWatch
 from core.worker.processes import SINGLE_THREAD_ENVIRONMENT, worker_environment
@@ -39,6 +43,8 @@ from core.worker.processes import SINGLE_THREAD_ENVIRONMENT, worker_environment
 RUN_KIT = Path(__file__).with_name("scripts") / "run_kit.py"
 LAUNCHER = ("-m", "core.sandbox.program")  # arguments of our Python by which it becomes a confined program
 MAX_REPLY_BYTES = 2**16  # of one line
+MAX_UNREAD_REPLIES = 2  # lines that nobody has asked for, with which it is ended
+END_SECONDS = 1.0  # in which it has ended that has closed its output
 MAX_ERROR_BYTES = 2**14  # of what it prints that are kept
 PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 # Linux ends a process with the thread that started it, and not with the process of that thread: this one stays.
@@ -55,19 +61,25 @@ class EnvironmentProcess:
         self.environment, self.is_untrusted = environment, is_untrusted
         self._config, self._built = config, built
         self._folder = create_staging_folder(config.home, "boxes")
-        self._kits: dict[str, int] = {}  # bytes of each kit that lies in `in`, by its identity
+        self._placed = ""  # identity of the kit that lies in `in`
         self._replies: queue.Queue[bytes] = queue.Queue()
         self._printed: collections.deque[bytes] = collections.deque(maxlen=MAX_ERROR_BYTES // 1024)
         self._memory_watch = MemoryWatch()
-        for name in ("in", "out"):
-            (self._folder / name).mkdir()
-        self._process = _starter.submit(self._start).result()
+        self._is_closed = False
+        with cleanup_on_error(lambda: delete_folder(self._folder)):
+            for name in ("in", "out"):
+                (self._folder / name).mkdir()
+            self._launch(is_confined=is_untrusted)
+
+    def _launch(self, is_confined: bool) -> None:
+        self._is_confining = is_confined  # and has not said yet that it is confined
+        self._process = _starter.submit(self._start, is_confined).result()
         for read, stream in ((self._read_replies, self._process.stdout), (self._drain, self._process.stderr)):
             threading.Thread(target=read, args=(stream,), daemon=True).start()
 
-    def _start(self) -> subprocess.Popen[bytes]:
+    def _start(self, is_confined: bool) -> subprocess.Popen[bytes]:
         command, environment = self._command(), self._environment()
-        if self.is_untrusted and not self._config.run_unconfined:
+        if is_confined:
             environment, command = self._confine(command, environment)
         return subprocess.Popen(
             command,
@@ -75,7 +87,7 @@ class EnvironmentProcess:
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             start_new_session=True,
-            cwd=PROJECT if self.is_untrusted else self._folder,
+            cwd=PROJECT if is_confined else self._folder,
             env=environment,
         )
 
@@ -84,11 +96,12 @@ class EnvironmentProcess:
         return [str(self._built.python), *options, str(RUN_KIT), str(self.environment.script_path)]
 
     def _environment(self) -> dict[str, str]:
-        """What it sees of ours: no display, no proxies, no settings."""
+        """What it sees of ours: no display, no proxies, no settings. ONNX Runtime sends no usage data."""
         passed = {name: os.environ[name] for name in PASSED_VARIABLES if name in os.environ}
         own = str(self._folder / "out")
         fixed = {"HOME": own, "TMPDIR": own, "TEMP": own, "TMP": own, "CUDA_VISIBLE_DEVICES": "-1"}
-        return passed | fixed | {"TF_CPP_MIN_LOG_LEVEL": "2"} | dict(self.environment.variables)
+        quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "ORT_DISABLE_TELEMETRY": "1"}
+        return passed | fixed | quiet | dict(self.environment.variables)
 
     def _confine(self, command: list[str], environment: dict[str, str]) -> tuple[dict[str, str], list[str]]:
         venv, scripts = self._built.folder, (RUN_KIT.parent, self.environment.script_path.parent)
@@ -110,6 +123,9 @@ class EnvironmentProcess:
     def _read_replies(self, stream: IO[bytes]) -> None:
         with contextlib.suppress(ValueError, OSError):  # closed, as nobody waits any more
             while line := stream.readline(MAX_REPLY_BYTES + 1):
+                if self._replies.qsize() >= MAX_UNREAD_REPLIES:
+                    self._kill()
+                    break
                 self._replies.put(line)
         self._replies.put(b"")
 
@@ -124,24 +140,47 @@ class EnvironmentProcess:
         Returns the predictions, or the error that the engine raised. Raises TimedOut, TooLarge, ChildDied, NotConfined,
         Cancelled, and WorkerError for a reply that makes no sense; the process is gone then.
         """
-        out = self._folder / "out" / "answer"
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir()
-        request = {"id": secrets.token_hex(8), "kit": str(self._place(kit)), "out": str(out)}
-        try:
+        allowed, out = self._allowance(kit, seconds), self._folder / "out" / "answer"
+        with cleanup_on_error(self.close):
+            delete_folder(out)
+            out.mkdir()
+            request = {"id": secrets.token_hex(8), "kit": str(self._place(kit)), "out": str(out)}
+            self._await_confinement(allowed, is_cancelled)
+            self._renew_limits(kit, allowed)
             self._send(request)
-            line = self._await_reply(self._allowance(seconds), is_cancelled)
+            line = self._await_reply(allowed, is_cancelled)
             return self._without_paths(parse_reply(line, request["id"], out, kit))
-        except BaseException:
-            self.close()
-            raise
 
     def _place(self, kit: Kit) -> Path:
-        folder = self._folder / "in" / kit.identity
-        if kit.identity not in self._kits:
-            kit.write(folder)
-            self._kits[kit.identity] = kit.bytes
-        return folder
+        """Write a kit to where it can be read, in place of the one before."""
+        folder = self._folder / "in"
+        if kit.identity != self._placed:
+            for previous in folder.iterdir():
+                delete_folder(previous)
+            kit.write(folder / kit.identity)
+            self._placed = kit.identity
+        return folder / kit.identity
+
+    def _await_confinement(self, allowed: Allowance, is_cancelled: CancelCheck) -> None:
+        """Wait until it is confined; where it cannot be, and the settings allow it, start it as it is."""
+        if not self._is_confining:
+            return
+        try:
+            if self._await_reply(allowed, is_cancelled) != CONFINED:
+                raise invalid_reply_error(received=f"{self.environment.label}, before it was confined")
+            self._is_confining = False
+        except NotConfined:
+            if not self._config.run_unconfined:
+                raise
+            self._release_process()
+            self._launch(is_confined=False)
+
+    def _renew_limits(self, kit: Kit, allowed: Allowance) -> None:
+        """Allow a confined process the processor time of one kit, and files as large as it may become."""
+        if self.is_untrusted:
+            file_bytes = max(self._config.confined_file_mb * MB, MAX_OUTPUT_GROWTH * kit.bytes)
+            with contextlib.suppress(ImportError, ProcessLookupError, PermissionError, psutil.Error):
+                renew_limits(self._process.pid, allowed.cpu_seconds, file_bytes, allowed.address_space)
 
     def _send(self, request: dict[str, str]) -> None:
         stdin = self._process.stdin
@@ -150,10 +189,10 @@ class EnvironmentProcess:
                 stdin.write(json.dumps(request).encode() + b"\n")
                 stdin.flush()
 
-    def _allowance(self, seconds: float) -> Allowance:
+    def _allowance(self, kit: Kit, seconds: float) -> Allowance:
         if not self.is_untrusted:
             return own_allowance(self._config, seconds)
-        allowed = confined_allowance(self._config, sum(self._kits.values()), converts=True)
+        allowed = confined_allowance(self._config, kit.bytes, converts=True)
         return allowed._replace(seconds=min(seconds, allowed.seconds))
 
     def _await_reply(self, allowed: Allowance, is_cancelled: CancelCheck) -> bytes:
@@ -166,7 +205,7 @@ class EnvironmentProcess:
                             received=f"{self.environment.label}, more than {MAX_REPLY_BYTES:,} bytes"
                         )
                     return line
-                raise self._end_error()
+                raise self._end_error(allowed)
             if is_cancelled():
                 raise cancelled_error()
             if time.monotonic() > deadline:
@@ -179,12 +218,17 @@ class EnvironmentProcess:
             if self._memory_watch.is_exceeded(self._process.pid, allowed.memory):
                 raise out_of_memory_error(allowed, self._printed_text())
 
-    def _end_error(self) -> ChildDied | NotConfined:
-        status = self._process.wait()
-        if self.is_untrusted and status == CANNOT_CONFINE:
+    def _end_error(self, allowed: Allowance) -> ChildDied | NotConfined | TimedOut:
+        try:
+            how = describe_exit(status := self._process.wait(END_SECONDS))
+        except subprocess.TimeoutExpired:
+            how, status = "it hung up without a reply", None
+        if self._is_confining and status == CANNOT_CONFINE:
             return not_confined_error(self._printed_text())
+        if self.is_untrusted and status == CPU_TIME_EXCEEDED:
+            return cpu_time_error(allowed)
         return ChildDied(
-            f"The process of {self.environment.label} ended before it answered: {describe_exit(status)}.",
+            f"The process of {self.environment.label} ended before it answered: {how}.",
             cure="Ask once more; if it happens again, this file brings its engine down, and the details may say why.",
             detail=self._printed_text(),
         )
@@ -202,16 +246,29 @@ class EnvironmentProcess:
         return text.replace(str(self._folder), "…").replace(str(self._built.folder), "…")
 
     @property
+    def folder_name(self) -> str:
+        """Name of the folder of its environment."""
+        return self._built.folder.name
+
+    @property
     def is_running(self) -> bool:
         return self._process.poll() is None
 
     def close(self) -> None:
         """End the process with all that it has started, and delete its files."""
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL) if hasattr(os, "killpg") else self._process.kill()
+        if not self._is_closed:
+            self._is_closed = True
+            self._release_process()
+            delete_folder(self._folder)
+
+    def _release_process(self) -> None:
+        self._kill()
         with contextlib.suppress(BrokenPipeError), self._process:
             pass
-        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def _kill(self) -> None:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self._process.pid, signal.SIGKILL) if hasattr(os, "killpg") else self._process.kill()
 
     def __enter__(self) -> "EnvironmentProcess":
         return self

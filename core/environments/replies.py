@@ -3,7 +3,7 @@
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
@@ -30,7 +30,7 @@ class EngineFacts(BaseModel, extra="ignore"):
     """Versions by package, seconds by stage, what computed, and what a reader should know."""
 
     versions: dict[str, str] = Field(max_length=20)
-    seconds: dict[str, float] = Field(max_length=10)
+    seconds: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(max_length=10)
     device: str = Field("CPU", max_length=100)
     note: str = Field("", max_length=400)
 

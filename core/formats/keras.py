@@ -6,15 +6,20 @@ from pathlib import Path
 
 from core.formats.base import Format, Option
 from core.formats.standalone_loaders import StandaloneLoader, open_any_keras, open_keras, open_structured_keras
-from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
+from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor, join_remarks
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
+from core.runtimes.keras_file_settings import (
+    AS_COMPILED,
+    AUTO,
+    CONFIG_FILE,
+    describe_file_settings,
+    saved_policy,
+    set_auto_xla,
+)
 from core.runtimes.keras_releases import THIS_RELEASE, WRITTEN_FOR, rewrite_config
 from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
 from core.runtimes.zip_member import open_zip_member, replace_zip_member
-
-CONFIG_FILE = "config.json"
-
 
 FOR_KERAS = Option(
     "for_keras",
@@ -24,26 +29,37 @@ FOR_KERAS = Option(
     "nothing; where it says something, the copy is not written.",
     choices=WRITTEN_FOR,
 )
+XLA = Option(
+    "xla",
+    "XLA",
+    AS_COMPILED,
+    "Whether Keras is to compile the loaded model with XLA: as the model was compiled, or as the Keras that loads it "
+    "decides by its own back end and machine.",
+    choices=(AS_COMPILED, AUTO),
+)
 
 
-def save(model: Model, folder: Path, for_keras: str = THIS_RELEASE) -> str:
+def save(model: Model, folder: Path, for_keras: str = THIS_RELEASE, xla: str = AS_COMPILED) -> str:
     path = folder / "model.keras"
     model.save(path)
     with zipfile.ZipFile(path) as archive:
         text, remark = rewrite_config(archive.read(CONFIG_FILE).decode(), for_keras)
-    if for_keras != THIS_RELEASE:
+    if xla == AUTO:
+        text = set_auto_xla(text)
+    if (for_keras, xla) != (THIS_RELEASE, AS_COMPILED):
         replace_zip_member(path, CONFIG_FILE, text.encode())
-    return remark
+    return join_remarks(remark, describe_file_settings(path, model))
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import keras
 
     path, classes = folder / "model.keras", {**LEGACY_FUNCTIONS, **code.classes}
-    model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
+    with saved_policy(path):
+        model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
     with zipfile.ZipFile(path) as archive:
         remark = restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
-    return replace(keras_predictor(model), remark=remark)
+    return replace(keras_predictor(model), remark=join_remarks(remark, describe_file_settings(path, model)))
 
 
 def find_missing(model: Model, folder: Path) -> list[str]:
@@ -65,7 +81,7 @@ FORMAT = Format(
     ),
     activations="keras",
     find_missing=find_missing,
-    options=(FOR_KERAS,),
+    options=(FOR_KERAS, XLA),
     origin="Keras 2.12 (2023), as the successor of .h5; the format of Keras 3.",
     explains="Custom layers are kept by name, not as code: a process without the class cannot load the file. An older "
     "Keras refuses it for every key that it does not know, even one that says nothing; the option leaves those out.",

@@ -60,5 +60,6 @@ FORMAT = Format(
     find_missing=find_missing,
     origin="Keras 3 (2023): the file inside of .keras, on its own.",
     explains="Architecture and weights are two things; this is one of them. The other must come from code or from an "
-    "architecture file. The optimizer's state comes back only if the optimizer is built before the weights are loaded.",
+    "architecture file. The optimizer's state comes back only if the optimizer is built before the weights are loaded; "
+    "its learning rate then takes the place of the one just given to compile.",
 )

@@ -52,5 +52,6 @@ FORMAT = replace(
     origin="Keras 3.10 (2025), for weights that one file should not hold.",
     explains="The index, a small JSON file, maps every layer to the files that hold its arrays. All of them must "
     "travel together: where a shard is lost, Keras mostly loads the rest in silence, and leaves new random weights in "
-    "its place. Roundtrip holds the index against the files first, and does not.",
+    "its place. Roundtrip holds the index against the files first, and does not. Its learning rate takes the place of "
+    "the one just given to compile.",
 )

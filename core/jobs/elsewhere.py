@@ -12,9 +12,10 @@ from core.environments.kits import Kit
 from core.environments.pool import WarmProcesses
 from core.errors import InputError, RoundtripError
 from core.exports.environment_kits import unpacked_kit
+from core.formats import all_formats, get_format
 from core.jobs.participants import require_has_been_run
 from core.jobs.runner import JobHandle, attempt
-from core.library import Library
+from core.library import Artifact, Library
 from core.settings import Settings
 
 
@@ -63,26 +64,56 @@ def build_build_request(environments: Iterable[str]) -> BuildRequest:
     return {"environments": keys}
 
 
+def require_may_change_environments(library: Library, environments: Iterable[str]) -> None:
+    """Raise InputError where a person who signed in would build or remove environments, which everybody shares."""
+    keys = list(environments)
+    if keys and library.access.viewer_id is not None:
+        raise InputError(
+            "Environments take much of the server's disk, so a person who signed in neither builds nor removes them.",
+            received=", ".join(get_environment(key).label for key in keys),
+            cure="Ask in those that are built. Whoever runs the server builds others: roundtrip environments build.",
+        )
+
+
 def build_elsewhere_request(
     library: Library, run_id: str, artifacts: Iterable[str] | None, environments: Iterable[str]
 ) -> ElsewhereRequest:
     """Validate what `Jobs.ask_elsewhere` is given; all copies of the run where none are named.
 
-    Raises InputError where no environment takes any of them, UnknownName.
+    Raises InputError for a copy of another run and where no environment takes any of them, UnknownName.
     """
     require_has_been_run(library, [run_id])
-    ids = library.artifacts_of(run_id) if artifacts is None else [*dict.fromkeys(artifacts)]
-    copies = [artifact for id_ in ids if (artifact := library.artifact(id_)).run == run_id]
+    named = None if artifacts is None else [library.artifact(id_) for id_ in dict.fromkeys(artifacts)]
+    copies = list_readable_copies(library, run_id) if named is None else named
+    if others := [artifact.id for artifact in copies if artifact.run != run_id]:
+        cure = "Choose copies of this run, or ask the others with their own run."
+        raise InputError("This is a copy of another run.", received=", ".join(others[:5]), cure=cure)
     request = build_build_request(environments)
     taken = frozenset().union(*(get_environment(key).takes for key in request["environments"]))
     asked = [artifact.id for artifact in copies if artifact.format in taken]
     if not asked:
         raise InputError(
             "None of these environments takes a format in which this run is saved.",
-            received=", ".join(sorted({artifact.format for artifact in copies})) or "no copy",
-            cure=f"Save the run in one of these first: {', '.join(sorted(taken))}.",
+            received=name_formats(artifact.format for artifact in copies) or "no copy",
+            cure=f"Save the run in one of these first: {name_formats(taken)}.",
         )
     return {**request, "run": run_id, "artifacts": asked}
+
+
+def list_readable_copies(library: Library, run_id: str) -> list[Artifact]:
+    """Return the records of a run's copies; one that cannot be read hides no other. Raises UnknownName."""
+    copies = []
+    for id_ in library.artifacts_of(run_id):
+        with contextlib.suppress(RoundtripError):
+            library.evidence(id_)  # without which there is no verdict to stand beside others
+            copies.append(library.artifact(id_))
+    return copies
+
+
+def name_formats(keys: Iterable[str]) -> str:
+    """Return the labels of formats in their usual order."""
+    wanted = set(keys)
+    return ", ".join(format_.label for format_ in all_formats() if format_.key in wanted)
 
 
 def run_build(handle: JobHandle) -> BuildResult:
@@ -136,17 +167,20 @@ class _ElsewhereJob:
                 self._kits[id_] = kit
 
     def ask_all(self, environment: Environment) -> None:
-        """Ask every kit that an environment takes, in one process after it was built."""
-        taken = {id_: kit for id_, kit in self._kits.items() if kit.format in environment.takes}
-        built = _build(self.handle, environment.key, self._done, len(self.environments))
-        self.environments[environment.key] = _describe(built)
-        if isinstance(built, BuiltEnvironment):
-            for at, (id_, kit) in enumerate(taken.items()):
-                self._report(f"{environment.label}: {kit.format}", at / len(taken))
-                outcome = judge_kit(self.processes, environment, built, kit, self.handle.is_cancelled)
-                self.rows[id_]["cells"][environment.key] = outcome.model_dump(mode="json")
+        """Ask every kit that an environment takes, in one process after it was built; where none is, it is not."""
+        if taken := {id_: kit for id_, kit in self._kits.items() if kit.format in environment.takes}:
+            built = _build(self.handle, environment.key, self._done, len(self.environments))
+            self.environments[environment.key] = _describe(built)
+            if isinstance(built, BuiltEnvironment):
+                self._ask_kits(environment, built, taken)
         self._done += 1
         self._report(f"{environment.label}: done")
+
+    def _ask_kits(self, environment: Environment, built: BuiltEnvironment, taken: dict[str, Kit]) -> None:
+        for at, (id_, kit) in enumerate(taken.items()):
+            self._report(f"{environment.label}: {get_format(kit.format).label}", at / len(taken))
+            outcome = judge_kit(self.processes, environment, built, kit, self.handle.is_cancelled)
+            self.rows[id_]["cells"][environment.key] = outcome.model_dump(mode="json")
 
     def _report(self, note: str, share: float = 0.0) -> None:
         progress = (self._done + share) / len(self.environments)
@@ -181,10 +215,13 @@ def _environment_state(config: Settings, environment: Environment) -> Environmen
 
 
 def remove_environments(config: Settings, processes: WarmProcesses, keys: Iterable[str]) -> dict[str, int]:
-    """Delete environments and end their processes; returns by key the bytes that were freed. Raises UnknownName."""
+    """Delete environments and end their processes; returns by key the bytes that were freed.
+
+    Raises UnknownName, InputError while copies are asked in one, StorageFailed.
+    """
     freed = {}
     for environment in [get_environment(key) for key in dict.fromkeys(keys)]:
-        processes.close(environment.key)
+        processes.close_environment(environment)
         freed[environment.key] = remove_environment(config, environment)
     return freed
 

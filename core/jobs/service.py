@@ -21,6 +21,7 @@ from core.jobs.elsewhere import (
     build_elsewhere_request,
     list_environments,
     remove_environments,
+    require_may_change_environments,
     run_build,
     run_elsewhere,
 )
@@ -222,7 +223,9 @@ class Jobs(JobRunner):
 
     def build_environments(self, environments: Iterable[str]) -> Job:
         """Build environments whose packages differ from ours. See `core.jobs.elsewhere.BuildResult`."""
-        return self._start("environments", "Environments", build_build_request(environments), run_build)
+        request = build_build_request(environments)
+        require_may_change_environments(self.library, request["environments"])
+        return self._start("environments", "Environments", request, run_build)
 
     def list_environments(self) -> list[EnvironmentState]:
         """Return every environment, and whether it is built."""
@@ -230,15 +233,18 @@ class Jobs(JobRunner):
 
     def remove_environments(self, environments: Iterable[str]) -> dict[str, int]:
         """Delete built environments; returns by key the bytes that were freed."""
-        self.library.require_full_access()
-        return remove_environments(self.config, self.environment_processes, environments)
+        keys = list(environments)
+        require_may_change_environments(self.library, keys)
+        return remove_environments(self.config, self.environment_processes, keys)
 
     def ask_elsewhere(self, run_id: str, environments: Iterable[str], artifacts: Iterable[str] | None = None) -> Job:
         """Ask copies of a run, by default all, in environments, which are built where they are not.
 
-        See `core.jobs.elsewhere.ElsewhereResult`.
+        A person who signed in asks in those that are built. See `core.jobs.elsewhere.ElsewhereResult`.
         """
         request = build_elsewhere_request(self.library, run_id, artifacts, environments)
+        built = {state["environment"] for state in self.list_environments() if state["bytes"]}
+        require_may_change_environments(self.library, [key for key in request["environments"] if key not in built])
         work = partial(run_elsewhere, processes=self.environment_processes)
         return self._start("elsewhere", self.library.run(run_id).name, request, work)
 

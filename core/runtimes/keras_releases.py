@@ -86,12 +86,19 @@ def find_needs(config: Config, layer: str = "") -> Iterator[Need]:
             yield from find_needs(item, layer)
     if not isinstance(config, dict):
         return
-    name, arguments = config.get("class_name"), config.get("config")
-    if isinstance(name, str) and isinstance(arguments, dict):
-        layer = str(arguments.get("name") or layer)
-        yield from _needs_of_object(name, arguments, layer)
+    if _is_of_keras(config):
+        layer = str(config["config"].get("name") or layer)
+        yield from _needs_of_object(config["class_name"], config["config"], layer)
     for value in config.values():
         yield from find_needs(value, layer)
+
+
+def _is_of_keras(config: dict[str, Any]) -> bool:
+    """Whether it is an object of a class of Keras itself, and not of a person's own class under the same name."""
+    if not isinstance(config.get("class_name"), str) or not isinstance(config.get("config"), dict):
+        return False
+    own = ">" in str(config.get("registered_name") or "")
+    return not own and str(config.get("module", "keras")).partition(".")[0] in ("keras", "builtins", "None")
 
 
 def _needs_of_object(name: str, arguments: dict[str, Any], layer: str) -> Iterator[Need]:
@@ -111,7 +118,11 @@ def _needs_of_object(name: str, arguments: dict[str, Any], layer: str) -> Iterat
 
 
 def _is_default(argument: str, value: Any, default: Any) -> bool:
-    return value == default or not (value or default) or value == GLOBAL_SETTINGS.get(argument)
+    """Whether a value says nothing; an argument without a value of its own stands as None, or as False."""
+    if value is None or value is False:
+        return default is None or default is False
+    is_same = type(value) is type(default) and bool(value == default)
+    return is_same or bool(value == GLOBAL_SETTINGS.get(argument, object()))
 
 
 def _has_bare_endpoints(arguments: dict[str, Any]) -> bool:
@@ -160,8 +171,9 @@ def _rewrite(config: Config, release: Release) -> Config:
     if not isinstance(config, dict):
         return config
     config = dict(config)
-    if isinstance(name := config.get("class_name"), str) and isinstance(arguments := config.get("config"), dict):
-        config["config"] = _known_arguments(name, arguments, release)
+    if _is_of_keras(config):
+        name = config["class_name"]
+        config["config"] = _known_arguments(name, config["config"], release)
         renamed = read_table()["renamed"].get(name)
         if renamed and release < parse_release(renamed[0]):
             config["class_name"] = renamed[1]

@@ -24,6 +24,7 @@ PROC_PATHS = ("cpuinfo", "meminfo", "self", "stat", "sys/vm/overcommit_memory", 
 SYS_PATHS = ("bus/cpu", "bus/node", "devices/system", "kernel/mm")
 # Writing to it resets what is counted of this process's memory, and nothing else.
 CLEAR_REFS_FILE = "/proc/self/clear_refs"
+CONFINED = b"confined\n"  # what a program's output begins with: said before anything untrusted runs
 LOADER_PATTERNS = ("lib/ld-*.so*", "lib64/ld-*.so*", "lib/*/ld-*.so*")  # what starts a program with shared libraries
 
 CAPABILITY_VERSION_3 = 0x20080522  # the third version of the kernel's description of a process's capabilities
@@ -89,9 +90,11 @@ class ConfinedProgram(NamedTuple):
 
 
 def become_confined(program: ConfinedProgram, config: Settings) -> NoReturn:
-    """Become a program that is confined as `confine` confines; it starts nothing but the programs that it names.
+    """Become a program that is confined as `confine` confines; its standard output begins with `CONFINED`.
 
-    Raises OSError where the kernel cannot.
+    What it asks the kernel to execute is checked by the path of the file: its own command, the programs that are named
+    and the system's loaders of shared libraries are executed, and no other file. Whatever runs that way is confined
+    like itself. Raises OSError where the kernel cannot.
     """
     _give_up_rights(config)
     loaders = [path for pattern in LOADER_PATTERNS for path in Path("/").glob(pattern)]
@@ -99,6 +102,7 @@ def become_confined(program: ConfinedProgram, config: Settings) -> NoReturn:
     readable = [*readable_paths(config.home), *program.readable]
     landlock.restrict(readable, writable_paths(), [program.writable_folder], executable)
     seccomp.install_filter(may_become_program=True, may_start_programs=bool(program.programs))
+    os.write(sys.stdout.fileno(), CONFINED)
     os.execve(program.command[0], [*program.command], dict(program.environment))
 
 

@@ -3,7 +3,7 @@
 import re
 import signal
 
-from core.errors import Cancelled, ChildDied, NotConfined, TooLarge, WorkerError
+from core.errors import Cancelled, ChildDied, NotConfined, TimedOut, TooLarge, WorkerError
 from core.sandbox.limits import Allowance
 from core.settings import GB
 
@@ -35,6 +35,14 @@ def out_of_memory_error(allowance: Allowance, detail: str = "") -> TooLarge:
         f"It is too large for the {allowance.memory / GB:.3g} GB of memory that its process may use here.",
         cure=f"Raise {allowance.memory_setting}, or use a smaller model or batch.",
         detail=detail,
+    )
+
+
+def cpu_time_error(allowance: Allowance) -> TimedOut:
+    """The error for a sandboxed child that has used up its processor time."""
+    return TimedOut(
+        f"It used up its {allowance.cpu_seconds} seconds of processor time, and was stopped.",
+        cure="Choose less work, or raise ROUNDTRIP_CONFINED_CPU_SECONDS.",
     )
 
 

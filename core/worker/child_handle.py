@@ -30,6 +30,7 @@ from core.sandbox.limits import CPU_TIME_EXCEEDED, Allowance, confined_allowance
 from core.settings import MB, Settings
 from core.worker.child_errors import (
     cancelled_error,
+    cpu_time_error,
     describe_exit,
     invalid_reply_error,
     not_confined_error,
@@ -289,10 +290,7 @@ class Child:
         elif last and isinstance(status := last.message["exit"], int):
             how, stderr = describe_exit(status), str(last.message.get("said", ""))[-ERROR_TEXT_LIMIT:]
             if self.is_untrusted and status == CPU_TIME_EXCEEDED:
-                return TimedOut(
-                    f"It used up its {allowed.cpu_seconds} seconds of processor time, and was stopped.",
-                    cure="Choose less work, or raise ROUNDTRIP_CONFINED_CPU_SECONDS.",
-                )
+                return cpu_time_error(allowed)
             if status in KILL_SIGNALS and is_out_of_memory(stderr):
                 return out_of_memory_error(allowed, stderr)
             if not self.is_untrusted and (refused := find_storage_error(stderr)):  # which ends HDF5's process

@@ -178,3 +178,19 @@ def test_repair_is_refused_and_verification_empty_for_single_user(server_jobs, a
 
 def test_for_viewer_of_restricted_jobs_keeps_the_first_viewer(server_jobs, ada_entries):
     assert server_jobs.for_viewer(BO).for_viewer(ADA).library.access.viewer_id == BO.id
+
+
+def test_signed_in_person_neither_builds_nor_removes_environments(server_jobs, tmp_path, monkeypatch):
+    cache = tmp_path / "environments"
+    monkeypatch.setattr(server_jobs, "config", server_jobs.config.model_copy(update={"environments": cache}))
+    run = make_private_entries(server_jobs).run
+    bos = server_jobs.for_viewer(BO)
+    monkeypatch.setattr("core.jobs.service.build_elsewhere_request", lambda *given: {"environments": ["tract"]})
+    for refused in (
+        lambda: bos.build_environments(["tract"]),
+        lambda: bos.remove_environments(["tract"]),
+        lambda: bos.ask_elsewhere(run, ["tract"]),
+    ):
+        with pytest.raises(InputError, match=r"neither builds nor removes them. Received: tract 0.23."):
+            refused()
+    assert not cache.exists()

@@ -39,7 +39,7 @@ def draw_stroke(page: Page, points: tuple[tuple[float, float], ...]) -> None:
     page.mouse.up()
 
 
-@pytest.mark.parametrize(("width", "dark"), [(1280, False), (390, True)])
+@pytest.mark.parametrize(("width", "dark"), [pytest.param(1280, False, marks=pytest.mark.long), (390, True)])
 def test_compare_page_drawn_digit_is_predicted_and_compared(
     comparison_url: Callable[..., str], new_page: Callable[..., Page], width: int, dark: bool
 ):

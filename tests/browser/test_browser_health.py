@@ -25,6 +25,7 @@ def press_button(page: Page, name: str) -> None:
     page.get_by_role("button", name=name, exact=True).click()
 
 
+@pytest.mark.long
 def test_health_page_verify_rebuild_and_repair_report_no_problems(page: Page):
     press_button(page, "Verify all")
     expect(page.get_by_text("are as they were kept.").first).to_be_visible()

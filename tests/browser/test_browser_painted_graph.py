@@ -94,9 +94,16 @@ def test_painted_graph_box_shows_difference_and_chooses_layer(open_painted_graph
     page.keyboard.press("ArrowDown")
     expect(boxes(page, 0).last).to_be_focused()
     page.keyboard.press("Enter")
-    expect(page.get_by_text("Layer: ≠ dense_1", exact=True)).to_be_visible()
+    shown = page.get_by_text("Layer: ≠ dense_1", exact=True)
+    expect(shown).to_be_visible()
+    page.get_by_text("▶ Play").click()  # stops at the first that differs
+    expect(shown).to_have_count(0)
+    boxes(page, 0).last.focus()
+    page.keyboard.press("Enter")  # chosen again
+    expect(shown).to_be_visible()
 
 
+@pytest.mark.long
 def test_painted_graph_fits_width_in_light_and_dark(open_painted_graph: Callable[[str], Page]):
     page = open_painted_graph("keras_int4")
     check_fit(page, "compare-painted-graph", 1280, False, check_accessibility)

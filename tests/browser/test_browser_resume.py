@@ -27,6 +27,7 @@ def read_trace_names(page: Page) -> list[str]:
     return [re.sub(r" \(a\w+\)$", "", name) for name in names]
 
 
+@pytest.mark.long
 def test_resume_page_trains_copies_and_restores_curves_from_url(
     resume_url: str, populated_server: Server, saved: Callable, new_page: Callable[..., Page]
 ):

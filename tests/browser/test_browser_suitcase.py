@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from core.settings import PROJECT
+from ui.browser_component import PICTURE
 from ui.tour.suitcase import OBJECTS
 
 FOLDER = PROJECT / "ui" / "tour"
@@ -25,7 +26,8 @@ def read(name: str) -> str:
 def suitcase_page(new_page: Callable[..., Page]) -> Page:
     """A phone's page with a suitcase that holds everything."""
     page = new_page(390)
-    page.set_content(f"<style>{read('tour.css')}{read('suitcase.css')}</style>{read('suitcase.html')}{TALL}")
+    style = PICTURE.read_text(encoding="utf-8") + read("suitcase.css")
+    page.set_content(f"<style>{style}</style>{read('suitcase.html')}{TALL}")
     parts = {key: {"state": "kept", "words": "Came back."} for key in OBJECTS}
     objects = [{"key": key, "name": name, "meaning": meaning} for key, (name, meaning) in OBJECTS.items()]
     suitcases = [{"key": "keras", "name": "Keras file (.keras)", "size": "1.0 kB", "parts": parts}]

@@ -53,11 +53,12 @@ def list_files(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_fetch_from_folder_writes_only_wanted_files_and_removes_others(tmp_path: Path, tarballs: Path):
+def test_fetch_from_folder_writes_wanted_files_and_removes_older(tmp_path: Path, tarballs: Path):
     home, lock = tmp_path / "home", make_lock()
-    (home / "of-an-older-lock").mkdir(parents=True)
+    (home / "0123456789abcdef").mkdir(parents=True)  # of an older lock
+    (home / "of-somebody-else").mkdir()
     folder = fetch_runtimes(home, tarballs, lock)
-    assert [path.name for path in home.iterdir()] == [lock.fingerprint]
+    assert {path.name for path in home.iterdir()} == {lock.fingerprint, "of-somebody-else"}
     assert list_files(folder) == ["@ours/small-runtime/dist/run.mjs", "@ours/small-runtime/dist/run.wasm"]
     assert (folder / "@ours/small-runtime/dist/run.wasm").read_bytes() == CONTENT["dist/run.wasm"]
     shutil.rmtree(tarballs)

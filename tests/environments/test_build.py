@@ -8,6 +8,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from core.environments.build import (
     build_environment,
@@ -57,6 +58,37 @@ def test_environment_that_lost_a_file_is_seen_as_changed(own: Settings, tmp_path
     assert not is_unchanged(built)
     assert remove_environment(own, environment) > 0
     assert (list_left(own), find_built(own, environment), remove_environment(own, environment)) == ([], None, 0)
+
+
+def test_removal_leaves_nothing_of_earlier_ones(own: Settings, tmp_path: Path):
+    environment = make_locked(tmp_path)
+    folder = environment_folder(own, environment)
+    for path in (folder, folder.with_name(f"{folder.name}.part-killed")):
+        (path / "venv").mkdir(parents=True)
+        (path / "venv" / "module.py").write_text("x = 1\n")
+    assert remove_environment(own, environment) == 6
+    assert list_left(own) == []
+
+
+def test_removal_waits_for_who_holds_the_lock(own: Settings, tmp_path: Path):
+    environment = make_locked(tmp_path)
+    folder = environment_folder(own, environment)
+    folder.mkdir(parents=True)
+    removal = threading.Thread(target=remove_environment, args=(own, environment))
+    with FileLock(folder.with_name(f"{folder.name}.lock")):
+        removal.start()
+        removal.join(0.1)
+        assert folder.exists()
+    removal.join()
+    assert list_left(own) == []
+
+
+@pytest.mark.parametrize("file", ["uv.toml", "pyproject.toml"])
+def test_settings_of_a_project_do_not_set_uv(own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str):
+    table = "" if file == "uv.toml" else "[tool.uv]\n"
+    (tmp_path / file).write_text(f'{table}required-version = "==0.0.1"\n')  # with which uv does nothing
+    monkeypatch.chdir(tmp_path)
+    assert build_environment(own, make_locked(tmp_path)).folder.exists()
 
 
 def test_half_built_environment_is_built_anew(own: Settings, tmp_path: Path):

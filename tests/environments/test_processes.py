@@ -1,14 +1,18 @@
 """Processes of environments: what is asked, what stays warm, and what becomes of engines that misbehave."""
 
+import dataclasses
+import errno
 import sys
 from pathlib import Path
 
 import pytest
 
 from core.compare import Verdict
+from core.environments.judge import judge_kit
 from core.environments.kits import read_kit
 from core.environments.pool import WarmProcesses
-from core.errors import Cancelled, Damaged, NotBuilt
+from core.errors import Cancelled, Damaged, InputError, NotBuilt
+from core.sandbox.limits import confined_allowance
 from core.sandbox.program import CANNOT_CONFINE
 from core.settings import Settings
 from tests.factories.environment_kits import borrow_own_packages, make_engine, make_kit, write_kit
@@ -44,6 +48,10 @@ def test_second_ask_is_answered_by_the_same_process(judge, processes: WarmProces
         ("dies", Verdict.DOES_NOT_LOAD, "ended before it answered: it was ended by the system with SIGSEGV"),
         ("lies", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
         ("floods", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
+        ("not_a_time", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
+        ("closes_stdout", Verdict.DOES_NOT_LOAD, "ended before it answered: it hung up without a reply"),
+        ("fails_import", Verdict.NOT_VERIFIED, "a library of this engine is missing"),
+        ("unwritable", Verdict.NOT_VERIFIED, "No space left on device"),
     ],
 )
 def test_misbehaving_engine_is_one_sentence(judge, config: Settings, engine: str, verdict: Verdict, sentence: str):
@@ -53,6 +61,47 @@ def test_misbehaving_engine_is_one_sentence(judge, config: Settings, engine: str
     assert sentence in outcome.cause
     assert judge("doubles").verdict is Verdict.BIT_IDENTICAL
     assert len(list_boxes(config) - before) <= 2
+
+
+def test_process_that_says_more_than_its_replies_is_ended(judge, processes: WarmProcesses):
+    assert judge("chatters").verdict is Verdict.BIT_IDENTICAL
+    wait_until(lambda: not any(process.is_running for process, _ in processes._idle.values()))
+
+
+def test_kit_is_placed_in_place_of_the_one_before(processes: WarmProcesses, tmp_path: Path):
+    built, engine = borrow_own_packages(tmp_path / "own"), make_engine("doubles")
+    for identity in ("first", "second"):
+        processes.ask(engine, built, make_kit(tmp_path / "kit", identity=identity))
+    ((process, _),) = processes._idle.values()
+    assert [path.name for path in (process._folder / "in").iterdir()] == ["second"]
+
+
+def test_environment_is_not_removed_while_it_is_asked(processes: WarmProcesses, tmp_path: Path):
+    first, second = (make_engine("doubles", key=key, lock="tract") for key in ("first", "second"))
+    built, tries = borrow_own_packages(tmp_path / first.folder_name), []
+
+    def try_to_close() -> bool:
+        with pytest.raises(InputError, match="Copies are being asked in this environment"):
+            processes.close_environment(second)  # which lies in the same folder
+        return bool(tries.append(1))
+
+    processes.ask(first, built, make_kit(tmp_path / "kit"), try_to_close)
+    assert tries
+    assert len(processes._idle) == 1
+    processes.close_environment(second)
+    assert processes._idle == {}
+
+
+def test_kit_that_finds_no_room_says_nothing_of_the_copy(processes: WarmProcesses, tmp_path: Path):
+    def write_half(folder: Path) -> None:
+        folder.mkdir()
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    built, engine, kit = borrow_own_packages(tmp_path / "own"), make_engine("doubles"), make_kit(tmp_path / "kit")
+    processes.ask(engine, built, make_kit(tmp_path / "kit", identity="other"))
+    failed = judge_kit(processes, engine, built, dataclasses.replace(kit, write=write_half))
+    assert (failed.verdict, failed.error["code"]) == (Verdict.NOT_VERIFIED, "storage")
+    assert judge_kit(processes, engine, built, kit).verdict is Verdict.BIT_IDENTICAL
 
 
 def test_dead_engine_leaves_its_last_words_and_no_files(judge, config: Settings, processes: WarmProcesses):
@@ -94,6 +143,18 @@ def test_changed_environment_is_not_used(config: Settings, tmp_path: Path):
 
 
 @linux
+def test_process_of_environment_sees_no_display_and_sends_no_usage_data(judge, processes: WarmProcesses, monkeypatch):
+    monkeypatch.setenv("DISPLAY", ":0")
+    judge("doubles")
+    (process, _), *_ = processes._idle.values()
+    text = Path(f"/proc/{process._process.pid}/environ").read_text()
+    variables = dict(item.split("=", 1) for item in text.split("\0") if item)
+    assert variables == process._environment()
+    assert variables["ORT_DISABLE_TELEMETRY"] == "1"
+    assert "DISPLAY" not in variables
+
+
+@linux
 def test_untrusted_kit_is_asked_in_a_confined_process(judge):
     outcome = judge("escapes", is_untrusted=True)
     assert outcome.error["detail"].startswith("ValueError: it could: read the kit; display None")
@@ -113,6 +174,36 @@ def test_untrusted_kit_is_not_asked_where_nothing_confines(judge, monkeypatch: p
     outcome = judge("doubles", is_untrusted=True)
     assert (outcome.verdict, outcome.rows) == (Verdict.NOT_VERIFIED, None)
     assert outcome.cause.startswith("What was imported is not run here")
+
+
+@linux
+def test_kit_is_asked_unconfined_only_where_nothing_confines(judge, config: Settings, monkeypatch: pytest.MonkeyPatch):
+    with WarmProcesses(config.model_copy(update={"run_unconfined": True})) as pool:
+        assert "it could: read the kit;" in judge("escapes", is_untrusted=True, pool=pool).error["detail"]
+        assert "stopped with status 71" in judge("ends_as_unconfined", is_untrusted=True, pool=pool).cause
+        monkeypatch.setattr("core.environments.process.LAUNCHER", ("-c", f"raise SystemExit({CANNOT_CONFINE})"))
+        assert judge("doubles", is_untrusted=True, pool=pool).verdict is Verdict.BIT_IDENTICAL
+
+
+@linux
+def test_confined_process_has_the_limits_of_a_conversion(judge, config: Settings, processes: WarmProcesses):
+    import resource
+
+    assert judge("doubles", is_untrusted=True).verdict is Verdict.BIT_IDENTICAL
+    ((process, _),) = processes._idle.values()
+    allowed = confined_allowance(config, 4096, converts=True)
+    seconds, _ = resource.prlimit(process._process.pid, resource.RLIMIT_CPU)
+    assert allowed.cpu_seconds <= seconds < allowed.cpu_seconds + 60
+    assert resource.prlimit(process._process.pid, resource.RLIMIT_AS)[0] == allowed.address_space
+
+
+@linux
+def test_confined_process_is_ended_at_its_processor_time(judge, config: Settings):
+    few = config.model_copy(update={"confined_cpu_seconds": 1, "converting_times": 1})
+    with WarmProcesses(few) as pool:
+        outcome = judge("spins", is_untrusted=True, pool=pool)
+    assert outcome.verdict is Verdict.NOT_VERIFIED
+    assert outcome.cause == "It used up its 1 seconds of processor time, and was stopped."
 
 
 def test_untrusted_kit_is_not_asked_where_the_engine_needs_more(judge):

@@ -118,12 +118,9 @@ EXPECTED: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("digits-denoiser", "weights"): ExpectedSave(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=14, optimizer_of=14),
     ("digits-denoiser", "architecture"): ExpectedSave(DIFFERENT, DIFFERENT, optimizer_found=1, optimizer_of=14),
     ("digits-denoiser", "checkpoint"): ExpectedSave(NO_LOAD, BIT, VALUES_ALONE, optimizer_found=14, optimizer_of=14),
-    # Keras builds the reloaded model under the policy float32, whose optimizer scales no loss: its state is dropped.
     ("digits-mixed", "saved_model"): ExpectedSave(BIT, BIT, optimizer_found=14, optimizer_of=14),
     ("digits-mixed", "keras_export"): ExpectedSave(BIT, BIT, optimizer_of=14),
-    ("digits-mixed", "keras"): ExpectedSave(
-        BIT, BIT, optimizer_found=2, optimizer_of=14, breaks=frozenset({"optimizer state"})
-    ),
+    ("digits-mixed", "keras"): ExpectedSave(BIT, BIT, optimizer_found=14, optimizer_of=14),
     ("digits-mixed", "h5"): ExpectedSave(BIT, BIT, optimizer_found=5, optimizer_of=14),
     ("digits-mixed", "weights"): ExpectedSave(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=14, optimizer_of=14),
     ("digits-mixed", "architecture"): ExpectedSave(DIFFERENT, DIFFERENT, optimizer_found=2, optimizer_of=14),
@@ -251,9 +248,7 @@ EXPECTED: dict[tuple[str, str], ExpectedSave | ExpectedRefusal] = {
     ("digits-denoiser", "openvino"): ExpectedSave(CLOSE, CLOSE),
     ("digits-denoiser", "openvino_fp16"): ExpectedSave(CHANGED, CHANGED, changed_at_most=FEW),
     ("digits-denoiser", "pickle"): ExpectedSave(BIT, BIT, optimizer_found=14, optimizer_of=14),
-    ("digits-mixed", "keras_dir"): ExpectedSave(
-        BIT, BIT, optimizer_found=2, optimizer_of=14, breaks=frozenset({"optimizer state"})
-    ),
+    ("digits-mixed", "keras_dir"): ExpectedSave(BIT, BIT, optimizer_found=14, optimizer_of=14),
     ("digits-mixed", "weights_sharded"): ExpectedSave(NO_LOAD, BIT, WEIGHTS_ALONE, optimizer_found=14, optimizer_of=14),
     ("digits-mixed", "safetensors"): ExpectedSave(NO_LOAD, BIT, NAMED_ALONE, optimizer_found=3, optimizer_of=14),
     ("digits-mixed", "keras_int8"): ExpectedRefusal(NO_HALF_INT),

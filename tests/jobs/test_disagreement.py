@@ -191,7 +191,9 @@ def test_search_job_killed_child_fails_with_its_model_name(jobs, saved, monkeypa
     os.kill(victim._child.pid, signal.SIGKILL)
     end = jobs.wait(job.id)
     assert (end.state, end.error["code"]) == ("failed", "child-died")
-    assert end.error["sentence"].startswith(f"SavedModel ({two}): The process that held the model ended")
+    assert end.error["sentence"].startswith(
+        "SavedModel of “Read a digit · 2 epochs · seed 0”: The process that held the model ended"
+    )
     assert end.error["sentence"].count(".") == 1
 
 
@@ -222,7 +224,7 @@ def test_search_job_models_with_different_inputs_fails(jobs, saved, trained):
     item, two = saved("digits-mlp", "keras")["artifact"], trained("names")
     end = jobs.wait(jobs.find_disagreement(item, two, seconds=5).id)
     assert (end.state, end.error["code"]) == ("failed", "input")
-    assert two in end.error["sentence"]
+    assert end.error["sentence"].startswith("The live model of “Guess the continent · 2 epochs · seed 0”: ")
 
 
 def test_search_job_unavailable_data_uses_held_out_rows_with_note(empty_jobs):

@@ -236,7 +236,8 @@ def test_compare_unoffered_architecture_source_is_refused(jobs, saved):
     id_ = saved("digits-mlp", "keras")["artifact"]
     with pytest.raises(InputError) as caught:
         jobs.compare([id_], sources={id_: "../x"})
-    assert caught.value.sentence == f"The architecture of {id_} cannot come from there."
+    name = "Keras file (.keras) of “Read a digit · 2 epochs · seed 0”"
+    assert caught.value.sentence == f"The architecture of {name} cannot come from there."
     assert caught.value.cure == "Choose from none, demo."
 
 

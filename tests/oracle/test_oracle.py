@@ -23,7 +23,7 @@ SEED = 2  # of what is drawn: another one draws others
 EXCHANGES = [
     each for each in KINDS if each.format in FEW_FORMATS and each.name in ("swapped_inputs", "swapped_outputs")
 ]
-MUTANTS, SOUND, MODELS_DRAWN, PLANS = 8, 6, 2, 1
+MUTANTS, SOUND, MODELS_DRAWN, PLANS = 6, 4, 1, 1
 PLAN_FORMATS = ["saved_model", "keras", "onnx"]
 MODEL_FORMATS = ["architecture", "saved_model", "keras", "weights", "onnx"]
 

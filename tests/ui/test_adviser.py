@@ -36,7 +36,7 @@ def test_adviser_of_a_run_to_be_trained_recommends_and_explains(adviser: AppTest
     assert "It loses nothing of what was looked at." in text
     assert "Runner-up" not in text or "Look inside" in [button.label for button in adviser.button]
     assert any("Why not" in box.label for box in adviser.expander)
-    assert "model.save(folder" in adviser.code[0].value
+    assert "model.save(path)" in adviser.code[0].value
 
 
 def test_adviser_without_a_fitting_copy_names_the_nearest(adviser: AppTest, trained: Callable[[str], str]):

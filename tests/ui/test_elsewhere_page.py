@@ -1,10 +1,20 @@
 """The Elsewhere page without a browser: what it offers, what it says of sizes, and what copies answered."""
 
+import json
+import sys
 from collections.abc import Callable
+from pathlib import Path
 
-from core.environments import ENVIRONMENTS
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from core.environments import ENVIRONMENTS, get_environment
+from core.environments.build import RECORD, environment_folder
 from core.jobs import Jobs
 from core.library.job_store import Job
+from core.settings import Settings
+from tests.factories.library_entries import make_artifact, make_run
+from tests.factories.private_entries import BO
 from tests.ui.test_pages import page_text
 
 OUTCOMES = {
@@ -41,7 +51,8 @@ def test_elsewhere_page_says_size_before_it_builds(visit, jobs: Jobs, saved: Cal
     assert app.multiselect[0].value
     assert "environments will be built first" in page_text(app)
     assert " MB on the disk" in page_text(app)
-    assert not next(button for button in app.button if button.key == "ask-elsewhere").disabled
+    button = app.button(key="ask-elsewhere")
+    assert (button.disabled, button.label) == (False, f"Ask in {len(app.multiselect[0].value)} environments")
 
 
 def test_elsewhere_page_shows_verdict_cause_and_failed_build(visit, jobs: Jobs, saved: Callable):
@@ -59,3 +70,104 @@ def test_elsewhere_page_shows_verdict_cause_and_failed_build(visit, jobs: Jobs, 
         assert "The largest difference is 1.2e-07." in text
     finally:
         jobs.job_store.delete(job.id)
+
+
+def write_built(config: Settings, key: str) -> Path:
+    """The folder of an environment as if it were built."""
+    folder = environment_folder(config, get_environment(key))
+    (folder / "venv" / "bin").mkdir(parents=True)
+    (folder / "venv" / "bin" / "python").symlink_to(sys.executable)
+    (folder / RECORD).write_text(json.dumps({"seconds": 1, "bytes": 5_000_000, "files": ""}))
+    return folder
+
+
+@pytest.fixture
+def own_jobs(empty_jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    """Jobs over an empty library and an empty cache of environments."""
+    monkeypatch.setattr(empty_jobs, "config", empty_jobs.config.model_copy(update={"environments": tmp_path}))
+    return empty_jobs
+
+
+def add_copies(jobs: Jobs, *formats: str) -> str:
+    """The id of a run that is saved in these formats."""
+    run = make_run(jobs.library)
+    for key in formats:
+        make_artifact(jobs.library, run, key)
+    return run.id
+
+
+def button_keys(app: AppTest) -> set[str]:
+    return {button.key for button in app.button}
+
+
+def test_elsewhere_page_names_formats_where_no_environment_takes_any(visit, own_jobs: Jobs):
+    run = add_copies(own_jobs, "saved_model")
+    app = visit(own_jobs, "elsewhere", run=run)
+    text = page_text(app).replace("\\", "")
+    assert "No environment takes a format in which this run is saved. Save it in one of these: Keras file" in text
+    assert not app.multiselect
+    assert app.button(key="ask-elsewhere").disabled
+    assert "Save this run" in [button.label for button in app.button]
+
+
+def test_elsewhere_page_names_copies_that_are_not_asked(visit, own_jobs: Jobs):
+    run = add_copies(own_jobs, "onnx", "saved_model")
+    text = page_text(visit(own_jobs, "elsewhere", run=run)).replace("\\", "")
+    assert "Not asked: SavedModel" in text
+    assert "Not asked: ONNX" not in text
+
+
+def test_elsewhere_page_proposes_environments_once_for_a_run(visit, own_jobs: Jobs):
+    run, other = add_copies(own_jobs, "onnx"), add_copies(own_jobs, "keras")
+    app = visit(own_jobs, "elsewhere", **{"run": run, "in": "tf-2.15"})  # which takes no ONNX file
+    assert app.multiselect[0].value == ["mnn", "tract", "onnxruntime-plain"]
+    app.multiselect[0].set_value([]).run()
+    assert app.multiselect[0].value == []
+    assert "Choose at least one environment." in page_text(app)
+    app.selectbox[0].select(other).run()
+    assert {"keras"} <= set(get_environment(app.multiselect[0].value[0]).takes)
+
+
+def test_elsewhere_page_shows_a_job_under_its_own_run_only(visit, own_jobs: Jobs):
+    first, second = (add_copies(own_jobs, "onnx") for _ in range(2))
+    latest = own_jobs.library.runs()[0].id
+    earlier = second if latest == first else first
+    request = {"run": earlier, "artifacts": own_jobs.library.artifacts_of(earlier), "environments": ["tract"]}
+    job = Job(id="j0123456789", kind="elsewhere", title="x", state="running", note="Fetching", request=request)
+    own_jobs.job_store.create(job)
+    app = visit(own_jobs, "elsewhere")
+    assert (app.selectbox[0].value, app.query_params["job"]) == (earlier, job.id)
+    assert f"cancel-{job.id}" in button_keys(app)
+    app.selectbox[0].select(latest).run()
+    assert f"cancel-{job.id}" not in button_keys(app)
+    assert not app.button(key="ask-elsewhere").disabled
+    assert f"cancel-{job.id}" not in button_keys(visit(own_jobs, "elsewhere", run=latest, job=job.id))
+
+
+def test_elsewhere_page_shows_readable_copies_beside_an_unreadable(visit, own_jobs: Jobs):
+    run = add_copies(own_jobs, "onnx", "keras")
+    damaged = own_jobs.library.artifacts_of(run)[0]
+    (own_jobs.library.folder(damaged) / "record.json").write_text("{")
+    app = visit(own_jobs, "elsewhere", run=run)
+    assert not app.error
+    assert not app.button(key="ask-elsewhere").disabled
+
+
+def test_elsewhere_page_removes_environment_after_confirmation(visit, own_jobs: Jobs):
+    folder = write_built(own_jobs.config, "tract")
+    app = visit(own_jobs, "elsewhere")
+    assert folder.exists()
+    assert "This frees up to 5.0 MB on the disk" in page_text(app).replace("\\", "")
+    app.button(key="remove-tract").click().run()
+    assert not folder.exists()
+    assert "remove-tract" not in button_keys(app)
+
+
+def test_elsewhere_page_of_signed_in_person_offers_what_is_built(visit, own_jobs: Jobs):
+    run = add_copies(own_jobs, "onnx")
+    bos = own_jobs.for_viewer(BO)
+    assert "No environment that takes these copies is built." in page_text(visit(bos, "elsewhere", run=run))
+    write_built(own_jobs.config, "tract")
+    app = visit(bos, "elsewhere", run=run)
+    assert (app.multiselect[0].options, app.multiselect[0].value) == (["tract 0.23"], ["tract"])
+    assert "remove-tract" not in button_keys(app)

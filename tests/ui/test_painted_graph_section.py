@@ -6,7 +6,14 @@ from plotly.colors import unlabel_rgb
 from core.jobs.layer_steps import LayerStep
 from core.library import Library
 from tests.factories.library_entries import IDENTICAL_EVIDENCE, make_run
-from ui.compare.painted_graph import DrawnGraph, describe_step, find_drawn_graph, make_palette
+from ui.compare.painted_graph import (
+    ChosenLayer,
+    DrawnGraph,
+    describe_step,
+    find_drawn_graph,
+    make_palette,
+    read_chosen_layer,
+)
 
 STEP: LayerStep = {
     "layer": "dense",
@@ -96,3 +103,9 @@ def test_palette_gets_lighter_with_readable_ink_and_numbers():
         "to 10 %",
         "above 10 %",
     ]
+
+
+@pytest.mark.parametrize("told", [None, 1, [1], [3, 5], [-1, 5], ["1", 5], [True, 5], [1, 5, 9]])
+def test_choice_of_layer_that_makes_no_sense_is_none(told: object):
+    assert read_chosen_layer(told, 3) is None
+    assert read_chosen_layer([2, 5], 3) == ChosenLayer(2, 5)

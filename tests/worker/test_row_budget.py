@@ -95,7 +95,8 @@ def test_find_accepted_input_beyond_memory_can_be_asked_half_the_rows(clock: Clo
 def test_probe_predictor_tries_what_its_rows_are_enough_for():
     predictor = SimpleNamespace(predict=lambda inputs: {"y": inputs["x"]}, model=None)
     probes = probe_predictor(predictor, {"x": np.zeros((64, 2))}, {}, None, 10)
-    assert probes == {"batches": {"1": "", "7": ""}, "repeats": 0.0, "step": {"not_tried": True}}
+    expected = {"batches": {"1": "", "7": ""}, "repeats": 0.0, "row_shift": 0.0, "step": {"not_tried": True}}
+    assert probes == expected
     assert probe_predictor(predictor, {"x": np.zeros((64, 2))}, {}, None, 0) == {
         "batches": {},
         "repeats": None,

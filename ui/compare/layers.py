@@ -15,7 +15,7 @@ from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, read_lay
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from core.text.numbers import format_share
-from ui.compare.painted_graph import show_painted_graph
+from ui.compare.painted_graph import ChosenLayer, show_painted_graph
 from ui.compare.participants import Participants
 from ui.components import escape_markdown, show_error
 from ui.job_progress import follow_job
@@ -143,14 +143,14 @@ def _show_graph_and_scrubber(job: Job, names: dict[str, str]) -> None:
     """
     try:
         is_painted = st.toggle("Painted graph", key="painted", bind="query-params", help=PAINTED_HELP)
-        chosen = show_painted_graph(job.result, names) if is_painted else None
+        chosen = show_painted_graph(job, names) if is_painted else None
         _show_scrubber(job, names, chosen)
     except RoundtripError as error:
         show_error(error)
 
 
-def _show_scrubber(job: Job, names: dict[str, str], chosen: int | None) -> None:
-    """Show the first row on its way through both copies, at the layer with the place `chosen` if any.
+def _show_scrubber(job: Job, names: dict[str, str], chosen: ChosenLayer | None) -> None:
+    """Show the first row on its way through both copies, at the layer that was `chosen` if any.
 
     Shows nothing for a job of an earlier version.
     """
@@ -160,10 +160,11 @@ def _show_scrubber(job: Job, names: dict[str, str], chosen: int | None) -> None:
     pictures = [LayerPicture(step["layer"], step["above"], *read[place]) for place, step in steps.items()]
     if pictures:
         st.markdown("**The first row on its way through both**")
-        start = list(steps).index(chosen) if chosen in steps else 0
+        start = list(steps).index(chosen.place) if chosen and chosen.place in steps else 0
         figure = layer_scrubber(pictures, (names[result["walked"]], names[result["held"]]), start)
+        key = f"scrubber-{job.id}-{chosen.at if chosen else 0}"  # drawn anew, at that layer, by each choice
         alt = f"Values of {len(pictures)} layers in both copies, and their difference"
-        st.plotly_chart(figure, config=PLOTLY_CONFIG, alt=alt, key="scrubber")
+        st.plotly_chart(figure, config=PLOTLY_CONFIG, alt=alt, key=key)
         st.caption("One scale for both copies of a layer; hover a cell for its number. Play stops at the first ≠.")
 
 

@@ -166,7 +166,8 @@ def show_figures(comparison: FinishedComparison) -> None:
         st.success("Bit-identical: every number is the same, so there is nothing to draw.", icon=":material/verified:")
         return
     if not metrics["histogram"]:
-        st.info("This output is text, which has no distances to draw; its rows are under Rows.", icon=":material/info:")
+        text = f"This output is text, which has no distances to draw; its rows are under {ROWS_TAB}."
+        st.info(text, icon=":material/info:")
         return
     _show_furthest_row(comparison, output, id_)
     with st.grid(2, min_column_width=380, gap="large"):

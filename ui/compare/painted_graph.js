@@ -78,6 +78,7 @@ function send(frame, message) {
   frame.element.contentWindow?.postMessage(message, "*")
 }
 
+// A choice has its time beside it: the same layer chosen again is news to the server.
 function hear(picture, frame, message) {
   const others = picture.frames.filter(other => other !== frame)
   const place = isPlace(picture, message.place) ? message.place : null
@@ -85,7 +86,7 @@ function hear(picture, frame, message) {
   else if (message.type === "painted") count(picture, frame, message)
   else if (message.type === "view") others.forEach(other => send(other, { type: "view", view: message.view }))
   else if (message.type === "point") point(picture, frame, place, String(message.name).slice(0, 200))
-  else if (message.type === "choose" && place !== null) picture.setStateValue("chosen", place)
+  else if (message.type === "choose" && place !== null) picture.setStateValue("chosen", [place, Date.now()])
 }
 
 function isPlace({ data }, place) {

@@ -13,6 +13,7 @@ from core.jobs.layer_steps import PAIRED, LayerStep
 from core.jobs.layers import activation_kind
 from core.jobs.painted_graph import CLASS_LIMITS, LAST_CLASS, Side, paint_nodes
 from core.library import Artifact, Library
+from core.library.job_store import Job
 from core.text.numbers import format_number, format_share
 from ui.browser_component import load_component
 from ui.components import escape_markdown
@@ -40,8 +41,16 @@ class DrawnGraph(NamedTuple):
     stand_in: str
 
 
-def show_painted_graph(result: dict[str, Any], names: dict[str, str]) -> int | None:
-    """Show the graphs of the two models of a comparison of layers. Returns the place of the layer that was chosen."""
+class ChosenLayer(NamedTuple):
+    """The place among the layers of one that was chosen, and when: the same one chosen again is another choice."""
+
+    place: int
+    at: int  # milliseconds, by the browser's clock
+
+
+def show_painted_graph(job: Job, names: dict[str, str]) -> ChosenLayer | None:
+    """Show the graphs of the two models of a comparison of layers. Returns the layer that was chosen in them."""
+    result = job.result
     steps: list[LayerStep] = result["steps"]
     graphs = [graph for side in ("walked", "held") if (graph := _graph_data(result, side, names))]
     if not graphs:
@@ -57,9 +66,17 @@ def show_painted_graph(result: dict[str, Any], names: dict[str, str]) -> int | N
             "hint": HINT,
         },
     }
-    default = {"chosen": None}
-    chosen = _PAINTED_GRAPH(key="painted-graph", data=data, default=default, on_chosen_change=lambda: None).chosen
-    return chosen if isinstance(chosen, int) and 0 <= chosen < len(steps) else None
+    key, default = f"painted-graph-{job.id}", {"chosen": None}
+    chosen = _PAINTED_GRAPH(key=key, data=data, default=default, on_chosen_change=lambda: None).chosen
+    return read_chosen_layer(chosen, len(steps))
+
+
+def read_chosen_layer(told: Any, layers: int) -> ChosenLayer | None:
+    """Return what the browser told of a choice among so many layers; None where it makes no sense, or there is none."""
+    if not isinstance(told, list) or len(told) != 2 or any(type(number) is not int for number in told):
+        return None
+    chosen = ChosenLayer(*told)
+    return chosen if 0 <= chosen.place < layers else None
 
 
 def _graph_data(result: dict[str, Any], side: Side, names: dict[str, str]) -> dict[str, Any] | None:

@@ -49,7 +49,7 @@ def choose_query(library: Library) -> Query:
     sync_browser_url("library-address")
     _show_preset_views()
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        search = search_field(**bind_text("search", clears="page"))
+        search = search_field(**bind_text("search", clears=("page",)))
         order = _selectbox("Order", "sort", {key: label for key, (label, *_) in SORT_ORDERS.items()}, width=220)
     filters = _choose_filters(library)
     _, sort, descending = SORT_ORDERS[order]
@@ -84,12 +84,12 @@ def _choose_filters(library: Library) -> Query:
 
 
 def _multiselect(label: str, name: str, options: dict[str, str]) -> list[str]:
-    bound = bind_select(name, list(options), many=True, clears="page")
+    bound = bind_select(name, list(options), many=True, clears=("page",))
     return st.multiselect(label, **bound, format_func=options.__getitem__, placeholder="All")
 
 
 def _selectbox(label: str, name: str, options: dict[str, str], **widget: Any) -> str:
-    bound = bind_select(name, list(options), clears="page")
+    bound = bind_select(name, list(options), clears=("page",))
     return st.selectbox(label, **bound, format_func=options.__getitem__, **widget)
 
 

@@ -25,9 +25,8 @@ def open_model(kit):
 
     def predict(inputs):
         feed = inputs if len(inputs) > 1 else next(iter(inputs.values()))
-        outputs = flatten(to_numpy(keras, model(feed, training=False)))
-        names = list(getattr(model, "output_names", wanted)) if len(outputs) > 1 else wanted
-        return dict(zip(names, outputs, strict=True))
+        outputs = to_numpy(keras, model(feed, training=False))
+        return name_outputs(outputs, getattr(model, "output_names", None), wanted)
 
     return predict
 
@@ -60,10 +59,32 @@ def forget_last_kit(keras):
     keras.backend.clear_session() if hasattr(keras.backend, "clear_session") else keras.utils.clear_session()
 
 
-def flatten(outputs):
+def name_outputs(outputs, names, wanted):
+    """Return every array of a structure by its path in it, as Roundtrip does; a single one as the kit calls it.
+
+    `names` are those that the model has for the items of a list; the keys of a dictionary are names themselves.
+    """
+    if isinstance(outputs, list | tuple) and names and len(set(names)) == len(outputs) == len(names):
+        outputs = dict(zip(names, outputs, strict=True))
+    paths = list(walk(outputs, ""))
+    if len(paths) == len(wanted) == 1:
+        return {wanted[0]: paths[0][1]}
+    if len({path for path, _ in paths}) == len(paths):
+        return dict(paths)
+    return {f"output_{at}": array for at, (_, array) in enumerate(paths)}  # two keys made one path
+
+
+def walk(outputs, path):
     if isinstance(outputs, dict):
-        return [array for name in outputs for array in flatten(outputs[name])]
-    return [array for item in outputs for array in flatten(item)] if isinstance(outputs, list | tuple) else [outputs]
+        items = [(str(key), item) for key, item in outputs.items()]
+    elif isinstance(outputs, list | tuple):
+        items = [(f"output_{at}", item) for at, item in enumerate(outputs)]
+    else:
+        if outputs is not None:
+            yield path or "output_0", outputs
+        return
+    for key, item in items:
+        yield from walk(item, f"{path}/{key}" if path else key)
 
 
 def to_numpy(keras, outputs):
@@ -71,6 +92,8 @@ def to_numpy(keras, outputs):
         return {name: to_numpy(keras, item) for name, item in outputs.items()}
     if isinstance(outputs, list | tuple):
         return [to_numpy(keras, item) for item in outputs]
+    if outputs is None:
+        return None
     convert = getattr(getattr(keras, "ops", None), "convert_to_numpy", np.asarray)
     array = np.asarray(convert(outputs))
     return array.astype("float32") if array.dtype.name == "bfloat16" else array

@@ -24,6 +24,7 @@ import signal
 import sys
 import threading
 import time
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -103,9 +104,12 @@ def write_predictions(path, predictions):
     """Write arrays whole or not at all; text becomes Unicode."""
     import numpy as np
 
-    plain = {name: array.astype(str) if array.dtype.kind in "SO" else array for name, array in predictions.items()}
     new = path.with_suffix(".new.npz")
-    np.savez(new, **plain)
+    with zipfile.ZipFile(new, "w") as archive:  # savez has arguments of its own, which an output may be called like
+        for name, array in predictions.items():
+            plain = array.astype(str) if array.dtype.kind in "SO" else array
+            with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
+                np.lib.format.write_array(member, plain, allow_pickle=False)
     os.replace(new, path)
 
 

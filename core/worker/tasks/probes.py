@@ -1,4 +1,4 @@
-"""Probes of a loaded artifact: batch sizes, determinism, one training step, damaged weights.
+"""Probes of a loaded artifact: batch sizes, determinism, XLA, one training step, damaged weights.
 
 The source of each function is shown beside its finding. Damaged weights tell whether the inputs could show a damage.
 """
@@ -11,12 +11,15 @@ from typing import Any, Literal, NotRequired, TypedDict
 import numpy as np
 from pydantic import BaseModel, Field
 
-from core.arrays import NUMERIC_KINDS, Arrays, Fingerprint, NamedArrays, fingerprint_arrays, is_text
+from core.arrays import NUMERIC_KINDS, Arrays, Fingerprint, NamedArrays, fingerprint_arrays, is_text, to_plain_array
+from core.compare import Verdict, compare
 from core.demos import get_demo
 from core.demos.keras_training import make_keras_train_step
 from core.error_translation import summarize_error
 from core.evidence.fingerprint_matching import TensorReply
 from core.runtimes.base import BATCH_SIZE, Predictor
+from core.runtimes.call_arguments import call_model
+from core.runtimes.specs import name_outputs
 from core.runtimes.traits import Count
 from core.runtimes.variables import weight_variables
 
@@ -108,6 +111,14 @@ class TrainStep(TypedDict, total=False):
     not_tried: bool
 
 
+class XlaReply(TypedDict):
+    """The answers to some rows by XLA beside those without; or why there are none."""
+
+    verdict: NotRequired[str]
+    max_abs: NotRequired[float]
+    why: NotRequired[str]
+
+
 class Probes(TypedDict):
     """What each probe below gives: `batches` for each number of rows that there was time for; None and `not_tried`
     stand for what there was none for."""
@@ -115,6 +126,7 @@ class Probes(TypedDict):
     batches: dict[str, str]
     row_shift: NotRequired[float]
     repeats: float | None
+    xla: NotRequired[XlaReply]
     mutant: NotRequired[MutantReply]
     step: TrainStep
 
@@ -131,12 +143,19 @@ class _ReportedStep(BaseModel):
     not_tried: bool = False
 
 
+class _ReportedXla(BaseModel):
+    verdict: Verdict | None = None
+    max_abs: float = 0.0
+    why: str = ""
+
+
 class ReportedProbes(BaseModel):
     """The `Probes` as a child reports them: one of an untrusted file may report anything."""
 
     batches: dict[Literal["1", "7", "64"], str]
     row_shift: float = 0.0
     repeats: float | None
+    xla: _ReportedXla | None = None
     mutant: _ReportedMutant | None = None
     step: _ReportedStep
 
@@ -157,6 +176,8 @@ def probe_predictor(predictor: Predictor, inputs: Arrays, targets: Arrays, demo:
         "repeats": probe_determinism(predictor, inputs, repeated) if repeated else None,
         "step": {"not_tried": True},
     }
+    if repeated and (answered := probe_xla(predictor, inputs, repeated)):
+        probes["xla"] = answered
     if repeated and not any(probes["batches"].values()):
         probes["row_shift"] = probe_row_shift(predictor, inputs, repeated)
     if most_rows >= MUTANT_ROWS * MUTANT_CALLS and (mutant := probe_mutants(predictor, inputs)):
@@ -174,8 +195,9 @@ def probe_batch_sizes(predictor: Predictor, inputs: Arrays, batches: Sequence[in
 def probe_row_shift(predictor: Predictor, inputs: Arrays, count: int = BATCH_SIZE) -> float:
     """Predict a few rows each alone and among `count`; returns how far their answers move, as a share of the largest
     answer."""
-    among = predictor.predict({name: array[:count] for name, array in inputs.items()})
-    calls = [{name: array[row : row + 1] for name, array in inputs.items()} for row in range(min(count, FEW_ROWS))]
+    head = {name: array[:count] for name, array in inputs.items()}
+    among, rows = predictor.predict(head), len(next(iter(head.values())))
+    calls = [{name: array[row : row + 1] for name, array in head.items()} for row in range(min(rows, FEW_ROWS))]
     alone = [predictor.predict(call) for call in calls]
     own = {name: np.concatenate([answer[name] for answer in alone]) for name in among}
     return _largest_share({name: array[: len(own[name])] for name, array in among.items()}, own)
@@ -215,6 +237,24 @@ def _max_difference(first: np.ndarray, second: np.ndarray) -> float:
     if first.dtype.kind in "SU":
         return float((first != second).mean())
     return float(np.nan_to_num(np.abs(first.astype("float64") - second.astype("float64"))).max())
+
+
+def probe_xla(predictor: Predictor, inputs: Arrays, count: int = BATCH_SIZE) -> XlaReply | None:
+    """Predict the same rows with XLA, as Keras' own `predict` does where a model asks for it; None of other models."""
+    import tensorflow as tf
+
+    model = predictor.model
+    if not getattr(model, "jit_compile", False):
+        return None
+    compiled = tf.function(lambda feed: call_model(model, feed), autograph=False, jit_compile=True)
+    rows = predictor.prepare_inputs({name: array[:count] for name, array in inputs.items()})
+    try:
+        outputs = compiled({name: tf.constant(array) for name, array in rows.items()})
+    except Exception as error:  # noqa: BLE001  what XLA cannot compile is the finding itself
+        return {"why": summarize_error(error)}
+    named = name_outputs(outputs, getattr(model, "output_names", None))
+    comparison = compare(predictor.predict(rows), {name: to_plain_array(array) for name, array in named.items()})
+    return {"verdict": comparison.verdict.value, "max_abs": comparison.max_abs}
 
 
 def train_one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> TrainStep:

@@ -1,0 +1,53 @@
+"""Scripts of engines: what outputs are called, and how they are written."""
+
+import importlib
+from types import ModuleType
+
+import numpy as np
+import pytest
+
+from core.environments.base import SCRIPTS
+from core.runtimes.specs import flatten_outputs
+
+LEFT, RIGHT = np.zeros((2, 3), "float32"), np.ones((2, 3), "float32")
+STRUCTURES = {
+    "dictionary": {"zeta": LEFT, "alpha": RIGHT},
+    "list": [LEFT, RIGHT],
+    "nested": {"zeta": {"b": LEFT, "a": RIGHT}, "alpha": (LEFT, None)},
+    "clash": {"a": {"b": LEFT}, "a/b": RIGHT},
+}
+
+
+@pytest.fixture
+def load_script(monkeypatch: pytest.MonkeyPatch):
+    """A function that imports a script of ours."""
+    monkeypatch.syspath_prepend(str(SCRIPTS))
+
+    def load(name: str) -> ModuleType:
+        return importlib.import_module(name)
+
+    return load
+
+
+@pytest.mark.parametrize("names", [None, ["alpha", "zeta"], ["same", "same"]], ids=["none", "sorted", "equal"])
+@pytest.mark.parametrize("structure", STRUCTURES.values(), ids=STRUCTURES)
+def test_keras_outputs_are_named_as_ours_are(load_script, structure, names):
+    named = load_script("keras_model").name_outputs(structure, names, ["zeta", "alpha"])
+    ours = flatten_outputs(structure, names)
+    assert list(named) == list(ours)
+    assert all(named[name] is ours[name] for name in ours)
+
+
+def test_single_keras_output_is_named_as_the_kit_names_it(load_script):
+    named = load_script("keras_model").name_outputs([LEFT], ["dense"], ["scores"])
+    assert named.keys() == {"scores"}
+
+
+def test_outputs_of_any_name_are_written(load_script, tmp_path):
+    outputs = {"file": LEFT, "args": RIGHT, "heads/left": np.array(["é"], dtype=object)}
+    load_script("run_kit").write_predictions(tmp_path / "predictions.npz", outputs)
+    with np.load(tmp_path / "predictions.npz", allow_pickle=False) as archive:
+        assert {name: archive[name].tolist() for name in archive} == {
+            name: array.tolist() for name, array in outputs.items()
+        }
+    assert [path.name for path in tmp_path.iterdir()] == ["predictions.npz"]
