@@ -190,13 +190,21 @@ def _symbol(verdict: Verdict) -> str:
     return f"{SYMBOLS.get(verdict, '?')} {verdict.label}"
 
 
+def _summarize(outcomes: list[ElsewhereOutcome]) -> str:
+    """Say in how many environments the answers are others, and in how many nothing was found out."""
+    unlike, unverified = (sum(getattr(each, which) for each in outcomes) for which in ("is_unlike", "is_unverified"))
+    if not outcomes:
+        return "not asked"
+    total = pluralize(len(outcomes), "environment")
+    parts = [f"not the same in {unlike} of {total}"] * bool(unlike)
+    parts += [f"not verified in {unverified} of {total}"] * bool(unverified)
+    return ", ".join(parts) or "the same answers everywhere"
+
+
 def _show_copy(id_: str, label: str, row: ElsewhereRow) -> None:
     outcomes = [read_outcome(cell) for cell in row["cells"].values()]
-    unlike = sum(outcome.verdict.rank > Verdict.SAME_ANSWERS.rank for outcome in outcomes)
-    alike = "the same answers everywhere" if outcomes else "not asked"
-    summary = f"not the same in {unlike} of {pluralize(len(outcomes), 'environment')}" if unlike else alike
     # Its key keeps it unfolded while a running job changes the label.
-    with st.expander(f"**{label}** · {summary}", icon=":material/description:", key=f"elsewhere-{id_}"):
+    with st.expander(f"**{label}** · {_summarize(outcomes)}", icon=":material/description:", key=f"elsewhere-{id_}"):
         if row["error"]:
             show_error(row["error"])
         for outcome in outcomes:

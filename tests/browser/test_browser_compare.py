@@ -75,6 +75,7 @@ def test_compare_page_typed_values_are_predicted_by_every_copy(
     take_screenshot(page, "compare-type")
 
 
+@pytest.mark.long
 def test_compare_page_finds_disagreement_and_compares_all_copies_on_it(
     comparison_url: Callable[..., str], new_page: Callable[..., Page]
 ):

@@ -85,6 +85,7 @@ def test_painted_graph_panning_and_zooming_one_moves_the_other(open_painted_grap
     wait_until(lambda: header(page, 1)["y"] < before - 20)
 
 
+@pytest.mark.long
 def test_painted_graph_box_shows_difference_and_chooses_layer(open_painted_graph: Callable[[str], Page]):
     page = open_painted_graph("keras_int4")
     boxes(page, 1).last.hover()

@@ -50,6 +50,7 @@ def test_compare_page_tabs_fit_width(new_page, comparison_url: str, width: int, 
         take_screenshot(page, f"compare-{view.split()[0].lower()}-{width}{'-dark' if dark else ''}")
 
 
+@pytest.mark.long
 def test_compare_page_tolerance_is_in_url_and_invalid_text_is_reported(new_page, comparison_url: str):
     page = new_page()
     open_view(page, comparison_url, "How far apart")
