@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.page_helpers import check_fit, wait_for_page, wait_until_idle
@@ -20,6 +21,7 @@ def cure(page: Page, key: str) -> None:
     wait_until_idle(page)
 
 
+@pytest.mark.long
 def test_break_it_page_pulls_and_cures_loud_and_silent_card(
     server: Server, shared_folder: Path, new_page: Callable[..., Page]
 ):

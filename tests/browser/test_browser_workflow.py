@@ -28,7 +28,8 @@ PATHS = {
 }
 
 
-@pytest.mark.parametrize("demo", ["digits-mlp", pytest.param("digits-core", marks=pytest.mark.long)])
+@pytest.mark.long  # every run walks this way in a newcomer's tasks and in the tour
+@pytest.mark.parametrize("demo", ["digits-mlp", "digits-core"])
 def test_user_path_train_save_list_and_compare(demo: str, server: Server, new_page: Callable[..., Page]):
     label, chosen, disabled, verdicts = PATHS[demo]
     page = new_page()

@@ -19,6 +19,7 @@ from core.runtimes.onnx import FILE as ONNX
 from core.runtimes.signature_module import serving_module
 from tests.factories import architectures
 from tests.factories.parser_models import expected_parser_predictions, make_parser_inputs, write_parser_model
+from tests.parameter_pairs import drawn_values
 
 pytestmark = pytest.mark.filterwarnings("ignore:Layer 'conv1d")  # which loses the mask, as in the model that was asked
 CLOSE = {"rtol": 1e-4, "atol": 1e-5}
@@ -174,7 +175,7 @@ def test_onnx_operations_on_integers_below_zero_equal_those_of_tensorflow(dtype,
     assert first_answer(predictor, {"x": rows}).tolist() == call(rows)["y"].numpy().tolist()
 
 
-@pytest.mark.parametrize("key", ["onnx", "litert", "openvino", "frozen_graph"])
+@pytest.mark.parametrize("key", drawn_values(["onnx", "litert", "openvino", "frozen_graph"], 2))
 def test_convolution_of_groups_is_converted(key, tmp_path):
     import keras
 
@@ -199,7 +200,7 @@ SCATTERS = {
 
 
 @pytest.mark.parametrize(("dtype", "opset"), [("float32", 15), ("int32", 13), ("bool", 18)])
-@pytest.mark.parametrize("name", SCATTERS)
+@pytest.mark.parametrize("name", drawn_values(list(SCATTERS), 3))
 def test_onnx_file_adds_up_numbers_for_one_place(name, dtype, opset, tmp_path):
     import onnxruntime
     import tensorflow as tf
