@@ -18,6 +18,7 @@ from tests.factories.misbehaving_worker import MisbehavingWorker
 from tests.factories.populated_library import make_jobs, populate_library
 from tests.factories.warm_start import WarmProcess, forked_forkservers
 from tests.helpers import mounted_tmpfs, run_command, skip_formats_without_packages
+from tests.parameter_pairs import leave_undrawn_to_the_long_run
 from tests.shared_entries import Rows, SharedEntries, share_bench_models
 
 __all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "tally"]
@@ -48,9 +49,11 @@ def pytest_collection_finish() -> None:
     gc.freeze()
 
 
+@pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     here = Path(__file__).parent
     skip_formats_without_packages(items)
+    leave_undrawn_to_the_long_run(items, here)
 
     def rank(item: pytest.Item) -> int:
         path = item.path.relative_to(here).as_posix()
