@@ -16,7 +16,6 @@ HALVED = (
     "browser/test_browser_compare.py",
     "browser/test_browser_inspect.py",
     "browser/test_browser_pages.py",
-    "browser/test_browser_painted_graph.py",
     "browser/test_browser_report.py",
     "formats/test_conversion_fallbacks.py",
     "import_model/test_imported_proof_kits.py",

@@ -66,6 +66,7 @@ def test_painted_graph_boxes_have_the_colour_of_the_legend(open_painted_graph: C
     take_screenshot(page, f"painted-graph-{format_key}")
 
 
+@pytest.mark.long  # a drag that begins while both frames settle was seen to miss
 def test_painted_graph_panning_and_zooming_one_moves_the_other(open_painted_graph: Callable[[str], Page]):
     page = open_painted_graph("keras_int4")
     frame = page.locator("iframe[src*='/graph/']").first
