@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -51,13 +52,18 @@ def show_terms(page: str) -> None:
 
 def mark_terms() -> None:
     """Have the browser mark each term of the glossary where it first stands on the page, and explain it there."""
+    st.html(_marking_script(), unsafe_allow_javascript=True)
+
+
+@cache
+def _marking_script() -> str:
     terms = [
         {"name": f"{term[0].upper()}{term[1:]}:", "forms": term_pattern(term), "explanation": GLOSSARY[term]}
         for term in sorted(GLOSSARY, key=len, reverse=True)  # "custom layer" is no "layer"
     ]
     script = SCRIPT.read_text(encoding="utf-8").strip()
     data = json.dumps(terms).replace("<", "\\u003c")  # what looks like a tag has the browser drop the script
-    st.html(f"<script>({script})({data})</script>", unsafe_allow_javascript=True)
+    return f"<script>({script})({data})</script>"
 
 
 def explain_headings(headings: Iterable[str], config: dict[str, Any] | None = None) -> dict[str, Any]:
