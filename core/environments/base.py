@@ -4,6 +4,7 @@ import hashlib
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 
 LOCKS = Path(__file__).with_name("locks")
@@ -64,5 +65,11 @@ class Environment:
     @property
     def folder_name(self) -> str:
         """Name of its folder in the cache: another one for another lock or another release of Python."""
-        digest = hashlib.sha256(f"{self.release}\n{self.lock_path.read_text(encoding='utf-8')}".encode())
-        return f"{self.lock_path.stem}-{digest.hexdigest()[:12]}"
+        path, status = self.lock_path, self.lock_path.stat()
+        return f"{path.stem}-{_hash_lock(path, self.release, status.st_mtime_ns, status.st_size)}"
+
+
+@lru_cache(maxsize=128)
+def _hash_lock(path: Path, release: str, changed: int, size: int) -> str:
+    """Hash a lock, once for each state of its file: a page asks for all of them each time it is drawn."""
+    return hashlib.sha256(f"{release}\n{path.read_text(encoding='utf-8')}".encode()).hexdigest()[:12]
