@@ -14,6 +14,7 @@ from core.runtimes.keras_file_settings import (
     AUTO,
     CONFIG_FILE,
     describe_file_settings,
+    read_file_settings,
     saved_policy,
     set_auto_xla,
 )
@@ -48,18 +49,19 @@ def save(model: Model, folder: Path, for_keras: str = THIS_RELEASE, xla: str = A
         text = set_auto_xla(text)
     if (for_keras, xla) != (THIS_RELEASE, AS_COMPILED):
         replace_zip_member(path, CONFIG_FILE, text.encode())
-    return join_remarks(remark, describe_file_settings(path, model))
+    return join_remarks(remark, describe_file_settings(read_file_settings(path), model))
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import keras
 
     path, classes = folder / "model.keras", {**LEGACY_FUNCTIONS, **code.classes}
-    with saved_policy(path):
+    settings = read_file_settings(path)
+    with saved_policy(settings):
         model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
     with zipfile.ZipFile(path) as archive:
         remark = restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
-    return replace(keras_predictor(model), remark=join_remarks(remark, describe_file_settings(path, model)))
+    return replace(keras_predictor(model), remark=join_remarks(remark, describe_file_settings(settings, model)))
 
 
 def find_missing(model: Model, folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ from core.runtimes.keras_file_settings import (
     AUTO,
     CONFIG_FILE,
     describe_file_settings,
+    read_file_settings,
     saved_policy,
     set_auto_xla,
 )
@@ -26,17 +27,18 @@ def save(model: Model, folder: Path, for_keras: str = THIS_RELEASE, xla: str = A
     model.save(path, zipped=False)
     text, remark = rewrite_config((path / CONFIG_FILE).read_text(encoding="utf-8"), for_keras)
     (path / CONFIG_FILE).write_text(set_auto_xla(text) if xla == AUTO else text, encoding="utf-8")
-    return join_remarks(remark, describe_file_settings(path, model))
+    return join_remarks(remark, describe_file_settings(read_file_settings(path), model))
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     import keras
 
     path, classes = folder / "model", {**LEGACY_FUNCTIONS, **code.classes}
-    with saved_policy(path):
+    settings = read_file_settings(path)
+    with saved_policy(settings):
         model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
     remark = restore_meaning(model, read_metadata_version((path / "metadata.json").read_bytes()))
-    return replace(keras_predictor(model), remark=join_remarks(remark, describe_file_settings(path, model)))
+    return replace(keras_predictor(model), remark=join_remarks(remark, describe_file_settings(settings, model)))
 
 
 def find_missing(model: Model, folder: Path) -> list[str]:

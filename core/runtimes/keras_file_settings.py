@@ -10,7 +10,7 @@ import contextlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -39,18 +39,31 @@ def set_auto_xla(text: str) -> str:
     return json.dumps(config, indent=2)
 
 
-def needs_scaling_policy(path: Path) -> bool:
-    """Whether a `.keras` file, or a folder of its parts, has to be loaded under `SCALING_POLICY` to train on."""
+class FileSettings(NamedTuple):
+    """What a file says: whether it has to be loaded under `SCALING_POLICY` to train on, and whether it asks for XLA."""
+
+    needs_scaling_policy: bool
+    asks_for_xla: bool
+
+
+def read_file_settings(path: Path) -> FileSettings:
+    """Read the settings of a `.keras` file, or of a folder of its parts; of a damaged one as far as they can be."""
+    settings: dict[str, Any] = {}
+    scales_loss = False
+    with contextlib.suppress(Exception):  # what is wrong with a file is said by the load that follows
+        settings = read_compile_config(_read_config(path))
+        scales_loss = _scales_loss(path, settings.get("optimizer"))
+    return FileSettings(scales_loss, settings.get("jit_compile") is True)
+
+
+def _scales_loss(path: Path, optimizer: Any) -> bool:
+    """Whether the optimizer scaled the loss although the config names the one inside it."""
     import h5py
 
-    try:
-        optimizer = read_compile_config(_read_config(path)).get("optimizer")
-        if not isinstance(optimizer, dict) or optimizer.get("class_name") == SCALING_OPTIMIZER:
-            return False
-        with _open_weights(path) as weights, h5py.File(weights, "r") as file:
-            return WRAPPED_GROUP in file
-    except Exception:  # noqa: BLE001  what is wrong with a file is said by the load that follows
+    if not isinstance(optimizer, dict) or optimizer.get("class_name") == SCALING_OPTIMIZER:
         return False
+    with _open_weights(path) as weights, h5py.File(weights, "r") as file:
+        return WRAPPED_GROUP in file
 
 
 def _read_config(path: Path) -> bytes:
@@ -65,13 +78,13 @@ def _open_weights(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def saved_policy(path: Path) -> Iterator[None]:
+def saved_policy(settings: FileSettings) -> Iterator[None]:
     """Let a Keras file be loaded under the global policy that its optimizer needs, and put the former one back."""
     import keras
 
     before = keras.config.dtype_policy()
     try:
-        if needs_scaling_policy(path):
+        if settings.needs_scaling_policy:
             keras.config.set_dtype_policy(SCALING_POLICY)
         yield
     finally:
@@ -89,7 +102,7 @@ def has_unused_average(model: Model) -> bool:
     return any(not np.array_equal(np.asarray(weight), np.asarray(average)) for weight, average in pairs)
 
 
-def describe_file_settings(path: Path, model: Model) -> str:
+def describe_file_settings(settings: FileSettings, model: Model) -> str:
     """What a person should know who loads the Keras file of a model by `load_model` alone; empty where nothing."""
     import keras
 
@@ -99,13 +112,13 @@ def describe_file_settings(path: Path, model: Model) -> str:
             "Its optimizer averages the weights (use_ema), and answers come from the weights as they were before: call "
             "model.optimizer.finalize_variable_values(model.trainable_variables) to put the averages in their place."
         )
-    if needs_scaling_policy(path):
+    if settings.needs_scaling_policy:
         sentences.append(
             f"Its loss is scaled, by the policy {SCALING_POLICY}, which load_model does not set: Roundtrip calls "
             f'keras.config.set_dtype_policy("{SCALING_POLICY}") before it loads. Without that Keras '
             f"{keras.__version__} begins a plain optimizer at step 0, which scales nothing, so small gradients vanish."
         )
-    if read_compile_config(_read_config(path)).get("jit_compile") is True:
+    if settings.asks_for_xla:
         sentences.append(
             "It asks for XLA (jit_compile=True, as Keras writes under JAX and beside a GPU): predict and evaluate "
             "then compute by XLA under TensorFlow, where some layers, as UpSampling2D(3, bilinear), answer otherwise. "

@@ -11,7 +11,7 @@ import pytest
 from core.compatibility.sentences import describe_xla
 from core.formats import get_format
 from core.runtimes.keras import keras_predictor
-from core.runtimes.keras_file_settings import AUTO, needs_scaling_policy
+from core.runtimes.keras_file_settings import AUTO, read_file_settings
 from core.worker.tasks.probes import probe_xla, validate_probes
 
 ROWS = np.random.default_rng(0).normal(size=(8, 3)).astype("float32")
@@ -92,9 +92,9 @@ def test_needs_scaling_policy_is_false_of_what_loads_by_itself(tmp_path: Path):
     }
     for name, model in models.items():
         model.save(tmp_path / f"{name}.keras")
-        assert not needs_scaling_policy(tmp_path / f"{name}.keras"), name
+        assert not read_file_settings(tmp_path / f"{name}.keras").needs_scaling_policy, name
     (tmp_path / "damaged.keras").write_bytes(b"PK")
-    assert not needs_scaling_policy(tmp_path / "damaged.keras")
+    assert not read_file_settings(tmp_path / "damaged.keras").needs_scaling_policy
 
 
 def build_upsampling(factor: int, jit_compile: bool):
