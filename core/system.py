@@ -135,6 +135,12 @@ def read_proportional_memory(pid: int) -> int:
     return read_resident_memory(pid)
 
 
+def kill_group(pid: int) -> None:
+    """Kill a process that leads a group, with all that it has started; where there are no groups, itself."""
+    with contextlib.suppress(OSError):  # it has ended
+        os.killpg(pid, signal.SIGKILL) if hasattr(os, "killpg") else os.kill(pid, signal.SIGTERM)
+
+
 def die_with_parent() -> None:
     """Ask Linux to kill this process when its parent dies, so that no child outlives a killed app."""
     if sys.platform.startswith("linux"):

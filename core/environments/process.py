@@ -6,7 +6,6 @@ import json
 import os
 import queue
 import secrets
-import signal
 import subprocess
 import sys
 import threading
@@ -27,6 +26,7 @@ from core.sandbox.limits import CPU_TIME_EXCEEDED, Allowance, confined_allowance
 from core.sandbox.policy import CONFINED
 from core.sandbox.program import CANNOT_CONFINE
 from core.settings import MB, PROJECT, Settings
+from core.system import kill_group
 from core.worker.child_errors import (
     cancelled_error,
     cpu_time_error,
@@ -124,7 +124,7 @@ class EnvironmentProcess:
         with contextlib.suppress(ValueError, OSError):  # closed, as nobody waits any more
             while line := stream.readline(MAX_REPLY_BYTES + 1):
                 if self._replies.qsize() >= MAX_UNREAD_REPLIES:
-                    self._kill()
+                    kill_group(self._process.pid)
                     break
                 self._replies.put(line)
         self._replies.put(b"")
@@ -262,13 +262,9 @@ class EnvironmentProcess:
             delete_folder(self._folder)
 
     def _release_process(self) -> None:
-        self._kill()
+        kill_group(self._process.pid)
         with contextlib.suppress(BrokenPipeError), self._process:
             pass
-
-    def _kill(self) -> None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self._process.pid, signal.SIGKILL) if hasattr(os, "killpg") else self._process.kill()
 
     def __enter__(self) -> "EnvironmentProcess":
         return self

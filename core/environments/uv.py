@@ -6,18 +6,17 @@ import importlib.util
 import os
 import shlex
 import shutil
-import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Mapping
 from pathlib import Path
 from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
 from core.error_translation import translate_build_error
 from core.errors import PackageMissing, TimedOut
+from core.system import kill_group
 from core.worker.child_errors import cancelled_error
 from core.worker.child_handle import POLL_SECONDS, CancelCheck
 
@@ -51,13 +50,11 @@ def run_uv(
     label: str,
     seconds: float,
     is_cancelled: CancelCheck,
-    variables: Mapping[str, str] | None = None,
-) -> str:
-    """Run uv to its end; returns what it printed.
+) -> None:
+    """Run uv to its end.
 
     Raises NotBuilt with what it said, PackageMissing, TimedOut, and Cancelled; it has ended in any case.
     """
-    environment = uv_environment() | dict(variables or {})
     with tempfile.TemporaryFile() as output:
         command = [find_uv(), *map(str, arguments)]
         process = subprocess.Popen(
@@ -65,7 +62,7 @@ def run_uv(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=uv_environment(),
             start_new_session=True,
         )
         try:
@@ -75,7 +72,6 @@ def run_uv(
         text = _read_tail(output)
     if status:
         raise translate_build_error(text, label)
-    return text
 
 
 def _await(process: subprocess.Popen[bytes], label: str, seconds: float, is_cancelled: CancelCheck) -> int:
@@ -96,8 +92,7 @@ def _await(process: subprocess.Popen[bytes], label: str, seconds: float, is_canc
 def _end(process: subprocess.Popen[bytes]) -> None:
     """Kill uv and what it has started, where it has not ended."""
     if process.poll() is None:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL) if hasattr(os, "killpg") else process.kill()
+        kill_group(process.pid)
         process.wait()
 
 

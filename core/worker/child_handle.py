@@ -2,9 +2,7 @@
 
 import contextlib
 import math
-import os
 import queue
-import signal
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -28,6 +26,7 @@ from core.errors import (
 )
 from core.sandbox.limits import CPU_TIME_EXCEEDED, Allowance, confined_allowance, own_allowance, renew_limits
 from core.settings import MB, Settings
+from core.system import kill_group
 from core.worker.child_errors import (
     cancelled_error,
     cpu_time_error,
@@ -312,8 +311,7 @@ class Child:
         self._requests.put(None)
         self._pid_known.wait(PID_SECONDS)
         if self.pid is not None:
-            with contextlib.suppress(ProcessLookupError, PermissionError, OSError):
-                os.killpg(self.pid, signal.SIGKILL) if hasattr(os, "killpg") else os.kill(self.pid, signal.SIGTERM)
+            kill_group(self.pid)
         self._hang_up()
 
     def __enter__(self) -> "Child":
