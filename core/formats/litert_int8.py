@@ -17,17 +17,22 @@ def save(model: Model, folder: Path, calibration_rows: int = 200, samples: Array
     from ai_edge_quantizer.qtyping import TFLOperationName
     from ai_edge_quantizer.recipe_manager import RecipeManager
 
-    if not samples:
-        cure = "Give it some inputs, or choose dynamic range, which needs none."
-        raise CannotSave("There is no training data to measure the ranges of this model on.", cure=cure)
+    chosen = calibration_samples(samples, calibration_rows, "dynamic range")
     remark = litert.save(model, folder)
     recipe = RecipeManager()
     recipe.add_static_config(".*", TFLOperationName.ALL_SUPPORTED, activation_num_bits=8, weight_num_bits=8)
     for border in (TFLOperationName.INPUT, TFLOperationName.OUTPUT):
         recipe.add_quantization_config(".*", border, algorithm_key=AlgorithmName.NO_QUANTIZE)
-    chosen = {name: array[:calibration_rows] for name, array in samples.items()}
     quantize(model, folder / FILE, recipe.get_quantization_recipe(), chosen)
     return remark
+
+
+def calibration_samples(samples: Arrays | None, rows: int, otherwise: str) -> Arrays:
+    """Return so many rows of training data. Raises CannotSave where there is none, naming the form that needs none."""
+    if not samples:
+        cure = f"Give it some inputs, or choose {otherwise}, which needs none."
+        raise CannotSave("There is no training data to measure the ranges of this model on.", cure=cure)
+    return {name: array[:rows] for name, array in samples.items()}
 
 
 ROWS_HELP = "Rows of training data on which the range of every layer is measured. Few rows miss the extremes."

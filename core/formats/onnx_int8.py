@@ -4,9 +4,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.arrays import Arrays
-from core.errors import CannotSave
 from core.formats import onnx
-from core.formats.litert_int8 import CALIBRATION_ROWS
+from core.formats.litert_int8 import CALIBRATION_ROWS, calibration_samples
 from core.formats.onnx_int8_dynamic import RANGE
 from core.runtimes.base import Model, join_remarks
 from core.runtimes.onnx import FILE
@@ -20,11 +19,8 @@ def save(
     reduce_range: str = BY_PROCESSOR,
     samples: Arrays | None = None,
 ) -> str:
-    if not samples:
-        cure = "Give it some inputs, or choose dynamic range, which needs none."
-        raise CannotSave("There is no training data to measure the ranges of this model on.", cure=cure)
+    chosen = calibration_samples(samples, calibration_rows, "dynamic range")
     remark = onnx.save(model, folder)
-    chosen = {name: array[:calibration_rows] for name, array in samples.items()}
     return join_remarks(remark, quantize_static(folder / FILE, chosen, reduce_range))
 
 

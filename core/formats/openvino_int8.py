@@ -5,9 +5,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from core.arrays import Arrays
-from core.errors import CannotSave
 from core.formats import openvino as plain
-from core.formats.litert_int8 import CALIBRATION_ROWS
+from core.formats.litert_int8 import CALIBRATION_ROWS, calibration_samples
 from core.formats.standalone_loaders import StandaloneLoader, open_openvino
 from core.runtimes.base import Model
 from core.runtimes.openvino import FILE, import_openvino
@@ -15,12 +14,9 @@ from core.runtimes.openvino_quantizer import QUANTIZER_PACKAGES, quantize
 
 
 def save(model: Model, folder: Path, calibration_rows: int = 200, samples: Arrays | None = None) -> str:
-    if not samples:
-        cure = "Give it some inputs, or choose half precision, which needs none."
-        raise CannotSave("There is no training data to measure the ranges of this model on.", cure=cure)
+    chosen = calibration_samples(samples, calibration_rows, "half precision")
     with TemporaryDirectory(dir=folder) as exported:
         remark = plain.save(model, Path(exported))
-        chosen = {name: array[:calibration_rows] for name, array in samples.items()}
         quantized = quantize(Path(exported) / FILE, chosen)
         import_openvino().save_model(quantized, folder / FILE, compress_to_fp16=False)
     return remark
