@@ -142,7 +142,6 @@ FORMAT = Format(
 REWRITTEN = replace(
     FORMAT,
     accepts=FORMAT.accepts | {"onnx"},
-    options=(),
     kit=StandaloneLoader(open_onnx, FILE, ("onnxruntime", "numpy")),
     origin="ONNX; this form by ONNX Runtime's own tools (Microsoft).",
 )

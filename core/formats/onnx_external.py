@@ -35,7 +35,6 @@ FORMAT = replace(
     layout="two files",
     good_for="Large models: the numbers are read where they lie, and one graph can be looked at without them.",
     save=save,
-    options=onnx.FORMAT.options,
     explains="The graph names the second file, so the two must stay together under their names. Written a second time "
     "into the same folder, ONNX' own function appends to the numbers and the file doubles: Roundtrip writes into an "
     "empty one. The converter makes one file first, so 2 GB are the limit here too.",

@@ -29,7 +29,6 @@ FORMAT = replace(
     label="ONNX, half precision",
     good_for="Half the size, for browsers and graphics processors that compute in half precision.",
     save=save,
-    options=onnx.FORMAT.options,
     explains="Kernels and everything between the layers are float16; inputs and outputs stay float32. Weights above "
     "65,504 become that number, with no word said, and sums above it become infinite. A processor without arithmetic "
     "of half precision widens each operation to float32, and is slower than with plain ONNX.",
