@@ -1,16 +1,14 @@
 """Inputs and outputs of a StableHLO module, from the file beside it; the module is binary and is not opened."""
 
-import json
 from pathlib import Path
 from typing import Any
 
 from core.readers.base import FileContents, Port, Signature, Signatures
-
-PORTS = "ports.json"
+from core.runtimes.stablehlo import read_ports
 
 
 def read_stablehlo(path: Path) -> FileContents:
-    ports = json.loads(path.with_name(PORTS).read_text(encoding="utf-8"))
+    ports = read_ports(path)
     return FileContents("StableHLO", tensors=lambda: [], signatures=lambda: _describe(ports))
 
 

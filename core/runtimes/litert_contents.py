@@ -22,13 +22,11 @@ def remembers(content: bytes) -> bool:
     from ai_edge_litert import schema_py_generated as schema
 
     model = schema.Model.GetRootAs(content, 0)
-    codes = [model.OperatorCodes(at) for at in range(model.OperatorCodesLength())]
-    names = [max(code.BuiltinCode(), code.DeprecatedBuiltinCode()) for code in codes]
     graphs = [model.Subgraphs(at) for at in range(model.SubgraphsLength())]
     operators = [[graph.Operators(at) for at in range(graph.OperatorsLength())] for graph in graphs]
-    once = {_init_subgraph(op) for ops in operators for op in ops if names[op.OpcodeIndex()] == CALL_ONCE}
+    once = {_init_subgraph(op) for ops in operators for op in ops if _operation_number(model, op) == CALL_ONCE}
     answering = [ops for at, ops in enumerate(operators) if at not in once]
-    return any(names[op.OpcodeIndex()] == ASSIGN_VARIABLE for ops in answering for op in ops) or any(
+    return any(_operation_number(model, op) == ASSIGN_VARIABLE for ops in answering for op in ops) or any(
         graph.Tensors(at).IsVariable() for graph in graphs for at in range(graph.TensorsLength())
     )
 
