@@ -12,9 +12,6 @@ from pathlib import Path
 from pydantic import BaseModel, ConfigDict
 
 LOCK_FILE = Path(__file__).with_name("lock.json")
-SCHEMA = 1
-
-
 FINGERPRINT_DIGITS = 16
 
 

@@ -44,7 +44,7 @@ def output_image_shape(demo: str | None, settings: Mapping[str, Any] | None) -> 
 
 def demo_unit(key: str | None) -> str:
     """Return the unit of what a demo predicts; empty where it has none, or does not exist any more."""
-    return next((demo.unit for demo in DEMOS if demo.key == key), "") or ""
+    return next((demo.unit for demo in DEMOS if demo.key == key), "")
 
 
 def demo_label(key: str) -> str:
