@@ -6,7 +6,7 @@ from importlib import import_module
 from pathlib import Path
 
 from core.break_it.base import Card
-from core.errors import UnknownName
+from core.registry import find_by_key
 from core.versions import installed_versions
 
 # One line a card, in the order in which they are shown.
@@ -34,11 +34,7 @@ CARDS: tuple[Card, ...] = tuple(import_module(f"core.break_it.{name}").CARD for 
 
 def get_card(key: str) -> Card:
     """The card of that key. Raises UnknownName with the keys that exist."""
-    for card in CARDS:
-        if card.key == key:
-            return card
-    cure = f"Choose from {', '.join(card.key for card in CARDS)}."
-    raise UnknownName("There is no such card.", received=key, cure=cure)
+    return find_by_key(CARDS, key, "card")
 
 
 @cache

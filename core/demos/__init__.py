@@ -6,6 +6,7 @@ from typing import Any
 
 from core.demos.base import Demo
 from core.errors import UnknownName
+from core.registry import find_by_key
 
 # One line a demo, in the order in which they are shown.
 MODULES = (
@@ -27,11 +28,7 @@ DEMOS: tuple[Demo, ...] = tuple(import_module(f"core.demos.{name}").DEMO for nam
 
 def get_demo(key: str) -> Demo:
     """The demo of that key. Raises UnknownName with the keys that exist."""
-    for demo in DEMOS:
-        if demo.key == key:
-            return demo
-    cure = f"Choose from {', '.join(demo.key for demo in DEMOS)}."
-    raise UnknownName("There is no such demo.", received=key, cure=cure)
+    return find_by_key(DEMOS, key, "demo")
 
 
 def output_image_shape(demo: str | None, settings: Mapping[str, Any] | None) -> tuple[int, int] | None:

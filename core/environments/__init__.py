@@ -7,7 +7,7 @@ A new one is one module here, one line in `MODULES`, a lock in `locks` and, for 
 from importlib import import_module
 
 from core.environments.base import Environment
-from core.errors import UnknownName
+from core.registry import find_by_key
 
 # One line an environment, in the order in which they are shown.
 MODULES = (
@@ -39,8 +39,4 @@ ENVIRONMENTS: tuple[Environment, ...] = tuple(
 
 def get_environment(key: str) -> Environment:
     """Return the environment of that key. Raises UnknownName with the keys that exist."""
-    for environment in ENVIRONMENTS:
-        if environment.key == key:
-            return environment
-    cure = f"Choose from {', '.join(environment.key for environment in ENVIRONMENTS)}."
-    raise UnknownName("There is no such environment.", received=key, cure=cure)
+    return find_by_key(ENVIRONMENTS, key, "environment")

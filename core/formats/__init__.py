@@ -11,8 +11,9 @@ from importlib.metadata import EntryPoint, entry_points
 from itertools import chain
 from typing import Any
 
-from core.errors import PackageMissing, UnknownName
+from core.errors import PackageMissing
 from core.formats.base import Format
+from core.registry import find_by_key
 from core.versions import installed_packages_fingerprint
 
 # One line a format, in the order in which they are shown.
@@ -86,8 +87,4 @@ def _load_entry_point(entry: EntryPoint) -> Format:
 def get_format(key: str) -> Format:
     """The format of that key. Raises UnknownName with the keys that exist."""
     # Chained, not joined: a format of ours is found without any of a third party being imported.
-    for candidate in chain(FORMATS, _load_third_party_formats()):
-        if candidate.key == key:
-            return candidate
-    cure = f"Choose from {', '.join(format_.key for format_ in all_formats())}."
-    raise UnknownName("There is no such format.", received=key, cure=cure)
+    return find_by_key(chain(FORMATS, _load_third_party_formats()), key, "format")
