@@ -13,9 +13,9 @@ from core.formats import get_format
 from core.formats.base import Saved
 from core.readers import open_contents
 from core.runtimes import onnx as onnx_runtime
-from core.runtimes.litert_contents import list_free_inputs
 from core.runtimes.model_kinds import ModelFile
 from core.runtimes.onnx_quantizer import ALWAYS, FULL_REMARK, NEVER, REDUCED_REMARK
+from tests.factories.litert_inputs import list_free_inputs
 
 DEMO = "digits-mlp"
 PIXELS = np.random.default_rng(0).random((40, 64), dtype="float32")

@@ -10,8 +10,9 @@ from core.errors import CannotSave
 from core.formats import get_format
 from core.formats.litert import require_weights
 from core.runtimes.litert import litert_predictor
-from core.runtimes.litert_contents import list_free_inputs, list_unfilled_variables
+from core.runtimes.litert_contents import list_unfilled_variables
 from core.runtimes.model_kinds import model_kind
+from tests.factories.litert_inputs import list_free_inputs
 
 
 def build_keras_model() -> Any:
