@@ -26,7 +26,7 @@ PAGE_TERMS = {
     "weights",
     "compare": "artifact, baseline, batch, bit-identical, confusion matrix, epoch, latency, layer, live model, run, "
     "seed, signature, test examples, tolerance, verdict",
-    "elsewhere": "checkpoint, graph, layer, run, verdict, weights",
+    "elsewhere": "architecture, checkpoint, graph, layer, run, verdict, weights",
     "resume": "batch, compile settings, epoch, live model, loss, optimizer moments, optimizer state, run, seed, "
     "weights",
     "tour": "architecture, artifact, batch, epoch, graph, layer, live model, loss, optimizer moments, optimizer state, "

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.formats import FORMATS
 from core.jobs import Jobs
 from core.settings import PROJECT
 from core.text.glossary import GLOSSARY, find_terms, render_glossary
@@ -73,6 +74,11 @@ def test_documentation_has_the_glossary_of_the_pages():
 def test_terms_of_pages_are_in_glossary():
     assert set(PAGE_TERMS) <= set(PAGES)
     assert {term for page in PAGE_TERMS for term in terms_of(page)} <= set(GLOSSARY)
+
+
+@pytest.mark.parametrize("page", ["save", "formats", "elsewhere"])
+def test_page_that_may_name_any_format_explains_the_terms_of_all_names(page: str):
+    assert set(find_terms(format_.label for format_ in FORMATS)) <= set(terms_of(page))
 
 
 @pytest.mark.parametrize("page", [key for key in PAGES if key != "home"])
