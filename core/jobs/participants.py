@@ -170,6 +170,14 @@ def find_silent_losses(library: Library, artifact_id: str) -> list[str]:
         return []
 
 
+def find_row_shift(library: Library, artifact_id: str) -> float | None:
+    """How far rows alone are off rows among others, as its evidence has it; None where that is not known."""
+    try:
+        return library.evidence(artifact_id).best.alone
+    except LibraryError:
+        return None
+
+
 ARCHITECTURE_FORMAT = "architecture"  # the key of the format
 SNAPSHOT_KINDS = ("keras", "module")  # of which there are halves
 MAX_ARCHITECTURES = 50  # architectures that are offered of the run, of its demo, and of any

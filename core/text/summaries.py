@@ -43,6 +43,27 @@ def describe_mismatches(mismatches: Mapping[str, int]) -> str:
     return f"Not counted in the largest difference: {counts}." if counts else ""
 
 
+def describe_batch(outcome: Mapping[str, Any]) -> str:
+    """Say under which number of rows at a time a verdict holds, and what of a row alone; nothing for older records."""
+    if not (batch := outcome.get("batch")):
+        return ""
+    alone = describe_row_alone(outcome.get("alone")) if batch > 1 and not outcome.get("call_rows") else ""
+    return f"Asked {pluralize(batch, 'row')} at a time. {alone}".rstrip()
+
+
+def describe_row_alone(shift: float | None) -> str:
+    """Say whether a row that is asked alone gets the bits that it gets among others; nothing where nobody tried.
+
+    Args:
+        shift: How far its answers are off, as a share of the largest answer.
+    """
+    if shift is None:
+        return ""
+    if shift == 0:
+        return "A row asked alone gets the same bits."
+    return f"A row asked alone gets other bits: up to {shift:.2g} of the largest answer off."
+
+
 def describe_order(reordered: Mapping[str, list[str]]) -> list[str]:
     """Say which of "inputs" and "outputs" have another order, and what follows (see `ReloadOutcome.reordered`)."""
     sentences = {
