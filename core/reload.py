@@ -15,7 +15,7 @@ from core.compare import Comparison, Verdict, compare
 from core.compare.chunks import single_chunk
 from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut, TooLarge
-from core.evidence.element_order import find_reordered
+from core.evidence.element_order import find_places, find_reordered
 from core.evidence.fingerprint_matching import OriginalFingerprint, find_surplus, match_fingerprints
 from core.evidence.records import Discrimination, Evidence, ReloadOutcome, verdict_of_error
 from core.formats import get_format
@@ -256,6 +256,7 @@ def _compare_with_original(
         discrimination=Discrimination.measure(reference.predictions, None),
         reordered=find_reordered(reference.inputs, reference.predictions, facts, list(predictions), compared),
         grade=_grade(reference.predictions, predictions, compared, original),
+        places=find_places(reference.inputs, reference.predictions, facts, compared),
         unread=None if unread is None else find_surplus(original.weights, unread),
     )
 

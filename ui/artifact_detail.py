@@ -18,7 +18,7 @@ from core.library import Artifact, Entry
 from core.library.lineage import Lineage, LineageStep, trace_lineage
 from core.text.labels import format_timestamp
 from core.text.numbers import format_duration, format_size
-from core.text.summaries import describe_batch
+from core.text.summaries import describe_batch, describe_places
 from ui.adviser import show_adviser_of_run
 from ui.components import escape_markdown, show_error, show_ids, trust_badge, verdict_badge
 from ui.content_hash import content_facts
@@ -90,7 +90,7 @@ def _show_reload_outcome(title: str, outcome: ReloadOutcome) -> None:
         for name, match in (("Weights", outcome.weights), ("Optimizer state", outcome.optimizer)):
             if match:
                 lines.append(f"{name}: {match.found} of {match.of} tensors came back bit-equal")
-        sentences = [describe_batch(outcome.model_dump()), *outcome.left_out]
+        sentences = [describe_batch(outcome.model_dump()), describe_places(outcome.places), *outcome.left_out]
         st.markdown("  \n".join([*lines, *map(escape_markdown, filter(None, sentences))]))
 
 

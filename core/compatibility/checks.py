@@ -32,7 +32,7 @@ from core.formats.base import CONVERTED_WEIGHTS
 from core.grading import GradeLevel
 from core.runtimes.traits import collect_traits, describe_sharing, has_same_architecture
 from core.text.labels import pluralize
-from core.text.summaries import describe_mismatches, describe_row_alone
+from core.text.summaries import describe_mismatches, describe_places, describe_row_alone
 from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step
 
 __all__ = ["COLUMNS"]
@@ -236,9 +236,11 @@ def check_vocabulary(context: ReloadContext) -> Finding:
 def check_signatures(context: ReloadContext) -> Finding:
     if not context.run.inputs:
         return not_applicable("The original says nothing of its inputs.")
+    places = describe_places(context.outcome.places)
     if words := describe_ports(context.run.inputs, context.outcome):
-        return changed(words)
-    return kept(", ".join(f"{spec['name']} {spec['dtype']} {spec['shape']}" for spec in context.outcome.inputs))
+        return changed(f"{words} {places}".rstrip())
+    ports = ", ".join(f"{spec['name']} {spec['dtype']} {spec['shape']}" for spec in context.outcome.inputs)
+    return kept(f"{ports}. {places}" if places else ports)
 
 
 @column("masks", "Masks", "Which answers carry a mask that says what of them is padding.", collect_traits)

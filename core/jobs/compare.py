@@ -30,7 +30,7 @@ from core.inputs import InputSet
 from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
 from core.jobs.participants import (
     describe_code_source,
-    find_row_shift,
+    find_call_facts,
     find_silent_losses,
     load_participant,
     map_input_names,
@@ -266,7 +266,7 @@ class _ComparisonJob:
             grade=self._grade(id_, comparison),
             source=self._describe_source(id_),
             batch=self._batches.get(id_, self._batch),
-            alone=find_row_shift(self.library, id_),
+            **find_call_facts(self.library, id_),
         )
 
     def _describe_source(self, id_: str) -> str:

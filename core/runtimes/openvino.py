@@ -43,7 +43,8 @@ def adapt_compiled_model(model: Any, note_call: Callable[[Arrays], None] = lambd
 
     specs = tuple(_port_spec(port, index) for index, port in enumerate(model.inputs))
     adapter = adapt_batch_size(specs, {name: _port_shape(port) for name, port in outputs.items()}, predict)
-    return adapter._replace(remark=join_remarks(adapter.remark, remark))
+    places = {"inputs": [spec.name for spec in specs], "outputs": list(outputs)}
+    return adapter._replace(remark=join_remarks(adapter.remark, remark), places=places)
 
 
 def name_answers(model: Any) -> dict[str, Any]:

@@ -73,6 +73,15 @@ def describe_order(reordered: Mapping[str, list[str]]) -> list[str]:
     return [sentence.format(", ".join(reordered[side])) for side, sentence in sentences.items() if side in reordered]
 
 
+def describe_places(places: Mapping[str, list[str]]) -> str:
+    """Say in which order a runtime lists inputs and outputs where places mislead (see `ReloadOutcome.places`)."""
+    sentences = {
+        "inputs": "By place its runtime takes inputs as {}: give them by name.",
+        "outputs": "By place its runtime gives outputs as {}: read them by name.",
+    }
+    return " ".join(text.format(", ".join(places[side])) for side, text in sentences.items() if side in places)
+
+
 def _describe_weights(weights: Mapping[str, Any]) -> Iterator[str]:
     """Say which tensors are not the run's, and how many parameters stand where there are more or fewer."""
     values, of = weights.get("values"), weights.get("values_of")
@@ -104,6 +113,8 @@ def _iterate_caveats(outcome: Mapping[str, Any], source: str) -> Iterator[str]:
         if renamed:
             yield f"{side} were renamed: {', '.join(renamed)}."
     yield from describe_order(outcome.get("reordered") or {})
+    if places := describe_places(outcome.get("places") or {}):
+        yield places
     if surplus := outcome.get("surplus_outputs"):
         yield f"It also gives {', '.join(surplus)}, which the baseline does not."
     if mismatches := outcome.get("mismatches"):
