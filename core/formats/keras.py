@@ -8,6 +8,7 @@ from core.formats.base import Format, Option
 from core.formats.standalone_loaders import StandaloneLoader, open_any_keras, open_keras, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor, join_remarks
 from core.runtimes.keras import keras_predictor
+from core.runtimes.keras_2_file import describe_rewriting, readable_keras_file
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
 from core.runtimes.keras_file_settings import (
     AS_COMPILED,
@@ -57,11 +58,12 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
 
     path, classes = folder / "model.keras", {**LEGACY_FUNCTIONS, **code.classes}
     settings = read_file_settings(path)
-    with saved_policy(settings):
-        model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
+    with saved_policy(settings), readable_keras_file(path) as (readable, changed):
+        model = keras.models.load_model(readable, classes, compile=code.compiles, safe_mode=True)
     with zipfile.ZipFile(path) as archive:
         remark = restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
-    return replace(keras_predictor(model), remark=join_remarks(remark, describe_file_settings(settings, model)))
+    notes = describe_rewriting(changed), describe_file_settings(settings, model)
+    return replace(keras_predictor(model), remark=join_remarks(remark, *notes))
 
 
 def find_missing(model: Model, folder: Path) -> list[str]:

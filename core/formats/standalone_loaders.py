@@ -23,6 +23,7 @@ from core.runtimes import stablehlo as stablehlo_runtime
 from core.runtimes.base import Model, PredictFunction
 from core.runtimes.call_arguments import call_model
 from core.runtimes.imported_graph import import_frozen_graph
+from core.runtimes.keras_2_file import readable_keras_file
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_any_weights, load_legacy_h5, read_keras_version
 from core.runtimes.session_signature import adapt_session, open_session
@@ -323,7 +324,8 @@ def open_any_keras(path: Path, classes: Classes) -> PredictFunction:
     """A .keras file of Keras 2 or 3: what changed in meaning between releases means what it meant."""
     import keras
 
-    model = keras.models.load_model(path, custom_objects={**LEGACY_FUNCTIONS, **classes}, compile=False)
+    with readable_keras_file(path) as (readable, _):
+        model = keras.models.load_model(readable, custom_objects={**LEGACY_FUNCTIONS, **classes}, compile=False)
     with zipfile.ZipFile(path) as archive:
         restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
     return make_predict_function(model)

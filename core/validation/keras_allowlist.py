@@ -185,6 +185,7 @@ LEGACY_MODEL_MODULES = _names("""
 """)
 LEGACY_MODULE_CLASSES: dict[str, frozenset[str]] = {
     **dict.fromkeys(LEGACY_MODEL_MODULES, FUNCTIONAL_CLASSES),
+    "tf_keras.src.engine.functional": frozenset({"Functional"}),  # which is read as Keras' own
     "keras.mixed_precision": frozenset({"Policy", "LossScaleOptimizer"}),
     "keras.optimizers.legacy": OPTIMIZERS,
     "keras.optimizers.experimental": OPTIMIZERS,
