@@ -8,7 +8,6 @@ from core.formats.base import Format, Option
 from core.formats.standalone_loaders import StandaloneLoader, open_any_keras, open_keras, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor, join_remarks
 from core.runtimes.keras import keras_predictor
-from core.runtimes.keras_2_file import describe_rewriting, readable_keras_file
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
 from core.runtimes.keras_file_settings import (
     AS_COMPILED,
@@ -20,6 +19,7 @@ from core.runtimes.keras_file_settings import (
     set_auto_xla,
 )
 from core.runtimes.keras_releases import THIS_RELEASE, WRITTEN_FOR, rewrite_config
+from core.runtimes.rewritten_keras_file import describe_rewriting, readable_keras_file
 from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
 from core.runtimes.zip_member import open_zip_member, replace_zip_member
 

@@ -23,9 +23,9 @@ from core.runtimes import stablehlo as stablehlo_runtime
 from core.runtimes.base import Model, PredictFunction
 from core.runtimes.call_arguments import call_model
 from core.runtimes.imported_graph import import_frozen_graph
-from core.runtimes.keras_2_file import readable_keras_file
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_any_weights, load_legacy_h5, read_keras_version
+from core.runtimes.rewritten_keras_file import readable_keras_file
 from core.runtimes.session_signature import adapt_session, open_session
 from core.runtimes.specs import name_outputs
 from core.runtimes.variables import finalize_layers, optimizer_variables

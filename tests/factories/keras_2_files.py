@@ -1,4 +1,4 @@
-"""`.keras` files in the words of tf-keras 2.21.0: a file of Keras 3 whose config is written as tf-keras writes it."""
+"""`.keras` files in the words of tf-keras 2.21.0, and of Keras 3 under torch: saved here, with a config as there."""
 
 import json
 import zipfile
@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 ENGINE = "tf_keras.src.engine"
+TORCH_OPTIMIZERS = "keras.src.backend.torch.optimizers"  # its modules are there in any installation of Keras
 NULL_SETTINGS = dict.fromkeys(("loss_weights", "run_eagerly", "steps_per_execution", "jit_compile"))
 ROWS = {
     "image": np.linspace(-1, 1, 4 * 36, dtype="float32").reshape(4, 6, 6, 1),
@@ -51,10 +52,28 @@ def write_tf_keras_file(model: Any, path: Path, **recurrent: Any) -> Path:
         _rewrite_layer(layer, recurrent)
     members["config.json"] = json.dumps(config).encode()
     members["metadata.json"] = json.dumps({"keras_version": "2.21.0", "date_saved": "2026-11-30@18:00:00"}).encode()
+    _write_members(path, members)
+    return path
+
+
+def write_torch_file(model: Any, path: Path) -> Path:
+    """Save a compiled model as under torch, whose back end has classes of its own for optimizers."""
+    model.save(path)
+    with zipfile.ZipFile(path) as archive:
+        members = {name: archive.read(name) for name in archive.namelist()}
+    config = json.loads(members["config.json"])
+    name = config["compile_config"]["optimizer"]["class_name"]
+    own = {"module": f"{TORCH_OPTIMIZERS}.torch_{name.lower()}", "registered_name": name}
+    config["compile_config"]["optimizer"] |= own
+    members["config.json"] = json.dumps(config).encode()
+    _write_members(path, members)
+    return path
+
+
+def _write_members(path: Path, members: dict[str, bytes]) -> None:
     with zipfile.ZipFile(path, "w") as archive:
         for name, content in members.items():
             archive.writestr(name, content)
-    return path
 
 
 def _rewrite_layer(layer: dict[str, Any], recurrent: dict[str, Any]) -> None:

@@ -1,9 +1,12 @@
-"""`.keras` files of Keras 2 (TensorFlow up to 2.15, and tf-keras), written again so that Keras 3 loads them.
+"""`.keras` files that Keras 3 refuses for words that ask for nothing, written again so that it loads them.
 
-Keras 3 does not find the class Functional where these files place it, refuses a layer for an argument that it has no
-more, also where that asks for nothing (`time_major=False`, `groups=1`), and a BatchNormalization whose axis is a list.
-Settings of `compile` that are null break `predict`. Of 55 models of one layer that tf-keras 2.21.0 saved, Keras 3.15.1
-loads 36 and predicts with none; written again it predicts with 52.
+Of files of Keras 2 (TensorFlow up to 2.15, and tf-keras) it does not find the class Functional where they place it,
+refuses a layer for an argument that it has no more, also where that asks for nothing (`time_major=False`, `groups=1`),
+and a BatchNormalization whose axis is a list. Settings of `compile` that are null break `predict`. Of 55 models of one
+layer that tf-keras 2.21.0 saved, Keras 3.15.1 loads 36 and predicts with none; written again it predicts with 52.
+
+A file that was saved under torch names torch's own class of its optimizer (`keras/src/backend/torch/optimizers`), which
+no other back end can import; Keras' own of the same name has the same variables.
 """
 
 import contextlib
@@ -19,6 +22,7 @@ from core.runtimes.keras_changes import parse_version, read_metadata_version
 
 CONFIG_MEMBER, METADATA_MEMBER = "config.json", "metadata.json"
 FUNCTIONAL, ENGINE, MOVED = "Functional", "engine.functional", "the place of the class Functional"
+TORCH, TORCH_OPTIMIZERS = "torch's class of its optimizer", "keras.src.backend.torch.optimizers."
 AXIS_LIST, NULL_SETTINGS = "axis as a list", "settings of compile that are null"
 # Arguments that layers take by way of **kwargs, and those that say what stands elsewhere or is drawn anew.
 COMMON_ARGUMENTS = (
@@ -40,9 +44,9 @@ CHUNK_BYTES = 2**20
 def readable_keras_file(path: Path) -> Iterator[tuple[Path, list[str]]]:
     """A `.keras` file that Keras 3 loads, and what had to be rewritten: the file itself where that is nothing."""
     with zipfile.ZipFile(path) as archive:
-        version = read_metadata_version(archive.read(METADATA_MEMBER))
-        config = json.loads(archive.read(CONFIG_MEMBER)) if 2 <= next(iter(parse_version(version)), 0) < 3 else None
-        changed = sorted(set(rewrite_config(config)))
+        version, config = read_metadata_version(archive.read(METADATA_MEMBER)), json.loads(archive.read(CONFIG_MEMBER))
+        is_of_keras_2 = 2 <= next(iter(parse_version(version)), 0) < 3
+        changed = sorted(set(rewrite_config(config) if is_of_keras_2 else rewrite_optimizers(config)))
         if not changed:
             yield path, []
             return
@@ -69,6 +73,15 @@ def rewrite_config(value: Any) -> Iterator[str]:
         yield NULL_SETTINGS
     for item in value.values():
         yield from rewrite_config(item)
+
+
+def rewrite_optimizers(value: Any) -> Iterator[str]:
+    """Write the optimizers of torch in a config, and all below it, as Keras' own; yields what was changed."""
+    if isinstance(value, dict) and str(value.get("module")).startswith(TORCH_OPTIMIZERS):
+        value |= {"module": "keras.optimizers", "registered_name": None}
+        yield TORCH
+    for item in value.values() if isinstance(value, dict) else value if isinstance(value, list) else ():
+        yield from rewrite_optimizers(item)
 
 
 def _rewrite_arguments(class_name: str, arguments: dict[str, Any]) -> Iterator[str]:
@@ -125,6 +138,11 @@ def describe_rewriting(changed: list[str]) -> str:
     """What a person should know who loads such a file by `load_model` alone; empty for nothing."""
     if not changed:
         return ""
+    if TORCH in changed:
+        return (
+            "It was saved under torch: under another back end `load_model` cannot import the class of its optimizer, "
+            "and with compile=False loads without it. Roundtrip reads Keras' own of that name, with its state."
+        )
     refused = [words for words in changed if words != NULL_SETTINGS]
     alone = f"`load_model` refuses it for {', '.join(refused)}" if refused else "`predict` of what it loads raises"
     cure = "Roundtrip leaves that out, since it says nothing" if refused else "compile=False cures that"

@@ -1,4 +1,4 @@
-"""`.keras` files of Keras 2 (tf-keras): what `load_model` of Keras 3 does with them, and that they load here."""
+"""`.keras` files of Keras 2 (tf-keras) and of torch: what `load_model` does with them, and that they load here."""
 
 import json
 import zipfile
@@ -8,8 +8,15 @@ import numpy as np
 import pytest
 
 from core.formats import get_format
-from core.runtimes.keras_2_file import readable_keras_file
-from tests.factories.keras_2_files import ROWS, build_functional, build_sequential, write_tf_keras_file
+from core.runtimes.rewritten_keras_file import readable_keras_file
+from core.validation.keras_config import check_config, parse_config
+from tests.factories.keras_2_files import (
+    ROWS,
+    build_functional,
+    build_sequential,
+    write_tf_keras_file,
+    write_torch_file,
+)
 
 X = np.linspace(-1, 1, 16, dtype="float32").reshape(4, 4)
 
@@ -60,3 +67,23 @@ def test_file_of_keras_3_is_read_as_it_stands(tmp_path: Path):
     build_functional().save(tmp_path / "model.keras")
     with readable_keras_file(tmp_path / "model.keras") as (readable, changed):
         assert (readable, changed) == (tmp_path / "model.keras", [])
+
+
+def test_file_saved_under_torch_keeps_its_optimizer_here(tmp_path: Path):
+    import keras
+
+    model = build_sequential()
+    model.compile("adam", "mse")
+    model.fit(X, X[:, :2], verbose=0)
+    path = write_torch_file(model, tmp_path / "model.keras")
+    with pytest.raises(TypeError, match="torch_adam cannot be imported"):
+        keras.saving.load_model(path)
+    alone = keras.saving.load_model(path, compile=False)
+    assert all(map(np.array_equal, alone.get_weights(), model.get_weights()))
+    predictor = get_format("keras").load(tmp_path)
+    states = [list(map(np.asarray, each.optimizer.variables)) for each in (predictor.model, model)]
+    assert len(states[0]) == 6
+    assert all(map(np.array_equal, *states))
+    assert predictor.remark.startswith("It was saved under torch: ")
+    with zipfile.ZipFile(path) as archive:
+        check_config(parse_config(archive.read("config.json")))  # and an import of it is let in
