@@ -30,6 +30,8 @@ CONSTANT_REMARK = (
     "All random rows are answered alike, so these answers cannot tell a good copy from a bad one: compare on inputs of "
     "your own."
 )
+UNTRIED = "untried_below_zero"  # in the recipe of inputs
+UNTRIED_REMARK = "Untried: whole numbers below zero, to which it gives no answers that tell rows apart."
 ENOUGH_SPREAD = 0.01  # of the answers, as a share of the largest: then no other range is looked for
 TOLERANCE = 1e-3  # of an output's largest number: how far one row alone may be off the same row among others
 Ask = Callable[..., Arrays]  # inputs, and how many rows are computed together: gives the answers
@@ -141,6 +143,7 @@ def _find_negative_input(
     negative = generate_negative_input(specs, trial)
     if negative is None:
         return trial, predictions
+    trial.recipe[UNTRIED] = True
     try:
         answers = _require_answers(ask(negative.inputs), negative.recipe["rows"])
     except (DoesNotLoad, InputError):
@@ -200,4 +203,5 @@ def _is_close(left: np.ndarray, right: np.ndarray) -> bool:
 def list_trial_remarks(recipe: Mapping[str, Any]) -> list[str]:
     """What a person should know of how the reference was made."""
     remarks = [DEPENDENT_ROWS_REMARK] if recipe["one_row"] else []
+    remarks += [UNTRIED_REMARK] if recipe.get(UNTRIED) and not recipe.get("negative") else []
     return [*remarks, CONSTANT_REMARK] if recipe["constant"] else remarks
