@@ -6,7 +6,16 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from core.settings import Settings
-from tests.browser.page_helpers import TIMEOUT_MS, VIEWPORTS, take_screenshot, tick_row, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import (
+    TIMEOUT_MS,
+    VIEWPORTS,
+    take_screenshot,
+    tick_row,
+    wait_for_address,
+    wait_for_page,
+    wait_for_width,
+    wait_until_idle,
+)
 from tests.browser.server import Server
 
 HEALTH_PATH = "/condition"
@@ -50,7 +59,7 @@ def test_health_page_flipped_bit_is_reported_and_linked_to_artifact(
         expect(page.get_by_text("1 entry is not as it should be")).to_be_visible()
         press_button(page, "Find it")
         wait_for_page(page, "Library")
-        assert f"search={id_}" in page.url
+        wait_for_address(page, f"search={id_}")
         tick_row(page, 0, 1)
         press_button(page, "Verify")
         wait_for_page(page, "Health")
@@ -83,5 +92,5 @@ def test_health_page_fits_width_in_light_and_dark(
     page = new_page(width, dark)
     page.goto(populated_server.url + HEALTH_PATH)
     wait_for_page(page, "Health")
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    wait_for_width(page, width)
     take_screenshot(page, f"health-{width}-{'dark' if dark else 'light'}")

@@ -14,12 +14,15 @@ from tests.browser.page_helpers import (
     check_accessibility,
     check_fit,
     check_terms,
+    find_box,
+    point_until_shown,
     switch_page,
     take_screenshot,
     wait_for_page,
 )
 from tests.browser.server import Server, serve
 from tests.factories.warm_start import WarmProcess
+from tests.helpers import wait_until
 from tests.parameter_pairs import drawn_values
 
 TITLES = {
@@ -67,16 +70,28 @@ def test_pages_fit_width_and_pass_axe_in_light_and_dark(
         check_terms(page)
 
 
+SCROLL = """() => {
+    document.dispatchEvent(new Event("scroll"))
+    return document.getElementById("roundtrip-term").matches(":popover-open")
+}"""
+REWORD = """([words, others]) => {
+    const walker = document.createTreeWalker(document.querySelector("[data-testid=stMain]"), NodeFilter.SHOW_TEXT)
+    while (walker.nextNode()) walker.currentNode.data = walker.currentNode.data.replace(words, others)
+}"""
+
+
 def test_term_is_explained_under_pointer_where_it_first_stands(server: Server, new_page: Callable[..., Page]):
     page = new_page()
     page.goto(server.url)
     wait_for_page(page, TITLES[""])
     page.wait_for_function("() => CSS.highlights.get('roundtrip-terms')?.size > 3")
-    caption = page.get_by_text("Architecture is the layers").first
-    caption.scroll_into_view_if_needed()
-    box = caption.bounding_box()
-    page.mouse.move(box["x"] + 20, box["y"] + 8)
     tip = page.get_by_role("tooltip").filter(has_text=GLOSSARY["architecture"])
+    point_until_shown(page.get_by_text("Architecture is the layers").first, 20, 8, tip)
+    assert page.evaluate(SCROLL) is False  # at once
+    expect(tip).to_be_visible()  # the pointer rests where the page has come to rest
+    page.evaluate(REWORD, ["Architecture is", "Xrchitecture is"])
+    expect(tip).to_be_hidden()
+    page.evaluate(REWORD, ["Xrchitecture is", "Architecture is"])
     expect(tip).to_be_visible()
     page.keyboard.press("Escape")
     expect(tip).to_be_hidden()
@@ -87,8 +102,8 @@ def test_navigation_of_narrow_window_has_labels(server: Server, new_page: Callab
     page.goto(f"{server.url}/condition")
     wait_for_page(page, "Health")
     button = page.get_by_test_id("stExpandSidebarButton")
-    assert button.evaluate("item => getComputedStyle(item, '::after').content") == '"Pages"'
-    assert button.bounding_box()["width"] > 60
+    wait_until(lambda: button.evaluate("item => getComputedStyle(item, '::after').content") == '"Pages"')
+    wait_until(lambda: find_box(button)["width"] > 60)
     button.click()
     for title in ("Home", "Compare", "Health"):
         expect(page.get_by_test_id("stSidebar").get_by_role("link", name=title)).to_be_visible()
