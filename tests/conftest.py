@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from core.formats import all_formats
@@ -33,6 +34,12 @@ __all__ = [
 
 # A million objects come to stay while tests are collected: nothing of them is garbage, then or later.
 gc.disable()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hypothesis draws the same in every run, and others only in the long one; nothing is said of slow first calls."""
+    hypothesis.settings.register_profile("roundtrip", deadline=None, derandomize=config.option.markexpr == "not long")
+    hypothesis.settings.load_profile("roundtrip")
 
 
 def pytest_collection_finish() -> None:

@@ -29,7 +29,7 @@ def upload_files(page: Page, *paths: Path) -> None:
     page.get_by_role("button", name="Import", exact=True).click()
 
 
-@pytest.mark.long  # a newcomer imports a file in every run
+@pytest.mark.long  # a newcomer imports a file, too
 def test_import_page_uploads_shows_and_converts_a_model(page: Page, new_page: Callable[..., Page], tmp_path: Path):
     take_screenshot(page, "import-1280-light")
     upload_files(page, external_models.write_keras_file(tmp_path))

@@ -28,7 +28,7 @@ PATHS = {
 }
 
 
-@pytest.mark.long  # every run walks this way in a newcomer's tasks and in the tour
+@pytest.mark.long  # a newcomer walks this way, too, and the tour
 @pytest.mark.parametrize("demo", ["digits-mlp", "digits-core"])
 def test_user_path_train_save_list_and_compare(demo: str, server: Server, new_page: Callable[..., Page]):
     label, chosen, disabled, verdicts = PATHS[demo]
