@@ -21,13 +21,17 @@ from tests.factories.populated_library import make_jobs, populate_library
 from tests.factories.warm_start import WarmProcess, forked_forkservers
 from tests.helpers import mounted_tmpfs, run_command, skip_formats_without_packages
 from tests.parameter_pairs import leave_undrawn_to_the_long_run
+from tests.s3_server import make_bucket, s3_address, s3_variables
 from tests.shared_entries import Rows, SharedEntries, share_bench_models
 
 __all__ = [
+    "make_bucket",
     "pytest_sessionfinish",
     "pytest_terminal_summary",
     "pytest_testnodedown",
     "pytest_xdist_make_scheduler",
+    "s3_address",
+    "s3_variables",
     "tally",
 ]
 
