@@ -15,6 +15,7 @@ from pydantic import Field
 from core.error_translation import translate_store_error
 from core.errors import InputError
 from core.record import Record
+from core.telemetry import measure
 
 if TYPE_CHECKING:
     from obstore.store import RetryConfig
@@ -50,24 +51,25 @@ class ObjectStore:
                 self._store.put(key, data, mode="create")
             except AlreadyExistsError:
                 return False
+        measure("store_bytes", len(data), direction="written")
         return True
 
     def put_stream(self, key: str, chunks: Iterable[bytes]) -> None:
         """Write an object from pieces, in place of any of that key; whatever `chunks` raises leaves none written."""
         with self._translated():
-            self._store.put(key, iter(chunks))
+            self._store.put(key, map(_count_written, chunks))
 
     def get(self, key: str) -> bytes | None:
         """Return the bytes of an object; None where there is none."""
         with contextlib.suppress(FileNotFoundError), self._translated():
-            return bytes(self._store.get(key).bytes())
+            return _count_read(bytes(self._store.get(key).bytes()))
         return None
 
     def stream(self, key: str) -> Iterator[bytes]:
         """Yield the bytes of an object in pieces. Raises FileNotFoundError where there is none."""
         with self._translated():
             for chunk in self._store.get(key).stream(min_chunk_size=CHUNK_BYTES):
-                yield bytes(chunk)
+                yield _count_read(bytes(chunk))
 
     def size(self, key: str) -> int | None:
         """Return the bytes of an object as a number; None where there is none."""
@@ -125,6 +127,16 @@ class ObjectStore:
             if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
                 raise
             raise translate_store_error(f"{type(error).__name__}: {error}", self.address) from error
+
+
+def _count_written(data: bytes) -> bytes:
+    measure("store_bytes", len(data), direction="written")
+    return data
+
+
+def _count_read(data: bytes) -> bytes:
+    measure("store_bytes", len(data), direction="read")
+    return data
 
 
 def open_object_store(address: str) -> ObjectStore:
