@@ -46,8 +46,7 @@ class StandaloneLoader:
         packages: Packages that it needs, as the records call them.
         runs_code: Whether loading runs whatever is in the file.
         load_imported: Stands for `load` where the copy was imported, and may need the `imported_packages` too.
-        load_structured: Stands for `load` where the model's inputs and outputs are not known to be flat (see
-            `core.exports.flat_structure.is_flat_model`).
+        load_structured: Stands for `load` where the model's inputs and outputs are not known to be flat.
     """
 
     load: Callable[..., PredictFunction]
@@ -324,9 +323,8 @@ def open_any_keras(path: Path, classes: Classes) -> PredictFunction:
     """A .keras file of Keras 2 or 3: what changed in meaning between releases means what it meant."""
     import keras
 
-    with readable_keras_file(path) as (readable, _):
+    with readable_keras_file(path) as (readable, _), zipfile.ZipFile(path) as archive:
         model = keras.models.load_model(readable, custom_objects={**LEGACY_FUNCTIONS, **classes}, compile=False)
-    with zipfile.ZipFile(path) as archive:
         restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
     return make_predict_function(model)
 
