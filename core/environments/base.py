@@ -16,6 +16,13 @@ LITERT_FORMATS = frozenset({"litert", "litert_float16", "litert_dynamic", "liter
 KERAS_FORMATS = frozenset({"keras", "h5", "weights"})
 
 
+def require_tensorflow(version: str) -> tuple[str, str]:
+    """Return the requirements of a TensorFlow without CUDA: on Linux x86-64 that is a package of its own."""
+    here = "sys_platform == 'linux' and platform_machine == 'x86_64'"
+    elsewhere = "sys_platform != 'linux' or platform_machine != 'x86_64'"
+    return f"tensorflow-cpu=={version}; {here}", f"tensorflow=={version}; {elsewhere}"
+
+
 @dataclass(frozen=True)
 class Environment:
     """Packages that are installed apart from ours, and a script that asks a proof kit with them.
@@ -32,6 +39,7 @@ class Environment:
         cannot_confine: Why a confined process cannot do it, in a sentence: untrusted kits are not asked there at all.
         variables: What else stands in the environment of its process.
         remark: What a reader should know of every answer from here.
+        leaves_out: Packages that others of it require, and that it does without.
     """
 
     key: str
@@ -47,6 +55,7 @@ class Environment:
     cannot_confine: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     remark: str = ""
+    leaves_out: tuple[str, ...] = ()
 
     @property
     def lock_path(self) -> Path:
