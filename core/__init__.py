@@ -26,8 +26,9 @@ sources and checks both:
     core.break_it
     core.grading
     core.activations, core.demos, core.disagreement, core.formats, core.record, core.sandbox
+    core.environments.orbax
     core.compare, core.error_translation, core.kept_process_lookup, core.known_uv_errors, core.runtimes, core.settings
-    core.registry
+    core.environments.base, core.registry
     core.arrays, core.errors, core.known_converter_errors, core.known_errors, core.system, core.tensors, core.versions
 
 Two more rules:

@@ -1,12 +1,14 @@
 """The contract of an environment: packages other than ours in which a proof kit is asked again."""
 
 import hashlib
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+PIN = re.compile(r"^([A-Za-z0-9][\w.\-]*)(?:\[[\w,]+\])?==([^\s;]+)", re.MULTILINE)  # a package, and its version
 LOCKS = Path(__file__).with_name("locks")
 SCRIPTS = Path(__file__).with_name("scripts")
 # Also those in which an engine fails on every model: that it does, and why, is what is shown there.
@@ -60,6 +62,11 @@ class Environment:
     @property
     def lock_path(self) -> Path:
         return LOCKS / f"{self.lock or self.key}.txt"
+
+    @property
+    def pins(self) -> dict[str, str]:
+        """The versions of the packages that it requires, by name."""
+        return dict(PIN.findall("\n".join(self.requirements)))
 
     @property
     def script_path(self) -> Path:

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from core.environments.base import Environment
+from core.environments.base import PIN, Environment
 from core.environments.uv import run_uv
 from core.errors import InputError, NotBuilt
 from core.worker.child_handle import never_cancelled
@@ -17,7 +17,6 @@ OPTIONS = ("--universal", "--generate-hashes", "--only-binary", ":all:", "--no-h
 NOWHERE = "python_version < '3'"  # a marker that no release of Python meets
 SECONDS = 600.0  # in which one lock is made
 ADDRESS = re.compile(r"https?:|file:|--index|--find-links|--extra-index| @ ")
-PIN = re.compile(r"^([A-Za-z0-9][\w.\-]*)(?:\[[\w,]+\])?==([^\s;]+)", re.MULTILINE)
 
 
 class LockRequirements(NamedTuple):

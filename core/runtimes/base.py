@@ -92,6 +92,7 @@ class Predictor:
         remark: What a person should know of how it predicts.
         state: What it remembers from call to call; None where it remembers nothing.
         lists: Which of "inputs" and "outputs" are lists, in which each has its place; others go by their names alone.
+        is_apart: Whether another process computes the answers, so that changing `model` changes none of them.
         trace: Makes the graph that the first prediction would make; None where there is nothing to make.
     """
 
@@ -106,6 +107,7 @@ class Predictor:
     state: CallState | None = None
     lists: frozenset[str] = frozenset()
     trace: Callable[[], object] | None = None
+    is_apart: bool = False
 
     def predict(self, inputs: Arrays) -> Arrays:
         """Predict outputs by name from inputs by name, batch first.
