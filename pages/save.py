@@ -2,7 +2,7 @@
 
 import streamlit as st
 
-from core.formats import all_formats
+from core.formats import all_formats, formats_at_hand
 from core.jobs.participants import require_has_been_run
 from core.text.labels import pluralize
 from ui.adviser import show_adviser_of_run
@@ -36,7 +36,7 @@ if not job:
     chosen, options = choose_formats(run, all_formats(), load_saved_copies(run))
     save_label = f"Save {pluralize(len(chosen), 'format')}" if chosen else "Save"
     facts = run.kind, run.weight_bytes, run.trust
-    all_keys = [format_.key for format_ in all_formats() if not format_.refusal_reason(*facts)]
+    all_keys = formats_at_hand(*facts)
     with st.bottom, st.container(horizontal=True):  # in view wherever one scrolls
         is_save_pressed = st.button(
             save_label, type="primary", icon=":material/save:", disabled=not chosen, key=SAVE_BUTTONS[0]

@@ -5,8 +5,9 @@ from typing import Any
 
 import streamlit as st
 
+from core.environments.base import Environment
 from core.errors import RoundtripError
-from core.formats import get_format
+from core.formats import formats_at_hand, get_format
 from core.formats.base import PARTS, Format, Option
 from core.formats.groups import group_formats
 from core.library import Entry, Query, Run
@@ -22,6 +23,7 @@ from ui.size_breakdown import show_folded_strips
 SUGGESTED_FORMATS = ("keras", "saved_model", "h5", "weights", "architecture", "checkpoint")
 ROW_STATES = {
     "waiting": ":gray[:material/schedule: waiting]",
+    "building": ":blue[:material/construction: building its environment]",
     "saving": ":blue[:material/edit_document: saving]",
     "reloading": ":blue[:material/restart_alt: reloading in a fresh process]",
     "stopped": ":gray[:material/stop_circle: stopped, and not kept]",
@@ -41,7 +43,7 @@ def choose_formats(
 
     `saved` are the copies that there are already. Returns the keys of the chosen formats, and the options of each.
     """
-    possible = [format_.key for format_ in formats if not format_.refusal_reason(run.kind, run.weight_bytes, run.trust)]
+    possible = formats_at_hand(run.kind, run.weight_bytes, run.trust)
     with st.container(horizontal=True):
         for label, icon, keys, is_ticked in (
             ("Choose a few to begin with", "star", [key for key in SUGGESTED_FORMATS if key in possible], True),
@@ -75,6 +77,8 @@ def _show_format_card(run: Run, format_: Format, copy: Entry | None, largest: in
         st.caption(f":material/block: {escape_markdown(refusal)}")
         return False
     st.caption(f"{format_.good_for} It is {format_.layout}.")
+    if format_.environment:
+        _show_environment(format_.environment)
     with st.container(horizontal=True, gap="xsmall"):
         for part in PARTS:
             if part in format_.keeps:
@@ -83,6 +87,15 @@ def _show_format_card(run: Run, format_: Format, copy: Entry | None, largest: in
         st.space("stretch")
         _show_size_bar(copy.bytes or 0, largest, ":material/check: Saved, ")
     return is_ticked
+
+
+def _show_environment(environment: Environment) -> None:
+    """Say which packages a format is written and read with, and what building them takes."""
+    states = {state["environment"]: state for state in current_jobs().list_environments()}
+    size = format_size(environment.megabytes * 10**6)
+    is_built = states[environment.key]["bytes"] > 0
+    cost = "which is built here." if is_built else f"which is built first: {size} on the disk, from the package index."
+    st.caption(f":material/construction: In the environment *{escape_markdown(environment.label)}*, {cost}")
 
 
 def _show_size_bar(size: int, largest: int, words: str = "", **layout: Any) -> None:

@@ -184,6 +184,20 @@ def open_structured_safetensors(path: Path, build: Callable[[], Model]) -> Predi
     return make_predict_function(read_safetensors(path, build))
 
 
+def read_orbax(path: Path, classes: Classes) -> Model:
+    model = read_keras(path, classes)
+    finalize_layers(model)
+    return model
+
+
+def open_orbax(path: Path, classes: Classes) -> PredictFunction:
+    return predict_flat(read_orbax(path, classes))
+
+
+def open_structured_orbax(path: Path, classes: Classes) -> PredictFunction:
+    return make_predict_function(read_orbax(path, classes))
+
+
 def predict_flat(model: Model) -> PredictFunction:
     """Predict with a Keras model as an exported graph would: in inference mode, through one graph."""
     import tensorflow as tf

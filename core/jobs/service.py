@@ -64,6 +64,7 @@ class Jobs(JobRunner):
         chosen = {key: get_format(key).resolve_options((options or {}).get(key)) for key in dict.fromkeys(formats)}
         if not chosen:
             raise InputError("No format was chosen.", cure="Choose at least one format to save in.")
+        self._require_may_build(each.key for key in chosen if (each := get_format(key).environment))
         return self._start("save", run.name, {"run": run_id, "formats": list(chosen), "options": chosen}, run_save)
 
     def import_model(
@@ -243,10 +244,14 @@ class Jobs(JobRunner):
         A person who signed in asks in those that are built. See `core.jobs.elsewhere.ElsewhereResult`.
         """
         request = build_elsewhere_request(self.library, run_id, artifacts, environments)
-        built = {state["environment"] for state in self.list_environments() if state["bytes"]}
-        require_may_change_environments(self.library, [key for key in request["environments"] if key not in built])
+        self._require_may_build(request["environments"])
         work = partial(run_elsewhere, processes=self.environment_processes)
         return self._start("elsewhere", self.library.run(run_id).name, request, work)
+
+    def _require_may_build(self, environments: Iterable[str]) -> None:
+        """Raise InputError where one of them is to be built, and the viewer may not."""
+        built = {state["environment"] for state in self.list_environments() if state["bytes"]}
+        require_may_change_environments(self.library, [key for key in environments if key not in built])
 
     def verify(self, ids: Iterable[str] | None = None) -> Job:
         """Verify entries against their hashes, all where none are named. See `core.jobs.maintenance.VerifyResult`."""

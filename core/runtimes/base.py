@@ -94,6 +94,7 @@ class Predictor:
         lists: Which of "inputs" and "outputs" are lists, in which each has its place; others go by their names alone.
         places: The names of the "inputs" and "outputs" in the order in which the runtime lists them by place; empty
             where it knows names alone.
+        is_apart: Whether another process computes the answers, so that changing `model` changes none of them.
         trace: Makes the graph that the first prediction would make; None where there is nothing to make.
     """
 
@@ -109,6 +110,7 @@ class Predictor:
     lists: frozenset[str] = frozenset()
     places: Mapping[str, Sequence[str]] = field(default_factory=dict)
     trace: Callable[[], object] | None = None
+    is_apart: bool = False
 
     def predict(self, inputs: Arrays) -> Arrays:
         """Predict outputs by name from inputs by name, batch first.

@@ -9,7 +9,7 @@ from core.environments import ENVIRONMENTS, get_environment
 from core.environments.base import LOCKS, SCRIPTS, Environment
 from core.errors import UnknownName
 from core.exports.proof_kit import KIT_SCHEMA_VERSION
-from core.formats import FORMATS
+from core.formats import all_formats
 
 each = pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.key)
 PIN = re.compile(r"^([A-Za-z0-9][\w.\-]*)(?:\[[\w,]+\])?==([^\s;]+)", re.MULTILINE)
@@ -49,7 +49,7 @@ def test_lock_holds_what_the_environment_requires(environment: Environment):
 
 @each
 def test_environment_takes_formats_that_have_kits(environment: Environment):
-    with_kits = {format_.key for format_ in FORMATS if format_.kit}
+    with_kits = {format_.key for format_ in all_formats() if format_.kit}
     assert environment.takes
     assert environment.takes - with_kits == set()
 

@@ -26,8 +26,14 @@ def open_model(kit, compute=call_model):
     import keras
 
     forget_last_kit(keras)
-    model = read_model(keras, kit)
-    wanted = list(read_shapes(kit, "expected.npz"))
+    return predict_with(read_model(keras, kit), kit, compute)
+
+
+def predict_with(model, kit, compute=call_model):
+    """Return the prediction of a loaded model, whose outputs are named as a kit expects them where it says."""
+    import keras
+
+    wanted = list(read_shapes(kit, "expected.npz")) if (Path(kit) / "expected.npz").is_file() else []
 
     def predict(inputs):
         first = next(iter(inputs.values()))
@@ -35,6 +41,21 @@ def open_model(kit, compute=call_model):
         return name_outputs(outputs, getattr(model, "output_names", None), wanted)
 
     return predict
+
+
+def list_specs(model):
+    """Return the inputs of a model, each as its name, dtype and shape; none of a model that does not say."""
+    return [[each.name, to_name(each.dtype), list(each.shape)] for each in getattr(model, "inputs", None) or ()]
+
+
+def to_name(dtype):
+    """Return NumPy's name of a dtype."""
+    return "object" if str(dtype) == "string" else str(dtype)
+
+
+def list_variables(variables):
+    """Return variables as pairs of path and array."""
+    return [(variable.path, variable.numpy()) for variable in variables]
 
 
 def read_model(keras, kit):

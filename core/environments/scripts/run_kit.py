@@ -10,6 +10,12 @@ SCRIPT is the module of an engine beside this one. It says by its names how a ki
     load(kit)       returns a function from inputs by name to outputs by name, batch first
     DEVICE, NOTE    what computes, and what a reader should know, where there is something to say
 
+The script of a format, which is written and read here (see `core.runtimes.environment_link`), has two names more:
+
+    save(given, folder)   writes a copy of what lies in a folder into another
+    read(predict, out)    says of what `load` returned: "inputs" as lists of name, dtype and shape; "weights" and
+                          "optimizer" as pairs of name and array; and may write more into the folder `out`
+
 A kit that is asked for again is predicted again and not loaded again. Nothing here imports Roundtrip; it needs NumPy,
 and what the engine needs.
 """
@@ -55,6 +61,34 @@ class Engine:
         except BaseException as error:  # noqa: BLE001  whatever a library raises, it is this kit's result
             return {"stage": stage, "error": type(error).__name__, "text": str(error)[-MAX_TEXT:]}
         return self._facts() | {"seconds": self.seconds | {"predict": again}}
+
+    def save(self, given, out):
+        """Write a copy; returns the facts."""
+        stage = "import"
+        try:
+            self._import()
+            stage = "save"
+            started = time.perf_counter()
+            self.module.save(given, out)
+        except BaseException as error:  # noqa: BLE001  whatever a library raises, it is this copy's result
+            return {"stage": stage, "error": type(error).__name__, "text": str(error)[-MAX_TEXT:]}
+        return self._facts() | {"seconds": self.seconds | {"save": time.perf_counter() - started}}
+
+    def read(self, kit, out):
+        """Load a copy, and write its variables; returns the facts with its inputs."""
+        stage = "import"
+        try:
+            self._import()
+            stage = "load"
+            self._load(kit)
+            stage = "read"
+            told = self.module.read(self.loaded[1], Path(out))
+            for name in ("weights", "optimizer"):  # by their places: two may have one name
+                arrays = {f"{at}/{key}": array for at, (key, array) in enumerate(told[name])}
+                write_predictions(Path(out) / f"{name}.npz", arrays)
+        except BaseException as error:  # noqa: BLE001  whatever a library raises, it is this copy's result
+            return {"stage": stage, "error": type(error).__name__, "text": str(error)[-MAX_TEXT:]}
+        return self._facts() | {"seconds": self.seconds, "inputs": told["inputs"]}
 
     def _import(self):
         if self.module is None:
@@ -119,7 +153,8 @@ def serve(engine):
     os.dup2(2, 1)
     for line in requests():
         request = json.loads(line)
-        reply = {"id": request["id"]} | engine.run(request["kit"], request["out"])
+        task = {"save": engine.save, "read": engine.read}.get(request.get("task"), engine.run)
+        reply = {"id": request["id"]} | task(request["kit"], request["out"])
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
 
