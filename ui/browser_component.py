@@ -7,7 +7,8 @@ from typing import Any
 import streamlit as st
 
 HERE = Path(__file__).parent
-PICTURE, BARS = HERE / "picture.css", HERE / "bars"  # shared by the components that show a picture, or bars
+# Shared by the components that have buttons, or show a picture, or bars.
+BUTTON, PICTURE, BARS = HERE / "button.css", HERE / "picture.css", HERE / "bars"
 
 
 def load_component(folder: Path, name: str, *shared: Path) -> Callable[..., Any]:

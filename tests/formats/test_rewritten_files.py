@@ -115,6 +115,12 @@ def test_onnx_copy_says_where_this_processor_may_cut_sums_off(key, is_exact, rew
     assert remark == ("" if is_exact else onnx_runtime.INEXACT_PRODUCTS_REMARK)
 
 
+def test_onnx_file_without_8_bit_operations_is_not_parsed_for_them(folder_of, monkeypatch):
+    monkeypatch.setattr(onnx_runtime, "has_exact_8_bit_products", lambda: False)
+    monkeypatch.setattr("onnx.load", lambda *given, **options: pytest.fail("parsed"))
+    assert get_format("onnx").load(folder_of("onnx")).remark == ""
+
+
 @pytest.mark.parametrize(
     ("flags", "machine", "expected"),
     [
