@@ -23,6 +23,7 @@ HALVED = (
     "jobs/test_benchmark.py",
     "jobs/test_disagreement.py",
     "jobs/test_resume.py",
+    "ui/test_compare_page.py",
     "ui/test_pages.py",
 )
 SEED = int(os.environ.get("ROUNDTRIP_TESTS_SEED", "0"))  # of what every run draws: another one draws others

@@ -16,7 +16,6 @@ from core.library import integrity as checking
 from core.library.integrity import verify_file
 from tests.factories.route_requests import make_artifact_of, request_route
 from ui.routes import download_url, endpoints
-from ui.routes.archive_response import content_disposition
 from ui.routes.urls import graph_token, graph_viewer_url
 
 CONTENT = bytes(range(256)) * 40
@@ -309,23 +308,6 @@ def test_download_without_hard_links_reads_files_in_place(library: Library, monk
     monkeypatch.setattr(os, "link", refuse)
     assert request_route(download_url([artifact_of.id])).body == whole
     assert list_staged(library) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "header"),
-    [
-        ("model.keras", 'attachment; filename="model.keras"'),
-        ("größe.h5", "attachment; filename=\"gr__e.h5\"; filename*=UTF-8''gr%C3%B6%C3%9Fe.h5"),
-        ('a"b\r\nSet-Cookie: x', 'attachment; filename="a_b__Set-Cookie: x"'),
-        ("../../etc/passwd", 'attachment; filename="_.._etc_passwd"'),
-        ("model\u202esarek", 'attachment; filename="model_sarek"'),
-        ("100%.h5", "attachment; filename=\"100_.h5\"; filename*=UTF-8''100%25.h5"),
-        ("...", 'attachment; filename="download"'),
-        ("x" * 400 + ".h5", f'attachment; filename="{"x" * 177}.h5"'),
-    ],
-)
-def test_content_disposition_encodes_any_name(name: str, header: str):
-    assert content_disposition(name) == header
 
 
 @pytest.mark.trust
