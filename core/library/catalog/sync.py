@@ -326,6 +326,6 @@ def _read_run_facts(folder: Path, stamps: tuple[tuple[int, int, int] | None, ...
 def _read_aliases(home: Path, stamp: tuple[int, int, int] | None) -> AliasesByArtifact:
     """Sorted aliases by artifact; `stamp` is that of their file."""
     aliases: dict[str, tuple[str, ...]] = {}
-    for alias, id_ in sorted(read_aliases(home).items()):
+    for alias, id_ in sorted(read_aliases(home).aliases.items()):
         aliases[id_] = (*aliases.get(id_, ()), alias)
     return aliases
