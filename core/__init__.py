@@ -27,7 +27,7 @@ sources and checks both:
     core.grading
     core.activations, core.demos, core.disagreement, core.formats, core.record, core.sandbox
     core.compare, core.error_translation, core.kept_process_lookup, core.runtimes, core.settings
-    core.known_store_errors, core.known_uv_errors, core.registry, core.telemetry
+    core.known_database_errors, core.known_store_errors, core.known_uv_errors, core.registry, core.telemetry
     core.arrays, core.errors, core.known_converter_errors, core.known_errors, core.system, core.tensors, core.versions
 
 Two more rules:

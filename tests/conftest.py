@@ -21,6 +21,7 @@ from tests.factories.populated_library import make_jobs, populate_library
 from tests.factories.warm_start import WarmProcess, forked_forkservers
 from tests.helpers import mounted_tmpfs, run_command, skip_formats_without_packages
 from tests.parameter_pairs import leave_undrawn_to_the_long_run
+from tests.postgresql_server import run_server
 from tests.s3_server import make_bucket, s3_address, s3_variables
 from tests.shared_entries import Rows, SharedEntries, share_bench_models
 
@@ -102,6 +103,13 @@ def failed_sandbox_test(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> pyte
 def jobs(config: Settings, worker: Worker) -> Jobs:
     """Jobs over the session's library and worker."""
     return Jobs(Library(config.home), worker, config)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server on which databases may be created."""
+    with run_server() as url:
+        yield url or pytest.skip("no PostgreSQL is installed; on Debian it comes with `apt-get install postgresql`")
 
 
 @pytest.fixture

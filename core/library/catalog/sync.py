@@ -235,7 +235,7 @@ class CatalogSync:
     def _scan_in_background(self) -> None:
         try:
             self._scan(is_throttled=True)
-        except (CatalogLost, OSError):  # the next query meets it again
+        except (CatalogLost, StorageFailed, OSError):  # the next query meets it again
             self._state = None
 
     def _scan(self, reread_all: bool = False, is_throttled: bool = False) -> None:
