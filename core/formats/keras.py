@@ -41,13 +41,17 @@ XLA = Option(
 )
 
 
+def rewrite_options(text: str, for_keras: str, xla: str) -> tuple[str, str]:
+    """Return the text of a file's config as both options ask for it, and which releases read it, in a sentence."""
+    text, remark = rewrite_config(text, for_keras)
+    return set_auto_xla(text) if xla == AUTO else text, remark
+
+
 def save(model: Model, folder: Path, for_keras: str = THIS_RELEASE, xla: str = AS_COMPILED) -> str:
     path = folder / "model.keras"
     model.save(path)
     with zipfile.ZipFile(path) as archive:
-        text, remark = rewrite_config(archive.read(CONFIG_FILE).decode(), for_keras)
-    if xla == AUTO:
-        text = set_auto_xla(text)
+        text, remark = rewrite_options(archive.read(CONFIG_FILE).decode(), for_keras, xla)
     if (for_keras, xla) != (THIS_RELEASE, AS_COMPILED):
         replace_zip_member(path, CONFIG_FILE, text.encode())
     return join_remarks(remark, describe_file_settings(read_file_settings(path), model))

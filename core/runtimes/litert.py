@@ -193,15 +193,17 @@ def accepts_batches(content: bytes, signature: str) -> bool:
     if 1 in stated:
         return False
     rows = max(stated, default=-1) + 1 or 2
-    zeros = {name: _zeros(_detail_spec(name, detail, True), rows) for name, detail in call.inputs.items()}
+    zeros = {name: _zeros(name, detail, rows) for name, detail in call.inputs.items()}
     try:
         return all(not array.ndim or len(array) == rows for array in call.predict(zeros).values())
     except (RuntimeError, ValueError):
         return False
 
 
-def _zeros(spec: Spec, rows: int) -> np.ndarray:
-    shape = (rows, *(size or 1 for size in spec.shape[1:])) if spec.shape else ()
+def _zeros(name: str, detail: dict[str, Any], rows: int) -> np.ndarray:
+    """So many rows of zeros for an input; its free sizes are those that the file begins with."""
+    spec = _detail_spec(name, detail, True)
+    shape = (rows, *map(int, detail["shape"][1:])) if spec.shape else ()
     return np.full(shape, b"", dtype=object) if spec.dtype == "object" else np.zeros(shape, spec.dtype)
 
 
