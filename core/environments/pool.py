@@ -17,7 +17,17 @@ from core.settings import Settings
 from core.worker.child_handle import CancelCheck, never_cancelled
 
 MAX_PROCESSES = 4  # that wait for a next kit; of more, those used first are ended
-Key = tuple[str, str]  # environment, and the kit where that is untrusted: its process is asked no other
+Key = tuple[str, str]  # environment, and the kit where that is untrusted and its process is asked no other
+
+
+FORKING = "forks"
+
+
+def _process_of(environment: Environment, kit: Kit) -> str:
+    """Which process of an environment a kit is asked in: that of our own kits, the kit's own, or that which forks."""
+    if not kit.is_untrusted:
+        return ""
+    return FORKING if environment.forks else kit.identity
 
 
 class WarmProcesses:
@@ -59,7 +69,7 @@ class WarmProcesses:
         self, environment: Environment, built: BuiltEnvironment, kit: Kit
     ) -> Iterator[tuple[EnvironmentProcess, bool]]:
         """A process for this kit, and whether it was warm; afterwards it waits for the next."""
-        key = environment.key, kit.identity if kit.is_untrusted else ""
+        key = environment.key, _process_of(environment, kit)
         with self._marked(built.folder.name):
             with self._lock:
                 process, _ = self._idle.pop(key, (None, 0.0))

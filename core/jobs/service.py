@@ -8,7 +8,8 @@ from typing import Any
 from core.break_it import get_card
 from core.demos import get_demo
 from core.demos.base import make_train_settings
-from core.errors import InputError
+from core.environments.own import HERE
+from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
 from core.jobs.benchmark import build_benchmark_request, run_benchmark
 from core.jobs.benchmark_result import DEFAULT_REPEATS
@@ -35,6 +36,7 @@ from core.jobs.resume import build_resume_request, run_resume
 from core.jobs.runner import JobHandle, JobRunner
 from core.jobs.save import run_save
 from core.jobs.train import TrainRequest, run_train
+from core.jobs.upgrade import UpgradeInput, build_upgrade_request, run_upgrade
 from core.library.job_store import Job
 from core.validation.file_names import display_file_name
 
@@ -243,10 +245,42 @@ class Jobs(JobRunner):
         A person who signed in asks in those that are built. See `core.jobs.elsewhere.ElsewhereResult`.
         """
         request = build_elsewhere_request(self.library, run_id, artifacts, environments)
-        built = {state["environment"] for state in self.list_environments() if state["bytes"]}
-        require_may_change_environments(self.library, [key for key in request["environments"] if key not in built])
+        require_may_change_environments(self.library, self._find_unbuilt(*request["environments"]))
         work = partial(run_elsewhere, processes=self.environment_processes)
         return self._start("elsewhere", self.library.run(run_id).name, request, work)
+
+    def check_upgrade(
+        self,
+        source: str,
+        target: str,
+        path: Path | None = None,
+        name: str = "",
+        *,
+        copies: Iterable[str] = (),
+        again: bool = False,
+        temporary_folder: Path | None = None,
+    ) -> Job:
+        """Ask models in the environment `source`, and see what becomes of them in `target`.
+
+        What was asked before of the same files is not asked again, unless `again`. See
+        `core.jobs.upgrade.UpgradeResult`.
+
+        Args:
+            path: a model, a folder or a zip of models of any kind; `name` is what its owner calls it.
+            copies: copies of the library, which are asked the rows of their proof kits.
+            temporary_folder: deleted at the end, also where the work never begins.
+        """
+        given = UpgradeInput(path, name, list(dict.fromkeys(copies)), temporary_folder)
+        request = build_upgrade_request(self.library, given, source, target, again)
+        with cleanup_on_error(given.discard):
+            require_may_change_environments(self.library, self._find_unbuilt(source, target))
+        work = partial(run_upgrade, given=given, processes=self.environment_processes)
+        title = request["name"] or "Upgrade"
+        return self._start("upgrade", title, request, work, on_not_started=given.discard)
+
+    def _find_unbuilt(self, *keys: str) -> list[str]:
+        built = {state["environment"] for state in self.list_environments() if state["bytes"]}
+        return [key for key in keys if key not in built and key != HERE]
 
     def verify(self, ids: Iterable[str] | None = None) -> Job:
         """Verify entries against their hashes, all where none are named. See `core.jobs.maintenance.VerifyResult`."""
