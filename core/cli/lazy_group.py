@@ -14,7 +14,19 @@ from typer.core import TyperCommand, TyperGroup
 from typer.main import get_group
 
 # In the order of the help.
-MODULES = ("models", "exports", "library", "inspect", "compare", "cost", "elsewhere", "advise", "health", "stop")
+MODULES = (
+    "models",
+    "exports",
+    "library",
+    "inspect",
+    "compare",
+    "cost",
+    "elsewhere",
+    "upgrade",
+    "advise",
+    "health",
+    "stop",
+)
 
 
 class CommandSource(NamedTuple):

@@ -19,7 +19,7 @@ import psutil
 from core.environments.base import Environment
 from core.environments.build import VENV, BuiltEnvironment
 from core.environments.kits import Kit
-from core.environments.replies import KitReply, parse_reply
+from core.environments.replies import ForkedProcessEnded, KitReply, parse_reply
 from core.errors import ChildDied, NotConfined, TimedOut, cleanup_on_error
 from core.library.storage import delete_folder
 from core.sandbox.limits import CPU_TIME_EXCEEDED, Allowance, confined_allowance, own_allowance, renew_limits
@@ -75,8 +75,12 @@ class EnvironmentProcess:
     def _launch(self, is_confined: bool) -> None:
         self._is_confining = is_confined and not self._is_forking  # and has not said yet that it is confined
         self._process = _starter.submit(self._start, is_confined).result()
-        for read, stream in ((self._read_replies, self._process.stdout), (self._drain, self._process.stderr)):
-            threading.Thread(target=read, args=(stream,), daemon=True).start()
+        self._replies = queue.Queue()  # no last word of a process that was there before
+        for read, given in (
+            (self._read_replies, (self._process.stdout, self._replies)),
+            (self._drain, (self._process.stderr,)),
+        ):
+            threading.Thread(target=read, args=given, daemon=True).start()
 
     def _start(self, is_confined: bool) -> subprocess.Popen[bytes]:
         command, environment = self._command(is_confined), self._environment()
@@ -132,14 +136,14 @@ class EnvironmentProcess:
         real = self._built.python.resolve()
         return [real.parent.parent / "lib", real, (self._built.folder / VENV).resolve()]
 
-    def _read_replies(self, stream: IO[bytes]) -> None:
+    def _read_replies(self, stream: IO[bytes], replies: queue.Queue[bytes]) -> None:
         with contextlib.suppress(ValueError, OSError):  # closed, as nobody waits any more
             while line := stream.readline(MAX_REPLY_BYTES + 1):
-                if self._replies.qsize() >= MAX_UNREAD_REPLIES:
+                if replies.qsize() >= MAX_UNREAD_REPLIES:
                     kill_group(self._process.pid)
                     break
-                self._replies.put(line)
-        self._replies.put(b"")
+                replies.put(line)
+        replies.put(b"")
 
     def _drain(self, stream: IO[bytes]) -> None:
         with contextlib.suppress(ValueError, OSError):
@@ -176,7 +180,15 @@ class EnvironmentProcess:
         return self._read_reply(line, request["id"], out, kit)
 
     def _read_reply(self, line: bytes, request_id: str, out: Path, kit: Kit) -> KitReply:
-        return self._without_paths(parse_reply(line, request_id, out, kit, self._config.unpacked_mb * MB))
+        try:
+            return self._without_paths(parse_reply(line, request_id, out, kit, self._config.unpacked_mb * MB))
+        except ForkedProcessEnded as error:
+            raise self._forked_end_error(error.status, kit) from error
+
+    def _forked_end_error(self, status: int, kit: Kit) -> ChildDied | TimedOut:
+        if status == CPU_TIME_EXCEEDED:
+            return cpu_time_error(self._allowance(kit, self._config.child_seconds))
+        return self._died_error(describe_exit(status))
 
     def _make_room(self, out: Path) -> None:
         """Empty the folder for answers; of a process that forks all that the kit before may have left.
@@ -265,6 +277,9 @@ class EnvironmentProcess:
             return not_confined_error(self._printed_text())
         if self.is_untrusted and status == CPU_TIME_EXCEEDED:
             return cpu_time_error(allowed)
+        return self._died_error(how)
+
+    def _died_error(self, how: str) -> ChildDied:
         return ChildDied(
             f"The process of {self.environment.label} ended before it answered: {how}.",
             cure="Ask once more; if it happens again, this file brings its engine down, and the details may say why.",

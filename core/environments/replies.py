@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field, ValidationError
 
 from core.arrays import Arrays
 from core.environments.kits import Kit
-from core.errors import ChildDied, InputError
+from core.errors import InputError
 from core.validation.archives import UntrustedFolder
-from core.worker.child_errors import describe_exit, invalid_reply_error, not_confined_error
+from core.worker.child_errors import invalid_reply_error, not_confined_error
 
 PREDICTIONS = "predictions.npz"
 MAX_SURPLUS = 64  # outputs that nobody expects
@@ -54,6 +54,14 @@ class DescribedInputs(BaseModel, extra="ignore"):
     inputs: list[InputReply] = Field(max_length=64)
 
 
+class ForkedProcessEnded(Exception):
+    """The process that was forked for a kit ended, with this exit status, before it answered."""
+
+    def __init__(self, status: int):
+        self.status = status
+        super().__init__(status)
+
+
 class KitReply(NamedTuple):
     """Predictions and facts, or the error that the engine raised; `inputs` where these were asked."""
 
@@ -74,8 +82,8 @@ class _Reply(BaseModel):
 def parse_reply(line: bytes, request_id: str, out: Path, kit: Kit, max_bytes: int) -> KitReply:
     """Return what a process replied to a request; at most `max_bytes` are copied of what it converted.
 
-    Raises WorkerError where it makes no sense, ChildDied where its forked process ended, NotConfined where that could
-    not confine itself, InputError for predictions that are not those of the kit, and Refused for converted files.
+    Raises WorkerError where it makes no sense, ForkedProcessEnded, NotConfined where such a process could not confine
+    itself, InputError for predictions that are not those of the kit, and Refused for converted files.
     """
     try:
         reply = _Reply.model_validate_json(line)
@@ -84,8 +92,7 @@ def parse_reply(line: bytes, request_id: str, out: Path, kit: Kit, max_bytes: in
         if reply.unconfined:
             raise not_confined_error(reply.unconfined)
         if reply.ended is not None:
-            cure = "Leave this file out, or ask it in another environment."
-            raise ChildDied(f"Its process ended before it answered: {describe_exit(reply.ended)}.", cure=cure)
+            raise ForkedProcessEnded(reply.ended)
         if b'"error"' in line and (error := _parse_error(line)):
             return KitReply({}, None, error)
         facts = EngineFacts.model_validate_json(line)

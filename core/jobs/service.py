@@ -13,6 +13,7 @@ from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
 from core.jobs.benchmark import build_benchmark_request, run_benchmark
 from core.jobs.benchmark_result import DEFAULT_REPEATS
+from core.jobs.bisect import build_bisect_request, run_bisect
 from core.jobs.break_it import build_cure_request, build_pull_request, run_cure, run_pull
 from core.jobs.compare import build_compare_request, run_compare
 from core.jobs.disagreement import build_disagreement_request, run_disagreement
@@ -36,7 +37,7 @@ from core.jobs.resume import build_resume_request, run_resume
 from core.jobs.runner import JobHandle, JobRunner
 from core.jobs.save import run_save
 from core.jobs.train import TrainRequest, run_train
-from core.jobs.upgrade import UpgradeInput, build_upgrade_request, run_upgrade
+from core.jobs.upgrade import UpgradeInput, build_upgrade_request, find_cured, run_upgrade
 from core.library.job_store import Job
 from core.validation.file_names import display_file_name
 
@@ -275,8 +276,35 @@ class Jobs(JobRunner):
         with cleanup_on_error(given.discard):
             require_may_change_environments(self.library, self._find_unbuilt(source, target))
         work = partial(run_upgrade, given=given, processes=self.environment_processes)
-        title = request["name"] or "Upgrade"
-        return self._start("upgrade", title, request, work, on_not_started=given.discard)
+        return self._start("upgrade", request["name"] or "Upgrade", request, work, on_not_started=given.discard)
+
+    def find_cured_file(self, job_id: str, name: str) -> Path | None:
+        """Return what the upgrade of that job wrote of a model to cure it; None where nothing is kept of it."""
+        job = self.job_store.read(job_id)
+        return find_cured(self.library.home, job, name) if job.kind == "upgrade" else None
+
+    def bisect(
+        self,
+        source: str,
+        target: str,
+        path: Path | None = None,
+        name: str = "",
+        *,
+        copies: Iterable[str] = (),
+        temporary_folder: Path | None = None,
+    ) -> Job:
+        """Find the first release of Keras between two environments that answers otherwise, for one model.
+
+        The environments that are asked are built where they are not. See `core.jobs.bisect.BisectResult`; the
+        arguments are those of `check_upgrade`.
+        """
+        given = UpgradeInput(path, name, list(dict.fromkeys(copies)), temporary_folder)
+        upgrade = build_upgrade_request(self.library, given, source, target, again=True)
+        with cleanup_on_error(given.discard):
+            request = build_bisect_request(upgrade)
+            require_may_change_environments(self.library, self._find_unbuilt(*request["line"]))
+        work = partial(run_bisect, given=given, processes=self.environment_processes)
+        return self._start("bisect", upgrade["name"] or "Which release", request, work, on_not_started=given.discard)
 
     def _find_unbuilt(self, *keys: str) -> list[str]:
         built = {state["environment"] for state in self.list_environments() if state["bytes"]}

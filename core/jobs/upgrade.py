@@ -28,6 +28,7 @@ from core.jobs.runner import JobHandle
 from core.jobs.upgrade_expectations import find_expectation
 from core.jobs.upgrade_files import lay_out_copy, lay_out_upload
 from core.library import Library, staging
+from core.library.job_store import Job
 from core.settings import MB
 from core.upgrade.causes import describe_cause
 from core.upgrade.crossing import Crossing, Expectation
@@ -231,7 +232,8 @@ class ModelCheck:
 
     def _why_not_taken(self, model: ModelFiles) -> str:
         sides = [side for side in (self.crossing.source, self.crossing.target) if model.format not in side.opens]
-        return " and ".join(side.label for side in sides) + " opens no file of this kind." if sides else ""
+        labels = " and ".join(side.label for side in sides)
+        return f"{labels} {'opens' if len(sides) == 1 else 'open'} no file of this kind." if sides else ""
 
     def _ask(self, row: UpgradeRow, model: ModelFiles, folder: Path) -> tuple[UpgradeRow, CuredFile | None]:
         try:
@@ -271,3 +273,10 @@ def _failed(name: str, error: RoundtripError) -> UpgradeRow:
 def read_rows(rows: Iterable[dict[str, Any]]) -> list[UpgradeRow]:
     """The rows of a result, or of a job's progress."""
     return [UpgradeRow.model_validate(row) for row in rows]
+
+
+def find_cured(home: Path, job: Job, name: str) -> Path | None:
+    """Return what was written to cure a model of a finished job; None where nothing is kept of it."""
+    rows = [row for row in read_rows(job.result.get("rows", [])) if row.name == name]
+    sides = get_side(job.request["source"]), get_side(job.request["target"])
+    return RowStore(home, *sides).cured_file(rows[0]) if rows else None

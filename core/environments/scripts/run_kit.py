@@ -139,7 +139,8 @@ def serve(engine):
     os.dup2(2, 1)
     for line in requests():
         request = json.loads(line)
-        replies.write(json.dumps(answer(engine, request)) + "\n")
+        reply = answer(engine, request)
+        replies.write(json.dumps(reply) + "\n")
         replies.flush()
 
 
