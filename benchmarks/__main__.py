@@ -41,6 +41,7 @@ BENCHMARKS = {
     "imports": "benchmarks.startup:measure_imports",
     "environments-warm": "benchmarks.environments:measure_warm",
     "environments-build": "benchmarks.environments:measure_build",
+    "upgrade": "benchmarks.upgrading:measure",
     "bad-inputs": "benchmarks.trust:measure_inputs",
     "faults": "benchmarks.trust:measure_faults",
     "oracle": "benchmarks.oracle:measure",

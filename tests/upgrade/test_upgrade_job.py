@@ -117,4 +117,4 @@ def test_copy_of_the_library_is_asked_the_rows_of_its_kit(check, saved: Callable
     artifact = saved("digits-mlp", "onnx")["artifact"]
     (row,) = read_rows(check("described", None, copies=[artifact])["rows"])
     assert row.name.endswith(artifact)
-    assert (row.status, row.format, row.rows, row.error) == (Status.ALIKE, "onnx", 32, None)
+    assert (row.status, row.format, row.rows, row.error) == (Status.ALIKE, "onnx", 64, None)
