@@ -1,5 +1,6 @@
 """An upgrade between engines of our own: rows, what is asked once only, and what is refused."""
 
+import json
 import shutil
 import zipfile
 from collections.abc import Callable, Iterator
@@ -34,22 +35,32 @@ def models(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def check(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., dict[str, Any]]]:
-    """A function that upgrades from an engine that doubles to one of the given name."""
+def cross_to(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str], None]]:
+    """A function that has upgrades lead from an engine that doubles to one of the given name."""
     monkeypatch.setattr("core.environments.pool.is_unchanged", lambda built: True)
+    monkeypatch.setattr(Jobs, "_find_unbuilt", lambda self, *keys: [])
     built = borrow_own_packages(tmp_path / "own")
     with WarmProcesses(jobs.config) as pool:
 
-        def ask(target: str, path: Path, **more: Any) -> dict[str, Any]:
+        def choose(target: str) -> None:
             def cross(handle, processes, source_key: str, target_key: str) -> Crossing:
                 sides = [make_engine(name, lock="tract", forks=True) for name in ("described", target)]
                 return Crossing(pool, sides[0], built, sides[1], built, handle.is_cancelled)
 
             monkeypatch.setattr("core.jobs.upgrade.open_crossing", cross)
-            ended = wait_until_done(jobs, jobs.check_upgrade("here", "keras-3.3", path, **more))
-            return ended.result
 
-        yield ask
+        yield choose
+
+
+@pytest.fixture
+def check(jobs: Jobs, cross_to: Callable[[str], None]) -> Callable[..., dict[str, Any]]:
+    """A function that upgrades from an engine that doubles to one of the given name."""
+
+    def ask(target: str, path: Path | None, **more: Any) -> dict[str, Any]:
+        cross_to(target)
+        return wait_until_done(jobs, jobs.check_upgrade("here", "keras-3.3", path, **more)).result
+
+    return ask
 
 
 def rows_by_name(result: dict[str, Any]) -> dict[str, UpgradeRow]:
@@ -118,3 +129,39 @@ def test_copy_of_the_library_is_asked_the_rows_of_its_kit(check, saved: Callable
     (row,) = read_rows(check("described", None, copies=[artifact])["rows"])
     assert row.name.endswith(artifact)
     assert (row.status, row.format, row.rows, row.error) == (Status.ALIKE, "onnx", 64, None)
+
+
+@pytest.mark.parametrize(("engine", "status"), [("described", 0), ("triples", 3), ("refuses", 4), ("no_package", 5)])
+def test_command_ends_with_the_status_of_the_worst_model(
+    run_cli: Callable, cross_to, models: Path, tmp_path: Path, engine: str, status: int
+):
+    cross_to(engine)
+    report = tmp_path / "upgrade.json"
+    words = ("upgrade", str(models / "linear-rows.onnx"), "--from", "here", "--to", "keras-3.3", "--again")
+    ended, out, err = run_cli(*words, "--report", str(report), "--cured", str(tmp_path / "cured"))
+    assert (ended, "linear-rows.onnx" in out, "1 model" in err) == (status, True, True)
+    assert json.loads(report.read_text())["exit_status"] == status
+    assert not (tmp_path / "cured").exists()
+
+
+def test_command_asks_copies_of_the_library(run_cli: Callable, cross_to, saved: Callable):
+    cross_to("described")
+    artifact = saved("digits-mlp", "onnx")["artifact"]
+    status, out, _ = run_cli("upgrade", "--copy", artifact, "--from", "here", "--to", "keras-3.3", "--json")
+    (row,) = json.loads(out)["rows"]
+    assert (status, row["status"], artifact in row["name"]) == (0, "alike", True)
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (("upgrade", "--from", "here", "--to", "here"), "An upgrade has two sides."),
+        (("upgrade", "--from", "here", "--to", "keras-3.3"), "No model was chosen."),
+        (("upgrade", "nowhere", "--from", "here", "--to", "keras-3.3"), "There is no such file or folder."),
+        (("upgrade", "x", "--from", "here", "--to", "nowhere"), "There is no such environment."),
+        (("bisect", "x", "--from", "here", "--to", "tract"), "There is no such file or folder."),
+    ],
+)
+def test_command_that_cannot_begin_is_one_sentence(run_cli: Callable, words: tuple[str, ...], sentence: str):
+    status, _, err = run_cli(*words)
+    assert (status, err[: len(sentence)]) == (1, sentence)
