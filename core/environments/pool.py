@@ -74,7 +74,7 @@ class WarmProcesses:
             with self._lock:
                 process, _ = self._idle.pop(key, (None, 0.0))
             was_warm = process is not None
-            process = process or self._start(environment, built, kit)
+            process = process or self._start(environment, built, kit.is_untrusted)
             try:
                 yield process, was_warm
             finally:
@@ -91,11 +91,22 @@ class WarmProcesses:
             with self._lock:
                 self._borrowed[folder_name] -= 1
 
-    def _start(self, environment: Environment, built: BuiltEnvironment, kit: Kit) -> EnvironmentProcess:
+    def prepare(self, environment: Environment, built: BuiltEnvironment) -> None:
+        """Start the process in which untrusted kits will be asked, where one serves them all: it imports meanwhile.
+
+        Raises NotBuilt for a changed environment.
+        """
+        key = environment.key, FORKING
+        with self._lock:
+            is_there = key in self._idle
+        if environment.forks and not is_there:
+            self._give_back(key, self._start(environment, built, is_untrusted=True))
+
+    def _start(self, environment: Environment, built: BuiltEnvironment, is_untrusted: bool) -> EnvironmentProcess:
         if not is_unchanged(built):
             cure = f"Remove it (roundtrip environments remove {environment.key}), then build it again."
             raise NotBuilt("This environment was changed after it was built.", received=environment.label, cure=cure)
-        return EnvironmentProcess(self._config, environment, built, kit.is_untrusted)
+        return EnvironmentProcess(self._config, environment, built, is_untrusted)
 
     def _give_back(self, key: Key, process: EnvironmentProcess) -> None:
         surplus = []

@@ -194,6 +194,7 @@ class ModelCheck:
 
     def __init__(self, handle: JobHandle, crossing: Crossing, store: RowStore, again: bool):
         self.handle, self.crossing, self.store, self.again = handle, crossing, store, again
+        self._is_prepared = False
 
     def check(self, item: Item, folder: Path) -> UpgradeRow:
         """Return the row of a model; `folder` is an empty one of ours. Raises Cancelled."""
@@ -222,6 +223,7 @@ class ModelCheck:
         if reason := self._why_not_taken(model):
             return row.model_copy(update={"cause": reason})
         if model.is_untrusted:
+            self._prepare()
             cancelled = self.handle.is_cancelled
             validate_content_in_child(self.handle.worker, model.format, model.artifact, cancelled=cancelled)
         row, cured = self._ask(row, model, folder / "cures")
@@ -229,6 +231,12 @@ class ModelCheck:
             with contextlib.suppress(RoundtripError):  # a disk that is full: it is asked anew the next time
                 self.store.add(row, cured.path if cured else None)
         return row
+
+    def _prepare(self) -> None:
+        """Before the first model that is asked: what was asked before needs no process."""
+        if not self._is_prepared:
+            self._is_prepared = True
+            self.crossing.prepare()
 
     def _why_not_taken(self, model: ModelFiles) -> str:
         sides = [side for side in (self.crossing.source, self.crossing.target) if model.format not in side.opens]

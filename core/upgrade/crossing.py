@@ -52,6 +52,11 @@ class Crossing:
     target_built: BuiltEnvironment
     is_cancelled: CancelCheck
 
+    def prepare(self) -> None:
+        """Have both sides import their packages at the same time. Raises NotBuilt."""
+        self.processes.prepare(self.source, self.source_built)
+        self.processes.prepare(self.target, self.target_built)
+
     def describe(self, model: ModelFiles) -> list[InputSpec]:
         """Return what a model takes before the upgrade; empty where it does not say so. Raises as `ask_before`."""
         return [_to_spec(reply) for reply in self.ask_before(model, None, asks="describe").inputs]
