@@ -13,6 +13,8 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.library import Library
+from core.settings import get_settings
+from core.telemetry import set_up_logging
 from ui.auth import is_sign_in_required
 from ui.routes import MIDDLEWARE, ROUTES
 
@@ -37,8 +39,11 @@ async def empty_trash_daily():
 async def lifespan(app):
     """Start the background work of the server, and stop it with the worker when the server ends."""
     from ui.page_runner import preload_first_page
-    from ui.session import server_jobs
+    from ui.session import server_jobs, server_metrics
 
+    set_up_logging(get_settings().log_format)
+    if get_settings().metrics:
+        server_metrics()
     preload_first_page()
     trash_task = asyncio.create_task(empty_trash_daily())
     loop = asyncio.get_running_loop()

@@ -16,8 +16,8 @@ sources and checks both:
     core.upgrade
     core.browser_runtimes, core.exports
     core.context
-    core.compatibility, core.health, core.inputs, core.size_breakdown
-    core.environments
+    core.compatibility, core.health, core.inputs, core.migration, core.size_breakdown
+    core.environments, core.object_store
     core.library
     core.reload
     core.worker
@@ -27,8 +27,8 @@ sources and checks both:
     core.break_it
     core.grading
     core.activations, core.demos, core.disagreement, core.formats, core.record, core.sandbox
-    core.compare, core.error_translation, core.kept_process_lookup, core.known_uv_errors, core.runtimes, core.settings
-    core.registry
+    core.compare, core.error_translation, core.kept_process_lookup, core.runtimes, core.settings
+    core.known_database_errors, core.known_store_errors, core.known_uv_errors, core.registry, core.telemetry
     core.arrays, core.errors, core.known_converter_errors, core.known_errors, core.system, core.tensors, core.versions
 
 Two more rules:

@@ -12,6 +12,7 @@ from cachetools import LRUCache
 from pydantic import BaseModel
 
 from core.record import Record
+from core.telemetry import measure
 
 ValueT = TypeVar("ValueT")
 RecordT = TypeVar("RecordT", bound=Record)
@@ -29,7 +30,9 @@ class _CacheEntry(NamedTuple):
 class StampedCache:
     """LRU cache whose entries hold as long as the stamp that they were stored with."""
 
-    def __init__(self, max_size: int):
+    def __init__(self, max_size: int, name: str):
+        """`name` is what its metrics are counted under."""
+        self._name = name
         self._entries: LRUCache[Hashable, _CacheEntry] = LRUCache(max_size, getsizeof=lambda entry: entry.size)
         self._lock = threading.Lock()
 
@@ -41,7 +44,9 @@ class StampedCache:
         """
         with self._lock:
             entry = self._entries.get(key)
-        if entry is not None and entry.stamp == stamp:
+        is_hit = entry is not None and entry.stamp == stamp
+        measure("cache_requests", cache=self._name, result="hit" if is_hit else "miss")
+        if entry is not None and is_hit:
             value: ValueT = entry.value
             return value
         value = compute()
@@ -85,7 +90,7 @@ class ResultCache(StampedCache):
     """LRU cache of results, bounded by their number and bytes; their arrays are read-only."""
 
     def __init__(self) -> None:
-        super().__init__(MAX_RESULT_BYTES)
+        super().__init__(MAX_RESULT_BYTES, "results")
 
     def get_or_compute(self, key: Hashable, compute: Callable[[], ValueT], stamp: Hashable = ()) -> ValueT:
         return super().get_or_compute(key, lambda: _freeze(compute()), stamp)

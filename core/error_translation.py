@@ -7,8 +7,10 @@ import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from core.errors import CannotSave, DoesNotLoad, NotBuilt, RoundtripError, StorageFailed, TooLarge
+from core.errors import CannotSave, DoesNotLoad, InputError, NotBuilt, RoundtripError, StorageFailed, TooLarge
+from core.known_database_errors import DATABASE_ERRORS
 from core.known_errors import OUT_OF_MEMORY, OUT_OF_MEMORY_CURE, find_known_line, match_known_error
+from core.known_store_errors import NO_ADDRESS, STORE_ERRORS
 from core.known_uv_errors import UV_ERRORS
 
 DETAIL_LIMIT = 4000  # characters of foreign text that are kept
@@ -94,6 +96,21 @@ def translate_build_error(text: str, label: str) -> NotBuilt:
     fallback = "The packages of this environment could not be installed.", "Read the details, then build it again."
     sentence, cure = match_known_error(text, UV_ERRORS) or fallback
     return NotBuilt(sentence, received=label, cure=cure, detail=shorten_message(text.strip()))
+
+
+def translate_store_error(text: str, address: str) -> RoundtripError:
+    """Return the error for what an object store said that was to be had at that address."""
+    fallback = "The store reported an error.", "Read the details, then start this again: it goes on where it stopped."
+    sentence, cure = match_known_error(text, STORE_ERRORS) or fallback
+    kind = InputError if sentence == NO_ADDRESS else StorageFailed
+    return kind(sentence, received=address, cure=cure, detail=shorten_message(text.strip()))
+
+
+def translate_database_error(text: str, url: str) -> StorageFailed:
+    """Return the error for what the server of the catalog said; `url` is its address without a password."""
+    fallback = "The database of the catalog reported an error.", "Read the details, or ask whoever keeps it."
+    sentence, cure = match_known_error(text, DATABASE_ERRORS) or fallback
+    return StorageFailed(sentence, received=url, cure=cure, detail=shorten_message(text.strip()))
 
 
 def translate_engine_error(name: str, text: str, default_type: type[RoundtripError]) -> RoundtripError:

@@ -58,12 +58,25 @@ class Record(BaseModel):
     def read(cls, path: Path) -> Self:
         """Read and validate a record. Raises UnreadableRecord, StorageFailed, LibraryError."""
         try:
-            document = json.loads(path.read_text(encoding="utf-8"))
-            number = document["schema"]
+            text = path.read_text(encoding="utf-8")
         except OSError as error:
             if error.errno in MISSING_FILE_ERRNOS:
                 raise broken_record_error(path, error) from error
             raise translate(error, LibraryError) from error  # the record may be intact
+        except ValueError as error:
+            raise broken_record_error(path, error) from error
+        return cls._parse(text, path)
+
+    @classmethod
+    def parse(cls, text: str | bytes, name: str) -> Self:
+        """Validate the text of a record that goes by this name. Raises UnreadableRecord."""
+        return cls._parse(text, Path(name))
+
+    @classmethod
+    def _parse(cls, text: str | bytes, path: Path) -> Self:
+        try:
+            document = json.loads(text)
+            number = document["schema"]
         except INVALID_JSON_ERRORS as error:
             raise broken_record_error(path, error) from error
         if number != SCHEMA_VERSION:

@@ -84,6 +84,10 @@ class Settings(BaseSettings):
     upload_mb: int = Field(512, ge=1, description="largest file that is imported, in MB")
     unpacked_mb: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MB")
     trash_days: int = Field(30, ge=0, description="days until what was removed is deleted for good; 0: never")
+    metrics: bool = Field(
+        False, description="serve metrics for Prometheus at /metrics, to everybody who reaches the server"
+    )
+    log_format: Literal["text", "json"] = Field("text", description="how the server's log lines are written")
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
 
     @field_validator("home", "browser_runtimes")

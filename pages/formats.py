@@ -5,6 +5,7 @@ import streamlit as st
 from core.compatibility.matrix import build_matrix, to_csv, to_markdown
 from core.exports.download_names import name_of_run
 from core.formats import all_formats
+from core.jobs.elsewhere_answers import find_answers
 from core.record import now
 from ui.components import describe_runs, show_empty_state
 from ui.formats import show_format_descriptions, show_format_matrix, show_formats_in_sentences
@@ -26,7 +27,7 @@ if not runs:
 
 labels = describe_runs(jobs.library, runs.values())
 run = runs[st.selectbox("Run", **bind_select("run", list(runs)), format_func=labels.__getitem__)]
-rows = build_matrix(jobs.library, run.id)
+rows = build_matrix(jobs.library, run.id, find_answers(jobs.job_store, run.id))
 tried_formats = {row.format for row in rows}
 missing = [
     format_.key

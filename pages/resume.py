@@ -7,7 +7,7 @@ import streamlit as st
 from core.jobs.resume import MAX_EPOCHS
 from core.jobs.runner import is_reusable
 from core.text.labels import short_labels
-from ui.artifact_picker import load_artifact_choices
+from ui.artifact_picker import load_artifact_choices, offer_newest_run
 from ui.components import show_empty_state
 from ui.job_progress import follow_job
 from ui.resume import (
@@ -48,6 +48,7 @@ names = short_labels(ids, choices.entries)
 sources = choose_sources_of(ids, names)
 if not ids:
     st.info("Choose at least one copy; the live model trains on beside it.", icon=":material/arrow_upward:")
+    offer_newest_run(choices, "artifact", "This run")
     st.stop()
 
 request = (run.id, ids, epochs, sources)

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from core.formats import all_formats
@@ -13,34 +14,37 @@ from core.library import Artifact, Library, Run
 from core.settings import Settings
 from core.worker import Worker
 from tests.counters import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, tally
+from tests.distribution import pytest_xdist_make_scheduler, sort_items
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.misbehaving_worker import MisbehavingWorker
 from tests.factories.populated_library import make_jobs, populate_library
 from tests.factories.warm_start import WarmProcess, forked_forkservers
 from tests.helpers import mounted_tmpfs, run_command, skip_formats_without_packages
 from tests.parameter_pairs import leave_undrawn_to_the_long_run
+from tests.postgresql_server import run_server
+from tests.s3_server import make_bucket, s3_address, s3_variables
 from tests.shared_entries import Rows, SharedEntries, share_bench_models
 
-__all__ = ["pytest_sessionfinish", "pytest_terminal_summary", "pytest_testnodedown", "tally"]
+__all__ = [
+    "make_bucket",
+    "pytest_sessionfinish",
+    "pytest_terminal_summary",
+    "pytest_testnodedown",
+    "pytest_xdist_make_scheduler",
+    "s3_address",
+    "s3_variables",
+    "tally",
+]
 
-
-# Files that take longest begin first, so that no process of pytest-xdist is left alone with one of them at the end.
-LONGEST_FIRST = (
-    "browser",
-    "formats/test_contract.py",
-    "activations/test_layer_comparison.py",
-    "worker/test_worker.py",
-    "jobs",
-    "ui",
-    "library/test_add_model.py",
-    "break_it",
-    "sandbox",
-    "regressions",
-    "runtimes",
-)
 
 # A million objects come to stay while tests are collected: nothing of them is garbage, then or later.
 gc.disable()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Hypothesis draws the same in every run, and others only in the long one; nothing is said of slow first calls."""
+    hypothesis.settings.register_profile("roundtrip", deadline=None, derandomize=config.option.markexpr == "not long")
+    hypothesis.settings.load_profile("roundtrip")
 
 
 def pytest_collection_finish() -> None:
@@ -51,15 +55,9 @@ def pytest_collection_finish() -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before tests are chosen by their marks
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    here = Path(__file__).parent
     skip_formats_without_packages(items)
-    leave_undrawn_to_the_long_run(items, here)
-
-    def rank(item: pytest.Item) -> int:
-        path = item.path.relative_to(here).as_posix()
-        return next((at for at, start in enumerate(LONGEST_FIRST) if path.startswith(start)), len(LONGEST_FIRST))
-
-    items.sort(key=rank)
+    leave_undrawn_to_the_long_run(items, Path(__file__).parent)
+    sort_items(items)
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -105,6 +103,13 @@ def failed_sandbox_test(worker: Worker, monkeypatch: pytest.MonkeyPatch) -> pyte
 def jobs(config: Settings, worker: Worker) -> Jobs:
     """Jobs over the session's library and worker."""
     return Jobs(Library(config.home), worker, config)
+
+
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server on which databases may be created."""
+    with run_server() as url:
+        yield url or pytest.skip("no PostgreSQL is installed; on Debian it comes with `apt-get install postgresql`")
 
 
 @pytest.fixture

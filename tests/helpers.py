@@ -68,6 +68,7 @@ def write_until_full(file: BinaryIO) -> None:
         file.write(b"\0" * 4096)
 
 
+CANCEL_SECONDS = 10  # in which what is cancelled has ended, on a machine that has other work, too
 PAUSE_SECONDS = 0.01  # between two looks: a core that only looks is taken from what is waited for
 
 

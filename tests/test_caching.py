@@ -18,12 +18,12 @@ def write_annotations_file(path, note):
 
 
 def test_record_cache_reads_unchanged_file_once(tmp_path):
-    cache, path = RecordCache(10_000), write_annotations_file(tmp_path / "marks.json", "one")
+    cache, path = RecordCache(10_000, "test"), write_annotations_file(tmp_path / "marks.json", "one")
     assert cache.get(Annotations.read, path) is cache.get(Annotations.read, path)
 
 
 def test_record_cache_reads_changed_file_again(tmp_path):
-    cache, path = RecordCache(10_000), write_annotations_file(tmp_path / "marks.json", "one")
+    cache, path = RecordCache(10_000, "test"), write_annotations_file(tmp_path / "marks.json", "one")
     cache.get(Annotations.read, path)
     os.replace(write_annotations_file(tmp_path / "beside.json", "two"), path)
     assert cache.get(Annotations.read, path).note == "two"
@@ -32,7 +32,7 @@ def test_record_cache_reads_changed_file_again(tmp_path):
 
 
 def test_record_cache_of_missing_or_broken_file_raises(tmp_path):
-    cache, path = RecordCache(10_000), write_annotations_file(tmp_path / "marks.json", "one")
+    cache, path = RecordCache(10_000, "test"), write_annotations_file(tmp_path / "marks.json", "one")
     cache.get(Annotations.read, path)
     path.unlink()
     with pytest.raises(UnreadableRecord):
@@ -44,7 +44,7 @@ def test_record_cache_of_missing_or_broken_file_raises(tmp_path):
 
 def test_record_cache_evicts_beyond_its_byte_limit(tmp_path):
     paths = [write_annotations_file(tmp_path / f"{number}.json", f"note {number}") for number in range(5)]
-    cache = RecordCache(3 * paths[0].stat().st_size)
+    cache = RecordCache(3 * paths[0].stat().st_size, "test")
     first = [cache.get(Annotations.read, path) for path in paths]
     assert [cache.get(Annotations.read, path) is item for path, item in zip(paths[2:], first[2:], strict=True)] == [
         True
@@ -55,7 +55,7 @@ def test_record_cache_evicts_beyond_its_byte_limit(tmp_path):
 
 def test_record_cache_evicts_least_recently_used(tmp_path):
     paths = [write_annotations_file(tmp_path / f"{number}.json", f"note {number}") for number in range(4)]
-    cache = RecordCache(3 * paths[0].stat().st_size)
+    cache = RecordCache(3 * paths[0].stat().st_size, "test")
     first = [cache.get(Annotations.read, path) for path in paths[:3]]
     assert cache.get(Annotations.read, paths[0]) is first[0]
     cache.get(Annotations.read, paths[3])
@@ -65,7 +65,7 @@ def test_record_cache_evicts_least_recently_used(tmp_path):
 
 def test_record_cache_does_not_store_larger_record(tmp_path):
     small, large = (write_annotations_file(tmp_path / f"{size}.json", "x" * size) for size in (1, 1000))
-    cache = RecordCache(small.stat().st_size)
+    cache = RecordCache(small.stat().st_size, "test")
     stored = cache.get(Annotations.read, small)
     assert cache.get(Annotations.read, large) is not cache.get(Annotations.read, large)
     assert cache.get(Annotations.read, small) is stored
@@ -73,7 +73,7 @@ def test_record_cache_does_not_store_larger_record(tmp_path):
 
 def test_record_cache_forgets_record_that_grew_too_large(tmp_path):
     path = write_annotations_file(tmp_path / "marks.json", "one")
-    cache = RecordCache(path.stat().st_size)
+    cache = RecordCache(path.stat().st_size, "test")
     cache.get(Annotations.read, path)
     write_annotations_file(path, "two, and too large")
     assert [cache.get(Annotations.read, path).note for _ in range(2)] == ["two, and too large"] * 2
@@ -81,7 +81,7 @@ def test_record_cache_forgets_record_that_grew_too_large(tmp_path):
 
 def test_record_cache_sees_replacement_of_same_size_and_time(tmp_path):
     path, other = (write_annotations_file(tmp_path / name, name) for name in ("a.json", "b.json"))
-    cache, before = RecordCache(10_000), path.stat()
+    cache, before = RecordCache(10_000, "test"), path.stat()
     text = path.read_text(encoding="utf-8").replace("a.json", "c.json")
     cache.get(Annotations.read, path)
     other.write_text(text, encoding="utf-8")
@@ -129,21 +129,21 @@ def test_result_cache_returns_read_only_arrays():
 
 
 def test_stamped_cache_computes_again_after_a_new_stamp():
-    cache, made = StampedCache(2), []
+    cache, made = StampedCache(2, "test"), []
     for stamp in (1, 1, 2, None, None, 1):
         cache.get_or_compute("key", lambda stamp=stamp: made.append(stamp), stamp)
     assert made == [1, 2, None, None, 1]
 
 
 def test_stamped_cache_stores_nothing_after_an_error():
-    cache = StampedCache(2)
+    cache = StampedCache(2, "test")
     with pytest.raises(ZeroDivisionError):
         cache.get_or_compute("key", lambda: 1 // 0)
     assert cache.get_or_compute("key", lambda: 2) == 2
 
 
 def test_stamped_cache_is_shared_by_threads():
-    cache, wrong = StampedCache(4), []
+    cache, wrong = StampedCache(4, "test"), []
 
     def use(thread: int) -> None:
         for turn in range(2000):

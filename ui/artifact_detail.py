@@ -15,6 +15,7 @@ from core.exports.tf_serving import is_servable, normalize_serving_name, parse_s
 from core.formats import all_formats, get_format
 from core.formats.base import Format
 from core.library import Artifact, Entry
+from core.library.annotation_files import AliasChange
 from core.library.lineage import Lineage, LineageStep, trace_lineage
 from core.text.labels import format_timestamp
 from core.text.numbers import format_duration, format_size
@@ -217,6 +218,16 @@ def _show_badges(entry: Entry) -> None:
     trust_badge(entry.trust or "ours")
     if entry.pinned:
         st.badge("pinned", icon=":material/keep:", color="blue", help="It cannot be removed until it is unpinned.")
-    help_ = "An alias that points to it."
     for alias in entry.aliases:
+        help_ = _describe_alias(current_jobs().library.alias_history(alias))
         st.badge(escape_markdown(alias), icon=":material/arrow_forward:", color="violet", help=help_)
+
+
+def _describe_alias(changes: list[AliasChange]) -> str:
+    """Since when an alias points where it does, who set it, and where it pointed before."""
+    latest = changes[0]
+    since = f" since {format_timestamp(latest.created)}" if latest.created else ""
+    set_by = f" {escape_markdown(latest.set_by)} set it." if latest.set_by else ""
+    earlier = [f"`{change.artifact or 'nothing'}`" for change in changes[1:6]]
+    before = f" Before that it pointed to {', then '.join(reversed(earlier))}." if earlier else ""
+    return f"An alias that points to it{since}.{set_by}{before}"

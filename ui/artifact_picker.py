@@ -176,14 +176,17 @@ def choose_one_or_two(choices: ArtifactChoices) -> tuple[str, str]:
     return first, second if first else NO_ARTIFACT
 
 
-def offer_newest_run(choices: ArtifactChoices, name: str) -> None:
-    """Offer to choose all listed copies of the run that was saved last; they go into the address under `name`."""
+def offer_newest_run(choices: ArtifactChoices, name: str, whose: str = "Latest run") -> None:
+    """Offer to choose all listed copies of the run that was saved last; they go into the address under `name`.
+
+    `whose` is what the button calls that run.
+    """
     if not choices.listed:
         return
     newest = choices.entries[choices.listed[0]]
     ids = [id_ for id_ in choices.listed if choices.entries[id_].run == newest.run]
     st.button(
-        f"Latest run, {'its only copy' if len(ids) == 1 else f'all {len(ids)} copies'}",
+        f"{whose}, {'its only copy' if len(ids) == 1 else f'all {len(ids)} copies'}",
         type="primary",
         icon=":material/done_all:",
         help=escape_markdown(newest.run_name or ""),

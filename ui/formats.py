@@ -8,7 +8,7 @@ import streamlit as st
 
 from core.compatibility.checks import COLUMNS
 from core.compatibility.columns import STATE_SYMBOLS
-from core.compatibility.matrix import MatrixRow, list_empty_columns, summarize_row
+from core.compatibility.matrix import NOT_ASKED, MatrixRow, list_empty_columns, list_environments_asked, summarize_row
 from core.formats import get_format
 from core.formats.base import PARTS, Format
 from core.text.labels import mark_imported
@@ -60,6 +60,8 @@ def show_format_matrix(rows: list[MatrixRow]) -> None:
     columns = [column for column in COLUMNS if column not in folded]
     labels = [mark_imported(get_format(row.format).label, row) for row in rows]
     cells = {column.label: [row.cells[column.key].text for row in rows] for column in columns}
+    for key, label in list_environments_asked(rows).items():
+        cells[f"In {label}"] = [row.elsewhere.get(key, NOT_ASKED).text for row in rows]
     table = pd.DataFrame({"Format": labels} | cells).style.map(lambda text: state_style(text))
     with st.container(key="matrix"):
         st.table(
@@ -104,6 +106,10 @@ def show_cells(row: MatrixRow, first: str = "") -> None:
                 st.caption(column.description)
                 with st.popover("The code that tried it", type="tertiary", icon=":material/science:"):
                     st.code(inspect.getsource(column.probe or get_format(row.format).load))
+        for key, label in list_environments_asked([row]).items():
+            with st.container(border=True, height="stretch"):
+                st.markdown(f"**In {escape_markdown(label)}** · {row.elsewhere[key].text}")
+                st.markdown(escape_markdown(row.elsewhere[key].words))
 
 
 def show_format_descriptions(formats: Sequence[Format]) -> None:

@@ -60,7 +60,7 @@ def _show_verdict(report: VerificationReport, damaged_ids: set[str]) -> None:
     else:
         subject = pluralize(len(damaged_ids), "entry is", "entries are")
         st.error(f"**{subject} not as it should be**, of {_counts_text(report)}.", icon=":material/heart_broken:")
-        _list_damaged(report.wrong)
+        _list_damaged(report.wrong, "report")
     for entry in report.remarks[:MAX_LISTED]:
         name = name_entry(current_jobs().library, entry["id"])
         st.caption(f":material/info: {escape_markdown(name)}: {escape_markdown(entry['remark'])}")
@@ -78,14 +78,15 @@ def _show_coverage(report: VerificationReport, entry_count: int) -> None:
     st.caption(f"Looked at: {covered}, on {format_timestamp(report.created)}.{since}")
 
 
-def _list_damaged(entries: list[dict[str, Any]]) -> None:
+def _list_damaged(entries: list[dict[str, Any]], place: str) -> None:
+    """List damaged entries; an entry may be listed at another place of the page, too."""
     for entry in entries[:MAX_LISTED]:
         id_, sentence = entry["id"], escape_markdown(entry["sentence"])
         with st.container(border=True, horizontal=True, vertical_alignment="center"):
             name = escape_markdown(name_entry(current_jobs().library, id_))
             st.markdown(f":red[:material/broken_image:] **{name}** {sentence}", width="stretch")
             show_ids({"Artifact" if id_.startswith("a") else "Run": id_})
-            if id_.startswith("a") and st.button("Find it", key=f"find-{id_}", icon=":material/search:"):
+            if id_.startswith("a") and st.button("Find it", key=f"find-{place}-{id_}", icon=":material/search:"):
                 go("library", search=id_)
     if len(entries) > MAX_LISTED:
         st.caption(f"And {len(entries) - MAX_LISTED:,} more: `roundtrip verify --all`.")
@@ -144,7 +145,7 @@ def _show_verified(job: Job) -> None:
     label = name_entry(library, ids[0]) if is_single else pluralize(job.result["entries"], "entry", "entries")
     if damaged:
         st.error(f"**{escape_markdown(label)}: {len(damaged):,} not as it should be.**", icon=":material/heart_broken:")
-        _list_damaged(damaged)
+        _list_damaged(damaged, job.id)
         return
     verified = f"{format_size(job.result['bytes'])} were verified against the SHA-256 that was kept with them."
     st.success(f"**{escape_markdown(label)}: as it was kept.** {verified}", icon=":material/verified:")

@@ -3,6 +3,8 @@
 All caches here and elsewhere are shared by all users: permissions are checked before they are read.
 """
 
+from typing import TYPE_CHECKING
+
 import streamlit as st
 
 from core.errors import SignedOut
@@ -11,11 +13,22 @@ from core.runtimes.reference import Reference
 from core.text.numbers import format_duration
 from ui.auth import current_viewer, is_sign_in_required
 
+if TYPE_CHECKING:
+    from core.telemetry.metrics import Metrics
+
 
 @st.cache_resource(show_spinner=False)
 def server_jobs() -> Jobs:
     """Return the job service of the server itself, without permission checks; cached beyond edits of source files."""
     return Jobs()
+
+
+@st.cache_resource(show_spinner=False)
+def server_metrics() -> "Metrics":
+    """Return the metrics of this server, counted from the first call on."""
+    from core.telemetry.metrics import Metrics  # which a server without metrics does not need
+
+    return Metrics()
 
 
 def current_jobs() -> Jobs:

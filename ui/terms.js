@@ -11,7 +11,7 @@ terms => {
   const SKIPPED = "a, button, summary, input, textarea, select, pre, code, svg, h1, [role=tab], [role=option], " +
     "[role=img], [role=group], [role=combobox], " +
     "[data-testid=stTooltipHoverTarget], [data-testid=stIconMaterial]"
-  const WAIT = 200 // milliseconds in which changes of the page are gathered
+  const WAIT = 200 // milliseconds in which changes of the page are gathered, and after which a scroll has ended
   const pattern = new RegExp(`\\b(?:${terms.map(term => `(${term.forms})`).join("|")})\\b`, "gi")
 
   const readText = root => document.createTreeWalker(root, NodeFilter.SHOW_TEXT, node => {
@@ -42,6 +42,7 @@ terms => {
     state.ranges = main ? [...find(main)] : []
     CSS.highlights.set("roundtrip-terms", new Highlight(...state.ranges.map(([, range]) => range)))
     if (!state.ranges.some(([term]) => term === state.shown)) hide()
+    pointAgain()
   }
 
   const tip = document.createElement("div")
@@ -58,8 +59,7 @@ terms => {
   const isIn = (box, x, y) => x >= box.left && x <= box.right && y >= box.top && y <= box.bottom
 
   // The term at a place, unless something lies over it.
-  const findAt = (x, y) => {
-    const top = document.elementFromPoint(x, y)
+  const findAt = (x, y, top) => {
     for (const [term, range] of state.ranges) {
       const box = [...range.getClientRects()].find(one => isIn(one, x, y))
       const parent = range.startContainer.parentElement
@@ -81,13 +81,35 @@ terms => {
     state.shown = term
   }
 
-  const point = event => {
-    const { clientX: x, clientY: y } = event
-    if (state.shown && event.target === tip) return
-    const place = findAt(x, y)
+  const pointAt = (x, y) => {
+    const top = document.elementFromPoint(x, y)
+    if (state.shown && tip.contains(top)) return
+    const place = findAt(x, y, top)
     if (place?.term === state.shown) return
     hide()
     if (place) show(place)
+  }
+
+  // A mouse that rests is where it was when the page moves under it. A finger is not; nor does what a press has opened
+  // want to be covered.
+  const point = event => {
+    const { clientX: x, clientY: y } = event
+    state.rest = event.type === "pointermove" && event.pointerType !== "touch" ? { x, y } : undefined
+    pointAt(x, y)
+  }
+  const pointAgain = () => state.rest && pointAt(state.rest.x, state.rest.y)
+  const forget = () => { state.rest = undefined }
+
+  const scroll = () => {
+    hide()
+    clearTimeout(state.scroll)
+    state.scroll = setTimeout(pointAgain, WAIT)
+  }
+  const leave = event => (!event.relatedTarget || event.relatedTarget.matches("iframe")) && forget()
+  const dismiss = event => {
+    if (event.key !== "Escape") return
+    forget()
+    hide()
   }
 
   const gather = records => {
@@ -97,7 +119,8 @@ terms => {
   new MutationObserver(gather).observe(document.body, watched)
   document.addEventListener("pointermove", point, { passive: true })
   document.addEventListener("pointerdown", point, { passive: true })
-  document.addEventListener("scroll", hide, { passive: true, capture: true })
-  document.addEventListener("keydown", event => event.key === "Escape" && hide())
+  document.addEventListener("pointerout", leave, { passive: true })
+  document.addEventListener("scroll", scroll, { passive: true, capture: true })
+  document.addEventListener("keydown", dismiss)
   mark()
 }

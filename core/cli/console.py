@@ -14,8 +14,9 @@ from core.grading import Grade
 from core.library import Library
 from core.library.annotation_files import INVISIBLE_CHARACTERS
 from core.library.ids import ID_PATTERN
-from core.library.job_store import Job
+from core.library.job_store import Job, JobStore
 from core.library.records import BUILT_IN_SOURCES
+from core.settings import get_settings
 
 if TYPE_CHECKING:
     from core.jobs import Jobs
@@ -108,6 +109,11 @@ def wait_for_job(jobs: "Jobs", job: Job) -> Job:
 def open_library() -> Library:
     """The library that `ROUNDTRIP_HOME` names."""
     return Library()
+
+
+def open_job_store(library: Library) -> JobStore:
+    """The records of a library's jobs, to be read."""
+    return JobStore(library.home / "jobs", get_settings().keep_jobs)
 
 
 @contextlib.contextmanager

@@ -12,6 +12,7 @@ from core.cli.console import (
     TableRow,
     exit_on_failures,
     exit_with,
+    open_job_store,
     open_jobs,
     open_library,
     parse_id,
@@ -208,7 +209,10 @@ def matrix(
     as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of Markdown.")] = False,
 ) -> None:
     """Show what each saved copy of a run has kept, property by property: as Markdown, CSV or JSON."""
-    rows = build_matrix(open_library(), run)
+    from core.jobs.elsewhere_answers import find_answers  # takes longer to import than the other commands here need
+
+    library = open_library()
+    rows = build_matrix(library, run, find_answers(open_job_store(library), run))
     if as_json:
         print_result([row.to_json() for row in rows], True)
     else:

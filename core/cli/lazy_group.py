@@ -25,6 +25,7 @@ MODULES = (
     "upgrade",
     "advise",
     "health",
+    "migrate",
     "stop",
 )
 

@@ -223,10 +223,15 @@ def alias(
     name: Annotated[str, typer.Argument(help="The alias; without one, all are listed.")] = "",
     artifact: Annotated[str, typer.Argument(metavar="[ID]", help="The artifact that it points to.")] = "",
     drop: Annotated[bool, typer.Option("--drop", help="Forget the alias.")] = False,
+    history: Annotated[bool, typer.Option("--history", help="Where it pointed from when on, and who set it.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Point an alias to an artifact, or list the aliases."""
     library = open_library()
+    if history:
+        changes = [change.model_dump() for change in library.alias_history(name)]
+        print_result(changes, as_json, ("alias", "artifact", "before", "created", "set_by"))
+        return
     if drop:
         rows = [{"alias": name, "artifact": None, "before": library.drop_alias(name)}]
     elif artifact:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypedDict
 
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats.base import Format
@@ -14,6 +14,11 @@ from core.runtimes.traits import Traits
 STATE_SYMBOLS = {"kept": "✓", "changed": "≈", "lost": "✗", "failed": "!", "not verified": "?", "not applicable": "–"}
 
 
+class FindingJson(TypedDict):
+    state: str
+    words: str
+
+
 class Finding(NamedTuple):
     """A state, and what came back in words."""
 
@@ -23,6 +28,9 @@ class Finding(NamedTuple):
     @property
     def text(self) -> str:
         return f"{STATE_SYMBOLS[self.state]} {'n/a' if self.state == 'not applicable' else self.state}"
+
+    def to_json(self) -> FindingJson:
+        return {"state": self.state, "words": self.words}
 
 
 class ReloadContext(NamedTuple):

@@ -50,7 +50,7 @@ class LossJson(TypedDict):
     words: str
 
 
-_losses_by_artifact = StampedCache(MAX_CACHED)
+_losses_by_artifact = StampedCache(MAX_CACHED, "losses")
 
 
 def find_losses(library: Library, artifact_id: str) -> list[Loss]:

@@ -3,11 +3,24 @@
 import csv
 import io
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple, TypedDict
 
 from core.compare import Verdict
 from core.compatibility.checks import COLUMNS
-from core.compatibility.columns import Finding, MatrixColumn, ReloadContext
+from core.compatibility.columns import (
+    Finding,
+    FindingJson,
+    MatrixColumn,
+    ReloadContext,
+    changed,
+    failed,
+    kept,
+    not_applicable,
+    not_verified,
+)
+from core.environments import ENVIRONMENTS
+from core.environments.judge import ElsewhereOutcome
 from core.errors import error_from_json
 from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import all_formats, get_format
@@ -27,6 +40,7 @@ CLAIM_COLUMNS = {
 }
 
 
+NOT_ASKED = not_applicable("It was not asked there.")
 # What a column is called in a sentence, where its label would not read as a noun.
 COLUMN_NOUNS = {
     "code": "loading without your code",
@@ -35,11 +49,6 @@ COLUMN_NOUNS = {
     "strings": "text inputs",
     "repeats": "the same answer twice",
 }
-
-
-class FindingJson(TypedDict):
-    state: str
-    words: str
 
 
 class MatrixRowJson(TypedDict):
@@ -51,16 +60,21 @@ class MatrixRowJson(TypedDict):
     sentence: str
     contradictions: list[str]
     cells: dict[str, FindingJson]
+    elsewhere: dict[str, FindingJson]
 
 
 class MatrixRow(NamedTuple):
-    """One format of a run: its cells by column; `sentence` says why there is no copy, or why it did not load."""
+    """One format of a run: its cells by column; `sentence` says why there is no copy, or why it did not load.
+
+    `elsewhere` is by environment what was found out about its answers there, where it was asked.
+    """
 
     format: str
     artifact: str | None
     cells: dict[str, Finding]
     sentence: str = ""
     trust: str = "ours"
+    elsewhere: Mapping[str, Finding] = MappingProxyType({})
 
     @property
     def name(self) -> str:
@@ -81,7 +95,8 @@ class MatrixRow(NamedTuple):
             "trust": self.trust,
             "sentence": self.sentence,
             "contradictions": self.find_contradictions(),
-            "cells": {key: {"state": cell.state, "words": cell.words} for key, cell in self.cells.items()},
+            "cells": {key: cell.to_json() for key, cell in self.cells.items()},
+            "elsewhere": {key: cell.to_json() for key, cell in self.elsewhere.items()},
         }
 
 
@@ -144,9 +159,20 @@ def _build_failed_row(
     return MatrixRow(format_key, artifact_id, cells, sentence, run.trust)
 
 
-def build_matrix(library: Library, run_id: str) -> list[MatrixRow]:
+def describe_elsewhere(outcome: ElsewhereOutcome) -> Finding:
+    """Say what was found out about a copy's answers in an environment."""
+    if outcome.is_unverified:
+        return not_verified(outcome.summary)
+    if outcome.error:
+        return failed(outcome.summary)
+    return (kept if outcome.verdict.rank <= Verdict.ROUNDING.rank else changed)(outcome.summary)
+
+
+def build_matrix(
+    library: Library, run_id: str, answers: Mapping[str, Mapping[str, ElsewhereOutcome]] = MappingProxyType({})
+) -> list[MatrixRow]:
     """Build a row for each format in which a run was saved (its newest artifact) or which refused it, in the registry's
-    order."""
+    order; `answers` are by artifact and environment what copies answered there."""
     run = library.run(run_id)
     rows = {
         key: _build_failed_row(run, key, None, refusal["error"]) for key, refusal in library.refusals(run_id).items()
@@ -154,16 +180,27 @@ def build_matrix(library: Library, run_id: str) -> list[MatrixRow]:
     entries = reversed(library.page(Query(run=run_id, size=None)).entries)
     newest = {entry.format: entry.id for entry in entries if entry.format and not entry.problem}
     rows |= {key: build_row(run, key, id_, library.evidence(id_)) for key, id_ in newest.items()}
+    for key, id_ in newest.items():
+        elsewhere = {name: describe_elsewhere(outcome) for name, outcome in answers.get(id_, {}).items()}
+        rows[key] = rows[key]._replace(elsewhere=elsewhere)
     order = [format_.key for format_ in all_formats()]
     return sorted(rows.values(), key=lambda row: order.index(row.format) if row.format in order else len(order))
 
 
+def list_environments_asked(rows: list[MatrixRow]) -> dict[str, str]:
+    """Return by key the labels of the environments in which any row was asked, in the registry's order."""
+    asked = {key for row in rows for key in row.elsewhere}
+    return {environment.key: environment.label for environment in ENVIRONMENTS if environment.key in asked}
+
+
 def to_table(rows: list[MatrixRow]) -> list[list[str]]:
     """Return header and rows as text: each cell its sign, its state and its words."""
-    header = ["format", *(column.label for column in COLUMNS)]
+    environments = list_environments_asked(rows)
+    header = ["format", *(column.label for column in COLUMNS), *(f"In {label}" for label in environments.values())]
     body = []
     for row in rows:
         cells = [row.cells[column.key] for column in COLUMNS]
+        cells += [row.elsewhere.get(key, NOT_ASKED) for key in environments]
         body.append([row.name, *(f"{cell.text}: {cell.words}" for cell in cells)])
     return [header, *body]
 

@@ -69,6 +69,11 @@ class ElsewhereOutcome(BaseModel):
             return ""
         return f"The largest difference is {float(self.max_abs):.2g}{f', in {self.output}' if self.output else ''}."
 
+    @property
+    def summary(self) -> str:
+        """The verdict, and the cause where there is one."""
+        return " ".join(filter(None, (f"{self.verdict.label}.", self.cause)))
+
 
 def judge_kit(
     processes: WarmProcesses,

@@ -1,6 +1,7 @@
 """Run jobs: a thread each, progress and end on record, cancelled on request, done once where the same was done."""
 
 import contextlib
+import contextvars
 import hashlib
 import json
 import threading
@@ -17,6 +18,7 @@ from core.environments.pool import WarmProcesses
 from core.error_translation import translate
 from core.errors import Cancelled, LibraryError, RoundtripError, WorkerError, cleanup_on_error, is_transient
 from core.jobs.session_limiter import SessionLimiter
+from core.jobs.watched_job import WatchedJob, watch_job
 from core.library import Library
 from core.library.ids import new_id
 from core.library.job_store import Job
@@ -137,8 +139,10 @@ def attempt(action: Callable[[], Result]) -> Result | RoundtripError:
 def map_parallel(function: Callable[[str], Result], ids: Iterable[str], workers: int) -> dict[str, Result]:
     """Call a function for each id, some at the same time; returns the results by id. Raises what a call raises."""
     ids = list(ids)
+    contexts = [contextvars.copy_context() for _ in ids]  # what is logged and traced there belongs to the same job
     with ThreadPoolExecutor(max_workers=workers) as pool:
-        return dict(zip(ids, pool.map(function, ids), strict=True))
+        results = pool.map(lambda context, id_: context.run(function, id_), contexts, ids)
+        return dict(zip(ids, results, strict=True))
 
 
 def is_reusable(job: Job) -> bool:
@@ -226,12 +230,25 @@ class JobRunner(AppContext):
         return job
 
     def _run(self, handle: JobHandle, work: Work, is_exclusive: bool, on_not_started: Callable[[], object]) -> None:
+        with watch_job(handle.job) as watched:
+            self._run_watched(handle, work, is_exclusive, on_not_started, watched)
+            watched.end(handle.job)
+
+    def _run_watched(
+        self,
+        handle: JobHandle,
+        work: Work,
+        is_exclusive: bool,
+        on_not_started: Callable[[], object],
+        watched: WatchedJob,
+    ) -> None:
         while not self._slots.acquire(is_exclusive, POLL_SECONDS):
             if handle.is_cancelled():
                 on_not_started()
                 error = Cancelled("It was cancelled before it began.", cure="Start it again when you like.")
                 return handle.finish(state="cancelled", error=error.to_json())
         try:
+            watched.start()
             handle.job.state, handle.job.started = "running", now()
             handle.report_progress(note="Starting")
             result = work(handle)
@@ -246,7 +263,7 @@ class JobRunner(AppContext):
         return None
 
     def cancel(self, job_id: str) -> None:
-        """Ask a job to stop, from any process; it ends within a second, and stores nothing."""
+        """Ask a job to stop, from any process; it ends at once, and stores nothing."""
         self.job_store.read(job_id)
         self.job_store.request_cancel(job_id)
 

@@ -9,11 +9,11 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from pydantic import Field
+from pydantic import BaseModel, Field
 
 from core.errors import InputError, UnreadableRecord
 from core.library import storage
-from core.record import Record
+from core.record import Record, now
 
 MAX_NAME_LENGTH = 200  # characters
 MAX_TAG_LENGTH = 40  # characters
@@ -80,10 +80,39 @@ class Annotations(Record):
     shared: bool = False
 
 
+class AliasChange(BaseModel):
+    """Where an alias pointed from this time on, and `before` it: an artifact, or None for nowhere.
+
+    `set_by` is the name of the person who changed it, empty where nobody had signed in; `created` is empty where an
+    earlier version of Roundtrip, which noted no changes, had set it.
+    """
+
+    alias: str
+    artifact: str | None
+    before: str | None = None
+    created: str = Field(default_factory=now)
+    set_by: str = ""
+
+
 class Aliases(Record):
-    """Artifact ids by alias."""
+    """Artifact ids by alias, and how that came about, the oldest change first."""
 
     aliases: dict[str, str] = Field(default_factory=dict)
+    history: list[AliasChange] = Field(default_factory=list)
+
+    def changed(self, change: AliasChange) -> "Aliases":
+        """These aliases after a change."""
+        others = {alias: id_ for alias, id_ in self.aliases.items() if alias != change.alias}
+        moved = others | ({change.alias: change.artifact} if change.artifact else {})
+        return self.model_copy(
+            update={"aliases": dict(sorted(moved.items())), "history": [*self.known_history(), change]}
+        )
+
+    def known_history(self) -> list[AliasChange]:
+        """All changes; of an alias that was set before changes were noted, that it points where it does."""
+        noted = {change.alias for change in self.history}
+        unnoted = {alias: id_ for alias, id_ in self.aliases.items() if alias not in noted}
+        return [*(AliasChange(alias=alias, artifact=id_, created="") for alias, id_ in unnoted.items()), *self.history]
 
 
 def read_annotations(folder: Path) -> Annotations:
@@ -110,12 +139,12 @@ def write_annotations(folder: Path, changes: dict[str, Any]) -> Annotations:
     return annotations
 
 
-def read_aliases(home: Path) -> dict[str, str]:
-    """Artifact ids by alias. Raises UnreadableRecord."""
+def read_aliases(home: Path) -> Aliases:
+    """The aliases of a library. Raises UnreadableRecord."""
     path = home / ALIASES_FILE
-    return Aliases.read(path).aliases if path.exists() else {}
+    return Aliases.read(path) if path.exists() else Aliases()
 
 
-def write_aliases(home: Path, aliases: dict[str, str]) -> None:
+def write_aliases(home: Path, aliases: Aliases) -> None:
     """Raises OSError."""
-    storage.write_text_atomically(home / ALIASES_FILE, Aliases(aliases=dict(sorted(aliases.items()))).to_json_text())
+    storage.write_text_atomically(home / ALIASES_FILE, aliases.to_json_text())

@@ -6,7 +6,10 @@ from typing import Any
 
 from core.errors import InputError, UnknownName
 from core.library.annotation_files import (
+    AliasChange,
+    Aliases,
     Annotations,
+    clean_name,
     clean_tags,
     read_aliases,
     read_annotations,
@@ -61,7 +64,14 @@ class AnnotationMixin(ReadMixin):
 
     def aliases(self) -> dict[str, str]:
         """Artifact ids by alias. Raises UnreadableRecord."""
-        return {alias: id_ for alias, id_ in read_aliases(self.home).items() if self.access.can_see_derived(None, id_)}
+        aliases = read_aliases(self.home).aliases
+        return {alias: id_ for alias, id_ in aliases.items() if self.access.can_see_derived(None, id_)}
+
+    def alias_history(self, alias: str = "") -> list[AliasChange]:
+        """Where an alias, or each, pointed from when on, the newest change first. Raises UnreadableRecord."""
+        changes = reversed(read_aliases(self.home).known_history())
+        named = [change for change in changes if alias in ("", change.alias)]
+        return [change for change in named if self.access.can_see_derived(None, [change.artifact, change.before])]
 
     def set_alias(self, alias: str, id_: str) -> str | None:
         """Point an alias to an artifact. Returns the id that it pointed to before.
@@ -72,10 +82,11 @@ class AnnotationMixin(ReadMixin):
         with self._write_lock():
             self._own_folder(id_, "a")
             aliases = read_aliases(self.home)
-            before = aliases.get(alias)
+            before = aliases.aliases.get(alias)
             self._require_own_alias(alias, before)
-            write_aliases(self.home, aliases | {alias: id_})
-            self._catalog_sync.log_changes(id_, *([before] if before else []))
+            if before != id_:
+                self._write_change(aliases, alias, id_)
+                self._catalog_sync.log_changes(id_, *([before] if before else []))
         return before
 
     def drop_alias(self, alias: str) -> str:
@@ -85,13 +96,36 @@ class AnnotationMixin(ReadMixin):
         """
         with self._write_lock():
             aliases = read_aliases(self.home)
-            before = aliases.pop(alias, None)
+            before = aliases.aliases.get(alias)
             if before is None or not self.access.can_see_derived(None, before):
                 raise UnknownName("There is no such alias.", received=alias[:80], cure="See `python -m core alias`.")
             self._require_own_alias(alias, before)
-            write_aliases(self.home, aliases)
+            self._write_change(aliases, alias, None)
             self._catalog_sync.log_changes(before)
         return before
+
+    def add_alias_history(self, changes: Iterable[AliasChange]) -> int:
+        """Take over changes of aliases that were noted elsewhere, the oldest first of each; returns how many came.
+
+        An alias that was moved otherwise here stays as it is. Raises InputError for a person who signed in,
+        UnreadableRecord, StorageFailed.
+        """
+        self.require_full_access()
+        with self._write_lock():
+            aliases = read_aliases(self.home)
+            added = find_further_changes(aliases.known_history(), changes)
+            for change in added:
+                aliases = aliases.changed(change)
+            if added:
+                write_aliases(self.home, aliases)
+                self._catalog_sync.log_changes(*{change.artifact for change in added if change.artifact})
+        return len(added)
+
+    def _write_change(self, aliases: Aliases, alias: str, id_: str | None) -> None:
+        """Raises OSError."""
+        set_by = clean_name(self.access.viewer.name) if self.access.viewer else ""
+        change = AliasChange(alias=alias, artifact=id_, before=aliases.aliases.get(alias), set_by=set_by)
+        write_aliases(self.home, aliases.changed(change))
 
     def _require_own_alias(self, alias: str, target: str | None) -> None:
         """Raises InputError where an alias points to what is another's."""
@@ -106,6 +140,25 @@ class AnnotationMixin(ReadMixin):
         if target := self.aliases().get(text):
             return validate_id(target, "a")
         raise unknown_id_error(text)
+
+
+def find_further_changes(known: Iterable[AliasChange], changes: Iterable[AliasChange]) -> list[AliasChange]:
+    """Changes that go on where the known ones of their alias end; none of an alias whose beginning is another."""
+    known_by_alias = group_by_alias(known)
+    further = []
+    for alias, all_changes in group_by_alias(changes).items():
+        before = known_by_alias.get(alias, [])
+        if ALIAS_PATTERN.fullmatch(alias) and all_changes[: len(before)] == before:
+            further += all_changes[len(before) :]
+    return further
+
+
+def group_by_alias(changes: Iterable[AliasChange]) -> dict[str, list[AliasChange]]:
+    """The changes of each alias, in their order."""
+    groups: dict[str, list[AliasChange]] = {}
+    for change in changes:
+        groups.setdefault(change.alias, []).append(change)
+    return groups
 
 
 def validate_alias(text: str) -> None:

@@ -41,7 +41,7 @@ class LibraryBase:
         self._catalog_sync = CatalogSync(self.home, self._catalog)
         self._trash = Trash(self.home)
         self.access = AccessControl(self.home)
-        self._run_cache = RecordCache(MAX_CACHED_RUN_BYTES)
+        self._run_cache = RecordCache(MAX_CACHED_RUN_BYTES, "runs")
 
     def for_viewer(self, viewer: Viewer) -> Self:
         """The same library as one person sees it, and who owns what is made in it."""

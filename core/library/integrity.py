@@ -72,7 +72,7 @@ class VerifiedFile(NamedTuple):
             raise _changed_file_error(self.path.name) from error
 
 
-_checks = StampedCache(MAX_CACHED_CHECKS)  # the CRC-32 by path and SHA-256
+_checks = StampedCache(MAX_CACHED_CHECKS, "checksums")  # the CRC-32 by path and SHA-256
 
 
 def verify_file(folder: Path, entry: FileEntry) -> VerifiedFile:

@@ -73,7 +73,7 @@ class JobStore:
         # What the disk has not taken holds while this process lives: final records, and requests to cancel.
         self._unwritten: dict[str, Job] = {}
         self._cancel_requests: set[str] = set()
-        self._cache = RecordCache(MAX_CACHED_JOB_BYTES)
+        self._cache = RecordCache(MAX_CACHED_JOB_BYTES, "jobs")
 
     def with_access(self, access: AccessControl) -> Self:
         """The same store as one person sees it: another's jobs are not there."""

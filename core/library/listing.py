@@ -18,7 +18,7 @@ from core.library.records import FOLDER_BY_KIND, Entry, Page, Query, Run
 from core.library.storage import translate_disk_errors
 from core.text.labels import number_equal
 
-_run_names = StampedCache(64)  # of as many libraries and viewers
+_run_names = StampedCache(64, "run names")  # of as many libraries and viewers
 
 
 class ListingMixin(ReadMixin):

@@ -46,7 +46,7 @@ class TrashMixin(LibraryBase):
 
     def _require_removable(self, id_: str) -> None:
         """Raise InputError for what is pinned or has an alias, UnreadableRecord where that cannot be read."""
-        aliases = [alias for alias, target in read_aliases(self.home).items() if target == id_]
+        aliases = [alias for alias, target in read_aliases(self.home).aliases.items() if target == id_]
         if aliases:
             raise InputError(
                 f"The alias '{aliases[0]}' points to it, so it is not removed.",

@@ -18,6 +18,7 @@ from core.errors import InputError, UnknownName
 from core.figures.images import row_image_url
 from core.inputs import InputSet
 from core.jobs.compare_result import Tolerance, check_tolerances
+from core.jobs.elsewhere_answers import Answers, find_answers
 from core.jobs.participants import run_id_of
 from core.library import Artifact, Run
 from core.library.job_store import Job
@@ -147,6 +148,7 @@ class ReportData(NamedTuple):
 
     `names` has the baseline first, then every copy, also those without predictions; `outcomes` are the job's own JSON,
     `losses` by copy what it lost.
+    `elsewhere` is by copy and environment what it answered there, to the rows of its proof kit, where it was asked.
     `passed` is by artifact and output. `artifacts` are the records that the library still has;
     `inputs` is None where they are no longer stored.
     """
@@ -157,6 +159,7 @@ class ReportData(NamedTuple):
     names: dict[str, str]
     outcomes: dict[str, dict[str, Any]]
     losses: dict[str, list[Loss]]
+    elsewhere: Answers
     artifacts: dict[str, Artifact]
     tolerances: Mapping[str, Tolerance]
     passed: dict[str, dict[str, ToleranceJson]]
@@ -215,6 +218,7 @@ def gather_report_data(context: AppContext, job: Job, tolerances: Mapping[str, T
         names=short_labels([baseline, *outcomes], artifacts, run),
         outcomes=outcomes,
         losses={id_: find_losses(context.library, id_) for id_ in outcomes},
+        elsewhere=find_answers(context.job_store, *{record.run for record in artifacts.values()}),
         artifacts=artifacts,
         tolerances=tolerances,
         passed={id_: {name: check.to_json() for name, check in by.items()} for id_, by in passed.items()},

@@ -17,6 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from core.compare import Verdict
 from core.compatibility.losses import Loss
+from core.environments import get_environment
 from core.evidence.records import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
 from core.grading import GRADE_HELP, Grade
@@ -169,7 +170,10 @@ def _baseline_label(data: ReportData) -> str:
 
 
 class VerdictCard(NamedTuple):
-    """One copy: its verdict in words, its outcome, and what to know of it; `passed` is None without a tolerance."""
+    """One copy: its verdict in words, its outcome, and what to know of it; `passed` is None without a tolerance.
+
+    `elsewhere` is by the environment's label what it answered there, in words.
+    """
 
     id: str
     name: str
@@ -186,6 +190,7 @@ class VerdictCard(NamedTuple):
     record: Artifact | None
     saved_with: str
     passed: bool | None
+    elsewhere: dict[str, str]
 
 
 def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
@@ -208,6 +213,7 @@ def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
         record=record,
         saved_with=_format_versions(record),
         passed=all(check["passed"] for check in passed.values()) if passed else None,
+        elsewhere={get_environment(key).label: a.summary for key, a in data.elsewhere.get(id_, {}).items()},
     )
 
 

@@ -121,4 +121,5 @@ def _artifact_json(data: ReportData, id_: str) -> dict[str, Any]:
         "saved_with": record.versions if record else None,
     }
     own = {"losses": losses_to_json(data.losses[id_]), "tolerance": data.passed.get(id_, {})}
-    return facts | data.outcomes[id_] | own
+    there = {key: answer.model_dump(mode="json") for key, answer in data.elsewhere.get(id_, {}).items()}
+    return facts | data.outcomes[id_] | own | {"elsewhere": there}

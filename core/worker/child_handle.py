@@ -5,7 +5,7 @@ import math
 import queue
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -27,6 +27,7 @@ from core.errors import (
 from core.sandbox.limits import CPU_TIME_EXCEEDED, Allowance, confined_allowance, own_allowance, renew_limits
 from core.settings import MB, Settings
 from core.system import kill_group
+from core.telemetry import measure, start_span
 from core.worker.child_errors import (
     cancelled_error,
     cpu_time_error,
@@ -60,6 +61,20 @@ def never_cancelled() -> bool:
     return False
 
 
+@contextlib.contextmanager
+def _watch_request(task: str) -> Iterator[None]:
+    """Measure and trace a request to a child, from the sending to the reply."""
+    began = time.monotonic()
+    try:
+        with start_span(f"child {task}"):
+            yield
+    except RoundtripError as error:
+        measure("errors", where="child", code=error.code)
+        raise
+    finally:
+        measure("child_request_seconds", time.monotonic() - began, task=task)
+
+
 class Child:
     """One process with TensorFlow in it, which has never seen a model, and does one request after another.
 
@@ -83,6 +98,7 @@ class Child:
         self._file_exchange = file_exchange
         self._hang_up = hang_up
         self._is_closed = False
+        measure("children_open", 1, confined=str(self.is_untrusted).lower())
         self.memory_share = 1.0  # of what a sandboxed child may use: less while another works on the same file
         self._converts = False  # whether its request may take the time and memory of a conversion
         self._memory_watch = MemoryWatch()
@@ -213,8 +229,9 @@ class Child:
         Raises the error that the task raised, ChildDied when the process ended first, TimedOut after `seconds`, and
         Cancelled as soon as `cancelled()` is true; after the last three the child is gone.
         """
-        self.send(task, arrays, reply_mb=reply_mb, converts=converts, **args)
-        return self.receive(seconds, on_progress, cancelled)
+        with _watch_request(task):
+            self.send(task, arrays, reply_mb=reply_mb, converts=converts, **args)
+            return self.receive(seconds, on_progress, cancelled)
 
     def receive(
         self,
@@ -307,6 +324,8 @@ class Child:
 
     def close(self) -> None:
         """End the process, whatever it is doing."""
+        if not self._is_closed:
+            measure("children_open", -1, confined=str(self.is_untrusted).lower())
         self._is_closed = True
         self._requests.put(None)
         self._pid_known.wait(PID_SECONDS)

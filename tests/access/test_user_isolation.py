@@ -81,6 +81,7 @@ CALLS_WITH_ID: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
 # These list, and must leave out what is another's.
 LISTING_CALLS: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
     (Library, "aliases"): lambda service, entries: service.aliases(),
+    (Library, "alias_history"): lambda service, entries: service.alias_history(),
     (Library, "artifacts_of"): lambda service, entries: service.artifacts_of(entries.run),
     (Library, "empty_trash"): lambda service, entries: service.empty_trash(0),
     (Library, "find"): lambda service, entries: service.find(),
@@ -106,8 +107,9 @@ LISTING_CALLS: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
 }
 # These take no id and tell of no entry; or they write for a job about its own record, whose id was made for it.
 METHODS_WITHOUT_ID = {
-    Library: "add catalog_backend commit_finalized_run commit_first_artifact commit_run commit_run_and_artifact "
-    "drop_alias finalize_run for_viewer original rebuild_catalog require_full_access resolve staging",
+    Library: "add add_alias_history catalog_backend commit_finalized_run commit_first_artifact commit_run "
+    "commit_run_and_artifact drop_alias finalize_run for_viewer original rebuild_catalog require_full_access "
+    "resolve staging",
     Jobs: "build_environments cure find_trials for_viewer import_model list_environments pull_lever rebuild "
     "remove_environments repair train",
     JobStore: "create finish is_cancel_requested save_arrays with_access write write_final",

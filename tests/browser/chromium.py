@@ -50,8 +50,10 @@ def find_browser() -> str | None:
 
 
 def _playwright_browser() -> str | None:
-    from playwright.sync_api import sync_playwright
-
+    try:
+        from playwright.sync_api import sync_playwright
+    except ImportError:  # this Python is not that of the tests, which begins to be installed at the same time
+        return None
     with sync_playwright() as playwright:
         path = playwright.chromium.executable_path
     return path if path and Path(path).exists() else None

@@ -8,9 +8,10 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Error, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, expect
 
 from core.text.glossary import find_terms
+from tests.helpers import wait_until
 
 SCREENSHOT_FOLDER = Path(__file__).parents[1] / "pictures"
 TAKES_SCREENSHOTS = bool(os.environ.get("ROUNDTRIP_PICTURES"))  # `make pictures`: each costs as much as a page
@@ -32,6 +33,7 @@ STREAMLIT_VIOLATIONS = {
     "presentation-role-conflict": "[data-testid=stFileUploaderDropzone]",
 }
 TIMEOUT_MS = 60_000  # milliseconds: two slow cores
+POINTED_MS = 2_000  # after which the pointer is moved anew
 
 
 class PageGuard:
@@ -64,8 +66,8 @@ class PageGuard:
             self.outside.append(request.url)
 
     def check(self) -> None:
-        assert self.errors == []
-        assert self.outside == []
+        assert not self.errors, self.errors
+        assert not self.outside, self.outside
 
 
 class PagePool:
@@ -106,6 +108,39 @@ def wait_for_page(page: Page, words: str) -> None:
     """Wait until the page with this title stands, and nothing of it is still being drawn."""
     expect(page.get_by_role("heading", name=words, level=1)).to_be_visible()
     wait_until_idle(page)
+
+
+def wait_for_address(page: Page, part: str) -> None:
+    """Wait until the page's address holds this: the server sends it, before or after what it stands for."""
+    page.wait_for_url(lambda address: part in address, wait_until="commit")
+
+
+def wait_for_width(page: Page, width: int) -> None:
+    """Wait until the document is as wide as this: what is drawn late may stand out for a moment."""
+    wait_until(lambda: page.evaluate("document.documentElement.scrollWidth") == width, TIMEOUT_MS / 1000)
+
+
+def find_box(item: Locator) -> dict[str, float]:
+    """Where an element stands in the window, once it does not move: for what is drawn, and has no elements to click."""
+    wait_until_idle(item.page)
+    item.scroll_into_view_if_needed()  # waits until two frames in a row show it at one place
+    box = item.bounding_box()
+    assert box
+    return dict(box)
+
+
+def point_until_shown(item: Locator, x: float, y: float, shown: Locator) -> None:
+    """Rest the pointer at a place of an element until what that shows is there: the page may move meanwhile."""
+
+    def is_shown() -> bool:
+        item.hover(position={"x": x, "y": y})
+        try:
+            expect(shown).to_be_visible(timeout=POINTED_MS)
+        except AssertionError:
+            return False
+        return True
+
+    wait_until(is_shown, TIMEOUT_MS / 1000)
 
 
 def switch_page(page: Page, path: str) -> None:
@@ -173,7 +208,7 @@ def check_fit(page: Page, name: str, width: int, dark: bool, check: Callable[[Pa
     """
     for other in (WIDE_LIGHT, NARROW_DARK) if (width, dark) == WIDE_LIGHT else ((width, dark),):
         resize(page, *other)
-        assert page.evaluate("document.documentElement.scrollWidth") == other[0]
+        wait_for_width(page, other[0])
         if check:
             check(page)
         take_screenshot(page, f"{name}-{other[0]}-{'dark' if other[1] else 'light'}")
@@ -193,10 +228,15 @@ def take_screenshot(page: Page, name: str) -> None:
     page.set_viewport_size(size)
 
 
+def click_row(page: Page, row: int) -> None:
+    """Click the box of a row of the first table, or in its head for -1: the grid is drawn, and has no roles."""
+    wait_until_idle(page)
+    height = 18 if row < 0 else 36 + 35 * row + 17
+    page.get_by_test_id("stDataFrame").first.click(position={"x": 16, "y": height})
+
+
 def tick_row(page: Page, row: int, selected: int) -> None:
     """Tick a row of the table, after which so many are; -1 is the box in its head, which ticks all of the page."""
-    wait_until_idle(page)
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
-    page.mouse.click(box["x"] + 16, box["y"] + (18 if row < 0 else 36 + 35 * row + 17))
+    click_row(page, row)
     expect(page.get_by_text(f"{selected} selected")).to_be_visible()
     wait_until_idle(page)

@@ -8,6 +8,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.page_helpers import check_fit, wait_for_page, wait_until_idle
 from tests.browser.server import Server
+from tests.helpers import wait_until
 from tests.shared_entries import share_bench_models
 
 
@@ -39,11 +40,12 @@ def test_break_it_page_pulls_and_cures_loud_and_silent_card(
     wait_for_page(page, "Break it")
     expect(silent.get_by_text("Nothing: no error, no warning.")).to_be_visible()
     cure(page, "swap-two-inputs")
-    readings = [text.strip() for text in silent.get_by_test_id("stMetricValue").all_inner_texts()]
-    number = readings[0]
-    assert readings == [number, number[::-1], number, number]
+    values = silent.get_by_test_id("stMetricValue")
+    expect(values).to_have_count(4)
+    number = values.first.inner_text().strip()
+    expect(values).to_have_text([number, number[::-1], number, number])
     assert number != number[::-1]
-    assert silent.bounding_box()["y"] < loud.bounding_box()["y"]
+    wait_until(lambda: silent.bounding_box()["y"] < loud.bounding_box()["y"])
     expect(loud.get_by_text("TypeError: Could not locate class 'Scale'.")).to_be_visible()
     expect(page.get_by_text("2 of 12 pulled · 1 silent · 2 cured")).to_be_visible()
     check_fit(page, "break-it-silent", 1280, False)

@@ -9,8 +9,17 @@ from typing import NamedTuple
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
-from tests.browser.page_helpers import VIEWPORTS, switch_page, take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import (
+    VIEWPORTS,
+    find_box,
+    switch_page,
+    take_screenshot,
+    wait_for_page,
+    wait_for_width,
+    wait_until_idle,
+)
 from tests.browser.server import PROJECT, Server, serve
+from tests.helpers import wait_until
 
 SCRIPT = f"""
 import sys
@@ -266,12 +275,12 @@ def test_canvas_fits_width_in_light_and_dark_without_layout_shift(
     width: int, dark: bool, canvas_app: Server, new_page: Callable[..., Page]
 ):
     pad = open_canvas(canvas_app, new_page(width, dark))
-    before = pad.sheet.bounding_box()
+    before = find_box(pad.sheet)
     take_screenshot(pad.page, f"canvas-blank-{width}-{'dark' if dark else 'light'}")
     pad.draw(ZERO)
     pad.says("Strokes: 1")
     assert pad.sheet.bounding_box() == before
-    assert pad.page.evaluate("document.documentElement.scrollWidth") == width
+    wait_for_width(pad.page, width)
     assert before["width"] == before["height"]
     paper, ink = pad.sheet.evaluate("svg => [getComputedStyle(svg).backgroundColor, getComputedStyle(svg).stroke]")
     assert (paper, ink) == (
@@ -292,17 +301,16 @@ def test_swipe_divider_moves_by_key_and_finger_and_amplifies_difference(
     divider.focus()
     page.keyboard.press("End")
     expect(divider).to_have_attribute("aria-valuetext", "100 % Live model")
-    box = divider.bounding_box()
-    page.mouse.click(box["x"] + 0.25 * box["width"], box["y"] + 0.5 * box["height"])
+    box = find_box(divider)
+    divider.click(position={"x": 0.25 * box["width"], "y": 0.5 * box["height"]})
     share = float(divider.input_value())
     assert 20 <= share <= 30
     over = page.locator("canvas.over")
     assert over.evaluate("one => getComputedStyle(one).clipPath") == f"inset(0px 0px 0px {share:g}%)"
-    greys = [read_grey(over)]
-    for factor in ("× 10", "× 1,000"):
+    wait_until(lambda: read_grey(over) == 125)  # ink of 0.51; then of 0.6 and 1
+    for factor, grey in (("× 10", 102), ("× 1,000", 0)):
         page.get_by_role("radio", name=factor, exact=True).check()
-        greys.append(read_grey(over))
-    assert greys == [125, 102, 0]  # ink of 0.51, 0.6 and 1
+        wait_until(lambda grey=grey: read_grey(over) == grey)
     assert read_grey(page.locator("canvas.under")) == 128
     expect(page.get_by_text("Runs of the page: 1", exact=True)).to_be_visible()
     take_screenshot(page, "swipe-390-light")

@@ -6,8 +6,9 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page_helpers import resize, take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import find_box, resize, take_screenshot, wait_for_page, wait_for_width, wait_until_idle
 from tests.browser.server import Server
+from tests.helpers import wait_until
 
 SEVEN_STROKE = ((0.3, 0.2), (0.7, 0.2), (0.45, 0.8))
 
@@ -28,9 +29,7 @@ def comparison_url(populated_server: Server, saved: Callable[[str, str], dict]) 
 def draw_stroke(page: Page, points: tuple[tuple[float, float], ...]) -> None:
     """One stroke through points in shares of the canvas."""
     sheet = page.get_by_role("img", name="Draw a digit here")
-    expect(sheet).to_be_visible()
-    wait_until_idle(page)
-    box = sheet.bounding_box()
+    box = find_box(sheet)
     places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points]
     page.mouse.move(*places[0])
     page.mouse.down()
@@ -51,7 +50,7 @@ def test_compare_page_drawn_digit_is_predicted_and_compared(
     expect(page.locator("[class*=st-key-says-]")).to_have_count(3)
     expect(page.get_by_text("same answer")).to_have_count(2)
     expect(page.locator("[class*=st-key-panel-bars] .point").first).to_be_visible()
-    assert page.evaluate("document.documentElement.scrollWidth") == width
+    wait_for_width(page, width)
     take_screenshot(page, f"compare-draw-{width}-{'dark' if dark else 'light'}")
     page.get_by_role("button", name="Compare on this drawing").click()
     expect(page.get_by_text("Asked: One drawing")).to_be_visible()
@@ -111,9 +110,9 @@ def test_compare_page_chips_wrap_and_chart_stands_above_fold(
     wait_for_page(page, "Compare")
     chart = page.locator("[class*=st-key-sizes]")
     expect(chart.get_by_text("Different answers")).to_be_visible()
-    assert chart.bounding_box()["y"] + chart.bounding_box()["height"] < 600
+    wait_until(lambda: (box := chart.bounding_box())["y"] + box["height"] < 600)
     resize(page, 390, dark=True)
     for name in ("Keras file (.keras)", "SavedModel", "Architecture only (JSON)"):
         chip = page.get_by_test_id("stMultiSelect").get_by_text(name, exact=True)
-        assert chip.evaluate("chip => chip.scrollWidth <= chip.clientWidth")
-        assert 0 < chip.bounding_box()["x"] < chip.bounding_box()["x"] + chip.bounding_box()["width"] < 390
+        wait_until(lambda chip=chip: chip.evaluate("chip => chip.scrollWidth <= chip.clientWidth"))
+        wait_until(lambda chip=chip: 0 < (box := find_box(chip))["x"] < box["x"] + box["width"] < 390)

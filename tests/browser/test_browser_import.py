@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page_helpers import resize, take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import resize, take_screenshot, wait_for_page, wait_for_width, wait_until_idle
 from tests.browser.server import Server
 from tests.factories import external_models
 
@@ -29,7 +29,7 @@ def upload_files(page: Page, *paths: Path) -> None:
     page.get_by_role("button", name="Import", exact=True).click()
 
 
-@pytest.mark.long  # a newcomer imports a file in every run
+@pytest.mark.long  # a newcomer imports a file, too
 def test_import_page_uploads_shows_and_converts_a_model(page: Page, new_page: Callable[..., Page], tmp_path: Path):
     take_screenshot(page, "import-1280-light")
     upload_files(page, external_models.write_keras_file(tmp_path))
@@ -42,7 +42,7 @@ def test_import_page_uploads_shows_and_converts_a_model(page: Page, new_page: Ca
     expect(again.get_by_text("What was checked")).to_be_visible()
     for width, dark in ((1280, False), (1280, True), (390, False), (390, True)):
         resize(again, width, dark)
-        assert again.evaluate("document.documentElement.scrollWidth") == width
+        wait_for_width(again, width)
         take_screenshot(again, f"brought-in-{width}-{'dark' if dark else 'light'}")
     page.get_by_role("button", name="Convert").click()
     wait_for_page(page, "Save a run")

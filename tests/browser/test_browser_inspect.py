@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import FrameLocator, Page, expect
 
-from tests.browser.page_helpers import LOADED_VIEWPORTS, check_fit, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import LOADED_VIEWPORTS, check_fit, wait_for_address, wait_for_page, wait_until_idle
 from tests.browser.server import Server
 
 EXPECTED = {
@@ -40,7 +40,7 @@ def test_inspect_page_tabs_show_contents_and_set_query_parameter(inspect_url: st
         page.get_by_role("tab", name=name, exact=True).click()
         expect(page.get_by_text(re.compile(words)).first).to_be_visible()
         wait_until_idle(page)
-        assert f"part={name}" in page.url
+        wait_for_address(page, f"part={name}")
     page.reload()
     expect(page.get_by_text(EXPECTED["Signatures"])).to_be_visible()
 
@@ -90,7 +90,7 @@ def test_inspect_page_diff_shows_equal_weights_and_different_records(
     expect(page.get_by_text("hold the same values to the last bit")).to_be_visible()
     page.get_by_text("Hide what is the same").click()
     wait_until_idle(page)
-    assert "hide-same=false" in page.url
+    wait_for_address(page, "hide-same=false")
     page.get_by_role("tab", name="Record", exact=True).click()
     expect(page.get_by_text(re.compile("places differ"))).to_be_visible()
 

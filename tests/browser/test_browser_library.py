@@ -53,7 +53,7 @@ def choose_option(page: Page, label: str, option: str) -> None:
     wait_until_idle(page)
 
 
-@pytest.mark.long  # every run does the same by a newcomer's tasks, and restores filters in tests/ui
+@pytest.mark.long  # a newcomer does the same, and tests/ui restores filters
 def test_library_page_filters_annotates_removes_and_restores_from_url(
     large_library: tuple[Server, Library], new_page: Callable[..., Page]
 ):

@@ -9,6 +9,7 @@ from playwright.sync_api import FrameLocator, Locator, Page, expect
 from tests.browser.page_helpers import (
     check_accessibility,
     check_fit,
+    find_box,
     take_screenshot,
     wait_for_page,
     wait_until_idle,
@@ -70,8 +71,7 @@ def test_painted_graph_boxes_have_the_colour_of_the_legend(open_painted_graph: C
 def test_painted_graph_panning_and_zooming_one_moves_the_other(open_painted_graph: Callable[[str], Page]):
     page = open_painted_graph("keras_int4")
     frame = page.locator("iframe[src*='/graph/']").first
-    frame.scroll_into_view_if_needed()
-    box = frame.bounding_box()
+    box = find_box(frame)
     x, y = box["x"] + 30, box["y"] + box["height"] / 2
     small = header(page, 1)["height"]
     for _ in range(5):

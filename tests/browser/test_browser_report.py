@@ -13,11 +13,13 @@ from tests.browser.page_helpers import (
     SCREENSHOT_FOLDER,
     TAKES_SCREENSHOTS,
     take_screenshot,
+    wait_for_address,
     wait_for_page,
+    wait_for_width,
     wait_until_idle,
 )
 from tests.browser.server import Server
-from tests.helpers import list_staged
+from tests.helpers import list_staged, wait_until
 
 
 @pytest.fixture(scope="module")
@@ -46,7 +48,7 @@ def test_compare_page_tabs_fit_width(new_page, comparison_url: str, width: int, 
     open_view(page, comparison_url, "How far apart")
     for view in ("How far apart", "Charts and pictures", "Every pair", "Reports"):
         choose_view(page, view)
-        assert page.evaluate("document.documentElement.scrollWidth") <= width
+        wait_for_width(page, width)
         take_screenshot(page, f"compare-{view.split()[0].lower()}-{width}{'-dark' if dark else ''}")
 
 
@@ -76,7 +78,7 @@ def test_compare_page_button_opens_row_with_largest_difference(new_page, compari
     button.click()
     expect(page.get_by_role("tab", name="Row by row", selected=True)).to_be_visible()
     expect(page.get_by_text(f"Row {row}, close up")).to_be_visible()
-    assert f"row={row}" in page.url
+    wait_for_address(page, f"row={row}")
 
 
 def test_report_opens_offline_without_network_requests(
@@ -110,9 +112,9 @@ def check_offline_report(browser: Browser, report: Path, width: int, dark: bool)
     page.goto(report.as_uri())
     expect(page.get_by_text("Some answers changed").first).to_be_visible()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
-    expect(page.locator(".plot")).to_have_count(page.locator(".plot .main-svg:first-child").count())
-    assert page.locator(".plot").count() >= 6
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    plots, drawn = page.locator(".plot"), page.locator(".plot .main-svg:first-child")
+    wait_until(lambda: plots.count() == drawn.count() >= 6)
+    wait_until(lambda: page.evaluate("document.documentElement.scrollWidth") <= width)
     if TAKES_SCREENSHOTS:
         SCREENSHOT_FOLDER.mkdir(exist_ok=True)
         page.screenshot(path=SCREENSHOT_FOLDER / f"report-{width}{'-dark' if dark else ''}.png", full_page=True)

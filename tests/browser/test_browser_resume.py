@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page_helpers import resize, take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import resize, take_screenshot, wait_for_page, wait_for_width, wait_until_idle
 from tests.browser.server import Server
 
 EXPECTED_VERDICTS = {"keras": "Resumes exactly", "architecture": "Starts over", "saved_model": "Could not continue"}
@@ -48,7 +48,7 @@ def test_resume_page_trains_copies_and_restores_curves_from_url(
         resize(again, width, dark)
         expect(again.get_by_role("button", name="Train on")).to_be_disabled()
         assert read_trace_names(again) == names
-        assert again.evaluate("document.documentElement.scrollWidth") == width
+        wait_for_width(again, width)
         take_screenshot(again, f"resumed-{width}-{'dark' if dark else 'light'}")
 
 

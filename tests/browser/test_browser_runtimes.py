@@ -9,7 +9,15 @@ from playwright.sync_api import Browser, Locator, Page, expect
 from core.browser_runtimes import require_runtimes
 from core.errors import PackageMissing
 from tests.browser.chromium import BROWSER_ARGUMENTS, find_or_install_browser
-from tests.browser.page_helpers import VIEWPORTS, check_accessibility, check_fit, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import (
+    VIEWPORTS,
+    check_accessibility,
+    check_fit,
+    click_row,
+    find_box,
+    wait_for_page,
+    wait_until_idle,
+)
 from tests.browser.server import Server
 
 # Of a test by itself: the models that the session shares may be trained and saved before it.
@@ -59,8 +67,7 @@ def drawn_page(open_drawn: Callable[[str], Page]) -> Page:
 def draw(page: Page, points: list[tuple[int, int]], sheet: int = -1) -> None:
     """Draw one stroke on a canvas, by default the panel's, in thousandths of the sheet."""
     pad = page.locator(".pad svg").nth(sheet)
-    pad.scroll_into_view_if_needed()
-    box = pad.bounding_box()
+    box = find_box(pad)
     at = [(box["x"] + x / 1000 * box["width"], box["y"] + y / 1000 * box["height"]) for x, y in points]
     page.mouse.move(*at[0])
     page.mouse.down()
@@ -185,8 +192,7 @@ def test_page_of_a_copy_lets_its_file_answer_rows(
     saved("two-in-two-out", "onnx")
     page.goto(f"{shared_server.url}/library?demo=two-in-two-out&format=onnx")
     wait_for_page(page, "Library")
-    box = page.get_by_test_id("stDataFrame").first.bounding_box()
-    page.mouse.click(box["x"] + 16, box["y"] + 53)
+    click_row(page, 0)
     page.get_by_text("Pull the plug: let this browser answer").click()
     page.get_by_role("button", name=START).click()
     expect(page.get_by_text(re.compile("beside the server on the same .* test examples"))).to_be_visible()

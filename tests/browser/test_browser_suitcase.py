@@ -55,6 +55,7 @@ class Finger:
 
 
 def point_in(item: Locator) -> tuple[float, float]:
+    item.scroll_into_view_if_needed()  # waits until it stands still
     box = item.bounding_box()
     return box["x"] + 30, box["y"] + 20
 

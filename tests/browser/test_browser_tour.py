@@ -9,7 +9,14 @@ from playwright.sync_api import Locator, Page, expect
 
 from core.library import Library
 from core.library.job_store import JobStore
-from tests.browser.page_helpers import LOADED_VIEWPORTS, check_fit, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import (
+    LOADED_VIEWPORTS,
+    check_fit,
+    find_box,
+    wait_for_address,
+    wait_for_page,
+    wait_until_idle,
+)
 from tests.browser.server import Server
 from ui.tour.story import DEMO, FORMATS, STEPS
 
@@ -48,8 +55,8 @@ def make_tour(page: Page, server: Server) -> str:
 
 
 def drag(page: Page, item: Locator, target: Locator) -> None:
-    start, end = item.bounding_box(), target.bounding_box()
-    page.mouse.move(start["x"] + 20, start["y"] + 20)
+    start, end = find_box(item), target.bounding_box()
+    item.hover(position={"x": 20, "y": 20})
     page.mouse.down()
     page.mouse.move(start["x"] + 60, start["y"] + 60)
     page.mouse.move(end["x"] + 40, end["y"] + 40)
@@ -77,7 +84,7 @@ def test_tour_from_home_button_to_verdict_pack_guess_and_answers(server: Server,
     elsewhere = page.get_by_label("A process that has never seen the model")
     expect(elsewhere.get_by_role("button")).to_have_count(5)
     expect(elsewhere.get_by_role("button", name=re.compile("Different answers"))).to_have_count(1)
-    assert "guess=keras" in page.url
+    wait_for_address(page, "guess=keras")
     guessed = elsewhere.get_by_role("button", name=re.compile(r"Keras file \(\.keras\)"))
     expect(guessed).to_be_focused()
     expect(guessed).to_be_disabled()  # to assistive technology

@@ -13,6 +13,7 @@ from tests.browser.server import Server, serve
 from tests.factories.invalid_keras_files import CODE, PNG
 from tests.factories.invalid_runtime_files import make_onnx_model
 from tests.factories.untrusted_files import layer_config, make_keras_file, sequential_config
+from tests.factories.warm_start import WarmProcess
 
 pytestmark = pytest.mark.trust
 MARKER = "the-secret-of-somebody-else-91bc"
@@ -28,11 +29,11 @@ REJECTED_FILES = {
 
 
 @pytest.fixture(scope="module")
-def isolated_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+def isolated_server(tmp_path_factory: pytest.TempPathFactory, warm_process: WarmProcess | None) -> Iterator[Server]:
     """A server over an empty library; a secret stands in its surroundings."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("ROUNDTRIP_TEST_SECRET", MARKER)
-        with serve(tmp_path_factory.mktemp("strangers") / "store") as server:
+        with serve(tmp_path_factory.mktemp("strangers") / "store", warm=warm_process) as server:
             yield server
 
 

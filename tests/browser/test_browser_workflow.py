@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page_helpers import take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import click_row, take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import Server
 
 PATHS = {
@@ -28,7 +28,7 @@ PATHS = {
 }
 
 
-@pytest.mark.long  # every run walks this way in a newcomer's tasks and in the tour
+@pytest.mark.long  # a newcomer walks this way, too, and the tour
 @pytest.mark.parametrize("demo", ["digits-mlp", "digits-core"])
 def test_user_path_train_save_list_and_compare(demo: str, server: Server, new_page: Callable[..., Page]):
     label, chosen, disabled, verdicts = PATHS[demo]
@@ -107,11 +107,7 @@ def test_user_path_find_download_remove_and_restore(
 
 def select_row(page: Page, row: int) -> None:
     """Tick a row of the first table: the grid is a canvas, its first column holds the boxes."""
-    grid = page.locator("[data-testid=stDataFrame]").first
-    expect(grid).to_be_visible()
-    wait_until_idle(page)
-    box = grid.bounding_box()
-    page.mouse.click(box["x"] + 16, box["y"] + 36 + 35 * row + 17)
+    click_row(page, row)
     wait_until_idle(page)
 
 

@@ -1,6 +1,6 @@
 """The search over plain functions: what it finds, where it never goes, and when it stops."""
 
-import time
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -181,12 +181,13 @@ def test_search_never_exceeds_evaluation_budget(rows, evaluations, asked):
     assert search.evaluated == asked
 
 
-def test_search_time_limit_leaves_half_for_climbing():
+def test_search_time_limit_leaves_half_for_climbing(monkeypatch: pytest.MonkeyPatch):
     data = {"x": np.random.default_rng(0).random((64, 3))}
-    received = []
+    received, clock = [], SimpleNamespace(now=0.0)
+    monkeypatch.setattr("core.disagreement.search.time", SimpleNamespace(monotonic=lambda: clock.now))
 
     def slow(rows):
-        time.sleep(0.02)
+        clock.now += 0.02
         return two_class_probabilities(rows["x"][:, 0])
 
     def pieces():
@@ -197,9 +198,9 @@ def test_search_time_limit_leaves_half_for_climbing():
         lambda rows: (slow(rows), slow(rows)), SCALES, SearchBudget(0.6), on_progress=lambda item: received.append(item)
     )
     search.scan_data(pieces())
-    assert 0.3 <= search.budget.seconds_used < 0.5
+    assert search.budget.seconds_used == pytest.approx(0.32)
     search.climb_from_best()
-    assert 0.6 <= search.budget.seconds_used < 0.9
+    assert 0.6 <= search.budget.seconds_used < 0.65
     assert search.evaluated["training"] > 0
     assert search.evaluated["made"] > 0
     assert search.budget.share_used == 1.0

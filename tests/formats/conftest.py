@@ -18,18 +18,15 @@ KEYS = [format_.key for format_ in FORMATS]
 LONG_DEMOS = {"digits-denoiser", "digits-mixed", "digits-subclassed", "stocks-lstm"}
 # Demos of which every run saves a part of the formats, so that together they meet each once; the long run saves the
 # rest. Another seed draws other parts.
-PARTIAL_DEMOS = ("digits-cnn", "digits-custom", "names", "tips", "two-in-two-out")
-# Forms that are made from another format's file: a plain tf.Module is saved in a part of them, too.
+PARTIAL_DEMOS = ("digits-cnn", "digits-core", "digits-custom", "names", "tips", "two-in-two-out")
+# Forms that are made from another format's file.
 FORMS = sorted({key for _, key in REWRITTEN}, key=KEYS.index)
-FORM_PARTS = 3
 
 
 def is_in_every_run(demo: str, format_key: str) -> bool:
     """Whether a demo is saved in this format in every run, and not in the long one alone."""
     if demo in PARTIAL_DEMOS:
         return is_drawn(PARTIAL_DEMOS.index(demo) + KEYS.index(format_key), len(PARTIAL_DEMOS))
-    if demo == "digits-core" and format_key in FORMS:
-        return is_drawn(FORMS.index(format_key), FORM_PARTS)
     return demo not in LONG_DEMOS
 
 

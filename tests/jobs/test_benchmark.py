@@ -15,7 +15,7 @@ from core.jobs.benchmark import estimate_seconds, find_last_benchmark
 from core.jobs.benchmark_result import BATCH_SIZES, TIMED_LIMITS, ArtifactBenchmark, BenchmarkResult
 from core.library import Library
 from tests.factories.misbehaving_worker import misbehave
-from tests.helpers import wait_until, wait_until_done
+from tests.helpers import CANCEL_SECONDS, wait_until, wait_until_done
 
 FORMATS = ("keras", "litert", "weights")
 FIXED_BATCH_FORMATS = ["onnx", "litert"]
@@ -140,13 +140,13 @@ def test_worker_prepares_no_spare_child_while_timing(worker):
             assert running - {child.pid, timed.pid} == set()
 
 
-def test_benchmark_cancel_ends_within_a_second_and_leaves_nothing(jobs, benchmarked):
+def test_benchmark_cancel_ends_it_and_leaves_nothing(jobs, benchmarked):
     job = jobs.benchmark(benchmarked[0].values(), repeats=100)
     wait_until(lambda: jobs.job_store.read(job.id).detail.get("phase"))
     pressed = time.monotonic()
     jobs.cancel(job.id)
     end = jobs.wait(job.id)
-    assert time.monotonic() - pressed < 1
+    assert time.monotonic() - pressed < CANCEL_SECONDS
     assert (end.state, end.error["sentence"], list_leftovers(jobs)) == ("cancelled", "It was cancelled.", [])
 
 

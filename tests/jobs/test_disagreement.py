@@ -15,7 +15,7 @@ from core.inputs import Inputs
 from core.jobs import Jobs
 from core.jobs.disagreement import _DisagreementJob, _SearchSide
 from core.library.job_store import Job
-from tests.helpers import wait_until, wait_until_done
+from tests.helpers import CANCEL_SECONDS, wait_until, wait_until_done
 
 SECONDS = 120  # never the limit here: the number of inputs is
 
@@ -166,7 +166,7 @@ def _make_planted_module(centre: np.ndarray, depth: float):
 # While it runs, and when it does not end well
 
 
-def test_search_job_records_best_so_far_and_cancels_within_a_second(jobs, trained, other_seed_run):
+def test_search_job_records_best_so_far_and_can_be_cancelled(jobs, trained, other_seed_run):
     job = jobs.find_disagreement(trained("digits-mlp"), other_seed_run, seconds=SECONDS)
     seen = _wait_until(jobs, job, lambda item: item.detail.get("asked", {}).get("made", 0) > 500)
     best = seen.detail["best"]
@@ -176,7 +176,7 @@ def test_search_job_records_best_so_far_and_cancels_within_a_second(jobs, traine
     began = time.monotonic()
     jobs.cancel(job.id)
     end = jobs.wait(job.id)
-    assert time.monotonic() - began < 1
+    assert time.monotonic() - began < CANCEL_SECONDS
     assert (end.state, end.detail["best"]["changed"]) == ("cancelled", True)
     assert jobs.job_store.load_arrays(job.id)["input:pixels"].shape == (1, 64)
 

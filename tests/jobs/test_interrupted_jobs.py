@@ -13,7 +13,7 @@ from core.inputs import Inputs
 from core.jobs import Jobs
 from core.library import Library
 from core.worker import Worker
-from tests.helpers import fill_disk, wait_until, wait_until_done
+from tests.helpers import CANCEL_SECONDS, fill_disk, wait_until, wait_until_done
 
 
 def run_comparison(jobs: Jobs, *artifacts: str, **asked) -> dict:
@@ -30,13 +30,13 @@ def make_drawn_inputs(jobs: Jobs) -> str:
 # Cancel, interrupt, damage
 
 
-def test_train_job_cancel_ends_within_a_second_and_stores_nothing(empty_jobs):
+def test_train_job_cancel_ends_it_and_stores_nothing(empty_jobs):
     job = empty_jobs.train("digits-mlp", epochs=500)
     wait_until(lambda: empty_jobs.job_store.read(job.id).progress > 0)
     pressed = time.monotonic()
     empty_jobs.cancel(job.id)
     end = empty_jobs.wait(job.id)
-    assert time.monotonic() - pressed < 1
+    assert time.monotonic() - pressed < CANCEL_SECONDS
     assert (end.state, end.error["sentence"]) == ("cancelled", "It was cancelled.")
     assert empty_jobs.library.ids() == []
     assert list((empty_jobs.library.home / "staging").iterdir()) == []

@@ -19,7 +19,7 @@ from core.jobs.resume import LIVE_MODEL, build_batches
 from core.library.job_store import Job
 from core.runtimes.live import live_predictor
 from core.worker.tasks.resume import Batches, ResumableModel
-from tests.helpers import wait_until, wait_until_done
+from tests.helpers import CANCEL_SECONDS, wait_until, wait_until_done
 from tests.parameter_pairs import is_drawn
 
 EPOCHS = 2
@@ -259,13 +259,13 @@ def test_resume_job_records_learning_curves_while_running(jobs: Jobs, trained, s
     assert [item.progress for item in seen] == sorted(item.progress for item in seen)
 
 
-def test_resume_job_cancel_ends_within_a_second(jobs: Jobs, trained, saved):
+def test_resume_job_cancel_ends_it(jobs: Jobs, trained, saved):
     job = jobs.resume(trained("digits-mlp"), [saved("digits-mlp", "keras")["artifact"]], 20, seed=5)
     wait_until(lambda: jobs.job_store.read(job.id).progress > 0)
     pressed = time.monotonic()
     jobs.cancel(job.id)
     end = jobs.wait(job.id)
-    assert time.monotonic() - pressed < 1
+    assert time.monotonic() - pressed < CANCEL_SECONDS
     assert (end.state, end.error["sentence"]) == ("cancelled", "It was cancelled.")
 
 

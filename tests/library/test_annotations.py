@@ -11,6 +11,7 @@ from core.errors import InputError, StorageFailed, UnknownName, UnreadableRecord
 from core.library import Library, Query
 from core.library.catalog import sync
 from core.library.lineage import trace_lineage
+from core.library.permissions import Viewer
 from core.settings import PROJECT
 from tests.factories.library_entries import make_artifact, make_run
 from tests.helpers import overwrite_file
@@ -122,6 +123,29 @@ def test_an_alias_points_to_one_artifact_and_moves(empty_library, run):
     assert query_ids(empty_library, alias=True) == []
     with pytest.raises(UnknownName, match="Nothing in the library has this id"):
         empty_library.resolve("champion")
+
+
+def test_alias_history_says_where_it_pointed_when_and_set_by_whom(empty_library, run):
+    first, second = make_artifact(empty_library, run), make_artifact(empty_library, run)
+    empty_library.set_alias("champion", first.id)
+    empty_library.for_viewer(Viewer("p1", "Ada")).set_alias("champion", second.id)
+    empty_library.set_alias("champion", second.id)  # it points there already, so nothing changes
+    empty_library.set_alias("other", first.id)
+    empty_library.drop_alias("champion")
+    changes = [(change.artifact, change.before, change.set_by) for change in empty_library.alias_history("champion")]
+    assert changes == [(None, second.id, ""), (second.id, first.id, "Ada"), (first.id, None, "")]
+    times = [change.created for change in empty_library.alias_history()]
+    assert (len(times), times) == (4, sorted(times, reverse=True))
+
+
+def test_alias_from_before_changes_were_noted_keeps_its_place_in_history(empty_library, run):
+    first, second = make_artifact(empty_library, run), make_artifact(empty_library, run)
+    record = {"schema": 1, "created": "2026-01-01T00:00:00.000+00:00", "aliases": {"champion": first.id}}
+    (empty_library.home / "aliases.json").write_text(json.dumps(record))
+    assert [change.artifact for change in empty_library.alias_history("champion")] == [first.id]
+    empty_library.set_alias("champion", second.id)
+    history = empty_library.alias_history("champion")
+    assert [(change.artifact, bool(change.created)) for change in history] == [(second.id, True), (first.id, False)]
 
 
 def test_an_id_resolves_to_itself(empty_library):

@@ -170,8 +170,8 @@ def test_confined_child_over_time_limit_is_ended_and_cleaned_up(confined_child):
     confined_child.config = confined_child.config.model_copy(update={"confined_seconds": 1.0})
     with pytest.raises(TimedOut, match="longer than its limit of 1 seconds"):
         confined_child.request("wait", seconds=60)
-    wait_until(lambda: not psutil.pid_exists(confined_child.pid), 10)
-    wait_until(lambda: not confined_child.file_exchange.folder.exists(), 10)
+    wait_until(lambda: not psutil.pid_exists(confined_child.pid))
+    wait_until(lambda: not confined_child.file_exchange.folder.exists())
 
 
 def test_confined_child_over_cpu_limit_raises_timed_out(confined_child):
@@ -187,7 +187,7 @@ def test_confined_child_over_memory_limit_is_ended_and_names_the_setting(confine
         confined_child.request("ask_memory", seconds=60, gib=1.5, held_seconds=30)
     assert caught.value.sentence == "It is too large for the 1 GB of memory that its process may use here."
     assert caught.value.cure == "Raise ROUNDTRIP_CONFINED_GB, or use a smaller model or batch."
-    wait_until(lambda: not psutil.pid_exists(confined_child.pid), 10)
+    wait_until(lambda: not psutil.pid_exists(confined_child.pid))
 
 
 @pytest.mark.long

@@ -288,6 +288,20 @@ def test_graph_viewer_gets_only_verified_bytes(library: Library, monkeypatch: py
     assert list_staged(library) == []
 
 
+def test_graph_viewer_looks_in_vain_for_files_beside_without_an_error(
+    library: Library, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("ui.routes.graph_viewer.current_jobs", endpoints.current_jobs)
+    artifact = make_artifact_of(library, **{"config.json": b"{}", "metadata.json": b'{"keras_version": "3"}'}).id
+    files = f"/graph/{artifact}/{graph_token(artifact)}/files"
+    replies = {name: request_route(f"{files}/{name}") for name in ("metadata.json", "model.weights.h5", "other.json")}
+    assert {name: reply.status for name, reply in replies.items()} == {
+        "metadata.json": 200,
+        "model.weights.h5": 204,
+        "other.json": 404,
+    }
+
+
 def test_graph_viewer_paints_only_where_it_is_asked_for(library: Library, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("ui.routes.graph_viewer.current_jobs", endpoints.current_jobs)
     artifact = make_artifact_of(library, **{"model.keras": CONTENT}).id

@@ -51,7 +51,7 @@ def test_health_page_damage_is_reported_and_linked_to_artifact(visit, jobs_and_a
     app = visit(jobs, "health")
     assert "1 entry is not as it should be**, of 2 artifacts and 1 run" in app.error[0].value
     assert f"**{name_entry(jobs.library, bad.id)}** The file model.bin has changed since it was saved" in page_text(app)
-    assert f"find-{bad.id}" in [button.key for button in app.button]
+    assert f"find-report-{bad.id}" in [button.key for button in app.button]
 
 
 def test_health_page_shows_repairs_before_applying_them(visit, jobs_and_artifacts):
@@ -109,3 +109,5 @@ def test_health_page_shows_verification_of_single_artifact(visit, jobs_and_artif
         assert f"**{name_entry(jobs.library, item.id)}: {result}" in text
         assert ("The file model.bin has changed since it was saved" in text) == (item is bad)
     assert "Nothing was verified yet." in page_text(visit(jobs, "health"))
+    jobs.wait(jobs.verify(None).id)
+    assert page_text(visit(jobs, "health", job=job.id)).count("The file model.bin has changed") == 2  # of all, of this

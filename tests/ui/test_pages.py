@@ -203,6 +203,16 @@ def test_resume_page_shows_verdict_of_each_copy(visit, jobs: Jobs, trained: Call
     assert [button.disabled for button in app.button if button.label == "Train on"] == [True]
 
 
+def test_resume_page_without_a_choice_offers_all_copies_of_the_run(visit, copied_entries: Callable):
+    jobs, run, artifacts = copied_entries("digits-mlp", "keras", "saved_model")
+    app = visit(jobs, "resume", run=run)
+    (offer,) = [button for button in app.button if button.label == "This run, all 2 copies"]
+    app = offer.click().run()
+    (chosen,) = [box.value for box in app.multiselect if box.label == "Copies"]
+    assert not app.exception
+    assert sorted(chosen) == sorted(artifacts.values())
+
+
 @pytest.mark.parametrize(
     ("page", "address"),
     [("train", {"job": "j0000000000"}), ("train", {"job": "../../x"}), ("save", {"job": "j0000000000"})],

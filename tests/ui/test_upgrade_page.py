@@ -37,12 +37,12 @@ def test_upgrade_page_offers_only_environments_with_a_format_in_common(visit, em
     assert not any("Keras 3.3" in option for option in app.selectbox[1].options)
 
 
-def test_upgrade_page_shows_verdict_cause_and_cure_of_each_model(visit, own_jobs: Jobs):
+def test_upgrade_page_shows_verdict_cause_and_cure_of_each_model(visit, empty_jobs: Jobs):
     labels = {"source_label": "Keras 3.15.1 (here)", "target_label": "Keras 3.3"}
     result = {"name": "models.zip", "source": "here", "target": "keras-3.3", **labels, "others": 1, "rows": ROWS}
     job = Job(id="j0123456789", kind="upgrade", title="x", state="done", request=REQUEST, result=result)
-    own_jobs.job_store.create(job)
-    app = visit(own_jobs, "upgrade", job=job.id)
+    empty_jobs.job_store.create(job)
+    app = visit(empty_jobs, "upgrade", job=job.id)
     assert not app.exception
     text = page_text(app).replace("\\", "")
     assert "1 of 2 models answer the same. Does not load: 1. Cured and proven: 1 of those that do not load." in text
@@ -53,7 +53,7 @@ def test_upgrade_page_shows_verdict_cause_and_cure_of_each_model(visit, own_jobs
     assert table["Cure"].tolist() == ["–", "proven there"]
 
 
-def test_upgrade_page_says_which_release_is_the_first(visit, own_jobs: Jobs):
+def test_upgrade_page_says_which_release_is_the_first(visit, empty_jobs: Jobs):
     steps = [
         {"environment": key, "label": label, "release": "", "status": status, "cause": "", "outcome": outcome}
         for key, label, status, outcome in (
@@ -64,8 +64,8 @@ def test_upgrade_page_says_which_release_is_the_first(visit, own_jobs: Jobs):
     result = {"name": "a.keras", "format": "keras", "source": "here", "target": "keras-3.3", "steps": steps}
     result |= {"first": "keras-3.3", "last_alike": "keras-3.6"}
     job = Job(id="j0123456789", kind="bisect", title="x", state="done", request=REQUEST, result=result)
-    own_jobs.job_store.create(job)
-    app = visit(own_jobs, "upgrade", job=job.id)
+    empty_jobs.job_store.create(job)
+    app = visit(empty_jobs, "upgrade", job=job.id)
     assert not app.exception
     text = page_text(app)
     assert "Keras 3.3 is the first that does not load it; Keras 3.6 still answers the same." in text

@@ -22,7 +22,7 @@ from core.settings import MB, Settings
 from core.worker import Child, Worker
 from core.worker.protocol import Frame, encode_frame, read_frame
 from tests.factories.light_forkserver import LightWorker
-from tests.helpers import wait_until
+from tests.helpers import CANCEL_SECONDS, wait_until
 
 LONG_TRAINING = TrainSettings(epochs=500).model_dump()
 SHORT_TRAINING = TrainSettings(epochs=1).model_dump()
@@ -186,7 +186,7 @@ def test_child_with_long_output_still_replies(misbehaving_worker):
     assert misbehaving_worker.run("print_lines", seconds=60, lines=20_000).message == {"lines": 20_000}
 
 
-def test_a_child_is_cancelled_within_a_second(worker, tmp_path):
+def test_a_child_is_cancelled_at_once(worker, tmp_path):
     begun = []
     with worker.open() as child:
         with pytest.raises(Cancelled) as caught:
@@ -194,7 +194,7 @@ def test_a_child_is_cancelled_within_a_second(worker, tmp_path):
                 child, tmp_path, on_progress=lambda _: begun.append(time.monotonic()), cancelled=lambda: bool(begun)
             )
         assert is_process_gone(child.pid)
-        assert time.monotonic() - begun[0] < 1
+        assert time.monotonic() - begun[0] < CANCEL_SECONDS
     assert caught.value.sentence == "It was cancelled."
 
 

@@ -4,8 +4,10 @@ import streamlit as st
 
 from core.compare import Verdict
 from core.compatibility.losses import find_losses, label_with_losses
+from core.environments import get_environment
 from core.figures.theme import NEUTRAL, PLOTLY_CONFIG
 from core.jobs.compare_result import ComparisonOutcome
+from core.jobs.elsewhere_answers import find_answers
 from core.text.labels import live_model_phrase, verdict_meaning
 from core.text.numbers import format_duration
 from core.text.summaries import list_caveats
@@ -42,6 +44,8 @@ def show_verdicts(comparison: FinishedComparison) -> None:
         "reloaded in a process that has never seen its model.",
         help=f"The verdicts, best first:\n\n{verdicts}",
     )
+    runs = {entry.run for entry in comparison.participants.entries.values() if entry.run}
+    elsewhere = find_answers(current_jobs().job_store, *runs)
     with st.grid(3, min_column_width=270):
         for id_, outcome in comparison.outcomes.items():
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
@@ -55,6 +59,8 @@ def show_verdicts(comparison: FinishedComparison) -> None:
                     source = comparison.participants.sources.get(id_, "none")
                     caveats = escape_markdown(" ".join(list_caveats(outcome.model_dump(), source)))
                     st.caption(f"{caveats} Loaded in {format_duration(outcome.load_seconds)}.".strip())
+                for key, answer in elsewhere.get(id_, {}).items():
+                    st.caption(escape_markdown(f"In {get_environment(key).label}: {answer.summary}"))
 
 
 def _show_numbers(outcome: ComparisonOutcome) -> None:

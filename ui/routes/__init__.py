@@ -48,6 +48,7 @@ def _lazy(module: str, function: str) -> Callable[[Request], Awaitable[Response]
 
 ROUTES = [
     Route("/health", get_health),
+    Route("/metrics", _lazy("metrics", "get_metrics")),
     Route("/bring-in", redirect_import),
     Route("/download/{ids}", _lazy("endpoints", "get_artifacts")),
     Route("/kit/{id}.zip", _lazy("endpoints", "get_proof_kit")),

@@ -235,7 +235,7 @@ class CatalogSync:
     def _scan_in_background(self) -> None:
         try:
             self._scan(is_throttled=True)
-        except (CatalogLost, OSError):  # the next query meets it again
+        except (CatalogLost, StorageFailed, OSError):  # the next query meets it again
             self._state = None
 
     def _scan(self, reread_all: bool = False, is_throttled: bool = False) -> None:
@@ -326,6 +326,6 @@ def _read_run_facts(folder: Path, stamps: tuple[tuple[int, int, int] | None, ...
 def _read_aliases(home: Path, stamp: tuple[int, int, int] | None) -> AliasesByArtifact:
     """Sorted aliases by artifact; `stamp` is that of their file."""
     aliases: dict[str, tuple[str, ...]] = {}
-    for alias, id_ in sorted(read_aliases(home).items()):
+    for alias, id_ in sorted(read_aliases(home).aliases.items()):
         aliases[id_] = (*aliases.get(id_, ()), alias)
     return aliases

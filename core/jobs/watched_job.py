@@ -1,0 +1,46 @@
+"""A job as whoever runs the server watches it: its span from click to end, its log lines, its metrics."""
+
+import contextlib
+import logging
+import time
+from collections.abc import Iterator
+
+from core.library.job_store import Job
+from core.telemetry import job_context, measure, start_span
+
+log = logging.getLogger("roundtrip")
+
+
+class WatchedJob:
+    """One job, from the moment in which it was asked for."""
+
+    def __init__(self, job: Job):
+        self._kind, self.state = job.kind, job.state
+        self._created_ns = time.time_ns()
+        self._created = self._started = time.monotonic()
+
+    def start(self) -> None:
+        """Note that the job has its slot."""
+        self._started = time.monotonic()
+        with start_span("wait for a slot", start_ns=self._created_ns):
+            measure("job_wait_seconds", self._started - self._created, kind=self._kind)
+        log.info("%s began", self._kind)
+
+    def end(self, job: Job) -> None:
+        """Note how the job ended."""
+        self.state = job.state
+        seconds, code = time.monotonic() - self._started, (job.error or {}).get("code", "")
+        measure("job_seconds", seconds, kind=job.kind, state=job.state)
+        if code:
+            measure("errors", where="job", code=code)
+        log.info("%s ended: %s in %.2f s%s", job.kind, job.state, seconds, f" ({code})" if code else "")
+
+
+@contextlib.contextmanager
+def watch_job(job: Job) -> Iterator[WatchedJob]:
+    """While this lasts, what this thread does is part of that job's trace, and what it logs carries the job's id."""
+    with job_context(job.id, job.kind), start_span(f"job {job.kind}", job=job.id) as span:
+        watched = WatchedJob(job)
+        yield watched
+        if span:
+            span.set_attribute("roundtrip.state", watched.state)

@@ -1,0 +1,45 @@
+"""Known messages of object stores: what each means, and its cure."""
+
+from core.errors import KnownError
+
+NO_ADDRESS = "This is no address of a store."
+CREDENTIALS_CURE = "Set the provider's own variables (AWS_ACCESS_KEY_ID, …), then try again."
+
+STORE_ERRORS = (
+    KnownError(
+        r"NoSuchBucket|ContainerNotFound|The specified bucket does not exist",
+        "There is no such bucket.",
+        "Make the bucket, or correct the store's address.",
+    ),
+    KnownError(
+        r"ExpiredToken|TokenRefreshRequired",
+        "The credentials for the store have expired.",
+        "Renew them, then start this again: it goes on where it stopped.",
+    ),
+    KnownError(
+        r"Unauthenticated|InvalidAccessKeyId|SignatureDoesNotMatch|\b401\b|api/token|"
+        r"metadata\.google|identity/oauth2/token|could not find credentials",
+        "The store does not know these credentials, or none are set.",
+        CREDENTIALS_CURE,
+    ),
+    KnownError(
+        r"PermissionDenied|AccessDenied|\b403\b",
+        "The store refuses this to these credentials.",
+        "Ask whoever keeps the store for the right to read, list and write below this address.",
+    ),
+    KnownError(
+        r"SlowDown|\b503\b|\b429\b",
+        "The store asked for fewer requests at a time.",
+        "Start this again a little later: it goes on where it stopped.",
+    ),
+    KnownError(
+        r"error sending request|dns error|onnection refused|timed? ?out|operation timed",
+        "The store did not answer.",
+        "See that its address is right and can be reached, then start this again: it goes on where it stopped.",
+    ),
+    KnownError(
+        r"nable to recogni[sz]e URL|Account must be specified|UnknownScheme|nable to parse|relative URL",
+        NO_ADDRESS,
+        "Give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://ACCOUNT/CONTAINER/FOLDER or file:///FOLDER.",
+    ),
+)

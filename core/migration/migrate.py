@@ -1,0 +1,125 @@
+"""A library into a store, or a store into a library: what is there is passed over, what fails fails alone."""
+
+import threading
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import NamedTuple
+
+from core.errors import Cancelled, RoundtripError
+from core.library import Library
+from core.migration.alias_history import pull_aliases, push_aliases
+from core.migration.entry_folders import LocalEntry, find_active_jobs, list_local_entries
+from core.migration.transfer import Transfer
+from core.object_store import Manifests, ObjectStore
+
+WORKERS = 8  # entries at a time: they wait for the network more than for the processor
+Action = Callable[[], tuple[bool, int]]
+
+
+class MigratedEntry(NamedTuple):
+    """What became of one entry: "brought", "present" (it was there already) or "failed", with the sentence why."""
+
+    id: str
+    state: str
+    bytes: int = 0
+    sentence: str = ""
+
+
+class Migration(NamedTuple):
+    """What became of every entry, how many changes of aliases came along, and which jobs did not: they still run."""
+
+    entries: list[MigratedEntry]
+    alias_changes: int
+    active_jobs: list[str]
+
+    @property
+    def is_complete(self) -> bool:
+        return not self.active_jobs and all(entry.state != "failed" for entry in self.entries)
+
+
+class _Progress:
+    """Counts bytes of several threads; a request to cancel is raised where they are counted."""
+
+    def __init__(self, total: int, on_progress: Callable[[float, str], None], is_cancelled: Callable[[], bool]):
+        self._total, self._done = max(total, 1), 0
+        self._on_progress, self._is_cancelled = on_progress, is_cancelled
+        self._lock = threading.Lock()
+        self.note = ""
+
+    def add(self, count: int) -> None:
+        if self._is_cancelled():
+            raise Cancelled(
+                "It was cancelled; what was brought until then stays.", cure="Start it again: it goes on from there."
+            )
+        with self._lock:
+            self._done += count
+            self._on_progress(min(self._done / self._total, 1.0), self.note)
+
+
+def migrate_to_store(
+    library: Library,
+    store: ObjectStore,
+    is_read_back: bool = True,
+    on_progress: Callable[[float, str], None] = lambda done, note: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> Migration:
+    """Bring a library into a store; the library stays as it is.
+
+    Args:
+        is_read_back: Whether what was put is read back and hashed before an entry appears.
+        on_progress: Called with the share of the bytes that is done, and what is brought now.
+
+    Raises InputError for a person who signed in, and where other things lie in the store; Cancelled, StorageFailed.
+    """
+    library.require_full_access()
+    store.claim()
+    groups = list_local_entries(library)
+    progress = _Progress(sum(_count_bytes(group) for group in groups.values()), on_progress, is_cancelled)
+    transfer = Transfer(library, store, progress.add, is_read_back)
+    rows: list[MigratedEntry] = []
+    for group, entries in groups.items():
+        progress.note = group
+        rows += _map([(entry.id, partial(transfer.push, entry)) for entry in entries])
+    return Migration(rows, push_aliases(library, store), sorted(find_active_jobs(library)))
+
+
+def migrate_from_store(
+    library: Library,
+    store: ObjectStore,
+    on_progress: Callable[[float, str], None] = lambda done, note: None,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> Migration:
+    """Bring what lies in a store into a library; the store stays as it is. Arguments and errors as above."""
+    library.require_full_access()
+    store.require_marker()
+    ids = sorted(Manifests(store).ids(), key=lambda id_: ("riaj".index(id_[0]), id_))
+    progress = _Progress(len(ids), lambda done, note: None, is_cancelled)
+    transfer = Transfer(library, store, lambda count: progress.add(0), is_read_back=False)
+    rows: list[MigratedEntry] = []
+    for at in range(0, len(ids), WORKERS):
+        on_progress(at / len(ids), f"entry {at + 1:,} of {len(ids):,}")
+        rows += _map([(id_, partial(transfer.pull, id_)) for id_ in ids[at : at + WORKERS]])
+    changes = pull_aliases(library, store)
+    library.rebuild_catalog()
+    return Migration(rows, changes, [])
+
+
+def _count_bytes(entries: Iterable[LocalEntry]) -> int:
+    return sum(path.stat().st_size for entry in entries for path in entry.files().values())
+
+
+def _map(actions: Sequence[tuple[str, Action]]) -> list[MigratedEntry]:
+    """Do for each id what is to be done, some at a time. Raises Cancelled, and what is no fault of one entry."""
+    with ThreadPoolExecutor(WORKERS) as pool:
+        return list(pool.map(lambda item: _attempt(*item), actions))
+
+
+def _attempt(id_: str, action: Action) -> MigratedEntry:
+    try:
+        is_new, size = action()
+    except Cancelled:
+        raise
+    except RoundtripError as error:
+        return MigratedEntry(id_, "failed", sentence=str(error))
+    return MigratedEntry(id_, "brought" if is_new else "present", size)

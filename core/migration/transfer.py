@@ -1,0 +1,116 @@
+"""One entry brought into a store, or out of it: whole or absent on the other side, verified, and none overwritten."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from core.errors import Damaged, InputError, LibraryError
+from core.library import Library, storage
+from core.library.storage import translate_disk_errors
+from core.library.trash_folder import REMOVAL_FILE
+from core.migration.entry_folders import (
+    DOCUMENT_FILES,
+    FOLDER_BY_KIND,
+    LocalEntry,
+    OnBytes,
+    find_local_entry,
+)
+from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore
+
+DIFFERENT_CURE = "Keep that which is right under its id, and move the other one away by hand."
+
+
+class Transfer:
+    """Brings entries of one library into one store, and out of it. Threads may share it.
+
+    Args:
+        on_bytes: Called with the number of bytes that were read since its last call; what it raises ends the transfer.
+        is_read_back: Whether what was put into the store is read back and hashed before its manifest is written.
+    """
+
+    def __init__(self, library: Library, store: ObjectStore, on_bytes: OnBytes, is_read_back: bool):
+        self._library, self._store, self._on_bytes, self._is_read_back = library, store, on_bytes, is_read_back
+        self._contents, self._manifests = Contents(store), Manifests(store)
+
+    def push(self, entry: LocalEntry) -> tuple[bool, int]:
+        """Bring an entry into the store; returns whether it was not there, and its bytes.
+
+        Raises InputError where the store has another entry of its id, Damaged, StorageFailed.
+        """
+        with translate_disk_errors():
+            stored = self._manifests.read(entry.id)
+            if is_new := stored is None or not entry.has_sizes_of(stored):
+                manifest = self._put_contents(entry)
+                if (state := self._manifests.put(manifest)) == "different":
+                    raise _different_error(entry.id, "The store")
+                is_new = state == "written"
+            else:
+                manifest = stored
+                self._on_bytes(manifest.bytes)
+            for name, text in entry.documents().items():
+                is_new |= self._documents(entry.id).replace(name, text)
+        return is_new, manifest.bytes
+
+    def _put_contents(self, entry: LocalEntry) -> Manifest:
+        """A damaged file is brought along as it is: its record still says what it should be."""
+        try:
+            return self._put_files(entry, entry.make_manifest(self._on_bytes, is_recorded=True), self._on_bytes)
+        except Damaged:
+            manifest = entry.make_manifest(_ignore_bytes, is_recorded=False)
+            return self._put_files(entry, manifest, _ignore_bytes)
+
+    def _put_files(self, entry: LocalEntry, manifest: Manifest, on_bytes: OnBytes) -> Manifest:
+        for file in manifest.files:
+            if self._contents.put_file(entry.folder / file.path, file.sha256, on_bytes) and self._is_read_back:
+                self._contents.verify(file.sha256, _ignore_bytes)
+        return manifest
+
+    def pull(self, id_: str) -> tuple[bool, int]:
+        """Bring an entry of the store into the library; returns whether it was not there, and its bytes.
+
+        What is there already keeps its annotations. Raises InputError where the library has another entry of its id,
+        UnreadableRecord for a manifest that is none of ours, Damaged, StorageFailed.
+        """
+        manifest = self._manifests.read(id_)
+        if manifest is None or manifest.id != id_:
+            raise LibraryError("The store lists an entry without its manifest.", received=id_, cure="Try again.")
+        with translate_disk_errors():
+            if entry := find_local_entry(self._library, id_):
+                if not entry.has_sizes_of(manifest):
+                    raise _different_error(id_, "The library")
+                self._on_bytes(manifest.bytes)
+                return False, manifest.bytes
+            self._fetch(manifest)
+        return True, manifest.bytes
+
+    def _fetch(self, manifest: Manifest) -> None:
+        with self._library.staging() as staged:
+            folder = staged / manifest.id
+            folder.mkdir()
+            for file in manifest.files:
+                target = folder / file.path
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._contents.fetch_file(file.sha256, target, self._on_bytes)
+            is_removed = self._write_documents(folder)
+            storage.flush_folder(folder)
+            place = "trash" if is_removed else FOLDER_BY_KIND[manifest.id[0]]
+            storage.rename_durably(folder, self._library.home / place / manifest.id)
+
+    def _write_documents(self, folder: Path) -> bool:
+        """Write the newest version of each document; returns whether the entry lies in the trash."""
+        texts = {name: self._documents(folder.name).latest(name).text for name in DOCUMENT_FILES}
+        for name, text in texts.items():
+            if text is not None:
+                (folder / name).write_text(text, encoding="utf-8")
+        return texts[REMOVAL_FILE] is not None
+
+    def _documents(self, id_: str) -> Documents:
+        return Documents(self._store, f"documents/{id_}")
+
+
+def _different_error(id_: str, place: str) -> InputError:
+    return InputError(
+        f"{place} has another entry under this id, which was not touched.", received=id_, cure=DIFFERENT_CURE
+    )
+
+
+_ignore_bytes: Callable[[int], None] = storage.ignore_progress

@@ -1,0 +1,85 @@
+"""`Contents`: the bytes of files under their SHA-256, equal files once, every byte verified when it is fetched."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from core.errors import Damaged
+from core.object_store.object_store import CHUNK_BYTES, ObjectStore
+
+SMALL_BYTES = 5 * 2**20  # up to which a file is one request
+OnBytes = Callable[[int], None]  # gets the number of bytes since its last call; what it raises ends the transfer
+
+
+class Contents:
+    """The contents of an object store."""
+
+    def __init__(self, store: ObjectStore):
+        self._store = store
+
+    def key(self, sha256: str) -> str:
+        return f"contents/{sha256[:2]}/{sha256}"
+
+    def put_file(self, path: Path, sha256: str, on_bytes: OnBytes) -> bool:
+        """Store a file under the hash that it was recorded with, unless equal bytes lie there; whether they did not.
+
+        It is hashed while it is sent. Raises Damaged where it has another hash (nothing is stored then), OSError where
+        it cannot be read, StorageFailed.
+        """
+        size = path.stat().st_size
+        if self._store.size(self.key(sha256)) == size:
+            on_bytes(size)
+            return False
+        chunks = _read_verified(path, sha256, on_bytes)
+        if size <= SMALL_BYTES:
+            return self._store.put_if_absent(self.key(sha256), b"".join(chunks))
+        self._store.put_stream(self.key(sha256), chunks)
+        return True
+
+    def fetch_file(self, sha256: str, target: Path, on_bytes: OnBytes) -> None:
+        """Write contents into a new file. Raises Damaged where they are absent or have another hash, OSError,
+        StorageFailed."""
+        digest = hashlib.sha256()
+        with target.open("xb") as file:
+            for chunk in self._stream(sha256):
+                digest.update(chunk)
+                file.write(chunk)
+                on_bytes(len(chunk))
+        _require_hash(digest.hexdigest(), sha256, f"stored for {target.name}")
+
+    def verify(self, sha256: str, on_bytes: OnBytes) -> None:
+        """Read contents back. Raises Damaged where they are absent or have another hash, StorageFailed."""
+        digest = hashlib.sha256()
+        for chunk in self._stream(sha256):
+            digest.update(chunk)
+            on_bytes(len(chunk))
+        _require_hash(digest.hexdigest(), sha256, f"of {sha256[:12]}…")
+
+    def _stream(self, sha256: str) -> Iterator[bytes]:
+        try:
+            yield from self._store.stream(self.key(sha256))
+        except FileNotFoundError as error:
+            raise Damaged(
+                "Contents that a manifest lists are not in the store.",
+                received=sha256,
+                cure="Bring the library that holds it into the store once more: roundtrip migrate --to ADDRESS.",
+            ) from error
+
+
+def _read_verified(path: Path, sha256: str, on_bytes: OnBytes) -> Iterator[bytes]:
+    digest = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+            on_bytes(len(chunk))
+            yield chunk
+    _require_hash(digest.hexdigest(), sha256, f"of the file {path.name}")
+
+
+def _require_hash(actual: str, expected: str, what: str) -> None:
+    if actual != expected:
+        raise Damaged(
+            f"The bytes {what} are not those that were recorded (their SHA-256 differs).",
+            received=actual,
+            cure="Restore them from a backup, or save the run again; nothing damaged was taken over.",
+        )

@@ -1,0 +1,60 @@
+"""`Documents`: small texts that people change, each version an object of its own under the next number."""
+
+from typing import NamedTuple
+
+from core.object_store.object_store import ObjectStore
+
+DIGITS = 9  # of a version's number in its key, so that keys sort by it
+REMOVED = b""  # the version of a document that is there no more
+
+
+class Version(NamedTuple):
+    """One version of a document, numbered from 1; 0 where it never was. `text` is None where it is not there."""
+
+    number: int
+    text: str | None
+
+
+class Documents:
+    """The documents below one folder of keys in an object store."""
+
+    def __init__(self, store: ObjectStore, folder: str):
+        self._store = store
+        self._folder = folder
+
+    def latest(self, name: str) -> Version:
+        """Return the newest version of a document."""
+        numbers = self._numbers(name)
+        return self._read(name, numbers[-1]) if numbers else Version(0, None)
+
+    def versions(self, name: str) -> list[Version]:
+        """Return all versions of a document, the oldest first."""
+        return [self._read(name, number) for number in self._numbers(name)]
+
+    def append(self, name: str, text: str | None, after: int) -> bool:
+        """Write the version that follows number `after`; False where another writer did so first. None removes it."""
+        data = REMOVED if text is None else text.encode()
+        return self._store.put_if_absent(self._key(name, after + 1), data)
+
+    def replace(self, name: str, text: str | None) -> bool:
+        """Make `text` the newest version, whoever else writes; returns whether it was not already."""
+        while (newest := self.latest(name)).text != text:
+            if self.append(name, text, newest.number):
+                return True
+        return False
+
+    def names(self) -> list[str]:
+        """Return the names of all documents, sorted."""
+        start = len(self._folder) + 1
+        return sorted({key[start:].rpartition("/")[0] for key in self._store.list_keys(self._folder)} - {""})
+
+    def _numbers(self, name: str) -> list[int]:
+        ends = (key.rpartition("/")[2] for key in self._store.list_keys(f"{self._folder}/{name}"))
+        return sorted(int(end) for end in ends if end.isdecimal() and len(end) == DIGITS)
+
+    def _read(self, name: str, number: int) -> Version:
+        data = self._store.get(self._key(name, number)) or REMOVED
+        return Version(number, data.decode() if data != REMOVED else None)
+
+    def _key(self, name: str, number: int) -> str:
+        return f"{self._folder}/{name}/{number:0{DIGITS}}"

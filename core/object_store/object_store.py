@@ -1,0 +1,163 @@
+"""`ObjectStore`: objects by key in a folder or a bucket (put if absent, get, list), over obstore, in our own errors."""
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.store import LocalStore, MemoryStore, from_url
+from pydantic import Field
+
+from core.error_translation import translate_store_error
+from core.errors import InputError
+from core.record import Record
+from core.telemetry import measure
+
+if TYPE_CHECKING:
+    from obstore.store import RetryConfig
+
+    AnyStore = obstore.store.ObjectStore
+
+RETRY: "RetryConfig" = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
+MARKER = "roundtrip.json"
+CHUNK_BYTES = 2**20
+SCHEMES = ("s3", "gs", "az", "file", "memory")
+
+
+class StoreMarker(Record):
+    """That a folder or prefix is a store of ours."""
+
+    what: str = Field("roundtrip object store", pattern="roundtrip object store")
+
+
+class ObjectStore:
+    """Objects by key (parts joined by "/") below one folder or one prefix of a bucket. Threads may share it.
+
+    Each method raises StorageFailed where the store does not answer or refuses, with what to do next.
+    """
+
+    def __init__(self, store: "AnyStore", address: str):
+        self._store = store
+        self.address = address
+
+    def put_if_absent(self, key: str, data: bytes) -> bool:
+        """Write an object unless there is one of that key; returns whether it was written. Of two writers one is."""
+        with self._translated():
+            try:
+                self._store.put(key, data, mode="create")
+            except AlreadyExistsError:
+                return False
+        measure("store_bytes", len(data), direction="written")
+        return True
+
+    def put_stream(self, key: str, chunks: Iterable[bytes]) -> None:
+        """Write an object from pieces, in place of any of that key; whatever `chunks` raises leaves none written."""
+        with self._translated():
+            self._store.put(key, map(_count_written, chunks))
+
+    def get(self, key: str) -> bytes | None:
+        """Return the bytes of an object; None where there is none."""
+        with contextlib.suppress(FileNotFoundError), self._translated():
+            return _count_read(bytes(self._store.get(key).bytes()))
+        return None
+
+    def stream(self, key: str) -> Iterator[bytes]:
+        """Yield the bytes of an object in pieces. Raises FileNotFoundError where there is none."""
+        with self._translated():
+            for chunk in self._store.get(key).stream(min_chunk_size=CHUNK_BYTES):
+                yield _count_read(bytes(chunk))
+
+    def size(self, key: str) -> int | None:
+        """Return the bytes of an object as a number; None where there is none."""
+        with contextlib.suppress(FileNotFoundError), self._translated():
+            return self._store.head(key)["size"]
+        return None
+
+    def list_keys(self, folder: str) -> list[str]:
+        """Return the keys of all objects below a folder of keys, sorted."""
+        with self._translated():
+            return sorted(item["path"] for items in self._store.list(folder) for item in items)
+
+    def claim(self) -> None:
+        """Mark the place as a store of ours, unless it is one; another's objects stay where they are.
+
+        Raises InputError where other things lie here, UnreadableRecord for a store of a newer schema.
+        """
+        if self.has_marker():
+            return
+        with self._translated():
+            first = next(iter(self._store.list(chunk_size=1)), None)
+        if first:
+            raise InputError(
+                "Other things lie at this address, and no store of Roundtrip.",
+                received=self.address,
+                cure="Name an empty folder of the bucket, which is made when something is put into it.",
+            )
+        self.put_if_absent(MARKER, StoreMarker.model_validate({}).to_json_text().encode())
+
+    def has_marker(self) -> bool:
+        """Whether this is a store of ours. Raises UnreadableRecord where its schema is newer, or the marker broken."""
+        marker = self.get(MARKER)
+        if marker is None:
+            return False
+        StoreMarker.parse(marker, MARKER)
+        return True
+
+    def require_marker(self) -> None:
+        """Raises InputError where this is no store of ours, UnreadableRecord where it is a newer one."""
+        if not self.has_marker():
+            raise InputError(
+                "There is no store of Roundtrip at this address.",
+                received=self.address,
+                cure="Correct the address, or bring a library into it first: roundtrip migrate --to ADDRESS.",
+            )
+
+    @contextlib.contextmanager
+    def _translated(self) -> Iterator[None]:
+        """Raise what the store raises as ours; that an object is absent stays what it is, a missing bucket does not."""
+        try:
+            yield
+        except BaseError as error:
+            raise translate_store_error(str(error), self.address) from error
+        except (FileNotFoundError, PermissionError) as error:
+            if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
+                raise
+            raise translate_store_error(f"{type(error).__name__}: {error}", self.address) from error
+
+
+def _count_written(data: bytes) -> bytes:
+    measure("store_bytes", len(data), direction="written")
+    return data
+
+
+def _count_read(data: bytes) -> bytes:
+    measure("store_bytes", len(data), direction="read")
+    return data
+
+
+def open_object_store(address: str) -> ObjectStore:
+    """Open the store at an address; nothing is written, and a bucket is not asked before it is used.
+
+    Args:
+        address: s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://ACCOUNT/CONTAINER/FOLDER or file:///FOLDER, with
+            credentials from the provider's own environment variables; memory:/// for tests.
+
+    Raises:
+        InputError: it is no such address.
+        StorageFailed: the folder cannot be made.
+    """
+    scheme = urlsplit(address).scheme
+    if scheme not in SCHEMES:
+        raise translate_store_error("unable to recognise URL", address)
+    try:
+        if scheme == "memory":
+            return ObjectStore(MemoryStore(), address)
+        if scheme == "file":
+            return ObjectStore(LocalStore(Path(unquote(urlsplit(address).path)), mkdir=True), address)
+        return ObjectStore(from_url(address, retry_config=RETRY), address)
+    except (BaseError, OSError) as error:
+        raise translate_store_error(str(error), address) from error

@@ -1,0 +1,73 @@
+"""The metrics of this process, and how they are written for Prometheus."""
+
+from collections import Counter as Counts
+from collections.abc import Iterable, Iterator
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+
+from core.telemetry.measurements import add_listener
+
+CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)  # upper bounds of the buckets of durations
+# What is measured, by the name that `measure` is given: of durations how they spread, of the rest the sum or the state.
+DURATIONS = {
+    "job_wait_seconds": ("From the start of a job to its first step.", ["kind"]),
+    "job_seconds": ("How long a job ran.", ["kind", "state"]),
+    "child_request_seconds": ("From a request to a child to its reply.", ["task"]),
+}
+COUNTS = {
+    "errors": ("Errors that ended a job or a request to a child.", ["where", "code"]),
+    "store_bytes": ("Bytes written to an object store, and read from it.", ["direction"]),
+    "cache_requests": ("Requests to a cache that it answered (hit), and did not.", ["cache", "result"]),
+}
+STATES = {"children_open": ("Processes that are open to hold models.", ["confined"])}
+
+
+class Metrics:
+    """Counts every measurement from now on."""
+
+    def __init__(self) -> None:
+        self._registry = CollectorRegistry()
+        registry = self._registry
+        self._durations = {
+            name: Histogram(f"roundtrip_{name}", help_, labels, buckets=SECONDS, registry=registry)
+            for name, (help_, labels) in DURATIONS.items()
+        }
+        self._counts = {
+            name: Counter(f"roundtrip_{name}", help_, labels, registry=registry)
+            for name, (help_, labels) in COUNTS.items()
+        }
+        self._states = {
+            name: Gauge(f"roundtrip_{name}", help_, labels, registry=registry)
+            for name, (help_, labels) in STATES.items()
+        }
+        add_listener(self._count)
+
+    def _count(self, metric: str, value: float, labels: dict[str, str]) -> None:
+        if metric in self._durations:
+            self._durations[metric].labels(**labels).observe(value)
+        elif metric in self._counts:
+            self._counts[metric].labels(**labels).inc(value)
+        else:
+            self._states[metric].labels(**labels).inc(value)
+
+    def render(self, active_jobs: Iterable[tuple[str, str]]) -> bytes:
+        """Write all metrics in Prometheus' text format, with (kind, state) of each job that waits or runs."""
+        jobs = CollectorRegistry()
+        jobs.register(_ActiveJobs(active_jobs))
+        return generate_latest(jobs) + generate_latest(self._registry)
+
+
+class _ActiveJobs(Collector):
+    """Jobs that wait and that run now, by kind."""
+
+    def __init__(self, active_jobs: Iterable[tuple[str, str]]):
+        self._active_jobs = list(active_jobs)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        gauge = GaugeMetricFamily("roundtrip_jobs", "Jobs that wait and that run.", labels=["kind", "state"])
+        for labels, count in sorted(Counts(self._active_jobs).items()):
+            gauge.add_metric(labels, count)
+        yield gauge

@@ -1,0 +1,203 @@
+"""What a store promises, whatever lies under it: put if absent, whole or absent, and its faults in words."""
+
+import hashlib
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from core.errors import Damaged, InputError, StorageFailed, UnreadableRecord
+from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore, Version, open_object_store
+
+
+def ignore(count: int) -> None:
+    pass
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+def make_manifest(id_: str, *files: tuple[str, bytes]) -> Manifest:
+    rows = [{"path": path, "bytes": len(data), "sha256": sha256(data)} for path, data in files]
+    return Manifest.model_validate({"schema": 1, "id": id_, "files": rows})
+
+
+def test_of_many_writers_of_one_key_one_wins(object_store: ObjectStore):
+    with ThreadPoolExecutor(8) as pool:
+        won = list(pool.map(lambda number: object_store.put_if_absent("a/b", bytes([number])), range(8)))
+    assert won.count(True) == 1
+    assert object_store.get("a/b") == bytes([won.index(True)])
+
+
+def test_absent_object_is_none(object_store: ObjectStore):
+    assert (object_store.get("a/b"), object_store.size("a/b"), object_store.list_keys("a")) == (None, None, [])
+    with pytest.raises(FileNotFoundError):
+        list(object_store.stream("a/b"))
+
+
+def test_keys_are_listed_below_a_folder_in_order(object_store: ObjectStore):
+    for key in ("a/2", "a/1/x", "ab/1", "b"):
+        object_store.put_if_absent(key, b"")
+    assert object_store.list_keys("a") == ["a/1/x", "a/2"]
+
+
+def test_stream_that_breaks_off_leaves_no_object(object_store: ObjectStore):
+    def broken():
+        yield b"x" * 6_000_000
+        raise Damaged("It ends here.")
+
+    with pytest.raises(Damaged):
+        object_store.put_stream("a", broken())
+    assert (object_store.get("a"), object_store.list_keys("")) == (None, [])
+    object_store.put_stream("a", (bytes([number]) * 3_000_000 for number in range(3)))
+    assert sha256(b"".join(object_store.stream("a"))) == sha256(b"".join(bytes([n]) * 3_000_000 for n in range(3)))
+
+
+def test_place_with_other_things_is_not_claimed(object_store: ObjectStore):
+    with pytest.raises(InputError, match="There is no store of Roundtrip"):
+        object_store.require_marker()
+    object_store.claim()
+    object_store.require_marker()
+    object_store.put_if_absent("entries/x.json", b"{}")
+    object_store.claim()  # which it is already
+
+
+def test_foreign_place_is_left_as_it_is(object_store: ObjectStore):
+    object_store.put_if_absent("holiday.jpg", b"")
+    with pytest.raises(InputError, match="Other things lie at this address"):
+        object_store.claim()
+    assert object_store.list_keys("") == ["holiday.jpg"]
+
+
+def test_store_of_newer_schema_is_refused_in_words(object_store: ObjectStore):
+    object_store.put_if_absent("roundtrip.json", b'{"schema": 2}')
+    with pytest.raises(UnreadableRecord, match="has schema 2"):
+        object_store.require_marker()
+
+
+# Contents
+
+
+def test_equal_files_are_stored_once(object_store: ObjectStore, tmp_path: Path):
+    contents, (first, second) = Contents(object_store), (tmp_path / "1", tmp_path / "2")
+    for path in (first, second):
+        path.write_bytes(b"weights")
+    counted: list[int] = []
+    assert contents.put_file(first, sha256(b"weights"), counted.append) is True
+    assert contents.put_file(second, sha256(b"weights"), counted.append) is False
+    assert (counted, object_store.list_keys("contents")) == ([7, 7], [contents.key(sha256(b"weights"))])
+    contents.fetch_file(sha256(b"weights"), tmp_path / "3", ignore)
+    assert (tmp_path / "3").read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize("size", [7, 6_000_000], ids=["small", "large"])
+def test_file_with_another_hash_is_not_stored(object_store: ObjectStore, tmp_path: Path, size: int):
+    (tmp_path / "1").write_bytes(b"x" * size)
+    with pytest.raises(Damaged, match="The bytes of the file 1 are not those that were recorded"):
+        Contents(object_store).put_file(tmp_path / "1", sha256(b"y" * size), ignore)
+    assert object_store.list_keys("") == []
+
+
+def test_changed_or_absent_contents_are_damage_when_fetched(object_store: ObjectStore, tmp_path: Path):
+    contents = Contents(object_store)
+    object_store.put_if_absent(contents.key(sha256(b"weights")), b"WEIGHTS")
+    for fetch in (partial(contents.fetch_file, target=tmp_path / "1"), contents.verify):
+        with pytest.raises(Damaged, match="their SHA-256 differs"):
+            fetch(sha256(b"weights"), on_bytes=ignore)
+        (tmp_path / "1").unlink(missing_ok=True)
+        with pytest.raises(Damaged, match="Contents that a manifest lists are not in the store"):
+            fetch(sha256(b"others"), on_bytes=ignore)
+        (tmp_path / "1").unlink(missing_ok=True)
+
+
+# Manifests
+
+
+def test_entry_appears_once_and_is_never_replaced(object_store: ObjectStore):
+    manifests = Manifests(object_store)
+    first = make_manifest("a0123456789", ("files/model.bin", b"1"))
+    assert (manifests.read("a0123456789"), manifests.put(first), manifests.put(first)) == (None, "written", "present")
+    assert manifests.put(make_manifest("a0123456789", ("files/model.bin", b"2"))) == "different"
+    assert manifests.read("a0123456789").has_same_files(first)
+
+
+def test_objects_that_are_not_ours_are_no_entries(object_store: ObjectStore):
+    for name in ("readme.txt", "a0123456789", "a0123456789.json/x", "b0123456789.json"):
+        object_store.put_if_absent(f"entries/{name}", b"?")
+    Manifests(object_store).put(make_manifest("r0123456789"))
+    assert Manifests(object_store).ids() == ["r0123456789"]
+
+
+@pytest.mark.parametrize("path", ["../x", "/x", "a/../../x", "", ".", "a//b", "C:/x", "a\\b", "a\0b"])
+def test_manifest_with_a_path_out_of_its_folder_is_refused(path: str):
+    with pytest.raises(ValueError, match="no plain path"):
+        make_manifest("a0123456789", (path, b"1"))
+
+
+@pytest.mark.parametrize("text", [b"", b"{", b"[]", b'{"schema": 1, "id": "a0123456789"}', b'{"schema": 9}'])
+def test_broken_manifest_is_an_unreadable_record(object_store: ObjectStore, text: bytes):
+    object_store.put_if_absent("entries/a0123456789.json", text)
+    with pytest.raises(UnreadableRecord, match=r"The record a0123456789\.json"):
+        Manifests(object_store).read("a0123456789")
+
+
+# Documents
+
+
+def test_document_keeps_every_version(object_store: ObjectStore):
+    documents = Documents(object_store, "documents/a0123456789")
+    assert (documents.latest("marks.json"), documents.names()) == (Version(0, None), [])
+    assert [documents.replace("marks.json", text) for text in ("1", "1", None, None, "2")] == [
+        True,
+        False,
+        True,
+        False,
+        True,
+    ]
+    assert documents.versions("marks.json") == [Version(1, "1"), Version(2, None), Version(3, "2")]
+    assert (documents.names(), documents.append("marks.json", "3", after=2)) == (["marks.json"], False)
+
+
+def test_writers_of_one_document_lose_no_version_of_each_other(object_store: ObjectStore):
+    documents = Documents(object_store, "documents/a0123456789")
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda number: documents.replace("marks.json", str(number)), range(8)))
+    assert sorted(version.text for version in documents.versions("marks.json")) == [str(number) for number in range(8)]
+
+
+# Faults
+
+
+@pytest.mark.parametrize("address", ["", "models", "ftp://host/x", "s3:/models", "az://account"])
+def test_what_is_no_address_is_refused_in_words(address: str):
+    with pytest.raises(InputError, match=r"This is no address of a store\..*Give s3://"):
+        open_object_store(address)
+
+
+def test_absent_bucket_is_told_from_an_absent_object(s3_variables):
+    store = open_object_store("s3://no-such-bucket/roundtrip")
+    for use in (
+        lambda: store.get("a"),
+        lambda: store.put_if_absent("a", b""),
+        lambda: store.list_keys("a"),
+        store.claim,
+    ):
+        with pytest.raises(StorageFailed, match="There is no such bucket"):
+            use()
+
+
+def test_store_that_does_not_answer_is_said_with_its_address(s3_variables, monkeypatch):
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    monkeypatch.setattr("core.object_store.object_store.RETRY", {"max_retries": 0})
+    with pytest.raises(StorageFailed, match="The store did not answer") as caught:
+        open_object_store("s3://models/roundtrip").get("a")
+    assert (caught.value.received, caught.value.is_transient) == ("s3://models/roundtrip", True)
+    assert "http" not in caught.value.sentence
+
+
+def test_folder_that_cannot_be_made_is_said(tmp_path: Path):
+    (tmp_path / "file").write_text("")
+    with pytest.raises(StorageFailed):
+        open_object_store(f"file://{tmp_path}/file/store")

@@ -1,0 +1,23 @@
+"""Endpoint for Prometheus, where the settings say that metrics are served."""
+
+import anyio
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse, Response
+
+from core.settings import get_settings
+from core.telemetry.metrics import CONTENT_TYPE
+from ui.session import server_jobs, server_metrics
+
+
+async def get_metrics(request: Request) -> Response:
+    """Send the metrics of this server; 404 unless ROUNDTRIP_METRICS is set."""
+    if not get_settings().metrics:
+        return PlainTextResponse(
+            "Metrics are not served here; ROUNDTRIP_METRICS=true switches them on.", status_code=404
+        )
+    return Response(await anyio.to_thread.run_sync(_render), media_type=CONTENT_TYPE)
+
+
+def _render() -> bytes:
+    active = [(job.kind, job.state) for job in server_jobs().job_store.list_jobs() if job.is_active]
+    return server_metrics().render(active)
