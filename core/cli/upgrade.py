@@ -1,6 +1,7 @@
 """Commands: what breaks when packages are upgraded, and which release broke it."""
 
 import shutil
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 app = typer.Typer(rich_markup_mode=None)
 COLUMNS = ("model", "format", "after", "cause", "cure")
+MAX_CELL = 110  # characters of a cause or a cure in the table
 STEP_COLUMNS = ("environment", "release", "there", "cause")
 Models = Annotated[Path | None, typer.Argument(metavar="PATH", help="A model, or a folder or zip of models.")]
 Source = Annotated[str, typer.Option("--from", metavar="ENV", help="What is run today; 'here' is Roundtrip's own.")]
@@ -78,9 +80,14 @@ def _row(row: "UpgradeRow") -> TableRow:
         "model": row.name,
         "format": row.format or None,
         "after": row.label,
-        "cause": row.cause or None,
-        "cure": f"{proven}{cure.sentence}" if cure else None,
+        "cause": _shorten(row.cause) or None,
+        "cure": _shorten(f"{proven}{cure.sentence}") if cure else None,
     }
+
+
+def _shorten(text: str) -> str:
+    """A sentence as a line of the table holds it; reports and JSON have all of it."""
+    return textwrap.shorten(text, MAX_CELL, placeholder=" …")
 
 
 def _write_cured(jobs: "Jobs", job_id: str, rows: list["UpgradeRow"], folder: Path) -> dict[str, str]:
@@ -120,4 +127,4 @@ def _step(step: dict[str, Any]) -> TableRow:
 
     outcome = read_outcome(step["outcome"])
     there = verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
-    return {**step, "there": there, "cause": step["cause"] or None}
+    return {**step, "there": there, "cause": _shorten(step["cause"]) or None}
