@@ -19,7 +19,7 @@ sources and checks both:
     core.compatibility, core.health, core.inputs, core.migration, core.size_breakdown
     core.environments, core.object_store
     core.library
-    core.reload
+    core.copy_content, core.reload
     core.worker
     core.figures
     core.caching, core.readers, core.text, core.validation

@@ -18,9 +18,9 @@ PAGE_TERMS = {
     "import-model": "architecture, checkpoint, graph, layer, sandbox, signature, verdict, weights",
     "save": "architecture, batch, calibration, checkpoint, compile settings, custom layer, graph, layer, loss, "
     "optimizer state, quantization, run, signature, verdict, weights",
-    "library": "alias, artifact, run, snapshot, test examples, verdict",
-    "inspect": "artifact, bit-identical, epoch, graph, layer, optimizer state, parameters, run, seed, signature, "
-    "tensor, weights",
+    "library": "alias, artifact, content hash, run, snapshot, test examples, verdict",
+    "inspect": "artifact, bit-identical, content hash, epoch, graph, layer, optimizer state, parameters, run, seed, "
+    "signature, tensor, weights",
     "formats": "architecture, batch, checkpoint, compile settings, custom layer, dtype policy, graph, layer, loss, "
     "optimizer moments, optimizer state, parameters, quantization, run, signature, tensor, test examples, vocabulary, "
     "weights",

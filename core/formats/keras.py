@@ -19,6 +19,7 @@ from core.runtimes.keras_file_settings import (
     set_auto_xla,
 )
 from core.runtimes.keras_releases import THIS_RELEASE, WRITTEN_FOR, rewrite_config
+from core.runtimes.rewritten_keras_file import describe_rewriting, readable_keras_file
 from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
 from core.runtimes.zip_member import open_zip_member, replace_zip_member
 
@@ -57,11 +58,12 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
 
     path, classes = folder / "model.keras", {**LEGACY_FUNCTIONS, **code.classes}
     settings = read_file_settings(path)
-    with saved_policy(settings):
-        model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
+    with saved_policy(settings), readable_keras_file(path) as (readable, changed):
+        model = keras.models.load_model(readable, classes, compile=code.compiles, safe_mode=True)
     with zipfile.ZipFile(path) as archive:
         remark = restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
-    return replace(keras_predictor(model), remark=join_remarks(remark, describe_file_settings(settings, model)))
+    notes = describe_rewriting(changed), describe_file_settings(settings, model)
+    return replace(keras_predictor(model), remark=join_remarks(remark, *notes))
 
 
 def find_missing(model: Model, folder: Path) -> list[str]:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from core.compare import Verdict
+from core.copy_content import compute_content_hash
 from core.error_translation import translate
 from core.errors import (
     CannotSave,
@@ -128,7 +129,8 @@ class _SaveJob:
             source = source_with_snapshot(source, run.kind, library.snapshot(run.id))
             evidence = gather_evidence(worker, key, folder, source, original, reference, **limits)
             facts = {"format": key, **saved, "options": options, "trust": run.trust}
-            facts |= {"made_from": run.brought.get("artifact")}
+            content = compute_content_hash(self._run_child, folder, **limits)
+            facts |= {"made_from": run.brought.get("artifact"), "content": content}
             row = _result_row(library.commit_artifact(staged, run.id, evidence, **facts), evidence)
             state = describe_state(evidence.best.remembers, run.is_asked_as_sequence)
             row["remark"] = join_remarks(row["remark"], state)

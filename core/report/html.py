@@ -34,7 +34,7 @@ from core.text.labels import (
 )
 from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS
 from core.text.numbers import format_duration, format_number, format_size
-from core.text.summaries import list_caveats, summarize_changes
+from core.text.summaries import describe_batch, list_caveats, summarize_changes
 
 
 class ReportPlot(NamedTuple):
@@ -208,7 +208,7 @@ def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
         outcome=outcome,
         error=outcome["error"],
         warning=describe_not_finite(outcome["not_finite"]),
-        remarks=list_caveats(outcome, data.job.request["sources"].get(id_, "none")),
+        remarks=[describe_batch(outcome), *list_caveats(outcome, data.job.request["sources"].get(id_, "none"))],
         classes=[summarize_changes(metrics) for metrics in outcome["outputs"] if metrics["classes"]],
         record=record,
         saved_with=_format_versions(record),
