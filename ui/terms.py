@@ -27,6 +27,7 @@ PAGE_TERMS = {
     "compare": "artifact, baseline, batch, bit-identical, confusion matrix, epoch, latency, layer, live model, run, "
     "seed, signature, test examples, tolerance, verdict",
     "elsewhere": "architecture, checkpoint, graph, layer, run, verdict, weights",
+    "upgrade": "architecture, layer, run, sandbox, weights",
     "resume": "batch, compile settings, epoch, live model, loss, optimizer moments, optimizer state, run, seed, "
     "weights",
     "tour": "architecture, artifact, batch, epoch, graph, layer, live model, loss, optimizer moments, optimizer state, "

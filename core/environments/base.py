@@ -16,6 +16,10 @@ ONNX_FORMATS = frozenset({"onnx", "onnx_external", "onnx_float16", "onnx_int8", 
 LITERT_FORMATS = frozenset({"litert", "litert_float16", "litert_dynamic", "litert_int8", "litert_int4", "litert_fixed"})
 OPENVINO_FORMATS = frozenset({"openvino", "openvino_fp16", "openvino_int8"})
 KERAS_FORMATS = frozenset({"keras", "h5", "weights"})
+TENSORFLOW_FORMATS = frozenset({"saved_model", "litert"})  # which Keras's TensorFlow opens beside it
+DESCRIBING_SCRIPTS = frozenset(  # which can tell what a model takes that nobody knows
+    {"keras_model", "keras_legacy", "keras_openvino", "onnx_onnxruntime", "own_files"}
+)
 
 
 def require_tensorflow(version: str) -> tuple[str, str]:
@@ -42,6 +46,8 @@ class Environment:
         variables: What else stands in the environment of its process.
         remark: What a reader should know of every answer from here.
         leaves_out: Packages that others of it require, and that it does without.
+        forks: Whether its process may be forked after its import, as no other thread runs in it then: so each
+            untrusted kit has a confined process of its own, and imports nothing anew.
     """
 
     key: str
@@ -58,6 +64,18 @@ class Environment:
     variables: Mapping[str, str] = field(default_factory=dict)
     remark: str = ""
     leaves_out: tuple[str, ...] = ()
+    forks: bool = False
+
+    @property
+    def describes(self) -> bool:
+        """Whether it can tell what a model takes: what it answers there can be expected elsewhere."""
+        return self.script in DESCRIBING_SCRIPTS
+
+    @property
+    def opens(self) -> frozenset[str]:
+        """Formats of the files that it opens: those whose copies it takes, and those of its TensorFlow."""
+        has_tensorflow = any(name.startswith("tensorflow") for name in self.requirements) or self.script == "own_files"
+        return self.takes | (TENSORFLOW_FORMATS if has_tensorflow else frozenset())
 
     @property
     def lock_path(self) -> Path:

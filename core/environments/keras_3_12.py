@@ -12,4 +12,5 @@ ENVIRONMENT = Environment(
     good_for="Servers that still run Keras 3.12, with TensorFlow 2.20.0.",
     lock="keras_3_12",
     variables={"KERAS_BACKEND": "tensorflow"},
+    forks=True,
 )

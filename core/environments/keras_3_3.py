@@ -13,4 +13,5 @@ ENVIRONMENT = Environment(
     pythons=("3.11", "3.12"),
     lock="keras_3_3",
     variables={"KERAS_BACKEND": "tensorflow"},
+    forks=True,
 )

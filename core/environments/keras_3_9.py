@@ -15,4 +15,5 @@ ENVIRONMENT = Environment(
     # tensorflow-cpu names it for Windows in a release that does not exist: TensorFlow itself is for Windows now.
     leaves_out=("tensorflow-intel",),
     variables={"KERAS_BACKEND": "tensorflow"},
+    forks=True,
 )

@@ -12,4 +12,5 @@ ENVIRONMENT = Environment(
     good_for="Servers that never moved to Keras 3.",
     pythons=("3.11",),
     lock="tf_2_15",
+    forks=True,
 )

@@ -38,6 +38,7 @@ TITLES = {
     "formats": "What survives in which format",
     "compare": "Compare",
     "elsewhere": "Elsewhere",
+    "upgrade": "Upgrade",
     "resume": "Resume training",
     "break_it": "Break it",
     "condition": "Health",
