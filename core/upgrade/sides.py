@@ -55,6 +55,10 @@ def keras_release(side: Environment) -> Release | None:
 
 
 def release_line() -> list[Environment]:
-    """The environments of Keras under TensorFlow, in the order of its releases."""
-    is_on_line = [side for side in list_sides() if side.opens >= {"keras", "saved_model"} and keras_release(side)]
-    return sorted(is_on_line, key=lambda side: keras_release(side) or (0, 0))
+    """The environments of Keras under TensorFlow, in the order of its releases, one for each; ours for its own."""
+    by_release = {
+        release: side
+        for side in sorted(list_sides(), key=lambda side: side.key == HERE)
+        if side.opens >= {"keras", "saved_model"} and (release := keras_release(side))
+    }
+    return [by_release[release] for release in sorted(by_release)]
