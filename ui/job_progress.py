@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from core.errors import InputError
+from core.jobs.upgrade import read_rows
 from core.library.job_store import Job
+from core.text.labels import pluralize
 from core.text.numbers import format_duration
+from core.upgrade.summary import count_kept
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 
@@ -99,16 +102,43 @@ def _show_outcome(job: Job) -> None:
     if job.state == "failed" and job.error:
         show_error(job.error)
     elif job.state == "cancelled":
-        result = "Nothing was changed" if job.kind == "verify" else _saved_text(job)
-        result = "The best that was found until then stands below" if job.detail.get("best") else result
-        st.info(f"Cancelled. {result}; start it again when you like.", icon=":material/stop_circle:")
+        kept = "The best that was found until then stands below" if job.detail.get("best") else _describe_kept(job)
+        st.info(f"Cancelled. {kept}; start it again when you like.", icon=":material/stop_circle:")
     elif job.state == "interrupted":
-        text = f"The server was stopped in the middle of this. {_saved_text(job)}; start it again when you like."
+        text = f"The server was stopped in the middle of this. {_describe_kept(job)}; start it again when you like."
         st.warning(text, icon=":material/warning:")
 
 
-def _saved_text(job: Job) -> str:
+def _describe_kept(job: Job) -> str:
+    """Say what is left of a job that was stopped."""
+    describe = KEPT_WORDS.get(job.kind)
+    return describe(job) if describe else NOTHING_KEPT
+
+
+def _describe_saved(job: Job) -> str:
     saved = sum(row["state"] == "done" for row in job.format_rows.values())
-    if not saved:
-        return "Nothing was kept"
-    return f"{saved} of {len(job.format_rows)} were done before, and are in the library"
+    return f"{saved} of {len(job.format_rows)} were done before, and are in the library" if saved else NOTHING_KEPT
+
+
+def _describe_asked_models(job: Job) -> str:
+    count = count_kept(read_rows(job.detail.get("rows") or []))
+    if not count:
+        return NOTHING_KEPT
+    return f"{pluralize(count, 'model')} {'was' if count == 1 else 'were'} asked before, and will not be asked again"
+
+
+def _describe_asked_releases(job: Job) -> str:
+    count = len(job.detail.get("steps") or [])
+    if not count:
+        return NOTHING_KEPT
+    return f"{pluralize(count, 'release')} {'was' if count == 1 else 'were'} asked, as below; the search begins anew"
+
+
+NOTHING_KEPT = "Nothing was kept"
+# What is left of a job that was stopped, by its kind; of all others nothing.
+KEPT_WORDS: dict[str, Callable[[Job], str]] = {
+    "verify": lambda job: "Nothing was changed",
+    "save": _describe_saved,
+    "upgrade": _describe_asked_models,
+    "bisect": _describe_asked_releases,
+}

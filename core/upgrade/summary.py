@@ -43,3 +43,9 @@ def summarize_upgrade(rows: Iterable[UpgradeRow]) -> str:
     if cured:
         parts.append(f"Cured and proven: {cured:,} of those that do not load.")
     return " ".join(parts)
+
+
+def count_kept(rows: Iterable[UpgradeRow]) -> int:
+    """Return how many of these rows are kept, so that another call does not ask their models again."""
+    open_statuses = (Status.NOT_VERIFIED, Status.NOT_TAKEN)
+    return sum(bool(row.sha256) and row.status not in open_statuses for row in rows)

@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.errors import InputError, RoundtripError
+from core.errors import InputError, RoundtripError, StorageFailed
 from core.jobs import Jobs
 from core.object_store import open_object_store
 from core.settings import PROJECT
@@ -122,3 +122,14 @@ def test_route_serves_metrics_only_where_the_settings_say_so(metrics, monkeypatc
     reply = request_route("/metrics")
     assert (reply.status, reply.headers["content-type"]) == (200, "text/plain; version=0.0.4; charset=utf-8")
     assert b'roundtrip_job_wait_seconds_bucket{kind="save",le="0.5"} 1.0' in reply.body
+
+
+def test_route_of_metrics_says_what_failed_with_its_status(monkeypatch, empty_jobs):
+    def fail() -> bytes:
+        raise StorageFailed("The disk cannot be read.", cure="Check it.")
+
+    settings = empty_jobs.config.model_copy(update={"metrics": True})
+    monkeypatch.setattr("ui.routes.metrics.get_settings", lambda: settings)
+    monkeypatch.setattr("ui.routes.metrics._render", fail)
+    reply = request_route("/metrics")
+    assert (reply.status, reply.body) == (503, b"The disk cannot be read. Check it.")

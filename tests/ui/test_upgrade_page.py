@@ -1,5 +1,7 @@
 """The Upgrade page without a browser: what it offers, and what it says of models and of releases."""
 
+import pytest
+
 from core.jobs import Jobs
 from core.library.job_store import Job
 from tests.ui.test_pages import page_text
@@ -71,3 +73,29 @@ def test_upgrade_page_says_which_release_is_the_first(visit, empty_jobs: Jobs):
     text = page_text(app).replace("\\", "")
     assert "Keras 3.3 is the first that does not load it; Keras 3.6 still answers the same." in text
     assert app.dataframe[0].value["There"].tolist() == ["✗ Does not load", "✓ Same answers (rounding only)"]
+
+
+STOPPED = {"cancelled": "Cancelled.", "interrupted": "The server was stopped in the middle of this."}
+KEPT_ROWS = [{**row, "sha256": "0" * 64} for row in ROWS]
+LEFT = {"name": "left.keras", "status": "not-verified", "sha256": "1" * 64}
+STEP = {"environment": "keras-3.3", "label": "Keras 3.3", "release": "3.3", "status": "alike", "cause": ""}
+
+
+@pytest.mark.parametrize("state", STOPPED)
+@pytest.mark.parametrize(
+    ("kind", "detail", "kept"),
+    [
+        ("upgrade", {"rows": []}, "Nothing was kept"),
+        ("upgrade", {"rows": [*KEPT_ROWS, LEFT]}, "2 models were asked before, and will not be asked again"),
+        ("bisect", {"steps": [{**STEP, "outcome": SAME}]}, "1 release was asked, as below; the search begins anew"),
+    ],
+    ids=["nothing", "models", "releases"],
+)
+def test_upgrade_page_says_what_is_kept_of_a_stopped_job(visit, empty_jobs, state, kind, detail, kept):
+    job = Job(id="j0123456789", kind=kind, title="x", state=state, request=REQUEST, detail=detail)
+    empty_jobs.job_store.create(job)
+    app = visit(empty_jobs, "upgrade", job=job.id)
+    assert not app.exception
+    boxes = app.info if state == "cancelled" else app.warning
+    assert boxes[0].value == f"{STOPPED[state]} {kept}; start it again when you like."
+    assert len(app.dataframe) == bool(detail.get("rows") or detail.get("steps"))

@@ -4,8 +4,10 @@ import anyio
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 
+from core.errors import RoundtripError
 from core.settings import get_settings
 from core.telemetry.metrics import CONTENT_TYPE
+from ui.routes.endpoints import error_response
 from ui.session import server_jobs, server_metrics
 
 
@@ -15,7 +17,10 @@ async def get_metrics(request: Request) -> Response:
         return PlainTextResponse(
             "Metrics are not served here; ROUNDTRIP_METRICS=true switches them on.", status_code=404
         )
-    return Response(await anyio.to_thread.run_sync(_render), media_type=CONTENT_TYPE)
+    try:
+        return Response(await anyio.to_thread.run_sync(_render), media_type=CONTENT_TYPE)
+    except RoundtripError as error:
+        return error_response(error)
 
 
 def _render() -> bytes:
