@@ -2,50 +2,46 @@
 
 import streamlit as st
 
+from core.text.labels import pluralize
 from ui.job_progress import follow_job
-from ui.navigation import go
-from ui.session import current_jobs
-from ui.upgrade import (
-    BISECT_BUTTON,
-    UPGRADE_BUTTON,
-    choose_models,
-    choose_sides,
-    find_job,
-    show_bisect,
-    show_sides_costs,
-    show_upgrade,
-    start_bisect,
-    start_upgrade,
-)
+from ui.upgrade.jobs import BISECT_BUTTON, UPGRADE_BUTTON, find_job, start_bisect, start_upgrade
+from ui.upgrade.models import choose_models
+from ui.upgrade.results import show_bisect, show_upgrade
+from ui.upgrade.sides import choose_sides, read_sides, show_costs, why_no_search
 
 st.title("Upgrade", anchor=False)
 st.markdown(
     "What breaks when you upgrade? Each model is asked with the packages of before, then the same rows with those of "
     "after. What does not load there is cured where that can be done, and the cure is asked, too."
 )
-jobs = current_jobs()
 job = find_job()
-chosen = choose_models()
-source, target = choose_sides(job)
-show_sides_costs(source, target)
-is_running = bool(job and job.is_active)
-is_ready = chosen.is_filled and not is_running
-with st.container(horizontal=True):
-    upgrade_label = "Check the upgrade"
-    wants_upgrade = st.button(
-        upgrade_label, type="primary", icon=":material/upgrade:", key=UPGRADE_BUTTON, disabled=not is_ready
+models = choose_models()
+sides = read_sides()
+chosen = choose_sides(sides, job)
+if chosen:
+    show_costs(sides, chosen)
+    is_ready = models.is_filled and not (job and job.is_active)
+    reason = why_no_search(sides, chosen, models.total)
+    asks_again = st.checkbox(
+        "Ask again", help="Also models that were asked before between the same two; otherwise what was found is shown."
     )
-    wants_bisect = st.button(
-        "Find the release",
-        icon=":material/troubleshoot:",
-        key=BISECT_BUTTON,
-        disabled=not (is_ready and chosen.total == 1),
-        help="For one model: the first release of Keras between the two that answers otherwise. The releases between "
-        "them are built first where they are not.",
-    )
-started = start_upgrade(chosen, source, target) if wants_upgrade else None
-started = start_bisect(chosen, source, target) if wants_bisect else started
-if started:
-    go("upgrade", **{"from": source, "to": target, "job": started.id})
+    label = f"Check {pluralize(models.total, 'model')}" if models.total else "Check the upgrade"
+    with st.container(horizontal=True):
+        wants_upgrade = st.button(
+            label, type="primary", icon=":material/upgrade:", key=UPGRADE_BUTTON, disabled=not is_ready
+        )
+        wants_bisect = st.button(
+            "Find the release",
+            icon=":material/troubleshoot:",
+            key=BISECT_BUTTON,
+            disabled=bool(reason) or not is_ready,
+            help="For one model: the first release of Keras between the two that answers otherwise. "
+            + (reason or "The releases between them are built first where they are not."),
+        )
+    started = start_upgrade(models, chosen, asks_again) if wants_upgrade else None
+    started = start_bisect(models, chosen) if wants_bisect else started
+    if started:
+        st.query_params["job"] = started.id
+        st.rerun()
 if job:
     follow_job(job, show_bisect if job.kind == "bisect" else show_upgrade)

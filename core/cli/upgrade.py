@@ -92,9 +92,9 @@ def _shorten(text: str) -> str:
 
 def _write_cured(jobs: "Jobs", job_id: str, rows: list["UpgradeRow"], folder: Path) -> dict[str, str]:
     """Copy what was cured into a folder; returns the files by model. Raises InputError for one that is there."""
-    written = {}
+    written, cured = {}, jobs.find_cured_files(job_id)
     for row in rows:
-        if found := jobs.find_cured_file(job_id, row.name):
+        if found := cured.get(row.name):
             path = folder / f"{row.name.replace('/', '-')}-{found.name}"
             if path.exists():
                 cure = "Name another folder, or remove it."

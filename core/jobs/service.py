@@ -37,7 +37,7 @@ from core.jobs.resume import build_resume_request, run_resume
 from core.jobs.runner import JobHandle, JobRunner
 from core.jobs.save import run_save
 from core.jobs.train import TrainRequest, run_train
-from core.jobs.upgrade import UpgradeInput, build_upgrade_request, find_cured, run_upgrade
+from core.jobs.upgrade import UpgradeInput, build_upgrade_request, find_cured_files, run_upgrade
 from core.library.job_store import Job
 from core.validation.file_names import display_file_name
 
@@ -279,10 +279,10 @@ class Jobs(JobRunner):
         work = partial(run_upgrade, given=given, processes=self.environment_processes)
         return self._start("upgrade", request["name"] or "Upgrade", request, work, on_not_started=given.discard)
 
-    def find_cured_file(self, job_id: str, name: str) -> Path | None:
-        """Return what the upgrade of that job wrote of a model to cure it; None where nothing is kept of it."""
+    def find_cured_files(self, job_id: str) -> dict[str, Path]:
+        """Return by model what the upgrade of that job wrote to cure it, as far as it is kept."""
         job = self.job_store.read(job_id)
-        return find_cured(self.library.home, job, name) if job.kind == "upgrade" else None
+        return find_cured_files(self.library.home, job) if job.kind == "upgrade" else {}
 
     def bisect(
         self,

@@ -283,8 +283,8 @@ def read_rows(rows: Iterable[dict[str, Any]]) -> list[UpgradeRow]:
     return [UpgradeRow.model_validate(row) for row in rows]
 
 
-def find_cured(home: Path, job: Job, name: str) -> Path | None:
-    """Return what was written to cure a model of a finished job; None where nothing is kept of it."""
-    rows = [row for row in read_rows(job.result.get("rows", [])) if row.name == name]
-    sides = get_side(job.request["source"]), get_side(job.request["target"])
-    return RowStore(home, *sides).cured_file(rows[0]) if rows else None
+def find_cured_files(home: Path, job: Job) -> dict[str, Path]:
+    """Return what was written to cure the models of a finished job, by their names, as far as it is kept."""
+    store = RowStore(home, get_side(job.request["source"]), get_side(job.request["target"]))
+    rows = read_rows(job.result.get("rows", []))
+    return {row.name: path for row in rows if (path := store.cured_file(row))}

@@ -104,6 +104,13 @@ def _find_files(folder: Path, here: Path, names: list[str]) -> tuple[list[Candid
     return found, len(used)
 
 
+def count_models(names: Iterable[str]) -> int:
+    """Return how many models the files of one folder are, as their names tell; a zip counts as one."""
+    listed = list(names)
+    candidates, _ = _find_files(Path(), Path(), listed)
+    return len(candidates) + sum(bool(_ending_of(name, (".zip",))) for name in listed)
+
+
 def _ending_of(name: str, endings: Iterable[str]) -> str:
     return next((ending for ending in endings if name.casefold().endswith(ending)), "")
 

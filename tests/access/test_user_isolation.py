@@ -60,7 +60,7 @@ CALLS_WITH_ID: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
         "here", "tf-2.15", copies=[entries.artifact]
     ),
     (Jobs, "bisect"): lambda service, entries: service.bisect("here", "keras-3.3", copies=[entries.artifact]),
-    (Jobs, "find_cured_file"): lambda service, entries: service.find_cured_file(entries.job, "model.keras"),
+    (Jobs, "find_cured_files"): lambda service, entries: service.find_cured_files(entries.job),
     (Jobs, "resume"): lambda service, entries: service.resume(entries.run, [entries.artifact]),
     (Jobs, "find_resume_job"): lambda service, entries: service.find_resume_job(entries.run, [entries.artifact]),
     (Jobs, "save"): lambda service, entries: service.save(entries.run, ["keras"]),

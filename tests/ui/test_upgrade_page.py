@@ -1,10 +1,23 @@
 """The Upgrade page without a browser: what it offers, and what it says of models and of releases."""
 
+from pathlib import Path
+from unittest.mock import patch
+
 import pytest
 
+from core.errors import InputError
 from core.jobs import Jobs
 from core.library.job_store import Job
+from core.upgrade.row_store import RowStore
+from core.upgrade.rows import UpgradeRow
+from core.upgrade.sides import get_side
+from tests.factories.library_entries import make_artifact, make_run
+from tests.factories.private_entries import BO
+from tests.ui.test_elsewhere_page import own_jobs, write_built
 from tests.ui.test_pages import page_text
+from ui.components import escape_markdown
+
+__all__ = ["own_jobs"]
 
 ERROR = {"code": "does-not-load", "sentence": "No."}
 OUTCOME = {"environment": "keras-3.3", "verdict": "does-not-load", "error": ERROR}
@@ -30,7 +43,9 @@ def test_upgrade_page_of_empty_library_takes_files_and_says_size(visit, empty_jo
     assert [box.value for box in app.selectbox] == ["here", "keras-3.3"]
     text = page_text(app)
     assert "1 environment will be built first: 1.2 GB on the disk." in text
+    assert "*Find the release* builds up to 4 environments" in text
     assert "There is no copy in the library yet." in text
+    assert "Save a run" in [button.label for button in app.button]
     assert [app.button(key=key).disabled for key in ("check-upgrade", "find-release")] == [True, True]
 
 
@@ -99,3 +114,116 @@ def test_upgrade_page_says_what_is_kept_of_a_stopped_job(visit, empty_jobs, stat
     boxes = app.info if state == "cancelled" else app.warning
     assert boxes[0].value == f"{STOPPED[state]} {kept}; start it again when you like."
     assert len(app.dataframe) == bool(detail.get("rows") or detail.get("steps"))
+
+
+UPLOADS = [(name, b"x", "application/octet-stream") for name in ("a.weights.h5", "a.json")]
+ENDS = {"from": "here", "to": "keras-3.3"}
+
+
+@pytest.fixture
+def asked(empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
+    """What the page gives to jobs that it starts, which are recorded as running and never run."""
+    calls: list[dict] = []
+
+    def start(kind: str, source: str, target: str, **given) -> Job:
+        names = sorted(path.name for path in given["path"].iterdir()) if "path" in given else []
+        calls.append({"kind": kind, "sides": (source, target), "names": names, **given})
+        job = Job(id="j0123456789", kind=kind, title="x", state="running", request=REQUEST)
+        return empty_jobs.job_store.create(job)
+
+    for method, kind in (("check_upgrade", "upgrade"), ("bisect", "bisect")):
+        monkeypatch.setattr(empty_jobs, method, lambda *args, kind=kind, **given: start(kind, *args, **given))
+    return calls
+
+
+def test_upgrade_page_checks_uploaded_files(visit, empty_jobs: Jobs, asked: list[dict]):
+    app = visit(empty_jobs, "upgrade", **ENDS)
+    app.file_uploader[0].set_value([*UPLOADS, ("b.keras", b"x", "")]).run()
+    assert app.button(key="check-upgrade").label == "Check 2 models"
+    assert app.button(key="find-release").disabled
+    app.checkbox[0].check().run()
+    app.button(key="check-upgrade").click().run()
+    assert not app.exception
+    call = asked[0]
+    assert (call["kind"], call["sides"], call["again"]) == ("upgrade", ("here", "keras-3.3"), True)
+    assert call["names"] == ["a.json", "a.weights.h5", "b.keras"]
+    assert app.query_params["job"] == "j0123456789"
+    assert "cancel-j0123456789" in [button.key for button in app.button]
+
+
+def test_upgrade_page_searches_release_for_weights_with_their_architecture(visit, empty_jobs: Jobs, asked: list[dict]):
+    app = visit(empty_jobs, "upgrade", **ENDS)
+    app.file_uploader[0].set_value(UPLOADS).run()
+    app.button(key="find-release").click().run()
+    assert [(call["kind"], call["names"]) for call in asked] == [("bisect", ["a.json", "a.weights.h5"])]
+
+
+def test_upgrade_page_counts_the_open_tab_and_keeps_what_was_chosen(visit, empty_jobs: Jobs, asked: list[dict]):
+    run = make_run(empty_jobs.library)
+    copies = [make_artifact(empty_jobs.library, run, key).id for key in ("keras", "onnx")]
+    app = visit(empty_jobs, "upgrade", **ENDS, run=run.id, copy=copies[0])
+    assert app.button(key="check-upgrade").label == "Check 1 model"
+    app.file_uploader[0].set_value(UPLOADS).run()
+    app.multiselect[0].set_value(copies).run()
+    assert app.button(key="check-upgrade").label == "Check 2 models"
+    app.button(key="check-upgrade").click().run()
+    assert not app.exception
+    assert [(call["copies"], call["names"]) for call in asked] == [(copies, [])]
+    assert (app.query_params["run"], app.query_params["copy"]) == (run.id, copies)
+    assert app.query_params["part"] == "Copies of the library"
+
+
+def test_upgrade_page_shows_refusal(visit, empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*_, temporary_folder, **__):
+        raise InputError("These two open no format in common.", cure="Choose another pair.")
+
+    monkeypatch.setattr(empty_jobs, "check_upgrade", refuse)
+    app = visit(empty_jobs, "upgrade", **ENDS)
+    app.file_uploader[0].set_value(UPLOADS).run()
+    app.button(key="check-upgrade").click().run()
+    assert "These two open no format in common" in app.error[0].value
+    assert "job" not in app.query_params
+
+
+def test_upgrade_page_offers_no_search_between_engines(visit, empty_jobs: Jobs):
+    app = visit(empty_jobs, "upgrade", **{"from": "onnxruntime-1.20", "to": "here"})
+    app.file_uploader[0].set_value([("a.onnx", b"x", "")]).run()
+    assert [app.button(key=key).disabled for key in ("check-upgrade", "find-release")] == [False, True]
+    assert "Choose two releases of Keras under TensorFlow." in app.button(key="find-release").help
+
+
+def test_upgrade_page_of_signed_in_person_says_who_builds(visit, own_jobs: Jobs):
+    bos = own_jobs.for_viewer(BO)
+    app = visit(bos, "upgrade")
+    assert not app.exception
+    assert "Whoever runs the server builds them" in app.info[0].value
+    assert "check-upgrade" not in [button.key for button in app.button]
+    write_built(own_jobs.config, "keras-3.3")
+    app = visit(bos, "upgrade")
+    app.file_uploader[0].set_value([("a.keras", b"x", "")]).run()
+    assert app.selectbox[1].options == ["Keras 3.3"]
+    assert [app.button(key=key).disabled for key in ("check-upgrade", "find-release")] == [False, True]
+    assert "Not all releases between the two are built." in app.button(key="find-release").help
+
+
+def test_upgrade_page_asks_once_which_environments_are_built(visit, empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch):
+    real, calls = empty_jobs.list_environments, []
+    monkeypatch.setattr(empty_jobs, "list_environments", lambda: calls.append(1) or real())
+    visit(empty_jobs, "upgrade")
+    assert len(calls) == 1
+
+
+def test_upgrade_page_offers_cured_file_and_reads_it_only_when_it_is_pressed(visit, empty_jobs: Jobs, tmp_path: Path):
+    row = UpgradeRow.model_validate({**ROWS[1], "name": "_new_.keras", "sha256": "0" * 64})
+    row = row.model_copy(update={"cures": [row.cures[0].model_copy(update={"file": "for-keras-3.3.keras"})]})
+    (tmp_path / "cured").write_bytes(b"cured")
+    RowStore(empty_jobs.library.home, get_side("here"), get_side("keras-3.3")).add(row, tmp_path / "cured")
+    result = {"rows": [row.model_dump(mode="json")], "source_label": "a", "target_label": "b", "others": 3}
+    job = Job(id="j0123456789", kind="upgrade", title="x", state="done", request=REQUEST, result=result)
+    empty_jobs.job_store.create(job)
+    with patch.object(Path, "read_bytes", side_effect=AssertionError("read before it was pressed")):
+        app = visit(empty_jobs, "upgrade", job=job.id)
+    assert not app.exception
+    labels = [button.label for button in app.get("download_button")]
+    assert labels[-1] == "Download: " + escape_markdown("_new_.keras-for-keras-3.3.keras")
+    assert "3 other files were not asked" in page_text(app)

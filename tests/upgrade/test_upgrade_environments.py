@@ -67,7 +67,7 @@ def test_older_release_loads_what_was_cured_for_it(built_jobs: Jobs, keras_model
         "values.weights.h5": (Status.DOES_NOT_LOAD, "rewritten-config"),
     }
     assert "GlorotUniform(input_axes=None) (since Keras 3.15, in “dense”)" in rows["dense.keras"].cause
-    assert built_jobs.find_cured_file(job.id, "dense.keras").name == "for-keras-3.3.keras"
+    assert built_jobs.find_cured_files(job.id)["dense.keras"].name == "for-keras-3.3.keras"
 
 
 def test_first_release_that_answers_otherwise_is_found(

@@ -1,0 +1,115 @@
+"""The choice of the two environments, and what building them takes."""
+
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import streamlit as st
+
+from core.environments.base import Environment
+from core.errors import InputError
+from core.jobs.bisect import build_line
+from core.library.job_store import Job
+from core.text.labels import pluralize
+from core.text.numbers import format_size
+from core.upgrade.sides import list_sides
+from ui.query_params import bind_select
+from ui.session import current_jobs
+
+NOT_BUILT = "Whoever runs the server builds them, from the command line: `roundtrip environments build`."
+
+
+class Sides(NamedTuple):
+    """The environments by their keys, and of those that are not built how much they take on the disk, in bytes.
+
+    Read once each time that the page is drawn: it looks at the disk.
+    """
+
+    by_key: dict[str, Environment]
+    sizes_to_build: dict[str, int]
+
+    def may_ask(self, keys: Iterable[str]) -> bool:
+        """Whether these are built, or the one who looks may build them."""
+        return current_jobs().library.access.viewer_id is None or not self.sizes_to_build.keys() & set(keys)
+
+    def name(self, key: str) -> str:
+        size, label = self.sizes_to_build.get(key), self.by_key[key].label
+        return f"{label} (to build, {format_size(size)})" if size else label
+
+    def find_missing(self, keys: Iterable[str]) -> dict[str, int]:
+        """Return the sizes of what is to be built for these, by lock: environments that share one are built once."""
+        missing = [key for key in keys if key in self.sizes_to_build]
+        return {str(self.by_key[key].lock_path): self.sizes_to_build[key] for key in missing}
+
+
+class ChosenSides(NamedTuple):
+    """The keys of the environments of before and after, and of the releases from one to the other.
+
+    `line` is empty where one of the two is no release of Keras under TensorFlow.
+    """
+
+    source: str
+    target: str
+    line: list[str]
+
+
+def read_sides() -> Sides:
+    """Return the environments as they are on this machine now."""
+    states = current_jobs().list_environments()
+    sizes = {state["environment"]: state["megabytes"] * 10**6 for state in states if not state["bytes"]}
+    return Sides({side.key: side for side in list_sides()}, sizes)
+
+
+def choose_sides(sides: Sides, job: Job | None) -> ChosenSides | None:
+    """Show both choices, of a job those of its request where the address names none; None where there is no pair."""
+    for name, which in (("from", "source"), ("to", "target")):
+        if job and name not in st.query_params:
+            st.query_params[name] = job.request[which]
+    offered = {key: side for key, side in sides.by_key.items() if sides.may_ask([key])}
+    before = [key for key, side in offered.items() if side.describes]
+    left, right = st.columns(2)
+    with left:
+        source = st.selectbox("Before", **bind_select("from", before, clears=("job",)), format_func=sides.name)
+    after = [key for key, side in offered.items() if key != source and side.opens & offered[source].opens]
+    after.sort(key=lambda key: "keras" not in offered[key].opens)  # releases of Keras first
+    with right:
+        if not after:
+            text = f"No environment that opens what {offered[source].label} opens is built. {NOT_BUILT}"
+            st.info(text, icon=":material/construction:")
+            return None
+        target = st.selectbox("After", **bind_select("to", after, clears=("job",)), format_func=sides.name)
+    return ChosenSides(source, target, _find_line(source, target))
+
+
+def _find_line(source: str, target: str) -> list[str]:
+    try:
+        return [side.key for side in build_line(source, target)]
+    except InputError:
+        return []
+
+
+def why_no_search(sides: Sides, chosen: ChosenSides, models: int) -> str:
+    """Return why no release can be searched between the two, empty where one can."""
+    if not chosen.line:
+        return "Choose two releases of Keras under TensorFlow."
+    if not sides.may_ask(chosen.line):
+        return f"Not all releases between the two are built. {NOT_BUILT}"
+    return "" if models == 1 else "Choose one model: one is searched at a time."
+
+
+def show_costs(sides: Sides, chosen: ChosenSides) -> None:
+    """Say what building will take, before anything is fetched."""
+    ends = sides.find_missing([chosen.source, chosen.target])
+    whole = sides.find_missing(chosen.line) if sides.may_ask(chosen.line) else {}
+    sentences = [f"{_name_cost(ends)} on the disk."] if ends else []
+    if len(whole) > len(ends):
+        count = pluralize(len(whole), "environment")
+        sentences.append(f"*Find the release* builds up to {count}: {format_size(sum(whole.values()))}.")
+    if sentences:
+        sentences.append(
+            "Packages come from the package index that uv or pip is set to; nothing of your models is sent."
+        )
+        st.caption(" ".join(sentences))
+
+
+def _name_cost(missing: dict[str, int]) -> str:
+    return f"{pluralize(len(missing), 'environment')} will be built first: {format_size(sum(missing.values()))}"
