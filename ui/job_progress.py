@@ -121,7 +121,10 @@ def _describe_saved(job: Job) -> str:
 
 
 def _describe_asked_models(job: Job) -> str:
-    count = count_kept(read_rows(job.detail.get("rows") or []))
+    rows = read_rows(job.detail.get("rows") or [])
+    if (asked := job.detail.get("asked", 0)) > len(rows):  # not all are in the record of a job that was killed
+        return f"{pluralize(asked, 'model')} were looked at before, and those with an answer will not be asked again"
+    count = count_kept(rows)
     if not count:
         return NOTHING_KEPT
     return f"{pluralize(count, 'model')} {'was' if count == 1 else 'were'} asked before, and will not be asked again"

@@ -6,6 +6,7 @@ from typing import Any
 import streamlit as st
 
 from core.environments.base import Environment
+from core.environments.build import find_built
 from core.errors import RoundtripError
 from core.formats import all_formats, formats_at_hand, get_format
 from core.formats.base import PARTS, Format, Option
@@ -46,7 +47,7 @@ def show_choice(run: Run, saved: dict[str, Entry]) -> None:
     disabled, with the reason. A click on a format draws its group and the buttons anew, and no more of the page.
     """
     formats = all_formats()
-    refusals = {format_.key: format_.refusal_reason(run.kind, run.weight_bytes, run.trust) for format_ in formats}
+    refusals = {format_.key: _why_not(format_, run) for format_ in formats}
     possible = [format_ for format_ in formats if not refusals[format_.key]]
     at_hand = formats_at_hand(run.kind, run.weight_bytes, run.trust)
     _show_tick_buttons(run, possible, at_hand)
@@ -57,6 +58,19 @@ def show_choice(run: Run, saved: dict[str, Entry]) -> None:
         st.fragment(_show_cards, key=name)(name, run, members, refusals, saved)
     with st.bottom:  # in view wherever one scrolls
         _show_save_buttons(run, possible, at_hand)
+
+
+def _why_not(format_: Format, run: Run) -> str:
+    """Return why a run cannot be saved in a format by the one who looks; empty where it can."""
+    refusal = format_.refusal_reason(run.kind, run.weight_bytes, run.trust)
+    environment, is_signed_in = format_.environment, current_jobs().library.access.viewer_id is not None
+    if refusal or not (environment and is_signed_in) or _is_built(environment):
+        return refusal
+    return f"Its environment, {environment.label}, is not built. Whoever runs the server builds it."
+
+
+def _is_built(environment: Environment) -> bool:
+    return find_built(current_jobs().config, environment) is not None
 
 
 def _show_tick_buttons(run: Run, formats: Sequence[Format], at_hand: list[str]) -> None:
@@ -146,10 +160,9 @@ def _show_format_card(fragment: str, run: Run, format_: Format, refusal: str) ->
 
 def _show_environment(environment: Environment) -> None:
     """Say which packages a format is written and read with, and what building them takes."""
-    states = {state["environment"]: state for state in current_jobs().list_environments()}
     size = format_size(environment.megabytes * 10**6)
-    is_built = states[environment.key]["bytes"] > 0
-    cost = "which is built here." if is_built else f"which is built first: {size} on the disk, from the package index."
+    costs = f"which is built first: {size} on the disk, from the package index."
+    cost = "which is built here." if _is_built(environment) else costs
     st.caption(f":material/construction: In the environment *{escape_markdown(environment.label)}*, {cost}")
 
 

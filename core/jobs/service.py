@@ -8,6 +8,7 @@ from typing import Any
 from core.break_it import get_card
 from core.demos import get_demo
 from core.demos.base import make_train_settings
+from core.environments.build import find_built
 from core.environments.own import HERE
 from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
@@ -67,7 +68,8 @@ class Jobs(JobRunner):
         chosen = {key: get_format(key).resolve_options((options or {}).get(key)) for key in dict.fromkeys(formats)}
         if not chosen:
             raise InputError("No format was chosen.", cure="Choose at least one format to save in.")
-        self._require_may_build(each.key for key in chosen if (each := get_format(key).environment))
+        environments = [each for key in chosen if (each := get_format(key).environment)]
+        self._require_may_build(each.key for each in environments if not find_built(self.config, each))
         return self._start("save", run.name, {"run": run_id, "formats": list(chosen), "options": chosen}, run_save)
 
     def import_model(

@@ -102,9 +102,14 @@ STEP = {"environment": "keras-3.3", "label": "Keras 3.3", "release": "3.3", "sta
     [
         ("upgrade", {"rows": []}, "Nothing was kept"),
         ("upgrade", {"rows": [*KEPT_ROWS, LEFT]}, "2 models were asked before, and will not be asked again"),
+        (
+            "upgrade",
+            {"rows": KEPT_ROWS, "asked": 25},
+            "25 models were looked at before, and those with an answer will not be asked again",
+        ),
         ("bisect", {"steps": [{**STEP, "outcome": SAME}]}, "1 release was asked, as below; the search begins anew"),
     ],
-    ids=["nothing", "models", "releases"],
+    ids=["nothing", "models", "last-models", "releases"],
 )
 def test_upgrade_page_says_what_is_kept_of_a_stopped_job(visit, empty_jobs, state, kind, detail, kept):
     job = Job(id="j0123456789", kind=kind, title="x", state=state, request=REQUEST, detail=detail)

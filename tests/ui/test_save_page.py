@@ -1,0 +1,55 @@
+"""The Save page without a browser: formats that are written in an environment of their own."""
+
+import dataclasses
+
+from core.environments.base import Environment
+from core.formats import all_formats
+from core.jobs import Jobs
+from tests.factories.library_entries import make_run
+from tests.factories.private_entries import BO
+from tests.ui.test_elsewhere_page import own_jobs, write_built
+from tests.ui.test_pages import page_text
+
+__all__ = ["own_jobs"]
+
+FORMAT = next(format_ for format_ in all_formats() if format_.environment)
+assert FORMAT.environment
+ENVIRONMENT: Environment = FORMAT.environment
+FIRST = f"In the environment *{ENVIRONMENT.label}*, which is built first"
+
+
+def test_save_page_says_which_environment_a_format_needs(visit, own_jobs: Jobs):
+    run = make_run(own_jobs.library)
+    app = visit(own_jobs, "save", run=run.id)
+    assert not app.exception
+    assert FIRST in page_text(app).replace("\\", "")
+    write_built(own_jobs.config, ENVIRONMENT.key)
+    assert FIRST not in page_text(visit(own_jobs, "save", run=run.id)).replace("\\", "")
+
+
+def test_save_page_offers_signed_in_person_only_what_is_built(visit, own_jobs: Jobs):
+    run = make_run(own_jobs.library)
+    bos, key = own_jobs.for_viewer(BO), f"format-{run.id}-{FORMAT.key}"
+    app = visit(bos, "save", run=run.id)
+    text = page_text(app).replace("\\", "")
+    assert f"Its environment, {ENVIRONMENT.label}, is not built. Whoever runs the server builds it." in text
+    assert "which is built first" not in text
+    assert app.checkbox(key=key).disabled
+    write_built(own_jobs.config, ENVIRONMENT.key)
+    assert not visit(bos, "save", run=run.id).checkbox(key=key).disabled
+
+
+def test_format_in_an_environment_of_a_third_party_is_offered_and_saved(visit, own_jobs: Jobs, monkeypatch):
+    environment = dataclasses.replace(ENVIRONMENT, key="third-party", lock=ENVIRONMENT.lock or ENVIRONMENT.key)
+    format_ = dataclasses.replace(FORMAT, environment=environment)
+    monkeypatch.setattr("ui.save.all_formats", lambda: (format_,))
+    monkeypatch.setattr("core.jobs.service.get_format", lambda key: format_)
+    run = make_run(own_jobs.library)
+    app = visit(own_jobs, "save", run=run.id)
+    assert not app.exception
+    assert FIRST in page_text(app).replace("\\", "")
+    write_built(own_jobs.config, ENVIRONMENT.key)  # both have the same lock
+    bos, started = own_jobs.for_viewer(BO), []
+    monkeypatch.setattr(bos, "_start", lambda *given: started.append(given))
+    bos.save(run.id, [FORMAT.key])
+    assert [given[0] for given in started] == ["save"]
