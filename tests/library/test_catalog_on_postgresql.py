@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sql
@@ -104,6 +105,20 @@ def test_user_without_rights_is_told_which_are_missing(tmp_path, database_url: s
             Library(tmp_path / "store", change_url(database_url, username="reader"))
     finally:
         execute(database_url, "DROP ROLE reader")
+
+
+def test_servers_that_start_at_once_make_the_tables_once(tmp_path, database_url: str):
+    with ThreadPoolExecutor(4) as pool:
+        libraries = list(pool.map(lambda _: Library(tmp_path / "store", database_url), range(4)))
+    assert [library.find() for library in libraries] == [[]] * 4
+
+
+def test_refused_statement_is_said_without_its_values(library: Library, database_url: str):
+    execute(database_url, "ALTER TABLE entries_4 ADD CONSTRAINT short CHECK (length(entry) < 10) NOT VALID")
+    library.annotate(library.find_on_disk()[0].id, note="a secret of another person")
+    with pytest.raises(StorageFailed) as caught:
+        library.find()
+    assert "secret" not in str(caught.value.to_json())
 
 
 def test_two_libraries_never_share_a_database(library: Library, database_url: str, tmp_path):
