@@ -1,4 +1,4 @@
-# make run | make test | make test-trust | make environments | make pictures | make bench | make lint | make docs | make coverage   (see README.md)
+# make run | make test | make test-trust | make environments | make locks | make pictures | make bench | make lint | make docs | make coverage   (see README.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,7 +6,7 @@ PORT ?= 8501
 # Dozens of processes start from this source, and each would compile all of it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-trust environments pictures bench browser-runtimes lint docs coverage clean
+.PHONY: run test test-trust environments locks pictures bench browser-runtimes lint docs coverage clean
 
 run: .venv/installed .venv/browser-runtimes
 	$(BIN)/streamlit run app.py --server.port $(PORT)
@@ -21,6 +21,10 @@ test-trust: .venv/installed-for-tests .venv/browser-runtimes
 # Every environment, really built and asked; several GB of packages.
 environments: .venv/installed-for-tests
 	$(BIN)/python -m pytest tests/environments --timeout=3600
+
+# The locks of environments, resolved anew over the index that uv or pip is set to; of some alone: make locks ONLY="tract mnn"
+locks: .venv/installed
+	$(BIN)/python -m core.environments $(ONLY)
 
 # The browser tests, with a picture of each page under tests/pictures.
 pictures: .venv/installed-for-tests .venv/browser-runtimes

@@ -14,6 +14,7 @@ import streamlit as st
 from core.errors import RoundtripError
 from core.library import Library
 from core.settings import get_settings
+from core.system import send_small_messages_at_once
 from core.telemetry import set_up_logging
 from ui.auth import is_sign_in_required
 from ui.routes import MIDDLEWARE, ROUTES
@@ -44,6 +45,7 @@ async def lifespan(app):
     set_up_logging(get_settings().log_format)
     if get_settings().metrics:
         server_metrics()
+    send_small_messages_at_once()
     preload_first_page()
     trash_task = asyncio.create_task(empty_trash_daily())
     loop = asyncio.get_running_loop()

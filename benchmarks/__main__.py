@@ -41,6 +41,8 @@ BENCHMARKS = {
     "imports": "benchmarks.startup:measure_imports",
     "environments-warm": "benchmarks.environments:measure_warm",
     "environments-build": "benchmarks.environments:measure_build",
+    "upgrade": "benchmarks.upgrading:measure",
+    "postgresql": "benchmarks.postgresql:measure",
     "object-store": "benchmarks.object_store:measure",
     "bad-inputs": "benchmarks.trust:measure_inputs",
     "faults": "benchmarks.trust:measure_faults",

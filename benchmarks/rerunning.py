@@ -1,4 +1,4 @@
-"""Reruns of the Compare and the Save page, as after any click, beside those of an earlier commit, in turn."""
+"""What a click on the Compare and the Save page runs again, beside an earlier commit, in turn."""
 
 import asyncio
 import json
@@ -33,6 +33,22 @@ jobs.worker.close()
 """
 
 
+class Act(NamedTuple):
+    """What a person does on a page: ticks a checkbox, or what runs the whole page again."""
+
+    page: str
+    label: str
+    box: str = ""
+    at_most: float | None = AT_MOST
+
+
+ACTS = (
+    Act("compare", "rerun of the Compare page"),
+    Act("save", "click on a format of the Save page", "Keras file (.keras)"),
+    Act("save", "rerun of the whole Save page, as after 'Choose all' (more formats than there were)", at_most=None),
+)
+
+
 class Cost(NamedTuple):
     """Seconds of one rerun: from the message to the end of the script, and of processor time of the server."""
 
@@ -48,24 +64,24 @@ def measure() -> list[Row]:
         shutil.copytree(homes[1], homes[0])
         queries = {"compare": "&".join(f"artifact={id_}" for id_ in artifacts), "save": f"run={run}"}
         with serve(homes[0], PROJECT / "app.py", HEALTH) as ours, serve(homes[1], earlier / "app.py", HEALTH) as beside:
-            return [row for page, query in queries.items() for row in _rows(page, query, [ours, beside])]
+            return [row for act in ACTS for row in _rows(act, queries[act.page], [ours, beside])]
 
 
-def _rows(page: str, query: str, servers: list[Server]) -> list[Row]:
-    costs = asyncio.run(_measure_page(page, query, servers))
+def _rows(act: Act, query: str, servers: list[Server]) -> list[Row]:
+    costs = asyncio.run(_measure_act(act, query, servers))
     wall, processor = ([Sample(tuple(cost[part] for cost in side)) for side in costs] for part in (0, 1))
-    label = f"rerun of the {page.title()} page, from the message to the end of the script"
+    label = f"{act.label}, from the message to the end of the script"
     return [
-        Row(label, *wall, BESIDE, at_most=AT_MOST),
+        Row(label, *wall, BESIDE, at_most=act.at_most),
         Row(label, *processor, BESIDE, note="processor time of the server"),
     ]
 
 
-async def _measure_page(page: str, query: str, servers: list[Server]) -> list[list[Cost]]:
-    """Rerun the page of each server in turn; a first block of each fills what they hold."""
-    sessions = [await _visit_until_done(server, page, query) for server in servers]
+async def _measure_act(act: Act, query: str, servers: list[Server]) -> list[list[Cost]]:
+    """Act on the page of each server in turn; a first block of each fills what they hold."""
+    sessions = [await _visit_until_done(server, act.page, query) for server in servers]
     sides = list(zip(servers, sessions, strict=True))
-    rounds = [[await _rerun(server, session) for server, session in sides] for _ in range(REPEATS + 1)]
+    rounds = [[await _repeat(act, server, session) for server, session in sides] for _ in range(REPEATS + 1)]
     for session in sessions:
         await session.close()
     return [list(side) for side in zip(*rounds[1:], strict=True)]
@@ -81,10 +97,10 @@ async def _visit_until_done(server: Server, page: str, query: str) -> Session:
     return await Session.visit(server.url, page, query)
 
 
-async def _rerun(server: Server, session: Session) -> Cost:
+async def _repeat(act: Act, server: Server, session: Session) -> Cost:
     """The median of a block's reruns, and the mean of its processor time."""
     before = _processor_seconds(server)
-    walls = [await session.rerun() for _ in range(BLOCK)]
+    walls = [await (session.tick(act.box) if act.box else session.rerun()) for _ in range(BLOCK)]
     return Cost(sorted(walls)[BLOCK // 2], (_processor_seconds(server) - before) / BLOCK)
 
 

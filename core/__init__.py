@@ -13,12 +13,13 @@ sources and checks both:
     core.adviser, core.report
     core.jobs
     core.introspection
+    core.upgrade
     core.browser_runtimes, core.exports
     core.context
     core.compatibility, core.health, core.inputs, core.migration, core.size_breakdown
     core.environments, core.object_store
     core.library
-    core.reload
+    core.copy_content, core.reload
     core.worker
     core.figures
     core.caching, core.readers, core.text, core.validation
@@ -26,8 +27,10 @@ sources and checks both:
     core.break_it
     core.grading
     core.activations, core.demos, core.disagreement, core.formats, core.record, core.sandbox
+    core.environments.orbax
     core.compare, core.error_translation, core.kept_process_lookup, core.runtimes, core.settings
-    core.known_store_errors, core.known_uv_errors, core.registry, core.telemetry
+    core.environments.base
+    core.known_database_errors, core.known_store_errors, core.known_uv_errors, core.registry, core.telemetry
     core.arrays, core.errors, core.known_converter_errors, core.known_errors, core.system, core.tensors, core.versions
 
 Two more rules:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.errors import CannotSave, DoesNotLoad, InputError, NotBuilt, RoundtripError, StorageFailed, TooLarge
+from core.known_database_errors import DATABASE_ERRORS
 from core.known_errors import OUT_OF_MEMORY, OUT_OF_MEMORY_CURE, find_known_line, match_known_error
 from core.known_store_errors import NO_ADDRESS, STORE_ERRORS
 from core.known_uv_errors import UV_ERRORS
@@ -103,6 +104,13 @@ def translate_store_error(text: str, address: str) -> RoundtripError:
     sentence, cure = match_known_error(text, STORE_ERRORS) or fallback
     kind = InputError if sentence == NO_ADDRESS else StorageFailed
     return kind(sentence, received=address, cure=cure, detail=shorten_message(text.strip()))
+
+
+def translate_database_error(text: str, url: str) -> StorageFailed:
+    """Return the error for what the server of the catalog said; `url` is its address without a password."""
+    fallback = "The database of the catalog reported an error.", "Read the details, or ask whoever keeps it."
+    sentence, cure = match_known_error(text, DATABASE_ERRORS) or fallback
+    return StorageFailed(sentence, received=url, cure=cure, detail=shorten_message(text.strip()))
 
 
 def translate_engine_error(name: str, text: str, default_type: type[RoundtripError]) -> RoundtripError:

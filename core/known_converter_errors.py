@@ -148,6 +148,11 @@ CONVERTER_ERRORS = (
         "Take LiteRT in float32, or with whole numbers throughout.",
     ),
     KnownError(
+        r"Error invoking IREE compiler tool",
+        "IREE's compiler does not compile this file.",
+        "Take the ONNX file, or the StableHLO file, whichever this one is not.",
+    ),
+    KnownError(
         r"Didn't find op for builtin opcode '(\w+)'",
         "These kernels have no operation {0}.",
         "Take another format, or keep that part of the model outside of it.",

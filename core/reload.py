@@ -15,7 +15,7 @@ from core.compare import Comparison, Verdict, compare
 from core.compare.chunks import single_chunk
 from core.demos import get_demo
 from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut, TooLarge
-from core.evidence.element_order import find_reordered
+from core.evidence.element_order import find_places, find_reordered
 from core.evidence.fingerprint_matching import OriginalFingerprint, find_surplus, match_fingerprints
 from core.evidence.records import Discrimination, Evidence, ReloadOutcome, verdict_of_error
 from core.formats import get_format
@@ -171,6 +171,7 @@ class _Reload(NamedTuple):
         answered = min(rows, _count_answered(facts))
         predictions = {name: array[:answered] for name, array in predictions.items()}
         outcome = _compare_with_original(facts, predictions, self.original, reference.head(answered))
+        outcome.batch = cap.rows
         outcome.left_out = list(self._left_out(child.allowance(self.seconds), answered, cap.rows))
         if self.probe_as:
             cap.asked = 0
@@ -226,6 +227,7 @@ def reload_in_process(
             probes = probe_predictor(predictor, inputs, {}, None, sys.maxsize)
             traits = collect_traits(predictor.model)
         outcome = _compare_with_original(facts, predictions, original, reference)
+        outcome.batch = BATCH_SIZE
         _add_findings(outcome, traits, probes, original, reference)
         return outcome
     except (FormatError, InputError) as error:
@@ -254,6 +256,7 @@ def _compare_with_original(
         discrimination=Discrimination.measure(reference.predictions, None),
         reordered=find_reordered(reference.inputs, reference.predictions, facts, list(predictions), compared),
         grade=_grade(reference.predictions, predictions, compared, original),
+        places=find_places(reference.inputs, reference.predictions, facts, compared),
         unread=None if unread is None else find_surplus(original.weights, unread),
     )
 
@@ -280,6 +283,8 @@ def _add_findings(
     outcome.discrimination = Discrimination.measure(reference.predictions, probes.get("mutant"))
     known = validate_traits(traits or {})
     outcome.settings = _compare_settings(original, known)
+    if not (outcome.remembers or probes.get("repeats")):  # then answers move anyway
+        outcome.alone = probes.get("row_shift")
     outcome.probes = {**probes, "traits": {name: trait for name, trait in known.items() if name != "settings"}}
 
 

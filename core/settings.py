@@ -126,12 +126,13 @@ def get_settings() -> Settings:
 
 def _refuse_former_names() -> None:
     """Refuse a variable under its former name, which would be passed over without a word. Raises InputError."""
-    for name in os.environ:
+    for variable, value in os.environ.items():
+        name = variable.upper()  # as Settings reads them
         ending = name[-4:]
         if name.startswith("ROUNDTRIP_") and ending in RENAMED:
             renamed = name.removesuffix(ending) + RENAMED[ending]
             raise InputError(
-                f"The setting {name} is called {renamed} now.",
-                received=os.environ[name],
+                f"The setting {variable} is called {renamed} now.",
+                received=value,
                 cure="Give the number in units of 1,000,000 bytes (MB) or 1,000,000,000 (GB) under the new name.",
             )

@@ -47,9 +47,15 @@ with left, st.container(border=True):
 with right:
     st.header("In the library")
     with st.container(horizontal=True):
-        st.metric("Runs", run_count, border=True, help="Trainings, and models that you added from a notebook.")
-        st.metric("Artifacts", totals.total, border=True, help="Saved copies, each with the result of its reload.")
-        st.metric("Space", format_size(totals.bytes), border=True)
+        # No st.metric: the first page would wait for the libraries of its charts.
+        for name, number, meaning in (
+            ("Runs", f"{run_count:,}", "Trainings, and models that you added from a notebook."),
+            ("Artifacts", f"{totals.total:,}", "Saved copies, each with the result of its reload."),
+            ("Space", format_size(totals.bytes), "On the disk, all copies together."),
+        ):
+            with st.container(border=True, gap=None):
+                st.markdown(name, help=meaning)
+                st.markdown(f"**{number}**")
     is_warming = current_jobs().worker.state().phase in ("cold", "warming")
     st.fragment(run_every=1.0 if is_warming else None)(show_worker_state)(is_warming)
 

@@ -2,18 +2,14 @@
 
 import streamlit as st
 
-from core.formats import all_formats
 from core.jobs.participants import require_has_been_run
-from core.text.labels import pluralize
 from ui.adviser import show_adviser_of_run
 from ui.components import describe_runs, escape_markdown, show_empty_state, trust_badge
 from ui.job_progress import follow_job, job_from_query
 from ui.navigation import go
 from ui.query_params import bind_select
-from ui.save import choose_formats, draw_save_rows, load_saved_copies, show_saved_artifacts
+from ui.save import SAVE_BUTTONS, draw_save_rows, load_saved_copies, show_choice, show_saved_artifacts
 from ui.session import current_jobs
-
-SAVE_BUTTONS = ("save-some", "save-all")  # keys: a press of either starts a job, and shows no other that runs
 
 st.title("Save a run", anchor=False)
 jobs = current_jobs()
@@ -33,18 +29,7 @@ if not job:
     run = runs[st.selectbox("Run", **run_widget, format_func=labels.__getitem__, help=run_help)]
     trust_badge(run.trust)
     require_has_been_run(jobs.library, [run.id])
-    chosen, options = choose_formats(run, all_formats(), load_saved_copies(run))
-    save_label = f"Save {pluralize(len(chosen), 'format')}" if chosen else "Save"
-    facts = run.kind, run.weight_bytes, run.trust
-    all_keys = [format_.key for format_ in all_formats() if not format_.refusal_reason(*facts)]
-    with st.bottom, st.container(horizontal=True):  # in view wherever one scrolls
-        is_save_pressed = st.button(
-            save_label, type="primary", icon=":material/save:", disabled=not chosen, key=SAVE_BUTTONS[0]
-        )
-        is_save_all_pressed = st.button(f"Save all {len(all_keys)}", icon=":material/done_all:", key=SAVE_BUTTONS[1])
-    if is_save_pressed or is_save_all_pressed:
-        st.query_params["job"] = jobs.save(run.id, all_keys if is_save_all_pressed else chosen, options).id
-        st.rerun()
+    show_choice(run, load_saved_copies(run))
     st.stop()
 
 with st.container(horizontal=True, vertical_alignment="center"):

@@ -21,6 +21,7 @@ from tests.factories.populated_library import make_jobs, populate_library
 from tests.factories.warm_start import WarmProcess, forked_forkservers
 from tests.helpers import mounted_tmpfs, run_command, skip_formats_without_packages
 from tests.parameter_pairs import leave_undrawn_to_the_long_run
+from tests.postgresql_server import run_server
 from tests.s3_server import make_bucket, s3_address, s3_variables
 from tests.shared_entries import Rows, SharedEntries, share_bench_models
 
@@ -104,6 +105,13 @@ def jobs(config: Settings, worker: Worker) -> Jobs:
     return Jobs(Library(config.home), worker, config)
 
 
+@pytest.fixture(scope="session")
+def postgresql() -> Iterator[str]:
+    """The URL of a PostgreSQL server on which databases may be created."""
+    with run_server() as url:
+        yield url or pytest.skip("no PostgreSQL is installed; on Debian it comes with `apt-get install postgresql`")
+
+
 @pytest.fixture
 def empty_library(tmp_path: Path) -> Library:
     """A library with nothing in it, of the test's own."""
@@ -144,7 +152,7 @@ def trained(shared_entries: SharedEntries) -> Callable[[str], str]:
 @pytest.fixture(scope="session")
 def saved_all(shared_entries: SharedEntries) -> Callable[[str], Rows]:
     """A function that gives the rows of a demo saved in every format, once in the session."""
-    return lambda demo: shared_entries.rows(demo, [format_.key for format_ in all_formats()])
+    return lambda demo: shared_entries.rows(demo, [format_.key for format_ in all_formats() if not format_.environment])
 
 
 @pytest.fixture(scope="session")

@@ -50,6 +50,7 @@ DRAWN = {
     "size_breakdown/test_breakdown.py": 2,
     "ui/test_benchmark_tables.py": 2,
     "ui/test_compare_inputs.py": 2,
+    "ui/test_compare_page.py": 3,
     "ui/test_disagreement_section.py": 2,
     "ui/test_layers_section.py": 2,
     "ui/test_metric_tables.py": 2,

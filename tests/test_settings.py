@@ -15,13 +15,24 @@ def fresh_settings():
 
 
 @pytest.mark.parametrize(
-    ("former", "name"), [("ROUNDTRIP_UPLOAD_MIB", "ROUNDTRIP_UPLOAD_MB"), ("ROUNDTRIP_CHILD_GIB", "ROUNDTRIP_CHILD_GB")]
+    ("former", "name"),
+    [
+        ("ROUNDTRIP_UPLOAD_MIB", "ROUNDTRIP_UPLOAD_MB"),
+        ("ROUNDTRIP_CHILD_GIB", "ROUNDTRIP_CHILD_GB"),
+        ("roundtrip_upload_mib", "ROUNDTRIP_UPLOAD_MB"),
+        ("Roundtrip_child_GiB", "ROUNDTRIP_CHILD_GB"),
+    ],
 )
 def test_settings_under_former_name_are_refused_with_new_one(monkeypatch, fresh_settings, former: str, name: str):
     monkeypatch.setenv(former, "7")
     with pytest.raises(InputError, match=f"{former} is called {name} now") as caught:
         fresh_settings()
     assert "Received: 7." in str(caught.value)
+
+
+def test_settings_are_read_whatever_the_case_of_their_names(monkeypatch, fresh_settings):
+    monkeypatch.setenv("roundtrip_upload_mb", "7")
+    assert fresh_settings().upload_mb == 7
 
 
 def test_settings_of_sizes_state_the_unit_of_their_names():

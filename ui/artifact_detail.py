@@ -19,8 +19,10 @@ from core.library.annotation_files import AliasChange
 from core.library.lineage import Lineage, LineageStep, trace_lineage
 from core.text.labels import format_timestamp
 from core.text.numbers import format_duration, format_size
+from core.text.summaries import describe_batch, describe_places
 from ui.adviser import show_adviser_of_run
 from ui.components import escape_markdown, show_error, show_ids, trust_badge, verdict_badge
+from ui.content_hash import content_facts
 from ui.findings import show_verdict_and_losses
 from ui.import_model import show_not_run
 from ui.in_browser.copy_section import show_copy_in_browser
@@ -65,6 +67,8 @@ def show_artifact_evidence(artifact_id: str, format_: Format) -> None:
     st.markdown("**Files**")
     files = tuple((file.path, file.bytes) for file in artifact.files)
     st.code(file_tree(library.folder(artifact_id) / "files", files), language=None)
+    for name, value in content_facts(artifact):
+        st.markdown(f"**{name}**  \n{escape_markdown(value)}")
     show_exports(artifact, format_)
     show_copy_in_browser(artifact)
     show_size_breakdown(artifact_id)
@@ -87,7 +91,8 @@ def _show_reload_outcome(title: str, outcome: ReloadOutcome) -> None:
         for name, match in (("Weights", outcome.weights), ("Optimizer state", outcome.optimizer)):
             if match:
                 lines.append(f"{name}: {match.found} of {match.of} tensors came back bit-equal")
-        st.markdown("  \n".join([*lines, *map(escape_markdown, outcome.left_out)]))
+        sentences = [describe_batch(outcome.model_dump()), describe_places(outcome.places), *outcome.left_out]
+        st.markdown("  \n".join([*lines, *map(escape_markdown, filter(None, sentences))]))
 
 
 @st.cache_data(show_spinner=False, max_entries=256)
@@ -114,6 +119,9 @@ def _show_format_code(artifact: Artifact, format_: Format) -> None:
         with column:
             st.markdown(f"**{title}**")
             st.code(inspect.getsource(function))
+    if format_.environment:
+        st.markdown(f"**What runs in the environment {escape_markdown(format_.environment.label)}**")
+        st.code(format_.environment.script_path.read_text(encoding="utf-8"))
 
 
 def show_exports(artifact: Artifact, format_: Format) -> None:

@@ -153,6 +153,8 @@ def _show_trials(card: Card, lever: Job, cure: Job | None) -> None:
         _show_lines({"What it means": card.meaning})
         _show_code(card.pull)
         st.markdown(f":material/link: [Link to this card, pulled](break_it?card={card.key})")
+        if card.report:
+            st.markdown(f":material/forum: [Reported by others: {card.report}]({_report_url(card.report)})")
     with right:
         _show_lines({"Cure": card.remedy})
         if cure is None or not (cure.is_active or cure.state == "done"):
@@ -162,6 +164,12 @@ def _show_trials(card: Card, lever: Job, cure: Job | None) -> None:
         if cure and cure.state == "done":
             _show_trial(card, cure, "After the cure")
             _show_code(card.cure)
+
+
+def _report_url(report: str) -> str:
+    """Return the address of a public report, named as "owner/name#number"."""
+    repository, _, number = report.partition("#")
+    return f"https://github.com/{repository}/issues/{number}"
 
 
 def _show_lines(lines: Mapping[str, str]) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 import streamlit as st
 
 HERE = Path(__file__).parent
-PICTURE, BARS = HERE / "picture.css", HERE / "bars"  # shared by the components that show a picture, or bars
+REDUCED_MOTION = HERE / "reduced_motion.css"  # of all pages and components
+# Shared by the components that have buttons, or show a picture, or bars.
+BUTTON, PICTURE, BARS = HERE / "button.css", HERE / "picture.css", HERE / "bars"
 
 
 def load_component(folder: Path, name: str, *shared: Path) -> Callable[..., Any]:
@@ -22,5 +24,6 @@ def load_component(folder: Path, name: str, *shared: Path) -> Callable[..., Any]
         paths = [path.with_suffix(suffix) for path in shared if path.suffix in ("", suffix)]
         return "".join(path.read_text(encoding="utf-8") for path in (*paths, folder / f"{name}{suffix}"))
 
+    css = read(".css") + REDUCED_MOTION.read_text(encoding="utf-8")
     html = (folder / f"{name}.html").read_text(encoding="utf-8")
-    return st.components.v2.component(f"roundtrip_{name}", html=html, css=read(".css"), js=read(".js"))
+    return st.components.v2.component(f"roundtrip_{name}", html=html, css=css, js=read(".js"))

@@ -19,6 +19,7 @@ PAGES = {
     "formats": ("Formats", "table_chart", "What survives in which format, measured on a run of yours."),
     "compare": ("Compare", "compare_arrows", "Reload artifacts and compare their predictions."),
     "elsewhere": ("Elsewhere", "travel_explore", "Ask copies in other engines and releases, and see what changes."),
+    "upgrade": ("Upgrade", "upgrade", "See which models break when packages are upgraded, and cure them."),
     "resume": ("Resume", "resume", "Resume training of copies beside the live model, and see which of them diverge."),
     "break-it": ("Break it", "bolt", "Twelve ways in which saved models break, done for real, and their cures."),
     "health": ("Health", "health_and_safety", "Verify and repair what is stored, and check this machine."),

@@ -4,12 +4,14 @@ import json
 import logging
 import sys
 from base64 import b64encode
+from functools import cache
 from pathlib import Path
 
 import streamlit as st
 
 from core.errors import RoundtripError, SignedOut
 from ui.auth import current_user, is_sign_in_required, require_sign_in, show_sign_in
+from ui.browser_component import REDUCED_MOTION
 from ui.components import show_error
 from ui.copy_link import show_copy_link
 from ui.navigation import PAGES, get_page
@@ -17,12 +19,6 @@ from ui.query_params import resolve_aliases
 from ui.terms import mark_terms, show_terms
 
 HERE = Path(__file__).resolve().parent
-
-# Where the window is narrow, the pages stand behind a button that shows nothing but arrows.
-NAVIGATION_STYLE = """<style>
-[data-testid="stExpandSidebarButton"] { width: auto; padding: 0 0.5rem; gap: 0.4rem; }
-[data-testid="stExpandSidebarButton"]::after { content: "Pages"; font-size: 1rem; }
-</style>"""
 
 log = logging.getLogger("roundtrip")
 
@@ -33,10 +29,9 @@ def run_page() -> None:
     st.set_page_config(page_title="Roundtrip", page_icon=_page_icon(is_admitted), layout="wide")
     pages = {get_page(key): key for key in PAGES}
     page = st.navigation(list(pages), position="top" if is_admitted else "hidden")
-    st.html(HERE / "style.css")
+    st.html(_page_style())
     _focus_title(pages[page])
     require_sign_in()
-    st.html(NAVIGATION_STYLE)
     body = st.container()
     mark_terms()
     show_terms(pages[page])  # at the end of the page, which may stop itself before that
@@ -50,11 +45,22 @@ def run_page() -> None:
             show_error(error)
 
 
+@cache
+def _page_style() -> str:
+    """Return the style of all pages, as one element."""
+    css = "".join(path.read_text(encoding="utf-8") for path in (HERE / "style.css", REDUCED_MOTION))
+    return f"<style>{css}</style>"
+
+
+@cache
+def _focus_script() -> str:
+    return (HERE / "keyboard.js").read_text(encoding="utf-8").strip()
+
+
 def _focus_title(page: str) -> None:
     """Move the focus to the title of each new page."""
-    script = (HERE / "keyboard.js").read_text(encoding="utf-8")
     # The key of a page is ours: nothing that anybody typed gets in here.
-    st.html(f"<script>({script.strip()})({json.dumps(page)})</script>", unsafe_allow_javascript=True)
+    st.html(f"<script>({_focus_script()})({json.dumps(page)})</script>", unsafe_allow_javascript=True)
 
 
 def _page_icon(is_admitted: bool) -> str:

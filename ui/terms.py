@@ -18,15 +18,16 @@ PAGE_TERMS = {
     "import-model": "architecture, checkpoint, graph, layer, sandbox, signature, verdict, weights",
     "save": "architecture, batch, calibration, checkpoint, compile settings, custom layer, graph, layer, loss, "
     "optimizer state, quantization, run, signature, verdict, weights",
-    "library": "alias, artifact, run, snapshot, test examples, verdict",
-    "inspect": "artifact, bit-identical, epoch, graph, layer, optimizer state, parameters, run, seed, signature, "
-    "tensor, weights",
+    "library": "alias, artifact, content hash, run, snapshot, test examples, verdict",
+    "inspect": "artifact, bit-identical, content hash, epoch, graph, layer, optimizer state, parameters, run, seed, "
+    "signature, tensor, weights",
     "formats": "architecture, batch, checkpoint, compile settings, custom layer, dtype policy, graph, layer, loss, "
     "optimizer moments, optimizer state, parameters, quantization, run, signature, tensor, test examples, vocabulary, "
     "weights",
     "compare": "artifact, baseline, batch, bit-identical, confusion matrix, epoch, latency, layer, live model, run, "
     "seed, signature, test examples, tolerance, verdict",
     "elsewhere": "architecture, checkpoint, graph, layer, run, verdict, weights",
+    "upgrade": "architecture, layer, run, sandbox, weights",
     "resume": "batch, compile settings, epoch, live model, loss, optimizer moments, optimizer state, run, seed, "
     "weights",
     "tour": "architecture, artifact, batch, epoch, graph, layer, live model, loss, optimizer moments, optimizer state, "

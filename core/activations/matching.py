@@ -60,13 +60,17 @@ class ActivationDifference:
         return self.not_finite > 0 or self.relative > tolerance
 
 
-def compare_activations(reference: np.ndarray, partner: np.ndarray) -> ActivationDifference:
-    """Compare a tensor with its partner, both batch first with as many values in a row, in the nearest layout."""
+def compare_activations(reference: np.ndarray, partner: np.ndarray) -> tuple[ActivationDifference, np.ndarray]:
+    """Compare a tensor with its partner, both batch first with as many values in a row, in the nearest layout.
+
+    Returns the difference, and the partner laid out like the reference.
+    """
     axes, layout = _best_layout(reference, partner)
-    gaps, scale = absolute_gaps(reference, layout(partner)), value_range(reference)
+    laid_out = layout(partner)
+    gaps, scale = absolute_gaps(reference, laid_out), value_range(reference)
     finite = np.isfinite(gaps)
     max_abs = float(gaps[finite].max(initial=0.0))
-    return ActivationDifference(
+    difference = ActivationDifference(
         max_abs=max_abs,
         mean_abs=float(gaps[finite].mean()) if finite.any() else 0.0,
         relative=max_abs / scale,
@@ -75,12 +79,7 @@ def compare_activations(reference: np.ndarray, partner: np.ndarray) -> Activatio
         not_finite=int((~finite).sum()),
         axes=axes,
     )
-
-
-def lay_out_first_row(reference: np.ndarray, partner: np.ndarray) -> np.ndarray:
-    """Return the first row of a tensor's partner, (...), in the layout in which `compare_activations` compares them."""
-    layout: np.ndarray = _best_layout(reference, partner)[1](partner[:1])[0]
-    return layout
+    return difference, laid_out
 
 
 def _best_layout(reference: np.ndarray, partner: np.ndarray) -> tuple[Axes | None, Layout]:

@@ -28,6 +28,7 @@ class Card:
         save: Writes the trained model into a folder. The model's predictions after that are the right answers.
         pull: Loads it from the folder in the way that breaks it. Raises what the library raises.
         cure: Loads it from the same folder in the way that works.
+        report: A public report of somebody who met it, as "owner/name#number"; empty where none is known.
     """
 
     key: str
@@ -43,6 +44,7 @@ class Card:
     save: Callable[[Model, Path], None]
     pull: Callable[[Path], Predict]
     cure: Callable[[Path], Predict]
+    report: str = ""
 
 
 def keras_predict(model: Model) -> Predict:

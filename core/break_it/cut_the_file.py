@@ -48,4 +48,5 @@ CARD = Card(
     save=save,
     pull=pull,
     cure=cure,
+    report="keras-team/keras#20259",
 )

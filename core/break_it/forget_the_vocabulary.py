@@ -41,4 +41,5 @@ CARD = Card(
     save=save,
     pull=pull,
     cure=cure,
+    report="tensorflow/tensorflow#61369",
 )

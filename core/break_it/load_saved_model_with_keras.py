@@ -35,4 +35,5 @@ CARD = Card(
     save=save,
     pull=pull,
     cure=cure,
+    report="keras-team/keras#18709",
 )

@@ -39,4 +39,5 @@ CARD = Card(
     save=save,
     pull=pull,
     cure=cure,
+    report="keras-team/keras#18728",
 )

@@ -38,4 +38,5 @@ CARD = Card(
     save=save,
     pull=pull,
     cure=cure,
+    report="keras-team/keras#19899",
 )

@@ -45,4 +45,5 @@ CARD = Card(
     save=save,
     pull=pull,
     cure=cure,
+    report="keras-team/keras#9683",
 )

@@ -42,4 +42,5 @@ CARD = Card(
     save=save,
     pull=pull,
     cure=cure,
+    report="tensorflow/tensorflow#56985",
 )

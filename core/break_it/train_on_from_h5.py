@@ -49,4 +49,5 @@ CARD = Card(
     save=save,
     pull=pull,
     cure=cure,
+    report="keras-team/tf-keras#70",
 )

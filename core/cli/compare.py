@@ -70,6 +70,8 @@ class OutcomeRow(TypedDict):
     changed_rows: int | None
     rows: int | None
     not_finite: int
+    batch: int | None
+    alone: float | None
     passed: bool | None
     tolerance: dict[str, ToleranceJson]
 
@@ -206,6 +208,8 @@ def _outcome_row(
         "changed_rows": outcome.changed_rows,
         "rows": outcome.rows,
         "not_finite": outcome.not_finite,
+        "batch": outcome.batch,
+        "alone": outcome.alone,
         "passed": all(result.passed for result in tolerances.values()) if tolerances else None,
         "tolerance": {output: result.to_json() for output, result in tolerances.items()},
     }

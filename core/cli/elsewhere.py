@@ -72,17 +72,11 @@ def _table(result: dict[str, Any]) -> list[TableRow]:
             "environment": key,
             "there": verdict_label(cell["verdict"], cell["changed_rows"], cell["rows"], cell["error"]),
             "seconds": f"{cell['total_seconds']:.3g}",
-            "cause": _cause(cell),
+            "cause": read_outcome(cell).cause or None,
         }
         for id_, row in result["rows"].items()
         for key, cell in row["cells"].items()
     ]
-
-
-def _cause(cell: dict[str, Any]) -> str | None:
-    if cell["error"]:
-        return str(cell["error"]["sentence"])
-    return f"largest difference {float(cell['max_abs']):.2g}" if cell["max_abs"] else None
 
 
 @app.command()

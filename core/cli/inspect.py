@@ -152,19 +152,23 @@ class DiffJson(TypedDict):
     problems: dict[str, str]
     changes: dict[str, list[dict[str, Any]]]
     tensors: dict[str, Any]
+    content: dict[str, Any]
 
 
 def _diff_json(result: ArtifactDiff) -> DiffJson:
     pairs = [pair.model_dump() | {"same": pair.is_identical} for pair in result.tensors.pairs]
+    content = result.content.model_dump() | {"sentence": result.content.sentence}
     return {
         "differ": result.has_differences,
         "problems": result.problems,
         "changes": {part: [change._asdict() for change in changes] for part, changes in result.changes.items()},
         "tensors": result.tensors.model_dump() | {"pairs": pairs},
+        "content": content,
     }
 
 
 def _print_diff(result: ArtifactDiff) -> None:
+    print_text(result.content.sentence or "What both say is not compared: a record has no content hash.")
     for part, changes in result.changes.items():
         count = f"{len(changes)} differ" if changes else "the same"
         print_text(f"\n{part.upper()}: {result.problems.get(part) or count}")

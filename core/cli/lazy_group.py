@@ -22,6 +22,7 @@ MODULES = (
     "compare",
     "cost",
     "elsewhere",
+    "upgrade",
     "advise",
     "health",
     "migrate",

@@ -23,6 +23,7 @@ from core.errors import InputError
 from core.library import Entry, Library, Query
 from core.library.lineage import Lineage, trace_lineage
 from core.library.records import SORT_ORDERS
+from core.library.same_content import find_same_content
 from core.library.trash_folder import measure_disk_usage
 from core.settings import get_settings
 from core.text.numbers import format_size
@@ -131,6 +132,7 @@ def show_(id_: Id, as_json: AsJson = False) -> None:
         facts["losses"] = _losses_of(library, id_)
         facts |= {"other_versions": record.version_changes} if record.version_changes else {}
         facts |= record.model_dump(mode="json", by_alias=True, exclude={"id"})
+        facts["same_content"] = find_same_content(library, record.content, id_)
         facts |= {"evidence": evidence.model_dump(mode="json", by_alias=True)}
     aliases = sorted(name for name, target in library.aliases().items() if target == id_)
     facts["marks"] = library.annotations(id_).model_dump(mode="json", include=ANNOTATION_FIELDS) | {"aliases": aliases}

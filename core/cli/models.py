@@ -28,7 +28,7 @@ from core.compare import Verdict
 from core.compatibility.losses import find_losses, losses_to_json
 from core.demos import DEMOS
 from core.errors import InputError, error_from_json
-from core.formats import all_formats
+from core.formats import all_formats, formats_at_hand
 from core.inputs.fitting import describe_axes
 from core.jobs import Jobs
 from core.jobs.resume_result import ResumeResult, ResumeVerdict
@@ -72,10 +72,11 @@ def formats(as_json: AsJson = False) -> None:
             "keeps": ", ".join(sorted(format_.keeps)),
             "takes": ", ".join(sorted(format_.accepts)),
             "missing": " ".join(format_.missing_packages) or None,
+            "environment": format_.environment.key if format_.environment else None,
         }
         for format_ in all_formats()
     ]
-    print_result(rows, as_json, ("format", "keeps", "takes", "missing"))
+    print_result(rows, as_json, ("format", "keeps", "takes", "missing", "environment"))
 
 
 @app.command()
@@ -113,7 +114,7 @@ def save(
         record = jobs.library.run(run)
         if formats == ["all"]:
             facts = record.kind, record.weight_bytes, record.trust
-            formats = [format_.key for format_ in all_formats() if not format_.refusal_reason(*facts)]
+            formats = formats_at_hand(*facts)
         ended = wait_for_job(jobs, jobs.save(run, formats, _parse_options(option or [])))
         rows: list[dict[str, Any]] = [
             {"run": run, "format": key, "trust": record.trust, **{name: row.get(name) for name in SAVED_FACTS}}

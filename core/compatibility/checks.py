@@ -32,7 +32,7 @@ from core.formats.base import CONVERTED_WEIGHTS
 from core.grading import GradeLevel
 from core.runtimes.traits import collect_traits, describe_sharing, has_same_architecture
 from core.text.labels import pluralize
-from core.text.summaries import describe_mismatches
+from core.text.summaries import describe_mismatches, describe_places, describe_row_alone
 from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step
 
 __all__ = ["COLUMNS"]
@@ -236,9 +236,11 @@ def check_vocabulary(context: ReloadContext) -> Finding:
 def check_signatures(context: ReloadContext) -> Finding:
     if not context.run.inputs:
         return not_applicable("The original says nothing of its inputs.")
+    places = describe_places(context.outcome.places)
     if words := describe_ports(context.run.inputs, context.outcome):
-        return changed(words)
-    return kept(", ".join(f"{spec['name']} {spec['dtype']} {spec['shape']}" for spec in context.outcome.inputs))
+        return changed(f"{words} {places}".rstrip())
+    ports = ", ".join(f"{spec['name']} {spec['dtype']} {spec['shape']}" for spec in context.outcome.inputs)
+    return kept(f"{ports}. {places}" if places else ports)
 
 
 @column("masks", "Masks", "Which answers carry a mask that says what of them is padding.", collect_traits)
@@ -265,14 +267,16 @@ def check_batch_sizes(context: ReloadContext) -> Finding:
         return lost("; ".join(failures))
     if untried:
         return untried_finding(context, f"{', '.join(untried)} rows at once")
-    all_rows = kept(f"Answers {', '.join(tried)} rows at once.")
-    shift, repeats = (context.outcome.probes.get(key) or 0.0 for key in ("row_shift", "repeats"))
-    if shift > MAX_ROW_SHIFT and not repeats:  # what answers at random moves anyway
+    answers = f"Answers {', '.join(tried)} rows at once."
+    shift, repeats = (context.outcome.probes.get(key) for key in ("row_shift", "repeats"))
+    if shift and shift > MAX_ROW_SHIFT and not repeats:  # what answers at random moves anyway
         return changed(
-            f"{all_rows.words} A row's answer depends on the rows of its call: asked alone it moves by up to "
+            f"{answers} A row's answer depends on the rows of its call: asked alone it moves by up to "
             f"{shift:.2%} of the largest answer."
         )
-    return _check_call_rows(context) if context.outcome.call_rows else all_rows
+    if context.outcome.call_rows:
+        return _check_call_rows(context)
+    return kept(f"{answers} {'' if repeats else describe_row_alone(shift)}".rstrip())
 
 
 def _check_call_rows(context: ReloadContext) -> Finding:

@@ -23,6 +23,8 @@ MODULES = (
     "iree",
     "keras_jax",
     "keras_openvino",
+    "orbax",
+    "keras_3_15_python_3_13",
     "keras_3_3",
     "keras_3_12",
     "tf_2_15",

@@ -1,19 +1,32 @@
 """The contract of an environment: packages other than ours in which a proof kit is asked again."""
 
 import hashlib
+import re
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+PIN = re.compile(r"^([A-Za-z0-9][\w.\-]*)(?:\[[\w,]+\])?==([^\s;]+)", re.MULTILINE)  # a package, and its version
 LOCKS = Path(__file__).with_name("locks")
 SCRIPTS = Path(__file__).with_name("scripts")
-ONNX_FORMATS = frozenset({"onnx"})
-# ONNX Runtime reads its own operations for 8 bits, too.
-ONNX_RUNTIME_FORMATS = ONNX_FORMATS | {"onnx_external", "onnx_float16", "onnx_int8", "onnx_int8_dynamic"}
-LITERT_FORMATS = frozenset({"litert", "litert_float16", "litert_dynamic", "litert_int8"})
+# Also those in which an engine fails on every model: that it does, and why, is what is shown there.
+ONNX_FORMATS = frozenset({"onnx", "onnx_external", "onnx_float16", "onnx_int8", "onnx_int8_dynamic"})
+LITERT_FORMATS = frozenset({"litert", "litert_float16", "litert_dynamic", "litert_int8", "litert_int4", "litert_fixed"})
+OPENVINO_FORMATS = frozenset({"openvino", "openvino_fp16", "openvino_int8"})
 KERAS_FORMATS = frozenset({"keras", "h5", "weights"})
+TENSORFLOW_FORMATS = frozenset({"saved_model", "litert"})  # which Keras's TensorFlow opens beside it
+DESCRIBING_SCRIPTS = frozenset(  # which can tell what a model takes that nobody knows
+    {"keras_model", "keras_legacy", "keras_openvino", "onnx_onnxruntime", "own_files"}
+)
+
+
+def require_tensorflow(version: str) -> tuple[str, str]:
+    """Return the requirements of a TensorFlow without CUDA: on Linux x86-64 that is a package of its own."""
+    here = "sys_platform == 'linux' and platform_machine == 'x86_64'"
+    elsewhere = "sys_platform != 'linux' or platform_machine != 'x86_64'"
+    return f"tensorflow-cpu=={version}; {here}", f"tensorflow=={version}; {elsewhere}"
 
 
 @dataclass(frozen=True)
@@ -32,6 +45,9 @@ class Environment:
         cannot_confine: Why a confined process cannot do it, in a sentence: untrusted kits are not asked there at all.
         variables: What else stands in the environment of its process.
         remark: What a reader should know of every answer from here.
+        leaves_out: Packages that others of it require, and that it does without.
+        forks: Whether its process may be forked after its import, as no other thread runs in it then: so each
+            untrusted kit has a confined process of its own, and imports nothing anew.
     """
 
     key: str
@@ -47,10 +63,28 @@ class Environment:
     cannot_confine: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
     remark: str = ""
+    leaves_out: tuple[str, ...] = ()
+    forks: bool = False
+
+    @property
+    def describes(self) -> bool:
+        """Whether it can tell what a model takes: what it answers there can be expected elsewhere."""
+        return self.script in DESCRIBING_SCRIPTS
+
+    @property
+    def opens(self) -> frozenset[str]:
+        """Formats of the files that it opens: those whose copies it takes, and those of its TensorFlow."""
+        has_tensorflow = any(name.startswith("tensorflow") for name in self.requirements) or self.script == "own_files"
+        return self.takes | (TENSORFLOW_FORMATS if has_tensorflow else frozenset())
 
     @property
     def lock_path(self) -> Path:
         return LOCKS / f"{self.lock or self.key}.txt"
+
+    @property
+    def pins(self) -> dict[str, str]:
+        """The versions of the packages that it requires, by name."""
+        return dict(PIN.findall("\n".join(self.requirements)))
 
     @property
     def script_path(self) -> Path:

@@ -63,11 +63,13 @@ def find_built(config: Settings, environment: Environment) -> BuiltEnvironment |
 
 
 def is_unchanged(built: BuiltEnvironment) -> bool:
-    """Whether the files of an environment are those that were installed; what Python compiled of them is none."""
+    """Whether the files of an environment are those that were installed; what Python compiled of them is none.
+
+    Our own packages have no fingerprint: whoever installed them may change them.
+    """
     try:
-        return bool(
-            json.loads((built.folder / RECORD).read_text(encoding="utf-8"))["files"] == _fingerprint(built.folder)
-        )
+        files = json.loads((built.folder / RECORD).read_text(encoding="utf-8"))["files"]
+        return bool(files is None or files == _fingerprint(built.folder))
     except (OSError, ValueError, KeyError, TypeError):
         return False
 

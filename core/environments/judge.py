@@ -117,7 +117,7 @@ def _unverified(environment: Environment, error: RoundtripError) -> ElsewhereOut
 
 def _compare(environment: Environment, kit: Kit, reply: KitReply) -> ElsewhereOutcome:
     facts: EngineFacts = reply.facts or EngineFacts(versions={}, seconds={})
-    comparison = compare(kit.expected, reply.predictions, kit.classes)
+    comparison = compare(kit.expected or {}, reply.predictions, kit.classes)
     farthest = max(comparison.outputs, key=lambda output: output.max_abs or 0.0, default=None)
     notes = [environment.remark, facts.note, describe_not_finite(comparison.not_finite)]
     return ElsewhereOutcome(

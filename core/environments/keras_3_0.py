@@ -1,15 +1,11 @@
 """Keras 3.0.5, with a TensorFlow of its day."""
 
-from core.environments.base import KERAS_FORMATS, Environment
+from core.environments.base import KERAS_FORMATS, Environment, require_tensorflow
 
 ENVIRONMENT = Environment(
     key="keras-3.0",
     label="Keras 3.0",
-    requirements=(
-        "tensorflow-cpu==2.16.2; sys_platform == 'linux' and platform_machine == 'x86_64'",
-        "tensorflow==2.16.2; sys_platform != 'linux' or platform_machine != 'x86_64'",
-        "keras==3.0.5",
-    ),
+    requirements=(*require_tensorflow("2.16.2"), "keras==3.0.5"),
     takes=KERAS_FORMATS,
     script="keras_model",
     megabytes=1155,
@@ -17,4 +13,5 @@ ENVIRONMENT = Environment(
     pythons=("3.11", "3.12"),
     lock="keras_3_0",
     variables={"KERAS_BACKEND": "tensorflow"},
+    forks=True,
 )

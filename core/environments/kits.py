@@ -23,20 +23,24 @@ class Kit:
     Attributes:
         identity: Another one for other content; it becomes the name of a folder.
         format: The key of its format.
-        expected: The predictions that it expects, by name.
+        expected: The predictions that it expects, by name; None where nobody knows them yet.
         write: Writes its files into a folder that does not exist yet.
         bytes: Its size.
         is_untrusted: Whether its model was imported.
         classes: Whether the prediction of a row is the largest of its values; None where each output tells.
+        asks: What is asked: "predict", "describe" (what the model takes), or "convert:" and a format.
+        converted_to: The empty folder into which what was converted is copied.
     """
 
     identity: str
     format: str
-    expected: Arrays
+    expected: Arrays | None
     write: Callable[[Path], object]
     bytes: int
     is_untrusted: bool
     classes: bool | None = None
+    asks: str = "predict"
+    converted_to: Path | None = None
 
 
 def read_kit(folder: Path) -> dict[str, Any]:

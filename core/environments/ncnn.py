@@ -10,5 +10,6 @@ ENVIRONMENT = Environment(
     script="onnx_ncnn",
     megabytes=173,
     good_for="ONNX files on phones, converted to ncnn in float32.",
+    leaves_out=("torch", "requests", "tqdm", "portalocker"),  # for pnnx as a module, and for models of ncnn's makers
     programs=("venv/lib/python*/site-packages/pnnx/pnnx",),
 )

@@ -17,7 +17,17 @@ from core.settings import Settings
 from core.worker.child_handle import CancelCheck, never_cancelled
 
 MAX_PROCESSES = 4  # that wait for a next kit; of more, those used first are ended
-Key = tuple[str, str]  # environment, and the kit where that is untrusted: its process is asked no other
+Key = tuple[str, str]  # environment, and the kit where that is untrusted and its process is asked no other
+
+
+FORKING = "forks"
+
+
+def _process_of(environment: Environment, kit: Kit) -> str:
+    """Which process of an environment a kit is asked in: that of our own kits, the kit's own, or that which forks."""
+    if not kit.is_untrusted:
+        return ""
+    return FORKING if environment.forks else kit.identity
 
 
 class WarmProcesses:
@@ -59,12 +69,12 @@ class WarmProcesses:
         self, environment: Environment, built: BuiltEnvironment, kit: Kit
     ) -> Iterator[tuple[EnvironmentProcess, bool]]:
         """A process for this kit, and whether it was warm; afterwards it waits for the next."""
-        key = environment.key, kit.identity if kit.is_untrusted else ""
+        key = environment.key, _process_of(environment, kit)
         with self._marked(built.folder.name):
             with self._lock:
                 process, _ = self._idle.pop(key, (None, 0.0))
             was_warm = process is not None
-            process = process or self._start(environment, built, kit)
+            process = process or self._start(environment, built, kit.is_untrusted)
             try:
                 yield process, was_warm
             finally:
@@ -81,11 +91,22 @@ class WarmProcesses:
             with self._lock:
                 self._borrowed[folder_name] -= 1
 
-    def _start(self, environment: Environment, built: BuiltEnvironment, kit: Kit) -> EnvironmentProcess:
+    def prepare(self, environment: Environment, built: BuiltEnvironment) -> None:
+        """Start the process in which untrusted kits will be asked, where one serves them all: it imports meanwhile.
+
+        Raises NotBuilt for a changed environment.
+        """
+        key = environment.key, FORKING
+        with self._lock:
+            is_there = key in self._idle
+        if environment.forks and not is_there:
+            self._give_back(key, self._start(environment, built, is_untrusted=True))
+
+    def _start(self, environment: Environment, built: BuiltEnvironment, is_untrusted: bool) -> EnvironmentProcess:
         if not is_unchanged(built):
             cure = f"Remove it (roundtrip environments remove {environment.key}), then build it again."
             raise NotBuilt("This environment was changed after it was built.", received=environment.label, cure=cure)
-        return EnvironmentProcess(self._config, environment, built, kit.is_untrusted)
+        return EnvironmentProcess(self._config, environment, built, is_untrusted)
 
     def _give_back(self, key: Key, process: EnvironmentProcess) -> None:
         surplus = []

@@ -19,11 +19,11 @@ import psutil
 from core.environments.base import Environment
 from core.environments.build import VENV, BuiltEnvironment
 from core.environments.kits import Kit
-from core.environments.replies import KitReply, parse_reply
+from core.environments.replies import ForkedProcessEnded, KitReply, parse_reply
 from core.errors import ChildDied, NotConfined, TimedOut, cleanup_on_error
 from core.library.storage import delete_folder
 from core.sandbox.limits import CPU_TIME_EXCEEDED, Allowance, confined_allowance, own_allowance, renew_limits
-from core.sandbox.policy import CONFINED
+from core.sandbox.policy import CONFINED, ForkPolicy, build_fork_policy
 from core.sandbox.program import CANNOT_CONFINE
 from core.settings import MB, PROJECT, Settings
 from core.system import kill_group
@@ -59,6 +59,7 @@ class EnvironmentProcess:
 
     def __init__(self, config: Settings, environment: Environment, built: BuiltEnvironment, is_untrusted: bool):
         self.environment, self.is_untrusted = environment, is_untrusted
+        self._is_forking = is_untrusted and environment.forks
         self._config, self._built = config, built
         self._folder = create_staging_folder(config.home, "boxes")
         self._placed = ""  # identity of the kit that lies in `in`
@@ -72,13 +73,17 @@ class EnvironmentProcess:
             self._launch(is_confined=is_untrusted)
 
     def _launch(self, is_confined: bool) -> None:
-        self._is_confining = is_confined  # and has not said yet that it is confined
+        self._is_confining = is_confined and not self._is_forking  # and has not said yet that it is confined
         self._process = _starter.submit(self._start, is_confined).result()
-        for read, stream in ((self._read_replies, self._process.stdout), (self._drain, self._process.stderr)):
-            threading.Thread(target=read, args=(stream,), daemon=True).start()
+        self._replies = queue.Queue()  # no last word of a process that was there before
+        for read, given in (
+            (self._read_replies, (self._process.stdout, self._replies)),
+            (self._drain, (self._process.stderr,)),
+        ):
+            threading.Thread(target=read, args=given, daemon=True).start()
 
     def _start(self, is_confined: bool) -> subprocess.Popen[bytes]:
-        command, environment = self._command(), self._environment()
+        command, environment = self._command(is_confined), self._environment()
         if is_confined:
             environment, command = self._confine(command, environment)
         return subprocess.Popen(
@@ -91,9 +96,13 @@ class EnvironmentProcess:
             env=environment,
         )
 
-    def _command(self) -> list[str]:
+    def _command(self, is_confined: bool) -> list[str]:
         options = ["-I", "-B"] if self.is_untrusted else ["-I"]
-        return [str(self._built.python), *options, str(RUN_KIT), str(self.environment.script_path)]
+        fork = [f"--fork={json.dumps(self._fork_policy() if is_confined else {})}"] if self._is_forking else []
+        return [str(self._built.python), *options, str(RUN_KIT), str(self.environment.script_path), *fork]
+
+    def _fork_policy(self) -> ForkPolicy:
+        return build_fork_policy(self._readable_paths(), self._folder / "out", self._config)
 
     def _environment(self) -> dict[str, str]:
         """What it sees of ours: no display, no proxies, no settings. ONNX Runtime sends no usage data."""
@@ -101,33 +110,40 @@ class EnvironmentProcess:
         own = str(self._folder / "out")
         fixed = {"HOME": own, "TMPDIR": own, "TEMP": own, "TMP": own, "CUDA_VISIBLE_DEVICES": "-1"}
         quiet = {"TF_CPP_MIN_LOG_LEVEL": "2", "ORT_DISABLE_TELEMETRY": "1"}
-        return passed | fixed | quiet | dict(self.environment.variables)
+        threads = SINGLE_THREAD_ENVIRONMENT if self._is_forking else {}
+        return passed | fixed | quiet | threads | dict(self.environment.variables)
 
     def _confine(self, command: list[str], environment: dict[str, str]) -> tuple[dict[str, str], list[str]]:
-        venv, scripts = self._built.folder, (RUN_KIT.parent, self.environment.script_path.parent)
+        venv = self._built.folder
+        programs = [str(path) for pattern in self.environment.programs for path in venv.glob(pattern)]
         given = {
             "command": command,
             "environment": environment,
-            "readable": [str(path) for path in (venv, *scripts, self._folder / "in", *self._base_paths())],
+            "readable": [str(path) for path in self._readable_paths()],
             "writable_folder": str(self._folder / "out"),
-            "programs": [str(path) for pattern in self.environment.programs for path in venv.glob(pattern)],
+            "programs": programs,
+            "forks": self._is_forking,
         }
         launcher = [sys.executable, *LAUNCHER, json.dumps(given)]
         return worker_environment(self._config) | SINGLE_THREAD_ENVIRONMENT, launcher
+
+    def _readable_paths(self) -> list[Path]:
+        scripts = (RUN_KIT.parent, self.environment.script_path.parent)
+        return [self._built.folder, *scripts, self._folder / "in", *self._base_paths()]
 
     def _base_paths(self) -> list[Path]:
         """The standard library of the interpreter that the environment was made with, and that itself."""
         real = self._built.python.resolve()
         return [real.parent.parent / "lib", real, (self._built.folder / VENV).resolve()]
 
-    def _read_replies(self, stream: IO[bytes]) -> None:
+    def _read_replies(self, stream: IO[bytes], replies: queue.Queue[bytes]) -> None:
         with contextlib.suppress(ValueError, OSError):  # closed, as nobody waits any more
             while line := stream.readline(MAX_REPLY_BYTES + 1):
-                if self._replies.qsize() >= MAX_UNREAD_REPLIES:
+                if replies.qsize() >= MAX_UNREAD_REPLIES:
                     kill_group(self._process.pid)
                     break
-                self._replies.put(line)
-        self._replies.put(b"")
+                replies.put(line)
+        replies.put(b"")
 
     def _drain(self, stream: IO[bytes]) -> None:
         with contextlib.suppress(ValueError, OSError):
@@ -138,18 +154,52 @@ class EnvironmentProcess:
         """Predict the inputs of a kit; what it loaded for it before is not loaded again.
 
         Returns the predictions, or the error that the engine raised. Raises TimedOut, TooLarge, ChildDied, NotConfined,
-        Cancelled, and WorkerError for a reply that makes no sense; the process is gone then.
+        Cancelled, and WorkerError for a reply that makes no sense. The process is gone then; one that forks is not
+        where only the process is that it had forked for this kit.
         """
+        try:
+            return self._ask(kit, seconds, is_cancelled)
+        except NotConfined:
+            if not (self._is_forking and self._config.run_unconfined):
+                raise
+            self._release_process()
+            self._launch(is_confined=False)
+            return self._ask(kit, seconds, is_cancelled)
+
+    def _ask(self, kit: Kit, seconds: float, is_cancelled: CancelCheck) -> KitReply:
         allowed, out = self._allowance(kit, seconds), self._folder / "out" / "answer"
         with cleanup_on_error(self.close):
-            delete_folder(out)
-            out.mkdir()
-            request = {"id": secrets.token_hex(8), "kit": str(self._place(kit)), "out": str(out)}
+            self._make_room(out)
+            request = {"id": secrets.token_hex(8), "kit": str(self._place(kit)), "out": str(out), "asks": kit.asks}
             self._await_confinement(allowed, is_cancelled)
             self._renew_limits(kit, allowed)
             self._send(request)
             line = self._await_reply(allowed, is_cancelled)
-            return self._without_paths(parse_reply(line, request["id"], out, kit))
+            if not self._is_forking:
+                return self._read_reply(line, request["id"], out, kit)
+        return self._read_reply(line, request["id"], out, kit)
+
+    def _read_reply(self, line: bytes, request_id: str, out: Path, kit: Kit) -> KitReply:
+        try:
+            return self._without_paths(parse_reply(line, request_id, out, kit, self._config.unpacked_mb * MB))
+        except ForkedProcessEnded as error:
+            raise self._forked_end_error(error.status, kit) from error
+
+    def _forked_end_error(self, status: int, kit: Kit) -> ChildDied | TimedOut:
+        if status == CPU_TIME_EXCEEDED:
+            return cpu_time_error(self._allowance(kit, self._config.child_seconds))
+        return self._died_error(describe_exit(status))
+
+    def _make_room(self, out: Path) -> None:
+        """Empty the folder for answers; of a process that forks all that the kit before may have left.
+
+        Raises WorkerError where something stays.
+        """
+        for left in list(out.parent.iterdir()) if self._is_forking else [out]:
+            delete_folder(left) if left.is_dir() and not left.is_symlink() else left.unlink(missing_ok=True)
+        if self._is_forking and any(out.parent.iterdir()):
+            raise invalid_reply_error(received=f"{self.environment.label}, files that cannot be deleted")
+        out.mkdir()
 
     def _place(self, kit: Kit) -> Path:
         """Write a kit to where it can be read, in place of the one before."""
@@ -227,6 +277,9 @@ class EnvironmentProcess:
             return not_confined_error(self._printed_text())
         if self.is_untrusted and status == CPU_TIME_EXCEEDED:
             return cpu_time_error(allowed)
+        return self._died_error(how)
+
+    def _died_error(self, how: str) -> ChildDied:
         return ChildDied(
             f"The process of {self.environment.label} ended before it answered: {how}.",
             cure="Ask once more; if it happens again, this file brings its engine down, and the details may say why.",

@@ -1,5 +1,6 @@
 """What the process of an environment replies: validated, as it may have loaded an untrusted model."""
 
+import io
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,11 +12,15 @@ from pydantic import BaseModel, Field, ValidationError
 from core.arrays import Arrays
 from core.environments.kits import Kit
 from core.errors import InputError
-from core.worker.child_errors import invalid_reply_error
+from core.validation.archives import UntrustedFolder
+from core.worker.child_errors import invalid_reply_error, not_confined_error
 
 PREDICTIONS = "predictions.npz"
 MAX_SURPLUS = 64  # outputs that nobody expects
 STAGES = ("import", "load", "predict", "write")
+CONVERTED = "converted"  # the folder of what was converted
+MAX_OUTPUTS, MAX_AXES = 256, 16  # of a model of which nothing is known
+MAX_OPEN_BYTES = 64 * 2**20  # of predictions that nobody expects
 
 
 class EngineError(BaseModel, extra="ignore"):
@@ -35,30 +40,106 @@ class EngineFacts(BaseModel, extra="ignore"):
     note: str = Field("", max_length=400)
 
 
+class InputReply(BaseModel, extra="ignore"):
+    """What a model says of one of its inputs (see `core.runtimes.specs.InputSpec`)."""
+
+    name: str = Field(max_length=400)
+    dtype: str = Field(max_length=20)
+    shape: list[Annotated[int, Field(ge=0, le=10**8)] | None] | None = Field(max_length=MAX_AXES)
+
+
+class DescribedInputs(BaseModel, extra="ignore"):
+    """What a model takes; empty where it does not say so."""
+
+    inputs: list[InputReply] = Field(max_length=64)
+
+
+class ForkedProcessEnded(Exception):
+    """The process that was forked for a kit ended, with this exit status, before it answered."""
+
+    def __init__(self, status: int):
+        self.status = status
+        super().__init__(status)
+
+
 class KitReply(NamedTuple):
-    """Predictions and facts, or the error that the engine raised."""
+    """Predictions and facts, or the error that the engine raised; `inputs` where these were asked."""
 
     predictions: Arrays
     facts: EngineFacts | None
     error: EngineError | None = None
+    inputs: tuple[InputReply, ...] = ()
 
 
 class _Reply(BaseModel):
+    """`ended` is the exit status of a forked process that ended without an answer, `unconfined` why it could not."""
+
     id: str
+    ended: int | None = None
+    unconfined: str = ""
 
 
-def parse_reply(line: bytes, request_id: str, out: Path, kit: Kit) -> KitReply:
-    """Return what a process replied to a request. Raises WorkerError where it makes no sense, InputError for
-    predictions that are not those of the kit."""
+def parse_reply(line: bytes, request_id: str, out: Path, kit: Kit, max_bytes: int) -> KitReply:
+    """Return what a process replied to a request; at most `max_bytes` are copied of what it converted.
+
+    Raises WorkerError where it makes no sense, ForkedProcessEnded, NotConfined where such a process could not confine
+    itself, InputError for predictions that are not those of the kit, and Refused for converted files.
+    """
     try:
-        if _Reply.model_validate_json(line).id != request_id:
+        reply = _Reply.model_validate_json(line)
+        if reply.id != request_id:
             raise invalid_reply_error(received="an answer to something else")
+        if reply.unconfined:
+            raise not_confined_error(reply.unconfined)
+        if reply.ended is not None:
+            raise ForkedProcessEnded(reply.ended)
         if b'"error"' in line and (error := _parse_error(line)):
             return KitReply({}, None, error)
         facts = EngineFacts.model_validate_json(line)
+        described = DescribedInputs.model_validate_json(line) if kit.asks == "describe" else None
     except (ValidationError, ValueError) as error:
         raise invalid_reply_error(detail=str(error)[:400]) from error
+    if described:
+        return KitReply({}, facts, inputs=tuple(described.inputs))
+    if kit.converted_to:
+        copy_converted(out / CONVERTED, kit.converted_to, max_bytes)
+        return KitReply({}, facts)
+    if kit.expected is None:
+        return KitReply(read_unexpected_predictions(out / PREDICTIONS), facts)
     return KitReply(read_predictions(out / PREDICTIONS, kit.expected), facts)
+
+
+def copy_converted(source: Path, target: Path, max_bytes: int) -> None:
+    """Copy what was converted, plain files under plain names. Raises Refused."""
+    if not source.is_dir() or source.is_symlink():
+        raise invalid_reply_error(received="nothing that was converted")
+    folder = UntrustedFolder(source, max_bytes)
+    for name in folder.sizes:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        folder.copy(name, target / name)
+
+
+def read_unexpected_predictions(path: Path) -> Arrays:
+    """Read predictions of which nothing is known, at most `MAX_OPEN_BYTES`. Raises InputError."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            members = archive.infolist()
+            if not 0 < len(members) <= MAX_OUTPUTS:
+                raise _unlike_error("It gives no outputs, or too many.", f"{len(members):,}")
+            if (size := sum(member.file_size for member in members)) > MAX_OPEN_BYTES:
+                raise _unlike_error("Its answers are larger than what is read of a file.", f"{size:,} bytes")
+            return {member.filename.removesuffix(".npy"): _read_open_array(archive, member) for member in members}
+    except (OSError, zipfile.BadZipFile, ValueError, EOFError, KeyError) as error:
+        raise _unlike_error("It gave no predictions that can be read.", None) from error
+
+
+def _read_open_array(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    with archive.open(member) as stream:
+        content = stream.read(member.file_size)
+    array = np.lib.format.read_array(io.BytesIO(content), allow_pickle=False)
+    if array.dtype.kind not in "biufcU":
+        raise _unlike_error("It gives another kind of value.", f"{member.filename} as {array.dtype}")
+    return array
 
 
 def _parse_error(line: bytes) -> EngineError | None:

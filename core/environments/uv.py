@@ -30,6 +30,7 @@ INDEX_SETTINGS = {
     "cert": "SSL_CERT_FILE",
 }
 INDEX_VARIABLES = ("UV_DEFAULT_INDEX", "UV_INDEX_URL", "UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS")
+SIDE_INDEXES = {"UV_INDEX", "UV_EXTRA_INDEX_URL", "UV_FIND_LINKS"}
 PLACES = {"UV_INDEX", "UV_FIND_LINKS"}  # which are lists; what does not exist in one is left out, as pip leaves it out
 
 
@@ -50,8 +51,9 @@ def run_uv(
     label: str,
     seconds: float,
     is_cancelled: CancelCheck,
+    main_index: bool = False,
 ) -> None:
-    """Run uv to its end.
+    """Run uv to its end, with `main_index` over that index alone.
 
     Raises NotBuilt with what it said, PackageMissing, TimedOut, and Cancelled; it has ended in any case.
     """
@@ -62,7 +64,7 @@ def run_uv(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            env=uv_environment(),
+            env=uv_environment(main_index),
             start_new_session=True,
         )
         try:
@@ -102,15 +104,18 @@ def _read_tail(file: BinaryIO) -> str:
     return file.read().decode("utf-8", "replace")
 
 
-def uv_environment() -> dict[str, str]:
+def uv_environment(main_index: bool = False) -> dict[str, str]:
     """Variables of uv's process: the user's own, and pip's index where uv has been told of none.
 
-    Nothing of Python's own gets in, and no interpreter is ever downloaded.
+    Nothing of Python's own gets in, and no interpreter is ever downloaded. With `main_index` no other index is asked:
+    one that lacks some files of a release would take their hashes out of a lock.
     """
     ours = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "VIRTUAL_ENV"))}
     defaults = {"UV_LINK_MODE": "hardlink"}
     if not any(name in ours for name in INDEX_VARIABLES):
         defaults |= read_pip_index()
+    if main_index:
+        defaults, ours = ({name: each[name] for name in each.keys() - SIDE_INDEXES} for each in (defaults, ours))
     return defaults | ours | {"UV_PYTHON_DOWNLOADS": "never", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
 
 

@@ -12,6 +12,24 @@ def inputs_in_order(facts: Mapping[str, Any]) -> list[str]:
     return [names[spec["name"]] for spec in facts["inputs"] if spec["name"] in names]
 
 
+def find_places(
+    inputs: Iterable[str], outputs: Iterable[str], facts: Mapping[str, Any], found: Comparison
+) -> dict[str, list[str]]:
+    """The names of the reference in the order in which a copy's runtime lists them by place, where it is another one.
+
+    Args:
+        inputs, outputs: Of the reference, in its order.
+        facts: What a child says of the copy: "places" (see `Predictor`) and "input_pairs".
+        found: How outputs were matched.
+    """
+    pairs = {"inputs": facts["input_pairs"], "outputs": [vars(pair) for pair in found.pairs]}
+    orders = {
+        side: find_other_order(names, facts.get("places", {}).get(side, []), pairs[side], True)
+        for side, names in (("inputs", inputs), ("outputs", outputs))
+    }
+    return {side: names for side, names in orders.items() if names}
+
+
 def find_reordered(
     inputs: Iterable[str],
     outputs: Iterable[str],

@@ -67,7 +67,10 @@ class ReloadOutcome(BaseModel):
     compare. `call_rows` is how many rows the file takes at once, None for any number; `remembers` says whether a call
     changes what the next one answers, None in older records. `left_out` says in sentences what was not looked at, since
     it would have taken more time or memory than there is. `grade` says how far changed values are off, None where there
-    are none and in older records. Times are in seconds.
+    are none and in older records. `batch` is how many rows were asked at a time, and `alone` how far the answers to
+    rows that are asked alone are off theirs in such a batch, as a share of the largest answer; None where nobody tried
+    and in older records. `places` are the run's "inputs" and "outputs" in the order in which the copy's runtime lists
+    them by place, each where that is another one (see `find_places`). Times are in seconds.
     """
 
     verdict: Verdict
@@ -97,6 +100,9 @@ class ReloadOutcome(BaseModel):
     probes: dict[str, Any] = Field(default_factory=dict)
     left_out: list[str] = Field(default_factory=list)
     grade: Grade | None = None
+    batch: int | None = None
+    alone: float | None = None
+    places: dict[str, list[str]] = Field(default_factory=dict)
 
     @property
     def warning(self) -> str:

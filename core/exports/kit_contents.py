@@ -128,7 +128,8 @@ def required_packages(artifact: Artifact, format_: Format, code: ModelScript | N
     names = list(format_.standalone.packages)
     for package in sorted(code.packages if code else ()):
         names += [name for name in PACKAGES_BY_IMPORT.get(package, (package,)) if name not in names]
-    versions = {name: artifact.versions.get(name) or _installed_version(name) for name in names}
+    pinned = format_.environment.pins if format_.environment else {}
+    versions = {name: pinned.get(name) or artifact.versions.get(name) or _installed_version(name) for name in names}
     return {name: number for name, number in versions.items() if number}
 
 

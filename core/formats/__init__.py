@@ -49,13 +49,27 @@ MODULES = (
     "stablehlo",
     "pickle",
 )
+# Those that are written and read with other packages than ours, in an environment.
+ENVIRONMENT_MODULES = ("orbax",)
 
 FORMATS: tuple[Format, ...] = tuple(import_module(f"core.formats.{name}").FORMAT for name in MODULES)
+ENVIRONMENT_FORMATS: tuple[Format, ...] = tuple(
+    import_module(f"core.formats.{name}").FORMAT for name in ENVIRONMENT_MODULES
+)
 
 
 def all_formats() -> tuple[Format, ...]:
-    """Ours, then those of third parties, in the order of their names."""
-    return (*FORMATS, *_load_third_party_formats())
+    """Ours, those of environments, then those of third parties, in the order of their names."""
+    return (*FORMATS, *ENVIRONMENT_FORMATS, *_load_third_party_formats())
+
+
+def formats_at_hand(kind: str, weight_bytes: int, trust: str) -> list[str]:
+    """Return the keys of all formats that take such a model, without those for which an environment is built."""
+    return [
+        format_.key
+        for format_ in all_formats()
+        if not format_.environment and not format_.refusal_reason(kind, weight_bytes, trust)
+    ]
 
 
 def _load_third_party_formats() -> Iterator[Format]:
@@ -87,4 +101,4 @@ def _load_entry_point(entry: EntryPoint) -> Format:
 def get_format(key: str) -> Format:
     """The format of that key. Raises UnknownName with the keys that exist."""
     # Chained, not joined: a format of ours is found without any of a third party being imported.
-    return find_by_key(chain(FORMATS, _load_third_party_formats()), key, "format")
+    return find_by_key(chain(FORMATS, ENVIRONMENT_FORMATS, _load_third_party_formats()), key, "format")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from core.arrays import Arrays
+from core.environments.base import Environment
 from core.error_translation import translate
 from core.errors import CannotSave, DoesNotLoad, FormatError, InputError
 from core.formats.standalone_loaders import StandaloneLoader
@@ -86,6 +87,8 @@ class Format:
         runs_code: Whether loading a copy runs whatever code stands in it.
         find_missing: `find_missing(model, folder)` names the weights of a model that are not in the files of a folder,
             when it was just saved there, and when it was just loaded; None where the format cannot pass over any.
+        environment: The packages other than ours with which it is written and read, in a process of theirs (see
+            `core.runtimes.environment_link`): they are built first, and only for who asks for this format by name.
     """
 
     key: str
@@ -108,6 +111,7 @@ class Format:
     kit: StandaloneLoader | None = None
     runs_code: bool = False
     find_missing: Callable[[Model, Path], list[str]] | None = None
+    environment: Environment | None = None
 
     @property
     def missing_packages(self) -> list[str]:
@@ -127,6 +131,8 @@ class Format:
             return self.unavailable_reason
         if self.runs_code and trust != "ours":
             return RUNS_CODE_REFUSAL
+        if self.environment and trust != "ours":
+            return ENVIRONMENT_REFUSAL
         if kind not in self.accepts:
             return _REFUSALS[kind]
         if missing := self.missing_packages:
@@ -149,7 +155,8 @@ class Format:
     def require_accepted(self, kind: str, weight_bytes: int, trust: str = "ours") -> None:
         """Raises CannotSave when this format cannot take such a model, before anything is tried."""
         if refusal := self.refusal_reason(kind, weight_bytes, trust):
-            is_too_large = kind in self.accepts and not self.missing_packages and refusal != RUNS_CODE_REFUSAL
+            is_fit = kind in self.accepts and not self.missing_packages
+            is_too_large = is_fit and refusal not in (RUNS_CODE_REFUSAL, ENVIRONMENT_REFUSAL)
             raise CannotSave(refusal, cure=_TOO_LARGE_CURE if is_too_large else "Choose another format.")
 
     def resolve_options(self, options: Options = None) -> dict[str, Any]:
@@ -222,6 +229,7 @@ def _is_importable(module: str, stamp: Hashable) -> bool:
 
 
 RUNS_CODE_REFUSAL = "A file of this format runs code when it is loaded, so no model from outside is put into one."
+ENVIRONMENT_REFUSAL = "This format is written with other packages, and no model from outside is given to those."
 _TOO_LARGE_CURE = "Choose SavedModel, Keras weights in shards or safetensors, which have no such limit."
 _REFUSALS = {
     "module": "Takes Keras models only; this is a plain tf.Module, with no Keras layers or config to write.",

@@ -19,7 +19,7 @@ FORMAT_GROUPS = (
     FormatGroup(
         "Keep training",
         "The whole model, its optimizer included, to go on where training stopped.",
-        ("keras", "keras_dir", "checkpoint"),
+        ("keras", "keras_dir", "checkpoint", "orbax"),
     ),
     FormatGroup(
         "Serve",

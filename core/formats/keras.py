@@ -19,6 +19,7 @@ from core.runtimes.keras_file_settings import (
     set_auto_xla,
 )
 from core.runtimes.keras_releases import THIS_RELEASE, WRITTEN_FOR, rewrite_config
+from core.runtimes.rewritten_keras_file import describe_rewriting, readable_keras_file
 from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
 from core.runtimes.zip_member import open_zip_member, replace_zip_member
 
@@ -40,13 +41,17 @@ XLA = Option(
 )
 
 
+def rewrite_options(text: str, for_keras: str, xla: str) -> tuple[str, str]:
+    """Return the text of a file's config as both options ask for it, and which releases read it, in a sentence."""
+    text, remark = rewrite_config(text, for_keras)
+    return set_auto_xla(text) if xla == AUTO else text, remark
+
+
 def save(model: Model, folder: Path, for_keras: str = THIS_RELEASE, xla: str = AS_COMPILED) -> str:
     path = folder / "model.keras"
     model.save(path)
     with zipfile.ZipFile(path) as archive:
-        text, remark = rewrite_config(archive.read(CONFIG_FILE).decode(), for_keras)
-    if xla == AUTO:
-        text = set_auto_xla(text)
+        text, remark = rewrite_options(archive.read(CONFIG_FILE).decode(), for_keras, xla)
     if (for_keras, xla) != (THIS_RELEASE, AS_COMPILED):
         replace_zip_member(path, CONFIG_FILE, text.encode())
     return join_remarks(remark, describe_file_settings(read_file_settings(path), model))
@@ -57,11 +62,12 @@ def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
 
     path, classes = folder / "model.keras", {**LEGACY_FUNCTIONS, **code.classes}
     settings = read_file_settings(path)
-    with saved_policy(settings):
-        model = keras.models.load_model(path, classes, compile=code.compiles, safe_mode=True)
+    with saved_policy(settings), readable_keras_file(path) as (readable, changed):
+        model = keras.models.load_model(readable, classes, compile=code.compiles, safe_mode=True)
     with zipfile.ZipFile(path) as archive:
         remark = restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
-    return replace(keras_predictor(model), remark=join_remarks(remark, describe_file_settings(settings, model)))
+    notes = describe_rewriting(changed), describe_file_settings(settings, model)
+    return replace(keras_predictor(model), remark=join_remarks(remark, *notes))
 
 
 def find_missing(model: Model, folder: Path) -> list[str]:

@@ -4,29 +4,27 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.keras import FOR_KERAS, XLA
+from core.formats.keras import FOR_KERAS, XLA, rewrite_options
 from core.formats.standalone_loaders import StandaloneLoader, open_keras, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor, join_remarks
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
 from core.runtimes.keras_file_settings import (
     AS_COMPILED,
-    AUTO,
     CONFIG_FILE,
     describe_file_settings,
     read_file_settings,
     saved_policy,
-    set_auto_xla,
 )
-from core.runtimes.keras_releases import THIS_RELEASE, rewrite_config
+from core.runtimes.keras_releases import THIS_RELEASE
 from core.runtimes.unsaved_weights import find_weights_missing_from_hdf5
 
 
 def save(model: Model, folder: Path, for_keras: str = THIS_RELEASE, xla: str = AS_COMPILED) -> str:
     path = folder / "model"
     model.save(path, zipped=False)
-    text, remark = rewrite_config((path / CONFIG_FILE).read_text(encoding="utf-8"), for_keras)
-    (path / CONFIG_FILE).write_text(set_auto_xla(text) if xla == AUTO else text, encoding="utf-8")
+    text, remark = rewrite_options((path / CONFIG_FILE).read_text(encoding="utf-8"), for_keras, xla)
+    (path / CONFIG_FILE).write_text(text, encoding="utf-8")
     return join_remarks(remark, describe_file_settings(read_file_settings(path), model))
 
 

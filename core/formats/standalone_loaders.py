@@ -25,6 +25,7 @@ from core.runtimes.call_arguments import call_model
 from core.runtimes.imported_graph import import_frozen_graph
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning
 from core.runtimes.legacy_keras import is_legacy_version, load_any_weights, load_legacy_h5, read_keras_version
+from core.runtimes.rewritten_keras_file import readable_keras_file
 from core.runtimes.session_signature import adapt_session, open_session
 from core.runtimes.specs import name_outputs
 from core.runtimes.variables import finalize_layers, optimizer_variables
@@ -45,8 +46,7 @@ class StandaloneLoader:
         packages: Packages that it needs, as the records call them.
         runs_code: Whether loading runs whatever is in the file.
         load_imported: Stands for `load` where the copy was imported, and may need the `imported_packages` too.
-        load_structured: Stands for `load` where the model's inputs and outputs are not known to be flat (see
-            `core.exports.flat_structure.is_flat_model`).
+        load_structured: Stands for `load` where the model's inputs and outputs are not known to be flat.
     """
 
     load: Callable[..., PredictFunction]
@@ -182,6 +182,20 @@ def open_safetensors(path: Path, build: Callable[[], Model]) -> PredictFunction:
 
 def open_structured_safetensors(path: Path, build: Callable[[], Model]) -> PredictFunction:
     return make_predict_function(read_safetensors(path, build))
+
+
+def read_orbax(path: Path, classes: Classes) -> Model:
+    model = read_keras(path, classes)
+    finalize_layers(model)
+    return model
+
+
+def open_orbax(path: Path, classes: Classes) -> PredictFunction:
+    return predict_flat(read_orbax(path, classes))
+
+
+def open_structured_orbax(path: Path, classes: Classes) -> PredictFunction:
+    return make_predict_function(read_orbax(path, classes))
 
 
 def predict_flat(model: Model) -> PredictFunction:
@@ -323,8 +337,8 @@ def open_any_keras(path: Path, classes: Classes) -> PredictFunction:
     """A .keras file of Keras 2 or 3: what changed in meaning between releases means what it meant."""
     import keras
 
-    model = keras.models.load_model(path, custom_objects={**LEGACY_FUNCTIONS, **classes}, compile=False)
-    with zipfile.ZipFile(path) as archive:
+    with readable_keras_file(path) as (readable, _), zipfile.ZipFile(path) as archive:
+        model = keras.models.load_model(readable, custom_objects={**LEGACY_FUNCTIONS, **classes}, compile=False)
         restore_meaning(model, read_metadata_version(archive.read("metadata.json")))
     return make_predict_function(model)
 

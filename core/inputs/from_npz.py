@@ -9,7 +9,7 @@ from typing import BinaryIO
 
 from core.arrays import Arrays
 from core.errors import InputError, Refused
-from core.inputs.npy import NpyHeader, iter_row_chunks, read_header, read_rows, rows_per_chunk
+from core.inputs.npy import NpyHeader, iter_row_chunks, read_header, read_rows, require_all_bytes, rows_per_chunk
 from core.inputs.source import InputSource, SourceArray, require_same_rows, require_size
 from core.validation.archives import check_end_record
 
@@ -24,7 +24,9 @@ def npy_source(path: Path, max_bytes: int) -> InputSource:
     """Open the array of a .npy file of at most `max_bytes`. Raises InputError."""
     with path.open("rb") as stream:
         header = read_header(stream, path.name)
-        _require_all_bytes(header, path.name, path.stat().st_size - stream.tell(), max_bytes)
+        data_bytes = path.stat().st_size - stream.tell()
+        require_size(header.bytes, max(max_bytes, data_bytes))
+        require_all_bytes(header, path.name, data_bytes)
     require_same_rows({"": header.shape})
     return InputSource([_source_array("input", header)], _npy_chunks(path))
 
@@ -123,16 +125,9 @@ def _read_member_header(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> Np
     name = member.filename.removesuffix(".npy")
     with archive.open(member) as stream:
         header = read_header(stream, name)
-        _require_all_bytes(header, name, member.file_size - stream.tell(), member.file_size)
+        require_size(header.bytes, member.file_size)
+        require_all_bytes(header, name, member.file_size - stream.tell())
     return header
-
-
-def _require_all_bytes(header: NpyHeader, name: str, data_bytes: int, max_bytes: int) -> None:
-    """Raise InputError unless as many bytes stand behind the header as it says."""
-    require_size(header.bytes, max(max_bytes, data_bytes))
-    if header.bytes != data_bytes:
-        sentence = f"“{name}” says that it has {header.bytes:,} bytes of values, and there are {data_bytes:,}."
-        raise InputError(sentence, cure="Write the file again.")
 
 
 def _npz_chunks(path: Path, members: dict[str, zipfile.ZipInfo]) -> Iterator[Arrays]:

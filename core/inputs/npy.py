@@ -52,6 +52,13 @@ def read_header(stream: IO[bytes], name: str) -> NpyHeader:
     return NpyHeader(dtype, tuple(shape), is_fortran and len(shape) > 1)
 
 
+def require_all_bytes(header: NpyHeader, name: str, data_bytes: int) -> None:
+    """Raise InputError unless as many bytes stand behind the header as it says."""
+    if header.bytes != data_bytes:
+        sentence = f"“{name}” says that it has {header.bytes:,} bytes of values, and there are {data_bytes:,}."
+        raise InputError(sentence, cure="Write the file again.")
+
+
 def read_rows(stream: IO[bytes], header: NpyHeader, rows: int, name: str) -> np.ndarray:
     """Read the next rows behind the header (of Fortran order: all). Raises InputError when the bytes end before."""
     count = rows * header.row_bytes

@@ -9,6 +9,7 @@ from pydantic import BaseModel, Field
 from core.caching import result_cache
 from core.context import AppContext
 from core.errors import FormatError, RoundtripError
+from core.introspection.content_match import ContentMatch
 from core.introspection.describe import ListedTensor, ProgressCallback, cache_key, describe_part
 from core.introspection.replies import Count, validate_reply
 from core.introspection.sandboxed_reading import run_sandboxed
@@ -229,12 +230,18 @@ def diff_files(context: AppContext, left: str, right: str, *, include_equal: boo
     return diff_json(*sides, include_equal=include_equal)
 
 
+def match_content(context: AppContext, left: str, right: str) -> ContentMatch:
+    """Compare two artifacts by the content hashes of their records. Opens no artifact file."""
+    return ContentMatch.compare(context.library.artifact(left), context.library.artifact(right))
+
+
 class ArtifactDiff(BaseModel):
-    """Changes by part, the tensors, and by part the error of what could not be read."""
+    """Changes by part, the tensors, by part the error of what could not be read, and what the content hashes say."""
 
     changes: dict[str, list[JsonChange]]
     tensors: TensorDiff
     problems: dict[str, str] = Field(default_factory=dict)
+    content: ContentMatch = ContentMatch(has_equal_bytes=False)
 
     @property
     def has_differences(self) -> bool:
@@ -251,7 +258,7 @@ def diff_artifacts(
     Raises UnknownName, UnreadableRecord, Damaged, and WorkerError when no child can be had.
     """
     changes = {"record": diff_records(context, left, right), "files": diff_files(context, left, right)}
-    diff = ArtifactDiff(changes=changes, tensors=TensorDiff())
+    diff = ArtifactDiff(changes=changes, tensors=TensorDiff(), content=match_content(context, left, right))
     for part in (*PARTS, "tensors"):
         try:
             if part == "tensors":

@@ -30,6 +30,7 @@ from core.inputs import InputSet
 from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
 from core.jobs.participants import (
     describe_code_source,
+    find_call_facts,
     find_silent_losses,
     load_participant,
     map_input_names,
@@ -126,6 +127,7 @@ class _ComparisonJob:
         self._reference_lock = threading.Lock()
         self._chunk_rows = rows_per_chunk(self._row_bytes())
         self._rows_done: dict[str, int] = {}
+        self._batches: dict[str, int] = {}  # of those that were asked fewer rows at a time
         self._output_names: dict[str, dict[str, str]] = {}  # by artifact the baseline's name of each of its outputs
         # In the baseline's order; where its predictions are stored, whether that counts is for the copies to say.
         self._baseline_inputs = [spec["name"] for spec in self.run.inputs]
@@ -205,6 +207,7 @@ class _ComparisonJob:
                 if not cap.halve():
                     raise
         if cap.rows < self._batch:
+            self._batches[id_] = cap.rows
             reply["remark"] += f" It was asked {cap.rows} rows at a time, as there was no memory for {self._batch}."
         if names:
             reply["input_pairs"] = cast(list[InputPair], self.library.evidence(id_).best.input_pairs)
@@ -262,6 +265,8 @@ class _ComparisonJob:
             discrimination=self._discrimination,
             grade=self._grade(id_, comparison),
             source=self._describe_source(id_),
+            batch=self._batches.get(id_, self._batch),
+            **find_call_facts(self.library, id_),
         )
 
     def _describe_source(self, id_: str) -> str:

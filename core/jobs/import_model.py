@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from collections.abc import Mapping
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from functools import partial
 from pathlib import Path
@@ -12,14 +11,17 @@ import numpy as np
 
 from core.arrays import Arrays
 from core.compare import Verdict
+from core.copy_content import compute_content_hash
 from core.demos import get_demo
 from core.errors import ChildDied, InputError, NotConfined, TimedOut, TooLarge, UnpairedRows
+from core.evidence.content_hash import ContentHash
 from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import LoadedModelReply, validate_reply
 from core.jobs.import_request import ImportRequest, replace_unrun_import
-from core.jobs.import_trial import find_accepted_input
+from core.jobs.import_trial import find_accepted_input, list_trial_remarks
+from core.jobs.known_models import describe_known
 from core.jobs.runner import ChildLimits, JobHandle
 from core.jobs.trial_inputs import TrialInput, describe_ranges
 from core.jobs.uploads import run_of_artifact
@@ -27,7 +29,6 @@ from core.library.ids import new_id
 from core.library.records import KIND_NEVER_RUN, Artifact, Run
 from core.reload import gather_evidence
 from core.runtimes.base import ImportedSource, ModelSource, join_remarks
-from core.runtimes.batch_adapter import DEPENDENT_ROWS_REMARK
 from core.runtimes.model_facts import ModelFacts
 from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
@@ -45,10 +46,6 @@ from core.worker.remote_predictor import load_in_child
 from core.worker.row_budget import RowCap
 from core.worker.worker import Worker
 
-CONSTANT_REMARK = (
-    "All random rows are answered alike, so these answers cannot tell a good copy from a bad one: compare on inputs of "
-    "your own."
-)
 MAX_PREPARED_BYTES = 256 * MB  # of files that two processes load at the same time
 STEP_PROGRESS = {
     "Checking the file": 0.05,
@@ -145,8 +142,9 @@ class _ImportJob:
             skipped = "It was not run" if len(self.checks) > 1 else "It was neither looked into nor run"
             self.checks.append({"what": skipped, "remark": error.sentence, "left": "out"})
             facts, reference, evidence = _facts_without_run(self.files, error)
+        content = self._hash_content()
         self._start_step("Keeping it")
-        run, artifact = self._store(facts, reference, evidence)
+        run, artifact = self._store(facts, reference, evidence, content)
         if self.request.stored_artifact:
             replace_unrun_import(self.library, self.request.stored_artifact, artifact)
         return self._build_result(run, artifact, reference, evidence)
@@ -221,12 +219,12 @@ class _ImportJob:
         if trial.recipe["one_row"] or record.get("row_is_call"):  # which the prepared child knew nothing of
             prepared = None
         facts = reply.run_facts()
-        remark = join_remarks(reply.remark, *_trial_remarks(trial.recipe))
+        remark = join_remarks(reply.remark, *list_trial_remarks(trial.recipe))
         record |= {"remark": remark, "signatures": reply.signatures, "asked": trial.recipe}
         reference = Reference(trial.inputs, predictions, {})
         asked = describe_ranges(trial.recipe)
         answered = f"It answers {trial.recipe['rows']} random rows{asked}; these answers are its reference"
-        self._record_check(answered, *_trial_remarks(trial.recipe))
+        self._record_check(answered, *list_trial_remarks(trial.recipe))
         self._start_step("Loading it once more, in another process")
         settings = ModelSettings.read(facts["traits"])
         original = OriginalFingerprint(weights=facts["weights"], optimizer=facts["optimizer"], settings=settings)
@@ -276,7 +274,16 @@ class _ImportJob:
             self.import_record["one_row"] = trial.recipe["one_row"]
         return reply, trial, predictions
 
-    def _store(self, model: ModelFacts, reference: Reference, evidence: Evidence) -> tuple[Run, Artifact]:
+    def _hash_content(self) -> ContentHash | None:
+        """What the files say, as a hash; where the library has a copy that says the same, that is reported."""
+        content = compute_content_hash(self.handle.worker.run, self.files, sandboxed=True, **self.handle.limits)
+        if known := describe_known(self.library, content, self.request.stored_artifact):
+            self._record_check(*known)
+        return content
+
+    def _store(
+        self, model: ModelFacts, reference: Reference, evidence: Evidence, content: ContentHash | None
+    ) -> tuple[Run, Artifact]:
         """Store the run and its artifact, both or neither."""
         record, signature = self.import_record, self.request.signature
         # The snapshot of an imported model is the files as they came: linked where the disk can, else copied.
@@ -285,7 +292,7 @@ class _ImportJob:
         facts: dict[str, Any] = {**model, "name": self.request.label or record["file"], "demo": None, "settings": None}
         facts |= {"trust": "brought in", "brought": {**record, "checks": self.checks}}
         copy: dict[str, Any] = {"id": record["artifact"], "format": record["format"], "seconds": 0.0}
-        copy |= {"trust": "brought in", "options": {"signature": signature} if signature else {}}
+        copy |= {"trust": "brought in", "content": content, "options": {"signature": signature} if signature else {}}
         return self.library.commit_run_and_artifact(self.run_folder, facts, self.artifact_folder, evidence, **copy)
 
     def _build_result(self, run: Run, artifact: Artifact, reference: Reference, evidence: Evidence) -> ImportResult:
@@ -306,12 +313,6 @@ class _ImportJob:
             "verdict": evidence.best.verdict.value,
             "error": evidence.best.error,
         }
-
-
-def _trial_remarks(recipe: Mapping[str, Any]) -> list[str]:
-    """What a person should know of how the reference was made."""
-    remarks = [DEPENDENT_ROWS_REMARK] if recipe["one_row"] else []
-    return [*remarks, CONSTANT_REMARK] if recipe["constant"] else remarks
 
 
 def _output_spec(name: str, array: np.ndarray) -> InputSpec:

@@ -2,7 +2,8 @@
 
 import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import numpy as np
 
@@ -19,11 +20,18 @@ from core.jobs.trial_inputs import (
     state_shape,
 )
 from core.runtimes.base import BATCH_SIZE
+from core.runtimes.batch_adapter import DEPENDENT_ROWS_REMARK
 from core.runtimes.specs import InputSpec
 from core.worker.child_handle import CancelCheck, never_cancelled
 from core.worker.remote_predictor import RemotePredictor
 from core.worker.row_budget import RowBudget, RowCap
 
+CONSTANT_REMARK = (
+    "All random rows are answered alike, so these answers cannot tell a good copy from a bad one: compare on inputs of "
+    "your own."
+)
+UNTRIED = "untried_below_zero"  # in the recipe of inputs
+UNTRIED_REMARK = "Untried: whole numbers below zero, to which it gives no answers that tell rows apart."
 ENOUGH_SPREAD = 0.01  # of the answers, as a share of the largest: then no other range is looked for
 TOLERANCE = 1e-3  # of an output's largest number: how far one row alone may be off the same row among others
 Ask = Callable[..., Arrays]  # inputs, and how many rows are computed together: gives the answers
@@ -135,6 +143,7 @@ def _find_negative_input(
     negative = generate_negative_input(specs, trial)
     if negative is None:
         return trial, predictions
+    trial.recipe[UNTRIED] = True
     try:
         answers = _require_answers(ask(negative.inputs), negative.recipe["rows"])
     except (DoesNotLoad, InputError):
@@ -189,3 +198,10 @@ def _is_close(left: np.ndarray, right: np.ndarray) -> bool:
         return left.shape == right.shape and bool(np.array_equal(left, right))
     finite = np.abs(right[np.isfinite(right)])
     return bool(np.allclose(left, right, rtol=0, atol=TOLERANCE * float(finite.max(initial=0)), equal_nan=True))
+
+
+def list_trial_remarks(recipe: Mapping[str, Any]) -> list[str]:
+    """What a person should know of how the reference was made."""
+    remarks = [DEPENDENT_ROWS_REMARK] if recipe["one_row"] else []
+    remarks += [UNTRIED_REMARK] if recipe.get(UNTRIED) and not recipe.get("negative") else []
+    return [*remarks, CONSTANT_REMARK] if recipe["constant"] else remarks

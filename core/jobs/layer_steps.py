@@ -48,21 +48,23 @@ def new_step(tensor: Activation) -> LayerStep:
 
 def with_difference(
     step: LayerStep, partner: Activation, values: np.ndarray | None, partner_values: np.ndarray | None, tolerance: float
-) -> LayerStep:
-    """Return a step with the difference of a layer's values, (rows, ...), from its partner's; None has no numbers."""
+) -> tuple[LayerStep, np.ndarray | None]:
+    """Return a step with the difference of a layer's values, (rows, ...), from its partner's; None has no numbers.
+
+    Beside it the partner's values laid out like the layer's; None where they are not compared.
+    """
     if values is None or partner_values is None:
-        return step | {"state": NO_NUMBERS, "words": "It gives no numbers for each row: words, or a shape."}
+        return step | {"state": NO_NUMBERS, "words": "It gives no numbers for each row: words, or a shape."}, None
     step |= {"partner": partner.name, "op": partner.op, "shape": [None, *values.shape[1:]]}
     if values.size != partner_values.size:
-        return step | {
-            "words": "The matching layer by structure gives another number of values, so they are not compared."
-        }
-    difference = compare_activations(values, partner_values)
+        words = "The matching layer by structure gives another number of values, so they are not compared."
+        return step | {"words": words}, None
+    difference, laid_out = compare_activations(values, partner_values)
     notes = [_describe_difference(difference, tolerance)]
     axes = None if difference.axes is None else list(difference.axes)
     notes += [LAYOUT_NOTE] if axes is None or axes != sorted(axes) else []
     notes += [HALF_PRECISION_NOTE] if "float16" in (values.dtype.name, partner_values.dtype.name) else []
-    return step | {
+    step |= {
         "permutation": axes,
         "max_abs": difference.max_abs,
         "mean_abs": difference.mean_abs,
@@ -74,6 +76,7 @@ def with_difference(
         "rows": len(values),
         "words": " ".join(notes),
     }
+    return step, laid_out
 
 
 def _describe_difference(difference: ActivationDifference, tolerance: float) -> str:

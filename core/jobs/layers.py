@@ -10,13 +10,7 @@ from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 import numpy as np
 
-from core.activations.matching import (
-    Activation,
-    SketchedActivation,
-    lay_out_first_row,
-    match_by_structure,
-    match_by_value,
-)
+from core.activations.matching import Activation, SketchedActivation, match_by_structure, match_by_value
 from core.activations.pictures import activation_picture
 from core.arrays import Arrays
 from core.compare import RTOL
@@ -277,10 +271,11 @@ class _LayerWalk:
             return step
         values = self.walked.read_tensor(tensor, self._rows_within_limit(tensor))
         partner_values = None if values is None else self.other.read_tensor(partner, len(values))
-        if values is not None and partner_values is not None and values.size == partner_values.size:
-            pair = values[0], lay_out_first_row(values, partner_values)
-            self.pictures |= {f"{place}:{side}": activation_picture(row) for side, row in zip(SIDES, pair, strict=True)}
-        return with_difference(step, partner, values, partner_values, self.tolerance)
+        step, laid_out = with_difference(step, partner, values, partner_values, self.tolerance)
+        if values is not None and laid_out is not None:
+            rows = zip(SIDES, (values[0], laid_out[0]), strict=True)
+            self.pictures |= {f"{place}:{side}": activation_picture(row) for side, row in rows}
+        return step
 
     def _rows_within_limit(self, tensor: Activation) -> int:
         """So many rows that a tensor, at 8 bytes a number, stays below half of what a reply may hold."""

@@ -8,7 +8,7 @@ import contextlib
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from typing import Any, NamedTuple, Protocol, TypeVar
+from typing import Any, NamedTuple, Protocol, TypedDict, TypeVar
 
 from core.arrays import Arrays
 from core.compare import match_outputs
@@ -168,6 +168,21 @@ def find_silent_losses(library: Library, artifact_id: str) -> list[str]:
         return list_silent_losses(library.run(artifact.run), artifact, library.evidence(artifact_id))
     except LibraryError:
         return []
+
+
+class CallFacts(TypedDict, total=False):
+    """How a copy is called, as its evidence has it (see `ReloadOutcome`); nothing where that is not known."""
+
+    alone: float | None
+    places: dict[str, list[str]]
+
+
+def find_call_facts(library: Library, artifact_id: str) -> CallFacts:
+    try:
+        best = library.evidence(artifact_id).best
+    except LibraryError:
+        return {}
+    return {"alone": best.alone, "places": best.places}
 
 
 ARCHITECTURE_FORMAT = "architecture"  # the key of the format

@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from core.compare import Verdict
+from core.copy_content import compute_content_hash
+from core.environments.build import build_environment
 from core.error_translation import translate
 from core.errors import (
     CannotSave,
@@ -44,7 +46,7 @@ from core.worker.protocol import Frame
 MAX_KEPT_BYTES = 64 * 2**20  # of a model's weights, up to which it stays in memory between two formats
 RECORD_BYTES = 2**16  # bytes that an artifact has beside its weights, at the least
 REFUSALS = (FormatError, ChildDied, TimedOut, TooLarge)  # errors that stand in the matrix in place of a copy
-STATE_PROGRESS = {"waiting": 0.0, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
+STATE_PROGRESS = {"waiting": 0.0, "building": 0.1, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
 
 
 class SaveRow(TypedDict, total=False):
@@ -112,6 +114,9 @@ class _SaveJob:
         """Save into staging, reload in fresh children, hash, flush and rename."""
         run, library, worker = self.run, self.library, self.handle.worker
         get_format(key).require_accepted(run.kind, run.weight_bytes, run.trust)
+        if environment := get_format(key).environment:
+            self._report_row(key, {"state": "building"})
+            build_environment(self.handle.config, environment, is_cancelled=self.handle.is_cancelled)
         limits: dict[str, Any] = {**self.handle.limits, "sandboxed": is_imported(library, run)}
         with library.staging() as staged:
             folder = staged / "files"
@@ -128,7 +133,8 @@ class _SaveJob:
             source = source_with_snapshot(source, run.kind, library.snapshot(run.id))
             evidence = gather_evidence(worker, key, folder, source, original, reference, **limits)
             facts = {"format": key, **saved, "options": options, "trust": run.trust}
-            facts |= {"made_from": run.brought.get("artifact")}
+            content = compute_content_hash(self._run_child, folder, **limits)
+            facts |= {"made_from": run.brought.get("artifact"), "content": content}
             row = _result_row(library.commit_artifact(staged, run.id, evidence, **facts), evidence)
             state = describe_state(evidence.best.remembers, run.is_asked_as_sequence)
             row["remark"] = join_remarks(row["remark"], state)

@@ -8,10 +8,12 @@ from typing import Any
 from core.break_it import get_card
 from core.demos import get_demo
 from core.demos.base import make_train_settings
-from core.errors import InputError
+from core.environments.own import HERE
+from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
 from core.jobs.benchmark import build_benchmark_request, run_benchmark
 from core.jobs.benchmark_result import DEFAULT_REPEATS
+from core.jobs.bisect import build_bisect_request, run_bisect
 from core.jobs.break_it import build_cure_request, build_pull_request, run_cure, run_pull
 from core.jobs.compare import build_compare_request, run_compare
 from core.jobs.disagreement import build_disagreement_request, run_disagreement
@@ -35,6 +37,7 @@ from core.jobs.resume import build_resume_request, run_resume
 from core.jobs.runner import JobHandle, JobRunner
 from core.jobs.save import run_save
 from core.jobs.train import TrainRequest, run_train
+from core.jobs.upgrade import UpgradeInput, build_upgrade_request, find_cured, run_upgrade
 from core.library.job_store import Job
 from core.validation.file_names import display_file_name
 
@@ -64,6 +67,7 @@ class Jobs(JobRunner):
         chosen = {key: get_format(key).resolve_options((options or {}).get(key)) for key in dict.fromkeys(formats)}
         if not chosen:
             raise InputError("No format was chosen.", cure="Choose at least one format to save in.")
+        self._require_may_build(each.key for key in chosen if (each := get_format(key).environment))
         return self._start("save", run.name, {"run": run_id, "formats": list(chosen), "options": chosen}, run_save)
 
     def import_model(
@@ -243,10 +247,71 @@ class Jobs(JobRunner):
         A person who signed in asks in those that are built. See `core.jobs.elsewhere.ElsewhereResult`.
         """
         request = build_elsewhere_request(self.library, run_id, artifacts, environments)
-        built = {state["environment"] for state in self.list_environments() if state["bytes"]}
-        require_may_change_environments(self.library, [key for key in request["environments"] if key not in built])
+        self._require_may_build(request["environments"])
         work = partial(run_elsewhere, processes=self.environment_processes)
         return self._start("elsewhere", self.library.run(run_id).name, request, work)
+
+    def check_upgrade(
+        self,
+        source: str,
+        target: str,
+        path: Path | None = None,
+        name: str = "",
+        *,
+        copies: Iterable[str] = (),
+        again: bool = False,
+        temporary_folder: Path | None = None,
+    ) -> Job:
+        """Ask models in the environment `source`, and see what becomes of them in `target`.
+
+        What was asked before of the same files is not asked again, unless `again`. See
+        `core.jobs.upgrade.UpgradeResult`.
+
+        Args:
+            path: a model, a folder or a zip of models of any kind; `name` is what its owner calls it.
+            copies: copies of the library, which are asked the rows of their proof kits.
+            temporary_folder: deleted at the end, also where the work never begins.
+        """
+        given = UpgradeInput(path, name, list(dict.fromkeys(copies)), temporary_folder)
+        request = build_upgrade_request(self.library, given, source, target, again)
+        with cleanup_on_error(given.discard):
+            self._require_may_build([source, target])
+        work = partial(run_upgrade, given=given, processes=self.environment_processes)
+        return self._start("upgrade", request["name"] or "Upgrade", request, work, on_not_started=given.discard)
+
+    def find_cured_file(self, job_id: str, name: str) -> Path | None:
+        """Return what the upgrade of that job wrote of a model to cure it; None where nothing is kept of it."""
+        job = self.job_store.read(job_id)
+        return find_cured(self.library.home, job, name) if job.kind == "upgrade" else None
+
+    def bisect(
+        self,
+        source: str,
+        target: str,
+        path: Path | None = None,
+        name: str = "",
+        *,
+        copies: Iterable[str] = (),
+        temporary_folder: Path | None = None,
+    ) -> Job:
+        """Find the first release of Keras between two environments that answers otherwise, for one model.
+
+        The environments that are asked are built where they are not. See `core.jobs.bisect.BisectResult`; the
+        arguments are those of `check_upgrade`.
+        """
+        given = UpgradeInput(path, name, list(dict.fromkeys(copies)), temporary_folder)
+        upgrade = build_upgrade_request(self.library, given, source, target, again=True)
+        with cleanup_on_error(given.discard):
+            request = build_bisect_request(upgrade)
+            self._require_may_build(request["line"])
+        work = partial(run_bisect, given=given, processes=self.environment_processes)
+        return self._start("bisect", upgrade["name"] or "Which release", request, work, on_not_started=given.discard)
+
+    def _require_may_build(self, environments: Iterable[str]) -> None:
+        """Raise InputError where one of them is to be built, and the viewer may not."""
+        built = {state["environment"] for state in self.list_environments() if state["bytes"]}
+        missing = [key for key in environments if key not in built and key != HERE]
+        require_may_change_environments(self.library, missing)
 
     def verify(self, ids: Iterable[str] | None = None) -> Job:
         """Verify entries against their hashes, all where none are named. See `core.jobs.maintenance.VerifyResult`."""

@@ -8,6 +8,7 @@ from typing import BinaryIO, NamedTuple
 from core.errors import InputError, cleanup_on_error
 from core.library import Library, staging, storage
 from core.library.records import Run
+from core.validation.file_names import is_plain_name
 
 WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX, OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX = ".h5", ".json", ".xml", ".bin"
 PAIRED_SUFFIXES = (
@@ -37,6 +38,23 @@ def store_upload(library: Library, uploads: Sequence[tuple[str, BinaryIO]]) -> S
     folder = staging.create_staging_folder(library.home)
     with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
         return _copy_upload(folder, dict(uploads), main, companion)
+
+
+def store_models(library: Library, uploads: Sequence[tuple[str, BinaryIO]]) -> StoredUpload:
+    """Copy open files, each with the name that its owner gave it, to the library's disk: a zip, or a folder of models.
+
+    Raises InputError for a name that cannot stand in a folder, or stands twice; StorageFailed.
+    """
+    names = [name for name, _ in uploads]
+    if wrong := [name for name in names if not is_plain_name(name) or names.count(name) > 1]:
+        cure = "Rename it, or put them all into one zip."
+        raise InputError("A file has a name that is not taken, or two have the same.", received=wrong[0], cure=cure)
+    folder = staging.create_staging_folder(library.home)
+    with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
+        (folder / "models").mkdir()
+        paths = [_copy_stream(stream, folder / "models" / name) for name, stream in uploads]
+        is_zip = len(names) == 1 and names[0].casefold().endswith(".zip")
+        return StoredUpload(paths[0] if is_zip else folder / "models", names[0] if is_zip else "", {}, folder)
 
 
 def _identify_files(names: list[str]) -> tuple[str, str | None]:

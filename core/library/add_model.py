@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from core.copy_content import compute_content_hash
 from core.error_translation import translate, translated
 from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
 from core.evidence.records import Evidence, ReloadOutcome
@@ -174,7 +175,8 @@ class _Addition:
             has_changed = watch_weights(self._model)
             evidence = self._gather_evidence(format_, copy / "files")
             self._require_unchanged(has_changed)
-            artifact = self._commit(copy, evidence, format=format_.key, **saved._asdict())
+            content = compute_content_hash(self._worker.run, copy / "files", seconds=get_settings().child_seconds)
+            artifact = self._commit(copy, evidence, format=format_.key, content=content, **saved._asdict())
         except Exception as error:  # noqa: BLE001  of a converter, a runtime or the disk: one result among others
             return AddResult(format_.key, error=translate(error, CannotSave, hidden_paths=[str(self._staged)]))
         finally:

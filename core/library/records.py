@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict, cast
 
 from pydantic import BaseModel, Field
 
+from core.evidence.content_hash import ContentHash
 from core.record import Record, Trust
 from core.runtimes.base import ImportedSource, ModelSource
 from core.versions import describe_version_changes, installed_versions
@@ -144,7 +145,8 @@ class Run(Record):
 class Artifact(Record):
     """One saved copy: which run, which format, and every file of it. `made_from` is the artifact whose files it was
     converted from, where it was not saved from the live model; `remark` is what the converter had to do otherwise than
-    asked; `owner` is as for a run."""
+    asked; `content` says which other copies say the same in other bytes, None in older records and where nothing here
+    reads the files; `owner` is as for a run."""
 
     id: str
     run: str
@@ -154,6 +156,7 @@ class Artifact(Record):
     trust: Trust = "ours"
     made_from: str | None = None
     remark: str = ""
+    content: ContentHash | None = None
     owner: str | None = None
     versions: dict[str, str] = Field(default_factory=installed_versions)
     files: list[FileEntry] = Field(default_factory=list)
@@ -178,7 +181,8 @@ UNREADABLE = "unreadable"  # among the verdicts of a query: entries that have a 
 class Entry(NamedTuple):
     """An artifact as lists show it. `problem` says why it cannot be read; then little else is known.
 
-    `note` is the beginning of its note, in one line; `owner` the id of its owner, None where it has none.
+    `note` is the beginning of its note, in one line; `owner` the id of its owner, None where it has none; `content` its
+    content hash, None where it has none.
     """
 
     id: str
@@ -199,11 +203,12 @@ class Entry(NamedTuple):
     note: str = ""
     owner: str | None = None
     shared: bool = False
+    content: str | None = None
 
 
 class IndexedEntry(NamedTuple):
-    """An entry with what it is found by: its whole note, the SHA-256 of each of its files, and the id of the only
-    person who sees it (see `core.library.permissions`).
+    """An entry with what it is found by: its whole note, the SHA-256 of each of its files and of its content, and the
+    id of the only person who sees it (see `core.library.permissions`).
 
     Where the disk refused for now, it is not final, and is read again at the next scan.
     """

@@ -168,7 +168,10 @@ class StoredTensor:
 class FileContents:
     """The contents of one artifact. A part is None where its files have none; `tensors` lists before it reads.
 
-    `config` are JSON documents by name, `remarks` sentences.
+    `config` are JSON documents by name, `remarks` sentences. The last three are for the content hash (see
+    `core.readers.content`): `structure` is what the files say beside the values of the tensors, as JSON without what
+    changes from save to save; `told_files` are the files of which it and `tensors` tell all that counts; and the keys
+    of the tensors are fixed where they do not change from save to save.
     """
 
     kind: str
@@ -178,6 +181,9 @@ class FileContents:
     config: Callable[[], dict[str, Any]] | None = None
     operators: Callable[[], Operators] | None = None
     remarks: list[str] = field(default_factory=list)
+    structure: Callable[[], Any] | None = None
+    told_files: tuple[Path, ...] = ()
+    has_fixed_keys: bool = True
 
     def list_tensors(self) -> list[StoredTensor]:
         return list(self.tensors()) if self.tensors else []

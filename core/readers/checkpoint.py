@@ -21,7 +21,14 @@ def read_checkpoint(path: Path) -> FileContents:
         tensors=lambda: list_checkpoint_tensors(reader),
         config=lambda: {"object graph": {"nodes": _describe_objects(reader)}},
         remarks=["Names are places in the graph of objects that was saved: model/layer/variable."],
+        told_files=list_checkpoint_files(path.with_suffix("")),
     )
+
+
+def list_checkpoint_files(prefix: Path) -> tuple[Path, ...]:
+    """The index of a checkpoint, its shards, and TensorFlow's note of where the latest one lay."""
+    names = (f"{prefix.name}.index", f"{prefix.name}.data-*", "checkpoint")
+    return tuple(path for name in names for path in prefix.parent.glob(name))
 
 
 def open_checkpoint_reader(prefix: Path) -> Any:
@@ -33,7 +40,7 @@ def open_checkpoint_reader(prefix: Path) -> Any:
 def list_checkpoint_tensors(reader: Any) -> Iterator[StoredTensor]:
     """Every variable with its place, shape and dtype, before a number of it is read."""
     dtypes = reader.get_variable_to_dtype_map()
-    attributes = (attribute for node in _nodes(reader) for attribute in node.attributes)
+    attributes = (attribute for node in list_objects(reader) for attribute in node.attributes)
     names = {attribute.checkpoint_key: attribute.full_name for attribute in attributes if attribute.full_name}
     for key, shape in sorted(reader.get_variable_to_shape_map().items()):
         if key != OBJECT_GRAPH_KEY:
@@ -53,7 +60,8 @@ def _tensor_group(key: str, dtype: str) -> str:
     return OTHER if is_other else WEIGHTS
 
 
-def _nodes(reader: Any) -> Any:
+def list_objects(reader: Any) -> Any:
+    """The nodes of the graph of objects that was saved."""
     from tensorflow.core.protobuf import trackable_object_graph_pb2
 
     if not reader.has_tensor(OBJECT_GRAPH_KEY):
@@ -71,5 +79,5 @@ class SavedObject(TypedDict):
 def _describe_objects(reader: Any) -> list[SavedObject]:
     return [
         {"name": str(index), "children": [f"{child.local_name} → {child.node_id}" for child in node.children]}
-        for index, node in enumerate(_nodes(reader)[:MAX_OBJECTS])
+        for index, node in enumerate(list_objects(reader)[:MAX_OBJECTS])
     ]

@@ -9,6 +9,7 @@ import numpy as np
 
 from core.readers import base
 from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
+from core.readers.graph_structure import GraphHasher
 from core.runtimes.imported_graph import graph_input_names, graph_output_names
 
 
@@ -22,6 +23,8 @@ def read_graph_def(path: Path) -> FileContents:
         tensors=lambda: [_constant_tensor(node) for node in graph.node if node.op == "Const"],
         signatures=lambda: {"signatures": [_graph_signature(graph)], "functions": [], "facts": {}},
         operators=lambda: describe_graphs([("main", graph.node)], {"producer": graph.versions.producer}),
+        structure=lambda: GraphHasher(graph).describe(),
+        told_files=(path,),
         remarks=["A frozen graph has no signatures: what is fed and what nobody reads are its inputs and outputs."],
     )
 

@@ -11,9 +11,13 @@ from typing import Any
 
 import numpy as np
 
+from core.arrays import to_jsonable
 from core.readers.base import OPTIMIZER, OTHER, WEIGHTS, FileContents, StoredTensor
+from core.readers.hashing import number_object_ids
 from core.readers.keras_layers import list_layers
 
+WRITER_ATTRIBUTES = ("keras_version", "backend")
+CONFIG_ATTRIBUTES = ("model_config", "training_config")
 NOT_IN_NAMES = ("layers", "vars", "_layer_checkpoint_dependencies")  # groups of Keras that are no layer
 
 
@@ -127,7 +131,7 @@ def read_version_attributes(file: Any) -> dict[str, str]:
     """Which Keras wrote the file, as far as it says so."""
     versions = {}
     for group in (file, file.get("model_weights") or {}):
-        for name in ("keras_version", "backend"):
+        for name in WRITER_ATTRIBUTES:
             value = getattr(group, "attrs", {}).get(name)
             if value is not None:
                 versions[name] = value.decode() if isinstance(value, bytes) else str(value)
@@ -137,14 +141,19 @@ def read_version_attributes(file: Any) -> dict[str, str]:
 def read_weights_h5(path: Path) -> FileContents:
     """Read a `.weights.h5` file."""
     file = open_h5(path)
-    return FileContents("Keras weights", tensors=lambda: list_hdf5_tensors(file))
+    return FileContents(
+        "Keras weights",
+        tensors=lambda: list_hdf5_tensors(file),
+        structure=lambda: describe_attributes(file),
+        told_files=(path,),
+    )
 
 
 def read_h5(path: Path) -> FileContents:
     """Read a `.h5` file of Keras 1, 2 or 3: the whole model, or weights alone."""
     file = open_h5(path)
     tensors = list_hdf5_tensors(file)
-    attributes = {name: read_json_attribute(file, name) for name in ("model_config", "training_config")}
+    attributes = {name: read_json_attribute(file, name) for name in CONFIG_ATTRIBUTES}
     documents = {name: document for name, document in attributes.items() if document is not None}
     config = documents.get("model_config")
     if versions := read_version_attributes(file):
@@ -154,7 +163,37 @@ def read_h5(path: Path) -> FileContents:
         tensors=lambda: tensors,
         layers=None if config is None else lambda: list_layers(config, count_values_by_layer(file, tensors)),
         config=lambda: documents,
+        structure=lambda: describe_attributes(file),
+        told_files=(path,),
     )
+
+
+def describe_attributes(file: Any) -> list[Any]:
+    """What stands beside the arrays: attributes without who wrote it, and links, which are not followed."""
+    import h5py
+
+    found: list[Any] = [["", _group_attributes(file)]]
+
+    def note(group: Any, path: str) -> None:
+        for name in group:
+            link = group.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                found.append([f"{path}{name}", str(vars(link))])
+                continue
+            found.append([f"{path}{name}", _group_attributes(group[name])])
+            if isinstance(group[name], h5py.Group):
+                note(group[name], f"{path}{name}/")
+
+    note(file, "")
+    return sorted(found, key=lambda row: row[0])
+
+
+def _group_attributes(group: Any) -> Any:
+    written = {name: value for name, value in group.attrs.items() if name not in WRITER_ATTRIBUTES}
+    return {
+        name: number_object_ids(read_json_attribute(group, name)) if name in CONFIG_ATTRIBUTES else to_jsonable(value)
+        for name, value in written.items()
+    }
 
 
 def open_h5(source: Path | io.IOBase) -> Any:
@@ -172,6 +211,8 @@ def read_sharded_weights(path: Path) -> FileContents:
         "Keras weights in shards",
         tensors=lambda: _list_shard_tensors(path.parent, names),
         config=lambda: {path.name: index},
+        structure=lambda: index.get("config"),
+        told_files=(path, *(path.parent / name for name in names)),
     )
 
 

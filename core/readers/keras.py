@@ -8,6 +8,7 @@ from typing import Any
 
 from core.readers import hdf5
 from core.readers.base import FileContents
+from core.readers.hashing import hash_bytes, number_object_ids
 from core.readers.hdf5 import open_h5
 from core.readers.keras_layers import Json, list_layers
 from core.runtimes.zip_member import zip_member
@@ -24,9 +25,11 @@ def read_keras_archive(source: Path | io.BytesIO) -> FileContents:
         sizes = {member.filename: member.file_size for member in archive.infolist()}
         names = [name for name in sizes if name in DOCUMENTS and sizes[name] <= JSON_LIMIT]
         documents = {name: _parse_json(archive.read(name)) for name in names}
+        others = {name: hash_bytes(archive.read(name)) for name in sizes if name not in (*DOCUMENTS, WEIGHTS_FILE)}
     weights = _open_archived_weights(source) if WEIGHTS_FILE in sizes else None
+    files = (source,) if isinstance(source, Path) else ()
     remarks = [f"Also inside: {name}." for name in sizes if name.startswith("assets/")]
-    return _build_contents(documents, weights, "Keras file", remarks)
+    return _build_contents(documents, weights, "Keras file", remarks, others, files)
 
 
 def _open_archived_weights(source: Path | io.BytesIO) -> io.IOBase:
@@ -40,12 +43,21 @@ def _open_archived_weights(source: Path | io.BytesIO) -> io.IOBase:
 def read_keras_folder(path: Path) -> FileContents:
     """Read a `.keras` file that is not zipped; `path` is its config.json."""
     files = {name: path.parent / name for name in (*DOCUMENTS, WEIGHTS_FILE) if (path.parent / name).is_file()}
+    told = tuple(files.values())
     weights = files.pop(WEIGHTS_FILE, None)
     documents = {name: _parse_json(file.read_bytes()) for name, file in files.items()}
-    return _build_contents(documents, weights, "Keras directory", [])
+    return _build_contents(documents, weights, "Keras directory", [], {}, told)
 
 
-def _build_contents(documents: Json, weights: Path | io.IOBase | None, kind: str, remarks: list[str]) -> FileContents:
+def _build_contents(
+    documents: Json,
+    weights: Path | io.IOBase | None,
+    kind: str,
+    remarks: list[str],
+    others: dict[str, str],
+    files: tuple[Path, ...],
+) -> FileContents:
+    """The contents of a file or folder; `others` are hashes of what else lies in an archive."""
     config = documents.get("config.json") or {}
     if "compile_config" in config:
         documents = documents | {"compile settings": config["compile_config"]}
@@ -58,6 +70,9 @@ def _build_contents(documents: Json, weights: Path | io.IOBase | None, kind: str
         layers=lambda: list_layers(config, counts),
         config=lambda: documents,
         remarks=remarks,
+        # Who wrote it, and when, stands in metadata.json.
+        structure=lambda: {"config": number_object_ids(config), "others": others},
+        told_files=files,
     )
 
 
@@ -69,6 +84,8 @@ def read_architecture(path: Path) -> FileContents:
         layers=lambda: list_layers(config, {}),
         config=lambda: {path.name: config},
         remarks=[NO_WEIGHTS_REMARK],
+        structure=lambda: number_object_ids(config),
+        told_files=(path,),
     )
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from core.readers import base
 from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
+from core.readers.litert_structure import describe_structure
 from core.readers.sparse import unfold_litert
 from core.runtimes.litert import enum_names
 
@@ -28,6 +29,8 @@ def read_litert(path: Path) -> FileContents:
         config=lambda: {"metadata": _read_metadata(model)},
         operators=lambda: _describe_operations(model, operation_names, dtypes),
         remarks=["It holds operations, not layers; names of tensors are what the converter left of those."],
+        structure=lambda: describe_structure(model),
+        told_files=(path,),
     )
 
 

@@ -5,12 +5,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from core.readers import base
 from core.readers.base import OTHER, WEIGHTS, FileContents, StoredTensor
-from core.readers.sparse import unfold_onnx
-from core.runtimes.onnx import OnnxConstant, list_constants, read_tensor
+from core.readers.onnx_structure import describe_structure, read_constant
+from core.runtimes.onnx import OnnxConstant, list_constants
 
 
 def read_onnx(path: Path) -> FileContents:
@@ -24,7 +22,17 @@ def read_onnx(path: Path) -> FileContents:
         signatures=lambda: _describe_signatures(model),
         config=lambda: {"metadata": {entry.key: entry.value for entry in metadata}, "written by": _facts(model)},
         operators=lambda: _describe_operations(model),
+        structure=lambda: describe_structure(model, path.parent),
+        told_files=(path, *_external_files(model, path.parent)),
+        has_fixed_keys=False,
     )
+
+
+def _external_files(model: Any, folder: Path) -> set[Path]:
+    """The files beside the model in which the values of its constants lie."""
+    tensors = [tensor for item in list_constants(model.graph) for tensor in (item.tensor, item.indices) if tensor]
+    entries = (entry for tensor in tensors for entry in tensor.external_data if entry.key == "location")
+    return {folder / entry.value for entry in entries}
 
 
 def _facts(model: Any) -> base.Facts:
@@ -54,16 +62,7 @@ def _describe_constant(constant: OnnxConstant, folder: Path) -> StoredTensor:
     name, dtype, shape = constant.name, _dtype_name(constant.tensor.data_type), constant.shape
     group = WEIGHTS if dtype.startswith(("float", "bfloat", "int8", "uint8")) and shape else OTHER
     note = "" if constant.indices is None else "stored sparse"
-    return StoredTensor(name, name, shape, dtype, group, partial(_read_constant, constant, folder), note)
-
-
-def _read_constant(constant: OnnxConstant, folder: Path) -> np.ndarray:
-    values = read_tensor(constant.tensor, folder)
-    return (
-        values
-        if constant.indices is None
-        else unfold_onnx(values, read_tensor(constant.indices, folder), constant.shape)
-    )
+    return StoredTensor(name, name, shape, dtype, group, partial(read_constant, constant, folder), note)
 
 
 def _describe_signatures(model: Any) -> base.Signatures:

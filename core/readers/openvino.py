@@ -3,7 +3,7 @@
 from functools import partial
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element, fromstring
+from xml.etree.ElementTree import Element, fromstring, tostring
 
 import numpy as np
 
@@ -26,7 +26,36 @@ def read_openvino(path: Path) -> FileContents:
         signatures=lambda: {"signatures": [_graph_signature(root, layers)], "functions": [], "facts": _facts(root)},
         config=lambda: {"runtime information": _xml_to_json(root.find("rt_info"))},
         operators=lambda: _describe_operations(root, layers),
+        structure=lambda: _describe_structure(root, layers),
+        told_files=(path, data),
     )
+
+
+def _describe_structure(root: Element, layers: list[Element]) -> base.Facts:
+    """Layers by their ids, which follow the order of the graph, with what they compute; and what leads where.
+
+    Names of layers between the sides count up in a process, and `rt_info` says who wrote it.
+    """
+    sides = [layer for layer in layers if layer.get("type") in ("Parameter", "Result")]
+    return {
+        "layers": sorted(map(_describe_layer_fully, layers)),
+        "sides": [[layer.get("id"), layer.get("name")] for layer in sides],
+        "edges": sorted(sorted(edge.attrib.items()) for edge in root.findall("./edges/edge")),
+        "version": root.get("version"),
+    }
+
+
+def _describe_layer_fully(layer: Element) -> list[str]:
+    """Id, type, and all below as XML, without where a constant lies."""
+    parts = [part for part in layer if part.tag != "rt_info"]
+    texts = [tostring(_without_place(part)).decode() for part in parts]
+    return [layer.get("id", ""), layer.get("type", ""), layer.get("version", ""), *map(str.strip, texts)]
+
+
+def _without_place(part: Element) -> Element:
+    if part.tag != "data" or "offset" not in part.attrib:
+        return part
+    return Element("data", {name: value for name, value in part.attrib.items() if name not in ("offset", "size")})
 
 
 def _constant_tensor(layer: Element, data: Path) -> StoredTensor:

@@ -10,6 +10,7 @@ from typing import Any
 
 from core.readers import base, keras
 from core.readers.base import FileContents
+from core.readers.hashing import hash_bytes
 
 ZIP_MAGIC = b"PK\x03\x04"
 NOT_EXECUTED_REMARK = "The pickle was not unpickled: its instructions were read, none was carried out."
@@ -19,13 +20,33 @@ Opcode = tuple[pickletools.OpcodeInfo, Any, int | None]
 
 def read_pickle(path: Path) -> FileContents:
     opcodes = list(pickletools.genops(path.read_bytes()))
-    contents = FileContents("Pickle", operators=lambda: _describe_opcodes(opcodes), remarks=[NOT_EXECUTED_REMARK])
+    contents = FileContents(
+        "Pickle",
+        operators=lambda: _describe_opcodes(opcodes),
+        remarks=[NOT_EXECUTED_REMARK],
+        structure=lambda: _describe_instructions(opcodes),
+        told_files=(path,),
+    )
     archives = (arg for _, arg, _ in opcodes if isinstance(arg, bytes | bytearray) and arg[:4] == ZIP_MAGIC)
     if (archive := next(archives, None)) is None:
         return contents
     inner = keras.read_keras_archive(io.BytesIO(bytes(archive)))
     remarks = [NOT_EXECUTED_REMARK, KERAS_REMARK, *inner.remarks]
-    return replace(inner, kind="Pickle", operators=contents.operators, remarks=remarks)
+    return replace(
+        inner,
+        kind="Pickle",
+        operators=contents.operators,
+        remarks=remarks,
+        structure=lambda: [_describe_instructions(opcodes, archive), inner.structure and inner.structure()],
+        told_files=contents.told_files,
+    )
+
+
+def _describe_instructions(opcodes: list[Opcode], archive: Any = None) -> list[list[str]]:
+    """Every instruction with its argument, without the archive, of which what it says is told, and lengths."""
+    is_left_out = [arg is archive or code.name == "FRAME" for code, arg, _ in opcodes]
+    pairs = zip(opcodes, is_left_out, strict=True)
+    return [[code.name, "" if is_out else hash_bytes(repr(arg).encode())] for (code, arg, _), is_out in pairs]
 
 
 def _describe_opcodes(opcodes: list[Opcode]) -> base.Operators:

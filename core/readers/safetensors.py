@@ -22,6 +22,8 @@ def read_safetensors(path: Path) -> FileContents:
         tensors=lambda: [_header_tensor(path, start, name, entry) for name, entry in header.items()],
         config=lambda: {"metadata": metadata, "header": header},
         remarks=["The header names every tensor; there is nothing else in such a file."],
+        structure=lambda: metadata,
+        told_files=(path,),
     )
 
 

@@ -1,12 +1,16 @@
 """Signatures, functions, operations and variables of a SavedModel, which is neither loaded nor run."""
 
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 from core.readers import base, checkpoint, graph_def
 from core.readers.base import MAX_OBJECTS, FileContents
+from core.readers.hashing import hash_values
+from core.readers.saved_model_structure import describe_graph, pair_variables
 
+FINGERPRINT_FILE = "fingerprint.pb"  # random ids and hashes of the other files
 MAX_COUNTED_GRAPHS = 500  # graphs whose operations are counted one by one
 
 
@@ -27,7 +31,21 @@ def read_saved_model(path: Path) -> FileContents:
         config=lambda: {"object graph": {"nodes": _list_objects(saved)}, "saved with": _versions(saved)},
         operators=lambda: _describe_operations(saved),
         remarks=["It holds a graph: operations, not layers."],
+        structure=lambda: _describe_structure(saved, prefix),
+        told_files=(path, path.parent / FINGERPRINT_FILE, *checkpoint.list_checkpoint_files(prefix)),
+        has_fixed_keys=False,
     )
+
+
+def _describe_structure(saved: Any, prefix: Path) -> list[Any]:
+    """What each graph computes; variables by their values, which TensorFlow orders in another way from save to save."""
+    reader: Any = checkpoint.open_checkpoint_reader(prefix) if prefix.with_suffix(".index").is_file() else None
+    nodes = checkpoint.list_objects(reader) if reader else []
+    hash_value = cache(lambda key: hash_values(reader.get_tensor(key)))
+    return [
+        describe_graph(meta, pair_variables(meta.object_graph_def, nodes), hash_value, prefix.parent.parent)
+        for meta in saved.meta_graphs
+    ]
 
 
 def _list_signatures(saved: Any) -> base.Signatures:

@@ -34,7 +34,7 @@ from core.text.labels import (
 )
 from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS
 from core.text.numbers import format_duration, format_number, format_size
-from core.text.summaries import list_caveats, summarize_changes
+from core.text.summaries import describe_batch, list_caveats, summarize_changes
 
 
 class ReportPlot(NamedTuple):
@@ -113,9 +113,9 @@ TONE_BY_VERDICT = {
 
 def render_html(data: ReportData) -> str:
     """Return the page as text. Its policy names its scripts by hash: a browser runs no others, and loads nothing."""
-    scripts = [get_plotlyjs(), _read_template("report.js")]
+    scripts = [get_plotlyjs(), read_template("report.js")]
     return (
-        _template_environment()
+        template_environment()
         .get_template("report.html")
         .render(
             report=data,
@@ -131,14 +131,15 @@ def render_html(data: ReportData) -> str:
             plots=draw_plots(data),
             plotly=version("plotly"),
             policy="; ".join(_content_security_policy(scripts)),
-            style=Markup(_read_template("report.css")),
+            style=Markup(read_template("report.css")),
             scripts=[Markup(script) for script in scripts],
         )
     )
 
 
 @cache
-def _template_environment() -> Environment:
+def template_environment() -> Environment:
+    """The templates of reports, with the filters that they use."""
     environment = Environment(loader=FileSystemLoader(TEMPLATE_FOLDER), autoescape=True, undefined=StrictUndefined)
     environment.trim_blocks = environment.lstrip_blocks = True
     environment.filters |= {
@@ -152,7 +153,8 @@ def _template_environment() -> Environment:
 
 
 @cache
-def _read_template(name: str) -> str:
+def read_template(name: str) -> str:
+    """The text of a file among the templates."""
     return (TEMPLATE_FOLDER / name).read_text(encoding="utf-8")
 
 
@@ -206,7 +208,7 @@ def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
         outcome=outcome,
         error=outcome["error"],
         warning=describe_not_finite(outcome["not_finite"]),
-        remarks=list_caveats(outcome, data.job.request["sources"].get(id_, "none")),
+        remarks=[describe_batch(outcome), *list_caveats(outcome, data.job.request["sources"].get(id_, "none"))],
         classes=[summarize_changes(metrics) for metrics in outcome["outputs"] if metrics["classes"]],
         record=record,
         saved_with=_format_versions(record),

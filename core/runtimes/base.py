@@ -1,6 +1,6 @@
 """What every loaded model looks like: named inputs, one verb (`predict`), and what can be read of its variables."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -92,6 +92,9 @@ class Predictor:
         remark: What a person should know of how it predicts.
         state: What it remembers from call to call; None where it remembers nothing.
         lists: Which of "inputs" and "outputs" are lists, in which each has its place; others go by their names alone.
+        places: The names of the "inputs" and "outputs" in the order in which the runtime lists them by place; empty
+            where it knows names alone.
+        is_apart: Whether another process computes the answers, so that changing `model` changes none of them.
         trace: Makes the graph that the first prediction would make; None where there is nothing to make.
     """
 
@@ -105,7 +108,9 @@ class Predictor:
     remark: str = ""
     state: CallState | None = None
     lists: frozenset[str] = frozenset()
+    places: Mapping[str, Sequence[str]] = field(default_factory=dict)
     trace: Callable[[], object] | None = None
+    is_apart: bool = False
 
     def predict(self, inputs: Arrays) -> Arrays:
         """Predict outputs by name from inputs by name, batch first.

@@ -6,6 +6,7 @@ A file may take exactly so many rows at once, count them on any axis, take one v
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import pairwise
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -26,13 +27,15 @@ NO_INPUT_REMARK = "It takes nothing and answers every row alike; “row” stand
 
 class BatchAdapter(NamedTuple):
     """Inputs with a free number of rows, what predicts from them, a remark on how it does, how many rows one call takes
-    (None: any number), and what it remembers."""
+    (None: any number), what it remembers, and the order in which the runtime lists both sides by place (see
+    `Predictor`)."""
 
     specs: tuple[Spec, ...]
     predict: PredictFunction
     remark: str
     call_rows: int | None = None
     state: CallState | None = None
+    places: Mapping[str, Sequence[str]] = MappingProxyType({})
 
 
 def adapted_predictor(
@@ -47,6 +50,7 @@ def adapted_predictor(
         remark=adapter.remark,
         call_rows=adapter.call_rows,
         state=adapter.state,
+        places=adapter.places,
     )
 
 

@@ -111,7 +111,23 @@ def adapt_interpreter(content: bytes, interpreter: Any, signature: str, row_is_c
     adapter = BatchAdapter(specs, call.predict, "") if row_is_call else adapt_batch_size(specs, outputs, call.predict)
     refused = NO_DELEGATE_REMARK if _is_refused_by_delegate(content) else ""
     remark = join_remarks(call.remark, adapter.remark, refused, describe_unfilled_variables(content))
-    return adapter._replace(remark=remark, state=state)
+    return adapter._replace(remark=remark, state=state, places=_list_places(interpreter, call))
+
+
+def _list_places(interpreter: Any, call: InterpreterCall) -> dict[str, list[str]]:
+    """The names of a call's inputs and outputs in the order in which the interpreter lists their tensors.
+
+    It lists those of the first subgraph, so nothing is known where there are several signatures.
+    """
+    if len(interpreter.get_signature_list()) > 1:
+        return {}
+    details = {"inputs": interpreter.get_input_details(), "outputs": interpreter.get_output_details()}
+    sides = {"inputs": call.inputs, "outputs": call.outputs}
+    names = {side: {detail["index"]: name for name, detail in sides[side].items()} for side in sides}
+    return {
+        side: [names[side][detail["index"]] for detail in listed if detail["index"] in names[side]]
+        for side, listed in details.items()
+    }
 
 
 def _renewing_call(content: bytes, signature: str) -> tuple[PredictFunction, CallState]:
@@ -177,15 +193,17 @@ def accepts_batches(content: bytes, signature: str) -> bool:
     if 1 in stated:
         return False
     rows = max(stated, default=-1) + 1 or 2
-    zeros = {name: _zeros(_detail_spec(name, detail, True), rows) for name, detail in call.inputs.items()}
+    zeros = {name: _zeros(name, detail, rows) for name, detail in call.inputs.items()}
     try:
         return all(not array.ndim or len(array) == rows for array in call.predict(zeros).values())
     except (RuntimeError, ValueError):
         return False
 
 
-def _zeros(spec: Spec, rows: int) -> np.ndarray:
-    shape = (rows, *(size or 1 for size in spec.shape[1:])) if spec.shape else ()
+def _zeros(name: str, detail: dict[str, Any], rows: int) -> np.ndarray:
+    """So many rows of zeros for an input; its free sizes are those that the file begins with."""
+    spec = _detail_spec(name, detail, True)
+    shape = (rows, *map(int, detail["shape"][1:])) if spec.shape else ()
     return np.full(shape, b"", dtype=object) if spec.dtype == "object" else np.zeros(shape, spec.dtype)
 
 

@@ -41,6 +41,7 @@ def quantize(model: Model, path: Path, recipe: list[dict[str, Any]], samples: Ar
     if samples and not open_interpreter(content).get_signature_list():
         cure = "Choose dynamic range, which needs no measuring."
         raise CannotSave("The quantizer measures ranges through a signature, and this file has none.", cure=cure)
+    content = _state_sizes(content, samples) if samples else content
     quantizer = Quantizer(content, recipe)
     calibration = _measure_ranges(quantizer, content, samples) if samples else None
     result = quantizer.quantize(calibration, enable_progress_bar=False, enable_progress_report=False)
@@ -63,6 +64,26 @@ def require_unquantized(path: Path) -> None:
             "This LiteRT file is quantised already, and what was rounded once is not rounded again.",
             cure="Keep the file as it is, or quantise the model that it was made from.",
         )
+
+
+def _state_sizes(content: bytes, samples: Arrays) -> bytes:
+    """A LiteRT file whose free sizes begin with those of the samples: they stay free.
+
+    The converter states 1 for each, and the runtime plans the whole model for that before anything is asked: one that
+    makes pictures smaller has nothing left of a picture of one pixel, and XNNPACK does not take it.
+    """
+    from ai_edge_litert import schema_py_generated as schema
+
+    inputs, data = litert_predictor(content).prepare_inputs(samples), bytearray(content)
+    model = schema.Model.GetRootAs(data, 0)
+    signature = model.SignatureDefs(0)
+    graph = model.Subgraphs(signature.SubgraphIndex())
+    for entry in map(signature.Inputs, range(signature.InputsLength())):
+        tensor = graph.Tensors(entry.TensorIndex())
+        for axis in range(1, tensor.ShapeSignatureLength()):
+            if tensor.ShapeSignature(axis) < 0:
+                tensor.ShapeAsNumpy()[axis] = inputs[entry.Name().decode()].shape[axis]  # writes into `data`
+    return bytes(data)
 
 
 def _measure_ranges(quantizer: Any, content: bytes, samples: Arrays) -> Any:

@@ -1,6 +1,8 @@
 """ONNX Runtime: how an ONNX file predicts, and what can be read of its weights."""
 
+import mmap
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -16,6 +18,8 @@ from core.system import has_exact_8_bit_products
 FILE = "model.onnx"
 NUMPY_DTYPES = {"float": "float32", "double": "float64", "string": "object"}  # ONNX' words where they are not NumPy's
 OLDEST_OPSET = 7  # that ONNX Runtime takes
+# What the names of operations hold that multiply 8-bit numbers, or lay them out for it: ONNX' own and the runtime's.
+QUANTIZED_OPERATIONS = re.compile(rb"Quantize|QLinear|Integer|QGemm|QAttention|QOrdered|NBits")
 SEVEN_BITS = 64  # the largest number of a kernel of reduced range
 INEXACT_PRODUCTS_REMARK = (
     "Its kernels use all 8 bits, and nothing says that this processor adds their products exactly (VNNI on x86): sums "
@@ -52,12 +56,22 @@ def open_file(path: Path) -> tuple[Any, str]:
 
 def _describe_products(path: Path) -> str:
     """A sentence where this processor may cut sums of a file's 8-bit products off; empty where it does not."""
-    if has_exact_8_bit_products() or not any(
-        np.abs(read_tensor(item.tensor, path.parent).astype("int16")).max(initial=0) > SEVEN_BITS
-        for item in _quantized_constants(path)
+    if (
+        has_exact_8_bit_products()
+        or not _names_quantized_operations(path)
+        or not any(
+            np.abs(read_tensor(item.tensor, path.parent).astype("int16")).max(initial=0) > SEVEN_BITS
+            for item in _quantized_constants(path)
+        )
     ):
         return ""
     return INEXACT_PRODUCTS_REMARK
+
+
+def _names_quantized_operations(path: Path) -> bool:
+    """Whether the name of an operation on 8-bit numbers stands in a file: most have none, and are not parsed for it."""
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return QUANTIZED_OPERATIONS.search(content) is not None
 
 
 def _old_opset(path: Path) -> int:

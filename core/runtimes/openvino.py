@@ -13,6 +13,7 @@ from core.runtimes.specs import Shape, Spec
 
 FILE = "model.xml"
 PACKAGES = {"openvino": "openvino"}
+SCATTER = "ScatterNDUpdate"
 WIDE_INTEGERS = ("i32", "u32", "i64", "u64")  # which hold more than the 24 bits of a float's digits
 
 
@@ -43,7 +44,8 @@ def adapt_compiled_model(model: Any, note_call: Callable[[Arrays], None] = lambd
 
     specs = tuple(_port_spec(port, index) for index, port in enumerate(model.inputs))
     adapter = adapt_batch_size(specs, {name: _port_shape(port) for name, port in outputs.items()}, predict)
-    return adapter._replace(remark=join_remarks(adapter.remark, remark))
+    places = {"inputs": [spec.name for spec in specs], "outputs": list(outputs)}
+    return adapter._replace(remark=join_remarks(adapter.remark, remark), places=places)
 
 
 def name_answers(model: Any) -> dict[str, Any]:
@@ -54,7 +56,15 @@ def name_answers(model: Any) -> dict[str, Any]:
 
 def describe_model(model: Any) -> str:
     """What a person should know of the answers of a model that was read or compiled; empty for nothing."""
-    return join_remarks(_describe_leftovers(model), _describe_integers(model))
+    return join_remarks(_describe_leftovers(model), _describe_integers(model), _describe_scatters(model))
+
+
+def _describe_scatters(model: Any) -> str:
+    """See `findings/openvino_scatter_nd_keeps_the_last.sh`; of a compiled model the operations are not known."""
+    scatters = [op for op in getattr(model, "get_ops", list)() if op.get_type_name() == SCATTER]
+    if all(op.get_attributes().get("reduction", "none") != "none" for op in scatters):
+        return ""
+    return "Where several numbers go to one place (tf.scatter_nd), OpenVINO keeps the last; TensorFlow adds them up."
 
 
 def _describe_integers(model: Any) -> str:

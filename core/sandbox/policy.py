@@ -11,7 +11,7 @@ import sys
 import sysconfig
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import NamedTuple, NoReturn
+from typing import NamedTuple, NoReturn, TypedDict
 
 from core.sandbox import landlock, seccomp
 from core.sandbox.limits import set_limits
@@ -104,6 +104,34 @@ def become_confined(program: ConfinedProgram, config: Settings) -> NoReturn:
     seccomp.install_filter(may_become_program=True, may_start_programs=bool(program.programs))
     os.write(sys.stdout.fileno(), CONFINED)
     os.execve(program.command[0], [*program.command], dict(program.environment))
+
+
+class ForkPolicy(TypedDict):
+    """How a process that a program forks confines itself as `confine` does: with these modules of ours, and paths."""
+
+    modules: list[str]
+    readable: list[str]
+    writable: list[str]
+    fillable: str
+
+
+def build_fork_policy(readable: Sequence[Path], fillable: Path, config: Settings) -> ForkPolicy:
+    """Return what each process that a program forks may read, beside Python, and which folder it may fill."""
+    return {
+        "modules": [str(landlock.__file__), str(seccomp.__file__)],
+        "readable": [str(path) for path in (*readable_paths(config.home), *readable)],
+        "writable": [str(path) for path in writable_paths()],
+        "fillable": str(fillable),
+    }
+
+
+def become_forking(command: Sequence[str], environment: Mapping[str, str], config: Settings) -> NoReturn:
+    """Become a program that loads nothing untrusted itself, within the limits of a confined one and without rights.
+
+    Each process that it forks confines itself (see `ForkPolicy`). Raises OSError where the kernel cannot.
+    """
+    _give_up_rights(config)
+    os.execve(command[0], [*command], dict(environment))
 
 
 def _give_up_rights(config: Settings) -> None:

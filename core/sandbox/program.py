@@ -1,10 +1,13 @@
-"""Module that becomes another program, confined: `python -m core.sandbox.program JSON`, a `ConfinedProgram`."""
+"""Module that becomes another program, confined: `python -m core.sandbox.program JSON`, a `ConfinedProgram`.
+
+With "forks" it becomes a program that forks processes which confine themselves.
+"""
 
 import json
 import sys
 from pathlib import Path
 
-from core.sandbox.policy import ConfinedProgram, become_confined
+from core.sandbox.policy import ConfinedProgram, become_confined, become_forking
 from core.settings import get_settings
 from core.system import die_with_parent
 
@@ -13,6 +16,8 @@ CANNOT_CONFINE = 71  # exit status where this system confines nothing
 
 def main(text: str) -> None:
     given = json.loads(text)
+    if given.get("forks"):
+        become_forking(given["command"], given["environment"], get_settings())
     program = ConfinedProgram(
         command=given["command"],
         environment=given["environment"],

@@ -43,6 +43,27 @@ def describe_mismatches(mismatches: Mapping[str, int]) -> str:
     return f"Not counted in the largest difference: {counts}." if counts else ""
 
 
+def describe_batch(outcome: Mapping[str, Any]) -> str:
+    """Say under which number of rows at a time a verdict holds, and what of a row alone; nothing for older records."""
+    if not (batch := outcome.get("batch")):
+        return ""
+    alone = describe_row_alone(outcome.get("alone")) if batch > 1 and not outcome.get("call_rows") else ""
+    return f"Asked {pluralize(batch, 'row')} at a time. {alone}".rstrip()
+
+
+def describe_row_alone(shift: float | None) -> str:
+    """Say whether a row that is asked alone gets the bits that it gets among others; nothing where nobody tried.
+
+    Args:
+        shift: How far its answers are off, as a share of the largest answer.
+    """
+    if shift is None:
+        return ""
+    if shift == 0:
+        return "A row asked alone gets the same bits."
+    return f"A row asked alone gets other bits: up to {shift:.2g} of the largest answer off."
+
+
 def describe_order(reordered: Mapping[str, list[str]]) -> list[str]:
     """Say which of "inputs" and "outputs" have another order, and what follows (see `ReloadOutcome.reordered`)."""
     sentences = {
@@ -50,6 +71,15 @@ def describe_order(reordered: Mapping[str, list[str]]) -> list[str]:
         "outputs": "Outputs stand in another order ({}): read by their place they are others.",
     }
     return [sentence.format(", ".join(reordered[side])) for side, sentence in sentences.items() if side in reordered]
+
+
+def describe_places(places: Mapping[str, list[str]]) -> str:
+    """Say in which order a runtime lists inputs and outputs where places mislead (see `ReloadOutcome.places`)."""
+    sentences = {
+        "inputs": "By place its runtime takes inputs as {}: give them by name.",
+        "outputs": "By place its runtime gives outputs as {}: read them by name.",
+    }
+    return " ".join(text.format(", ".join(places[side])) for side, text in sentences.items() if side in places)
 
 
 def _describe_weights(weights: Mapping[str, Any]) -> Iterator[str]:
@@ -83,6 +113,8 @@ def _iterate_caveats(outcome: Mapping[str, Any], source: str) -> Iterator[str]:
         if renamed:
             yield f"{side} were renamed: {', '.join(renamed)}."
     yield from describe_order(outcome.get("reordered") or {})
+    if places := describe_places(outcome.get("places") or {}):
+        yield places
     if surplus := outcome.get("surplus_outputs"):
         yield f"It also gives {', '.join(surplus)}, which the baseline does not."
     if mismatches := outcome.get("mismatches"):

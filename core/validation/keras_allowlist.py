@@ -52,6 +52,8 @@ OPTIMIZERS = _names("""
     OptimizerMap RMSprop SGD ScheduleFreeAdamW
 """)
 
+TORCH_OPTIMIZERS = _names("Adadelta Adagrad Adam AdamW Adamax Lion Nadam RMSprop SGD")
+
 SCHEDULES = _names("""
     CosineDecay CosineDecayRestarts ExponentialDecay InverseTimeDecay PiecewiseConstantDecay PolynomialDecay
 """)
@@ -185,6 +187,9 @@ LEGACY_MODEL_MODULES = _names("""
 """)
 LEGACY_MODULE_CLASSES: dict[str, frozenset[str]] = {
     **dict.fromkeys(LEGACY_MODEL_MODULES, FUNCTIONAL_CLASSES),
+    # Read as Keras' own of these names.
+    **{f"keras.src.backend.torch.optimizers.torch_{name.lower()}": frozenset({name}) for name in TORCH_OPTIMIZERS},
+    "tf_keras.src.engine.functional": frozenset({"Functional"}),
     "keras.mixed_precision": frozenset({"Policy", "LossScaleOptimizer"}),
     "keras.optimizers.legacy": OPTIMIZERS,
     "keras.optimizers.experimental": OPTIMIZERS,

@@ -56,6 +56,11 @@ CALLS_WITH_ID: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
     (Jobs, "compare_layers"): lambda service, entries: service.compare_layers(entries.artifact, entries.run),
     (Jobs, "create_live_session"): lambda service, entries: service.create_live_session([entries.artifact]),
     (Jobs, "ask_elsewhere"): lambda service, entries: service.ask_elsewhere(entries.run, ["tract"]),
+    (Jobs, "check_upgrade"): lambda service, entries: service.check_upgrade(
+        "here", "tf-2.15", copies=[entries.artifact]
+    ),
+    (Jobs, "bisect"): lambda service, entries: service.bisect("here", "keras-3.3", copies=[entries.artifact]),
+    (Jobs, "find_cured_file"): lambda service, entries: service.find_cured_file(entries.job, "model.keras"),
     (Jobs, "resume"): lambda service, entries: service.resume(entries.run, [entries.artifact]),
     (Jobs, "find_resume_job"): lambda service, entries: service.find_resume_job(entries.run, [entries.artifact]),
     (Jobs, "save"): lambda service, entries: service.save(entries.run, ["keras"]),

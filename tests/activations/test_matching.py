@@ -79,29 +79,30 @@ def test_value_range_of_equal_values_is_their_magnitude():
 def test_compare_activations_finds_axis_order(axes):
     reference = random_array(0, 3, 4, 5)
     other = reference.transpose(0, *axes)
-    result = compare_activations(reference, other)
+    result, laid_out = compare_activations(reference, other)
     assert result.identical
     assert np.array_equal(other.transpose(result.axes), reference)
+    assert np.array_equal(laid_out, reference)
 
 
 def test_compare_activations_detects_transposed_square_image():
     reference = random_array(1, 6, 6)
-    result = compare_activations(reference, reference.transpose(0, 2, 1))
+    result, _ = compare_activations(reference, reference.transpose(0, 2, 1))
     assert (result.identical, result.axes) == (True, (0, 2, 1))
 
 
 def test_compare_activations_restores_flattened_channel_order():
     picture = random_array(2, 4, 4, 3)
     channels_first = picture.transpose(0, 3, 1, 2).reshape(ROWS, -1)
-    assert compare_activations(picture, channels_first).identical
-    assert compare_activations(channels_first, picture).identical
+    assert compare_activations(picture, channels_first)[0].identical
+    assert compare_activations(channels_first, picture)[0].identical
 
 
 def test_compare_activations_measures_one_changed_value_in_layout():
     reference = random_array(3, 4, 4, 3)
     other = reference.transpose(0, 3, 1, 2).copy()
     other[5, 2, 1, 0] += 0.5
-    result = compare_activations(reference, other)
+    result, _ = compare_activations(reference, other)
     assert result.axes == (0, 2, 3, 1)
     assert result.max_abs == pytest.approx(0.5)
     assert result.mean_abs == pytest.approx(0.5 / reference.size)
@@ -115,10 +116,10 @@ def test_activation_difference_non_finite_exceeds_any_tolerance():
     reference = random_array(4, 3)
     other = reference.copy()
     other[0, 0] = np.nan
-    result = compare_activations(reference, other)
+    result, _ = compare_activations(reference, other)
     assert (result.max_abs, result.not_finite) == (0.0, 1)
     assert result.exceeds(1e9)
-    assert not compare_activations(other, other.copy()).exceeds(0)
+    assert not compare_activations(other, other.copy())[0].exceeds(0)
 
 
 # Pairs

@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from core.activations.matching import lay_out_first_row
 from core.activations.pictures import CHANNELS_IN_LINE, MAX_SIDE, activation_picture
 
 
@@ -30,8 +29,3 @@ def test_activation_picture_of_image_has_channels_side_by_side():
 
 def test_activation_picture_cuts_what_is_large():
     assert activation_picture(np.zeros((500, 300))).shape == (MAX_SIDE, MAX_SIDE)
-
-
-def test_lay_out_first_row_turns_axes_back():
-    values = np.random.default_rng(0).normal(size=(4, 3, 5))
-    assert np.array_equal(lay_out_first_row(values, values.transpose(0, 2, 1)), values[0])

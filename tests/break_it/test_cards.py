@@ -37,6 +37,7 @@ EXPECTED_CHANGES = {
     "restore-under-another-name": 200,
     "swap-two-inputs": 200,
 }
+PAGE = (PROJECT / "docs" / "break_it.md").read_text(encoding="utf-8")
 LOUD, SILENT = ([card for card in CARDS if card.is_silent is is_silent] for is_silent in (False, True))
 key_of = pytest.mark.parametrize("card", CARDS, ids=lambda card: card.key)
 
@@ -52,6 +53,14 @@ def test_expectations_name_every_card():
     assert [card.key.replace("-", "_") for card in CARDS] == list(MODULES)
     assert {card.key for card in SILENT} == EXPECTED_CHANGES.keys()
     assert len({(card.demo.key, card.settings) for card in CARDS}) == len({card.demo.key for card in CARDS})
+
+
+def test_docs_name_every_card_with_its_report():
+    rows = {line.split(" | ")[0].removeprefix("| "): line for line in PAGE.splitlines() if line.startswith("| ")}
+    for card in CARDS:
+        repository, _, number = card.report.partition("#")
+        link = f"[{card.report}](https://github.com/{repository}/issues/{number})" if card.report else "–"
+        assert rows[card.title].endswith(f"| {link} |"), card.key
 
 
 @pytest.mark.parametrize("card", LOUD, ids=lambda card: card.key)

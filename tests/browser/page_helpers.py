@@ -66,8 +66,8 @@ class PageGuard:
             self.outside.append(request.url)
 
     def check(self) -> None:
-        assert self.errors == []
-        assert self.outside == []
+        assert not self.errors, self.errors
+        assert not self.outside, self.outside
 
 
 class PagePool:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
+from core.settings import PROJECT
 from core.text.glossary import GLOSSARY
 from tests.browser.page_helpers import (
     LOADED_VIEWPORTS,
@@ -24,6 +25,7 @@ from tests.browser.server import Server, serve
 from tests.factories.warm_start import WarmProcess
 from tests.helpers import CANCEL_SECONDS, wait_until
 from tests.parameter_pairs import drawn_values
+from ui.browser_component import REDUCED_MOTION
 
 TITLES = {
     "": "Save a model. Reload it. See what came back.",
@@ -36,6 +38,7 @@ TITLES = {
     "formats": "What survives in which format",
     "compare": "Compare",
     "elsewhere": "Elsewhere",
+    "upgrade": "Upgrade",
     "resume": "Resume training",
     "break_it": "Break it",
     "condition": "Health",
@@ -186,3 +189,51 @@ def test_train_page_starts_training_by_keyboard_alone(server: Server, new_page: 
             break
     page.keyboard.press("Enter")
     expect(page.get_by_text("Accuracy on test examples")).to_be_visible()
+
+
+# A shadow root of its own for each style sheet, as components have, with an element for each rule that moves something;
+# then, for these and for all of the page, the seconds that the slowest movement takes.
+SHOW_MOVING_RULES = """sheets => {
+    for (const css of sheets) {
+        const host = document.body.appendChild(document.createElement("div"))
+        host.className = "moving"
+        const root = host.attachShadow({ mode: "open" })
+        root.innerHTML = `<style>${css}</style>`
+        const rules = [...root.styleSheets[0].cssRules].filter(rule => rule.selectorText)
+        for (const { selectorText } of rules.filter(rule => /transition:|animation:/.test(rule.cssText))) {
+            let parent = root
+            for (const part of selectorText.split(",")[0].trim().split(/[ >]+/)) {
+                parent = parent.appendChild(document.createElement("div"))
+                parent.className = part.split(".").slice(1).join(" ")
+            }
+            parent.setAttribute("moves", selectorText)
+        }
+    }
+}"""
+SLOWEST_MOVEMENTS = """() => {
+    const seconds = element => {
+        const style = getComputedStyle(element)
+        const times = `${style.transitionDuration}, ${style.animationDuration}`.split(",").map(parseFloat)
+        return Math.max(...times.filter(time => !isNaN(time)))
+    }
+    const hosts = [...document.querySelectorAll(".moving")]
+    const moving = hosts.flatMap(host => [...host.shadowRoot.querySelectorAll("[moves]")])
+    return [moving.map(seconds), Math.max(...[...document.querySelectorAll("body, body *")].map(seconds))]
+}"""
+
+
+def test_nothing_moves_where_less_motion_is_asked_for(server: Server, new_page: Callable[..., Page]):
+    page = new_page()
+    page.goto(server.url)
+    wait_for_page(page, TITLES[""])
+    sheets = [path.read_text(encoding="utf-8") for path in (PROJECT / "ui").rglob("*.css")]
+    motion = REDUCED_MOTION.read_text(encoding="utf-8")
+    page.evaluate(SHOW_MOVING_RULES, [css + motion for css in sheets])
+    moving, slowest = page.evaluate(SLOWEST_MOVEMENTS)
+    assert len(moving) >= 4
+    assert min(moving) > 0.1
+    assert slowest > 0.1
+    page.emulate_media(reduced_motion="reduce")
+    moving, slowest = page.evaluate(SLOWEST_MOVEMENTS)
+    page.emulate_media(reduced_motion="no-preference")
+    assert max(*moving, slowest) <= 1e-5

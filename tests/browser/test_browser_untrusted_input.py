@@ -10,7 +10,8 @@ from core.errors import InputError
 from core.library import Library
 from tests.browser.page_helpers import take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import Server, serve
-from tests.factories.invalid_keras_files import CODE, PNG
+from tests.factories.invalid_keras_configs import CODE
+from tests.factories.invalid_keras_files import PNG
 from tests.factories.invalid_runtime_files import make_onnx_model
 from tests.factories.untrusted_files import layer_config, make_keras_file, sequential_config
 from tests.factories.warm_start import WarmProcess

@@ -101,7 +101,7 @@ def test_elsewhere_prints_verdict_cause_and_seconds(run_over, built_config: Sett
     assert status == 0
     assert artifact in out
     assert "Same answers (rounding only)" in out
-    assert "largest difference" in out
+    assert "The largest difference is " in out
 
 
 def test_answer_that_is_not_verified_is_counted_by_itself(

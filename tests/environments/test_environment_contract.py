@@ -6,12 +6,14 @@ import re
 import pytest
 
 from core.environments import ENVIRONMENTS, get_environment
-from core.environments.base import LOCKS, SCRIPTS, Environment
+from core.environments.base import DESCRIBING_SCRIPTS, LOCKS, SCRIPTS, Environment
 from core.errors import UnknownName
 from core.exports.proof_kit import KIT_SCHEMA_VERSION
-from core.formats import FORMATS
+from core.formats import all_formats
 
 each = pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.key)
+# What other scripts use, and what asks files with our own packages.
+SHARED_SCRIPTS = {"run_kit", "kit_files", "tensorflow_files", "own_files"}
 PIN = re.compile(r"^([A-Za-z0-9][\w.\-]*)(?:\[[\w,]+\])?==([^\s;]+)", re.MULTILINE)
 
 
@@ -49,7 +51,7 @@ def test_lock_holds_what_the_environment_requires(environment: Environment):
 
 @each
 def test_environment_takes_formats_that_have_kits(environment: Environment):
-    with_kits = {format_.key for format_ in FORMATS if format_.kit}
+    with_kits = {format_.key for format_ in all_formats() if format_.kit}
     assert environment.takes
     assert environment.takes - with_kits == set()
 
@@ -73,11 +75,19 @@ def test_scripts_import_nothing_of_this_project(path):
     assert {name for name in imported if name.partition(".")[0] in {"core", "ui", "pages"}} == set()
 
 
+@pytest.mark.parametrize("name", sorted(DESCRIBING_SCRIPTS))
+def test_describing_script_can_describe(name: str):
+    tree = ast.parse((SCRIPTS / f"{name}.py").read_text(encoding="utf-8"))
+    names = {node.name for node in tree.body if isinstance(node, ast.FunctionDef)}
+    names |= {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert "describe" in names
+
+
 def test_every_lock_and_script_is_of_an_environment():
     used = {environment.lock_path for environment in ENVIRONMENTS}
     assert set(LOCKS.iterdir()) == used
     scripts = {environment.script_path.stem for environment in ENVIRONMENTS}
-    assert {path.stem for path in SCRIPTS.glob("*.py")} - scripts == {"run_kit", "kit_files"}
+    assert {path.stem for path in SCRIPTS.glob("*.py")} - scripts == SHARED_SCRIPTS
 
 
 def test_environment_says_its_size_and_its_use():

@@ -19,6 +19,7 @@ from tests.factories.environment_kits import borrow_own_packages, make_engine, m
 from tests.helpers import wait_until
 
 pytestmark = pytest.mark.trust
+REFUSING = Path(__file__).with_name("refusing_landlock.py")
 linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux confines")
 
 
@@ -155,10 +156,48 @@ def test_process_of_environment_sees_no_display_and_sends_no_usage_data(judge, p
 
 
 @linux
-def test_untrusted_kit_is_asked_in_a_confined_process(judge):
-    outcome = judge("escapes", is_untrusted=True)
+@pytest.mark.parametrize("forks", [False, True])
+def test_untrusted_kit_is_asked_in_a_confined_process(judge, forks: bool):
+    outcome = judge("escapes", is_untrusted=True, forks=forks)
     assert outcome.error["detail"].startswith("ValueError: it could: read the kit; display None")
-    assert judge("doubles", is_untrusted=True).verdict is Verdict.BIT_IDENTICAL
+    assert judge("doubles", is_untrusted=True, forks=forks).verdict is Verdict.BIT_IDENTICAL
+
+
+@linux
+def test_forking_process_outlives_the_kits_that_end_theirs(judge, processes: WarmProcesses):
+    died = judge("dies", is_untrusted=True, forks=True)
+    ((process, _),) = processes._idle.values()
+    assert (died.verdict, process.is_running) == (Verdict.DOES_NOT_LOAD, True)
+    assert "ended before it answered: it was ended by the system with SIGSEGV" in died.cause
+    assert "the last words" in died.error["detail"]
+    assert judge("dies", is_untrusted=True, forks=True).cause == died.cause
+    assert [each for each, _ in processes._idle.values()] == [process]
+
+
+@linux
+def test_forked_kit_finds_nothing_of_the_one_before(judge, processes: WarmProcesses):
+    first, second = (judge("leaves", is_untrusted=True, forks=True) for _ in range(2))
+    assert first.error["detail"].startswith("ValueError: found nothing; process ")
+    assert second.error["detail"].startswith("ValueError: found nothing; process ")
+    assert first.error["detail"] != second.error["detail"]
+    assert len(processes._idle) == 1
+
+
+@linux
+def test_forked_kit_is_not_asked_where_nothing_confines(judge, config: Settings, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("core.sandbox.policy.landlock.__file__", str(REFUSING))
+    outcome = judge("doubles", is_untrusted=True, forks=True)
+    assert (outcome.verdict, outcome.error["code"]) == (Verdict.NOT_VERIFIED, "not-confined")
+    with WarmProcesses(config.model_copy(update={"run_unconfined": True})) as pool:
+        assert judge("doubles", is_untrusted=True, forks=True, pool=pool).verdict is Verdict.BIT_IDENTICAL
+
+
+@linux
+def test_forked_kit_is_ended_at_its_processor_time(judge, config: Settings):
+    few = config.model_copy(update={"confined_cpu_seconds": 1, "converting_times": 1})
+    with WarmProcesses(few) as pool:
+        outcome = judge("spins", is_untrusted=True, forks=True, pool=pool)
+    assert outcome.cause == "It used up its 1 seconds of processor time, and was stopped."
 
 
 @linux

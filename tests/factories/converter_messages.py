@@ -116,6 +116,10 @@ CONVERTER_MESSAGES = [
         "or half-precision weights beside float numbers.",
     ),
     (
+        "Error invoking IREE compiler tool iree-compile\nError code: 1\nDiagnostics:\nfailed to legalize operation",
+        "IREE's compiler does not compile this file.",
+    ),
+    (
         "Didn't find op for builtin opcode 'HASHTABLE' version '1'. An older version of this builtin might be "
         "supported. Are you using an old TFLite binary with a newer model?",
         "These kernels have no operation HASHTABLE.",

@@ -1,91 +1,28 @@
-"""Bad SavedModels and checkpoints, written as protocol buffers by hand: TensorFlow is not needed to make them."""
+"""Bad SavedModels."""
 
-from collections.abc import Iterable
 from typing import Any
 
+from tests.factories.saved_model_parts import (
+    FLOAT,
+    NO_SIGNATURE,
+    STRING,
+    function_attribute,
+    make_function_library,
+    make_meta_graph,
+    make_node,
+    make_saved_model,
+    make_saver,
+    make_signature,
+    text_constant_attributes,
+    zip_saved_model,
+)
 from tests.factories.untrusted_files import (
     Upload,
     encode_field,
     encode_map_entry,
-    make_zip,
     register_invalid,
     single_file_upload,
 )
-
-FLOAT, STRING = 1, 7  # TensorFlow's numbers of dtypes
-
-
-def function_attribute(name: str) -> bytes:
-    """An attribute that names a function."""
-    return encode_field(10, encode_field(1, name))
-
-
-def text_constant_attributes(text: str) -> dict[str, bytes]:
-    """The attributes of a Const of one text."""
-    tensor = encode_field(1, STRING) + encode_field(2, b"") + encode_field(8, text)
-    return {"dtype": encode_field(6, STRING), "value": encode_field(8, tensor)}
-
-
-def make_node(name: str, op: str, *inputs: str, **attributes: bytes) -> bytes:
-    """A NodeDef."""
-    parts = [encode_field(1, name), encode_field(2, op), *(encode_field(3, item) for item in inputs)]
-    return b"".join([*parts, *(encode_map_entry(5, key, value) for key, value in attributes.items())])
-
-
-def make_function_library(**functions: Iterable[bytes]) -> bytes:
-    """Functions by name, each with its nodes."""
-    made = [
-        encode_field(1, encode_field(1, encode_field(1, name)) + b"".join(encode_field(3, item) for item in body))
-        for name, body in functions.items()
-    ]
-    return encode_field(2, b"".join(made))
-
-
-GOOD_NODES = (
-    make_node("x", "Placeholder", dtype=encode_field(6, FLOAT)),
-    make_node("y", "Identity", "x", T=encode_field(6, FLOAT)),
-)
-NO_SIGNATURE = b""
-
-
-def make_signature(output: str = "y:0") -> bytes:
-    def tensor(name: str) -> bytes:
-        return encode_field(1, name) + encode_field(2, FLOAT)
-
-    body = (
-        encode_map_entry(1, "x", tensor("x:0"))
-        + encode_map_entry(2, "y", tensor(output))
-        + encode_field(3, "tensorflow/serving/predict")
-    )
-    return encode_map_entry(5, "serving_default", body)
-
-
-def make_saver(save: str = "save", restore: str = "restore", filename: str = "file:0") -> bytes:
-    return encode_field(3, encode_field(1, filename) + encode_field(2, save) + encode_field(3, restore))
-
-
-def make_meta_graph(
-    *nodes: bytes,
-    functions: bytes = b"",
-    tags: tuple[str, ...] = ("serve",),
-    signatures: bytes | None = None,
-    more: bytes = b"",
-) -> bytes:
-    """One MetaGraphDef."""
-    graph = b"".join(encode_field(1, node) for node in (*GOOD_NODES, *nodes)) + functions
-    info = b"".join(encode_field(4, tag) for tag in tags) + encode_field(5, "1.15.0")
-    return (
-        encode_field(1, info) + encode_field(2, graph) + (make_signature() if signatures is None else signatures) + more
-    )
-
-
-def make_saved_model(*graphs: bytes) -> bytes:
-    return encode_field(1, 1) + b"".join(encode_field(2, graph) for graph in graphs)
-
-
-def zip_saved_model(content: bytes, **more: bytes) -> bytes:
-    """The zip of a SavedModel; further files by name, with "__" for "/"."""
-    return make_zip({"saved_model.pb": content} | {name.replace("__", "/"): raw for name, raw in more.items()})
 
 
 def register_invalid_graph(
@@ -96,8 +33,6 @@ def register_invalid_graph(
         f"saved-model-{id_}", "saved_model", rule, single_file_upload(content, "model.zip"), **(limits or {})
     )
 
-
-GOOD_SAVED_MODEL = zip_saved_model(make_saved_model(make_meta_graph()))
 
 # Operations that are on no list, in the graph itself and behind everything that calls a function. None of these nodes
 # says what its operation needs, so TensorFlow refuses them all.
@@ -393,24 +328,3 @@ def make_empty_folder(folder: Any) -> Upload:
 
 register_invalid("folder-link", "saved_model", "not-a-file", make_folder_with_symlink)
 register_invalid("folder-empty", "saved_model", "empty", make_empty_folder)
-
-
-# Checkpoints.
-def register_invalid_checkpoint(id_: str, rule: str, **members: bytes) -> None:
-    register_invalid(
-        f"checkpoint-{id_}",
-        "checkpoint",
-        rule,
-        single_file_upload(make_zip({k.replace("__", "/"): v for k, v in members.items()}), "c.zip"),
-    )
-
-
-PAIR = {"ckpt-1.index": b"\xff" * 99, "ckpt-1.data-00000-of-00001": b"data"}
-SECOND = {name.replace("1.", "2.", 1): content for name, content in PAIR.items()}
-register_invalid_checkpoint("index-alone", "variables", **{"ckpt-1.index": b"x"})
-register_invalid_checkpoint("index-noise", "variables", **PAIR)
-register_invalid_checkpoint("shard-missing", "variables", **{"ckpt-1.index": b"x", "ckpt-1.data-00001-of-00002": b"y"})
-register_invalid_checkpoint("absolute", "checkpoint-path", **PAIR, checkpoint=b'model_checkpoint_path: "/other"\n')
-register_invalid_checkpoint("way-up", "checkpoint-path", **PAIR, checkpoint=b'model_checkpoint_path: "../other"\n')
-register_invalid_checkpoint("two-and-no-word", "checkpoint-several", **PAIR, **SECOND)
-register_invalid_checkpoint("program", "zip-member", **PAIR, **{"train.py": b"x"})

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from core.compare import Verdict
+from core.evidence.content_hash import ContentHash
 from core.evidence.records import Evidence, ReloadOutcome
 from core.library import Artifact, Library, Run
 from core.library.ids import new_id
@@ -44,11 +45,18 @@ def make_run(library: Library, **facts) -> Run:
 IDENTICAL_EVIDENCE = Evidence(without_code=ReloadOutcome(verdict=Verdict.BIT_IDENTICAL, rows=4))
 
 
-def make_artifact(library: Library, run: Run, format_key: str = "keras", content: bytes = b"0123456789") -> Artifact:
-    """A bit-identical artifact with the files model.bin and variables/data."""
+def make_artifact(
+    library: Library,
+    run: Run,
+    format_key: str = "keras",
+    content: bytes = b"0123456789",
+    said: ContentHash | None = None,
+) -> Artifact:
+    """A bit-identical artifact with the files model.bin and variables/data; `said` is the hash of what they say."""
     with library.staging() as staged:
         _write_files(staged, content)
-        return library.commit_artifact(staged, run.id, IDENTICAL_EVIDENCE, format=format_key, seconds=0.5)
+        facts = {"format": format_key, "seconds": 0.5, "content": said}
+        return library.commit_artifact(staged, run.id, IDENTICAL_EVIDENCE, **facts)
 
 
 def make_imported_artifact(library: Library, content: bytes = b"0123456789") -> Artifact:

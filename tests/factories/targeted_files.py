@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 from tests.factories.invalid_hdf5_files import make_invalid_hdf5 as made_h5
 from tests.factories.invalid_runtime_files import adding, make_external_initializer
-from tests.factories.invalid_saved_models import (
+from tests.factories.invalid_saved_models import make_asset
+from tests.factories.saved_model_parts import (
     FLOAT,
-    make_asset,
     make_meta_graph,
     make_node,
     make_saved_model,

@@ -17,7 +17,7 @@ from core.compatibility.matrix import build_matrix, build_row
 from core.demos import DEMOS, get_demo
 from core.errors import CannotSave, PackageMissing, UnknownName
 from core.evidence.records import Evidence, ReloadOutcome
-from core.formats import FORMATS, all_formats, get_format
+from core.formats import ENVIRONMENT_FORMATS, FORMATS, all_formats, get_format
 from core.formats.base import CONVERTED_WEIGHTS, PARTS
 from core.grading import Grade, GradeLevel
 from core.runtimes.base import NO_CODE
@@ -33,7 +33,7 @@ SAVED_PAIRS = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), Expected
 LOADED_PAIRS = [pair for pair in SAVED_PAIRS if EXPECTED[pair].with_code is not Verdict.DOES_NOT_LOAD]
 REFUSED_PAIRS = [pair for pair in PAIRS if isinstance(EXPECTED.get(pair), ExpectedRefusal)]
 
-by_format = pytest.mark.parametrize("format_", FORMATS, ids=lambda item: item.key)
+by_format = pytest.mark.parametrize("format_", [*FORMATS, *ENVIRONMENT_FORMATS], ids=lambda item: item.key)
 by_loaded_pair = pytest.mark.parametrize(
     ("demo", "format_key"), LOADED_PAIRS, ids=["-".join(pair) for pair in LOADED_PAIRS]
 )
@@ -132,7 +132,7 @@ def test_third_party_format_import_failure_is_listed_with_reason(monkeypatch):
     entry = EntryPoint("their_format", "a_module_that_is_not_here:FORMAT", "roundtrip.formats")
     monkeypatch.setattr("core.formats._find_entry_points", lambda stamp: [entry])
     right = get_format("their_format")
-    assert (all_formats()[:-1], all_formats()[-1].key) == (FORMATS, "their_format")
+    assert (all_formats()[:-1], all_formats()[-1].key) == ((*FORMATS, *ENVIRONMENT_FORMATS), "their_format")
     assert right.refusal_reason("keras").startswith("The package that brings it fails to import: ModuleNotFoundError")
     with pytest.raises(PackageMissing):
         right.load(None)

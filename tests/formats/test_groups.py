@@ -2,12 +2,13 @@
 
 from dataclasses import replace
 
-from core.formats import FORMATS, get_format
+from core.formats import ENVIRONMENT_FORMATS, FORMATS, get_format
 from core.formats.groups import FORMAT_GROUPS, OTHERS, group_formats
 
 
 def test_format_groups_hold_each_format_exactly_once():
-    assert sorted(key for group in FORMAT_GROUPS for key in group.keys) == sorted(format_.key for format_ in FORMATS)
+    ours = (*FORMATS, *ENVIRONMENT_FORMATS)
+    assert sorted(key for group in FORMAT_GROUPS for key in group.keys) == sorted(format_.key for format_ in ours)
     assert [group for group in FORMAT_GROUPS if not (group.title and group.purpose)] == []
 
 

@@ -13,6 +13,7 @@ from core.formats import get_format
 from core.formats.base import Saved
 from core.readers import open_contents
 from core.runtimes import onnx as onnx_runtime
+from core.runtimes.litert import open_interpreter
 from core.runtimes.model_kinds import ModelFile
 from core.runtimes.onnx_quantizer import ALWAYS, FULL_REMARK, NEVER, REDUCED_REMARK
 from tests.factories.litert_inputs import list_free_inputs
@@ -115,6 +116,12 @@ def test_onnx_copy_says_where_this_processor_may_cut_sums_off(key, is_exact, rew
     assert remark == ("" if is_exact else onnx_runtime.INEXACT_PRODUCTS_REMARK)
 
 
+def test_onnx_file_without_8_bit_operations_is_not_parsed_for_them(folder_of, monkeypatch):
+    monkeypatch.setattr(onnx_runtime, "has_exact_8_bit_products", lambda: False)
+    monkeypatch.setattr("onnx.load", lambda *given, **options: pytest.fail("parsed"))
+    assert get_format("onnx").load(folder_of("onnx")).remark == ""
+
+
 @pytest.mark.parametrize(
     ("flags", "machine", "expected"),
     [
@@ -175,6 +182,21 @@ def test_litert_fixed_of_free_second_size_is_refused(tmp_path):
     with pytest.raises(CannotSave) as caught:
         get_format("litert_fixed").save_model(model, "keras", tmp_path)
     assert caught.value.sentence.startswith("Some sizes of this model's inputs are free beside the number of rows")
+
+
+def test_litert_int8_measures_pictures_of_a_free_size_in_the_size_of_its_samples(tmp_path):
+    import keras
+
+    picture = keras.Input((None, None, 3), name="picture")
+    small = keras.layers.Conv2D(4, 3, strides=2, activation="relu")(picture)  # nothing is left of one pixel
+    model = keras.Model(picture, keras.layers.Dense(2)(keras.layers.GlobalAveragePooling2D()(small)))
+    pictures = np.random.default_rng(0).random((8, 12, 10, 3), dtype="float32")
+    get_format("litert_int8").save_model(model, "keras", tmp_path, samples=lambda: {"picture": pictures})
+    predictions = get_format("litert_int8").load(tmp_path).predict({"picture": pictures})
+    np.testing.assert_allclose(next(iter(predictions.values())), model.predict(pictures, verbose=0), atol=0.02)
+    content = (tmp_path / "model.tflite").read_bytes()
+    (detail,) = open_interpreter(content).get_input_details()
+    assert (detail["shape"].tolist(), len(list_free_inputs(content))) == ([1, 12, 10, 3], 1)
 
 
 # Keras

@@ -21,6 +21,7 @@ from core.report.json_report import render_json
 from core.worker import OutputFolder
 from core.worker.child_handle import Child
 from tests.factories import external_models
+from tests.factories.keras_2_files import build_functional, write_tf_keras_file
 from tests.helpers import wait_until_done
 
 pytestmark = pytest.mark.trust
@@ -48,6 +49,12 @@ KINDS = {
         {"onnx": "bit-identical", "openvino": "bit-identical"},
     ),
     "Keras 2": (lambda f: [external_models.write_keras2_h5(f)], "keras", "Keras 2.2.4", {"keras": "bit-identical"}),
+    "tf-keras": (
+        lambda f: [write_tf_keras_file(build_functional(), f / "model.keras")],
+        "keras",
+        "It is of Keras 2",
+        {"keras": "bit-identical"},
+    ),
     "Keras 1": (
         lambda f: [external_models.write_keras1_lstm(f)],
         "keras",

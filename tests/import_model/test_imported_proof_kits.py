@@ -9,6 +9,7 @@ from core.jobs import Jobs
 from core.library.job_store import Job
 from tests.exports.kit_execution import KitResult, run_kit, run_kits, unpack_kit
 from tests.factories import external_models, packaged_models
+from tests.factories.keras_2_files import build_functional, write_tf_keras_file
 
 pytestmark = pytest.mark.trust
 ImportFiles = Callable[..., Job]
@@ -28,6 +29,7 @@ CASES = {
         {"signature": "sums"},
     ),
     "Keras 2": (lambda f: [external_models.write_keras2_h5(f)], {}),
+    "tf-keras": (lambda f: [write_tf_keras_file(build_functional(), f / "model.keras")], {}),
     "Keras 1": (lambda f: [external_models.write_keras1_lstm(f)], {}),
     "LiteRT, four rows at a time": (lambda f: [external_models.write_tflite(f, 4)], {}),
     "LiteRT without a signature": (lambda f: [external_models.write_tflite(f, signature=False)], {}),

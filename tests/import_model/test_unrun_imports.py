@@ -17,7 +17,7 @@ from core.library.job_store import Job
 from core.worker.child_errors import not_confined_error
 from core.worker.child_handle import Child
 from tests.factories import external_models
-from tests.factories.invalid_saved_models import GOOD_SAVED_MODEL
+from tests.factories.saved_model_parts import GOOD_SAVED_MODEL
 from tests.factories.untrusted_files import make_keras_file
 
 pytestmark = pytest.mark.trust

@@ -17,7 +17,7 @@ def make_step(layer: str, difference: float | None, partner: str = "there") -> L
         return step
     there = VALUES.copy()
     there[1, 1] += difference
-    return with_difference(step, Activation(partner, partner, "MatMul", (None, 2), "", ()), VALUES, there, 1e-4)
+    return with_difference(step, Activation(partner, partner, "MatMul", (None, 2), "", ()), VALUES, there, 1e-4)[0]
 
 
 @pytest.mark.parametrize(

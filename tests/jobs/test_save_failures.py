@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.formats import all_formats, get_format
+from core.formats import ENVIRONMENT_FORMATS, all_formats, get_format
 from core.formats.base import RUNS_CODE_REFUSAL
 from core.jobs import Jobs
 from tests.factories.misbehaving_worker import misbehave
@@ -22,5 +22,6 @@ def test_converter_that_ends_by_a_signal_is_named(way, signal, jobs, misbehaving
 
 def test_formats_that_run_code_are_not_offered_to_imported_runs():
     refused = {item.key for item in all_formats() if item.refusal_reason("keras", trust="brought in")}
-    assert refused - {item.key for item in all_formats() if item.refusal_reason("keras")} == {"pickle"}
+    not_for_others = {"pickle", *(item.key for item in ENVIRONMENT_FORMATS)}
+    assert refused - {item.key for item in all_formats() if item.refusal_reason("keras")} == not_for_others
     assert get_format("pickle").refusal_reason("keras", trust="brought in") == RUNS_CODE_REFUSAL

@@ -9,7 +9,7 @@ import pytest
 from core.errors import DoesNotLoad, InputError, TimedOut, UnpairedRows, WorkerError
 from core.inputs.held_out import describe_selection
 from core.introspection.replies import LoadedModelReply, validate_reply
-from core.jobs.import_trial import find_accepted_input
+from core.jobs.import_trial import UNTRIED_REMARK, find_accepted_input, list_trial_remarks
 from core.jobs.trial_inputs import generate_trial_inputs, parse_shapes
 from core.jobs.uploads import store_upload
 from core.library import Library
@@ -122,6 +122,7 @@ def test_find_accepted_input_has_numbers_below_zero_where_they_are_answered(dtyp
     trial, answers = find_accepted_input(Quotients(lowest), [make_spec([None, 30], dtype)], seconds=60)
     assert (trial.inputs["x"].min(), trial.inputs["x"].max(), len(answers["y"])) == (least, 9, 64)
     assert ("negative" in trial.recipe) == (least < 0)
+    assert list_trial_remarks(trial.recipe) == ([UNTRIED_REMARK] if dtype == "int64" else [])
 
 
 def test_find_accepted_input_leaves_numbers_in_the_range_that_is_asked_for():

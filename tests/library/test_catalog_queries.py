@@ -1,6 +1,5 @@
 """The catalog answers as a plain loop over all entries would, however it finds its way; and it notices every change."""
 
-import os
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -14,8 +13,8 @@ from core.errors import InputError
 from core.library import Query
 from core.library.catalog import queries, schema
 from core.library.catalog.catalog import Catalog
-from core.library.catalog.schema import METADATA, open_engine
 from core.library.records import SORT_ORDERS, UNREADABLE, Entry, IndexedEntry
+from tests.postgresql_server import create_database
 
 ENTRY_COUNT = 300
 DEMOS, FORMATS, TAGS = ("digits-mlp", "tips", None), ("keras", "h5", "onnx"), ("prod", "try", "ünïcode")
@@ -75,15 +74,6 @@ def _make_indexed_entry(number: int, chance: random.Random) -> IndexedEntry:
 INDEXED_ENTRIES = make_indexed_entries()
 
 
-def open_postgresql_catalog() -> Catalog:
-    """An empty catalog in the database of ROUNDTRIP_TEST_POSTGRESQL, a SQLAlchemy URL; its tables are dropped."""
-    url = os.environ.get("ROUNDTRIP_TEST_POSTGRESQL") or pytest.skip("no database is named for it")
-    engine = open_engine(url)
-    METADATA.drop_all(engine)
-    engine.dispose()
-    return Catalog(url)
-
-
 LOOKUPS = ["all words looked up", "few rows looked up", "no words looked up", "PostgreSQL"]
 
 
@@ -93,7 +83,9 @@ def catalog(request) -> Catalog:
     with pytest.MonkeyPatch.context() as patched:
         few = {"few rows looked up": 5}.get(request.param, 1000)
         patched.setattr(queries, "MAX_SORTED_ROWS", few)
-        item = open_postgresql_catalog() if request.param == "PostgreSQL" else Catalog("sqlite://")
+        is_server = request.param == "PostgreSQL"
+        url = create_database(request.getfixturevalue("postgresql")) if is_server else "sqlite://"
+        item = Catalog(url)
         if request.param == "no words looked up":
             item._full_text = ""
         result = {source.entry.id: source for source in INDEXED_ENTRIES}

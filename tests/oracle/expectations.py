@@ -30,7 +30,7 @@ NO_LAYERS = ("A checkpoint holds values", "These are weights alone")  # of a tf.
 def format_keys() -> list[str]:
     """Every format of the tables, the architecture first, since halves go into it; `.h5` last, whose save was seen to
     change the live model."""
-    keys = [format_.key for format_ in all_formats() if format_.key not in UNTABULATED]
+    keys = [format_.key for format_ in all_formats() if not format_.environment and format_.key not in UNTABULATED]
     return sorted(keys, key=lambda key: (key == "h5", key != "architecture"))
 
 

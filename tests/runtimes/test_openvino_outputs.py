@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from core.runtimes.openvino import FILE, import_openvino, load
+from core.runtimes.openvino import FILE, compile_model, describe_model, import_openvino, load
 
 FLOATS = "OpenVINO computes whole numbers as floats: those above 16,777,216 lose their last digits"
 LEFT = "whole/random_flip/strided_slice:0"
@@ -51,3 +51,29 @@ def test_scalars_of_inner_layers_are_no_answers_and_are_said(name, answers, rema
     assert sorted(given) == answers
     assert given["answer"].tolist() == [[2, 4], [6, 8], [10, 12]]
     assert predictor.remark == remark
+
+
+def test_openvino_keeps_the_last_of_numbers_in_one_place_and_says_so(tmp_path):
+    """As `findings/openvino_scatter_nd_keeps_the_last.sh`: `tf.scatter_nd` is written as an update."""
+    import tensorflow as tf
+
+    class Sums(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec([4], name="numbers")])
+        def fresh(self, numbers):
+            return {"sums": tf.scatter_nd([[0], [1], [1], [3]], numbers, [5])}
+
+        @tf.function(input_signature=[tf.TensorSpec([4], name="numbers")])
+        def added(self, numbers):
+            return {"sums": tf.tensor_scatter_nd_add(tf.ones([5]), [[0], [1], [1], [3]], numbers)}
+
+    module, numbers = Sums(), np.arange(1, 5, dtype="float32")
+    remarks = {}
+    for name, expected in (("fresh", [1, 3, 0, 4, 0]), ("added", [2, 6, 1, 5, 1])):
+        tf.saved_model.save(module, str(tmp_path / name), signatures=getattr(module, name))
+        model = import_openvino().convert_model(tmp_path / name)
+        (sums,) = compile_model(model)({"numbers": numbers}).values()
+        assert sums.tolist() == expected
+        remarks[name] = describe_model(model)
+    assert module.fresh(numbers)["sums"].numpy().tolist() == [1, 5, 0, 4, 0]
+    assert remarks["fresh"].startswith("Where several numbers go to one place (tf.scatter_nd), OpenVINO keeps the last")
+    assert remarks["added"] == ""

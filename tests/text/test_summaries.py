@@ -1,6 +1,8 @@
 """Sentences about a comparison."""
 
-from core.text.summaries import describe_mismatches, list_caveats
+import pytest
+
+from core.text.summaries import describe_batch, describe_mismatches, list_caveats
 
 OUTCOME = {"input_pairs": [], "pairs": [], "weights": None, "remark": ""}
 
@@ -25,3 +27,21 @@ def test_caveats_of_older_records_are_those_of_before():
 
 def test_no_mismatches_are_no_sentence():
     assert describe_mismatches({}) == ""
+
+
+@pytest.mark.parametrize(
+    ("outcome", "sentence"),
+    [
+        ({}, ""),
+        ({"batch": 64, "alone": None}, "Asked 64 rows at a time."),
+        ({"batch": 64, "alone": 0.0}, "Asked 64 rows at a time. A row asked alone gets the same bits."),
+        (
+            {"batch": 32, "alone": 3.2e-7},
+            "Asked 32 rows at a time. A row asked alone gets other bits: up to 3.2e-07 of the largest answer off.",
+        ),
+        ({"batch": 1, "alone": 0.0}, "Asked 1 row at a time."),
+        ({"batch": 64, "alone": 0.0, "call_rows": 1}, "Asked 64 rows at a time."),
+    ],
+)
+def test_batch_of_a_verdict_is_said(outcome, sentence):
+    assert describe_batch(outcome) == sentence

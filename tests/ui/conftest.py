@@ -6,6 +6,8 @@ from streamlit.navigation.page import StreamlitPage
 from streamlit.testing.v1 import AppTest
 
 from core.jobs import Jobs
+from core.library import Library
+from core.library import integrity as checking
 from core.settings import PROJECT
 
 
@@ -27,3 +29,15 @@ def visit(monkeypatch: pytest.MonkeyPatch):
 
     yield open_page
     st.cache_resource.clear()
+
+
+@pytest.fixture
+def library(empty_library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
+    """A library that the routes serve, and files whose checks are remembered although they are new."""
+
+    class Office:
+        library = empty_library
+
+    monkeypatch.setattr("ui.routes.endpoints.current_jobs", lambda: Office)
+    monkeypatch.setattr(checking, "CLOCK_TICK", 0)
+    return empty_library

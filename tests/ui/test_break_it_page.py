@@ -31,6 +31,7 @@ def test_break_it_page_link_opens_card_pulled_and_cure_works(visit, jobs: Jobs, 
     app = visit(jobs, "break_it", card="lose-the-class")
     assert "Loaded model\\.keras in a process that does not know the class Scale\\." in page_text(app)
     assert app.code[0].value.startswith("TypeError: Could not locate class 'Scale'.")
+    assert "(https://github.com/keras-team/keras/issues/19899)" in page_text(app)
     press(app, "cure-it-lose-the-class")
     wait_until_done(jobs, jobs.find_trials("lose-the-class")[1])
     app.run()

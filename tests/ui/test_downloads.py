@@ -15,23 +15,9 @@ from core.library import Artifact, Library
 from core.library import integrity as checking
 from core.library.integrity import verify_file
 from tests.factories.route_requests import make_artifact_of, request_route
-from ui.routes import download_url, endpoints
-from ui.routes.archive_response import content_disposition
-from ui.routes.urls import graph_token, graph_viewer_url
+from ui.routes import download_url
 
 CONTENT = bytes(range(256)) * 40
-
-
-@pytest.fixture
-def library(empty_library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
-    """A library that the routes serve, and files whose checks are remembered although they are new."""
-
-    class Office:
-        library = empty_library
-
-    monkeypatch.setattr("ui.routes.endpoints.current_jobs", lambda: Office)
-    monkeypatch.setattr(checking, "CLOCK_TICK", 0)
-    return empty_library
 
 
 def stored_file(library: Library, artifact: Artifact, name: str) -> Path:
@@ -269,36 +255,6 @@ def test_download_aborts_when_file_changes_meanwhile(library: Library):
     assert list_staged(library) == []
 
 
-def test_graph_viewer_gets_only_verified_bytes(library: Library, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("ui.routes.graph_viewer.current_jobs", endpoints.current_jobs)
-    artifact_of = make_artifact_of(library, **{"model.keras": CONTENT})
-    address = f"/graph/{artifact_of.id}/{graph_token(artifact_of.id)}/files/model.keras"
-    reply = request_route(address)
-    assert (reply.status, reply.body, reply.headers["cache-control"]) == (200, CONTENT, "no-store")
-    assert "sandbox allow-scripts" in reply.headers["content-security-policy"]
-    assert request_route(address, range="bytes=5-9").body == CONTENT[5:10]
-    assert request_route(address.replace("model.keras", "../artifact.json")).status == 404
-
-    def change():
-        stored_file(library, artifact_of, "model.keras").write_bytes(b"x" * len(CONTENT))
-
-    with pytest.raises(checking.Damaged):
-        request_route(address, between=change)
-    assert request_route(address).status == 404
-    assert list_staged(library) == []
-
-
-def test_graph_viewer_paints_only_where_it_is_asked_for(library: Library, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("ui.routes.graph_viewer.current_jobs", endpoints.current_jobs)
-    artifact = make_artifact_of(library, **{"model.keras": CONTENT}).id
-    plain, painted = (graph_viewer_url(artifact, graph_token(artifact), is_painted) for is_painted in (False, True))
-    assert b"painting.js" not in request_route(plain).body
-    assert b'<script type="module" src="painting.js"></script></head>' in request_route(painted).body
-    script = request_route(f"{plain}painting.js")
-    assert (script.status, script.headers["content-type"]) == (200, "text/javascript; charset=utf-8")
-    assert b"addEventListener" in script.body
-
-
 def test_download_without_hard_links_reads_files_in_place(library: Library, monkeypatch: pytest.MonkeyPatch):
     artifact_of = make_artifact_of(library, a=CONTENT, b=b"b")
     whole = request_route(download_url([artifact_of.id])).body
@@ -309,23 +265,6 @@ def test_download_without_hard_links_reads_files_in_place(library: Library, monk
     monkeypatch.setattr(os, "link", refuse)
     assert request_route(download_url([artifact_of.id])).body == whole
     assert list_staged(library) == []
-
-
-@pytest.mark.parametrize(
-    ("name", "header"),
-    [
-        ("model.keras", 'attachment; filename="model.keras"'),
-        ("größe.h5", "attachment; filename=\"gr__e.h5\"; filename*=UTF-8''gr%C3%B6%C3%9Fe.h5"),
-        ('a"b\r\nSet-Cookie: x', 'attachment; filename="a_b__Set-Cookie: x"'),
-        ("../../etc/passwd", 'attachment; filename="_.._etc_passwd"'),
-        ("model\u202esarek", 'attachment; filename="model_sarek"'),
-        ("100%.h5", "attachment; filename=\"100_.h5\"; filename*=UTF-8''100%25.h5"),
-        ("...", 'attachment; filename="download"'),
-        ("x" * 400 + ".h5", f'attachment; filename="{"x" * 177}.h5"'),
-    ],
-)
-def test_content_disposition_encodes_any_name(name: str, header: str):
-    assert content_disposition(name) == header
 
 
 @pytest.mark.trust

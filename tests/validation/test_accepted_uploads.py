@@ -15,7 +15,7 @@ from core.settings import PROJECT
 from core.validation import validate_upload
 from tests.factories.invalid_hdf5_files import DENSE_CONFIG_JSON, write_whole_model
 from tests.factories.invalid_runtime_files import VALID_XML, make_onnx_model, make_tflite
-from tests.factories.invalid_saved_models import GOOD_SAVED_MODEL
+from tests.factories.saved_model_parts import GOOD_SAVED_MODEL
 from tests.factories.untrusted_files import (
     DENSE,
     INPUT_LAYER,

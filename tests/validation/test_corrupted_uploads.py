@@ -17,7 +17,7 @@ from core.worker.child_handle import Child
 from tests.factories.corruption import corruptions
 from tests.factories.invalid_hdf5_files import write_whole_model
 from tests.factories.invalid_runtime_files import VALID_XML, make_onnx_model, make_tflite
-from tests.factories.invalid_saved_models import GOOD_SAVED_MODEL
+from tests.factories.saved_model_parts import GOOD_SAVED_MODEL
 from tests.factories.untrusted_files import (
     DENSE,
     make_hdf5,

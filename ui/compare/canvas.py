@@ -9,9 +9,9 @@ import streamlit as st
 from core.arrays import Arrays
 from core.demos.drawing import PEN_WIDTH, Strokes, center_digit, render_strokes
 from core.library import Run
-from ui.browser_component import load_component
+from ui.browser_component import BUTTON, load_component
 
-_CANVAS = load_component(Path(__file__).parent, "canvas")
+_CANVAS = load_component(Path(__file__).parent, "canvas", BUTTON)
 
 
 class Drawing(NamedTuple):

@@ -10,7 +10,7 @@ from core.jobs.compare_result import ComparisonOutcome
 from core.jobs.elsewhere_answers import find_answers
 from core.text.labels import live_model_phrase, verdict_meaning
 from core.text.numbers import format_duration
-from core.text.summaries import list_caveats
+from core.text.summaries import describe_batch, list_caveats
 from ui.charts import size_chart
 from ui.compare.comparison_job import FinishedComparison
 from ui.components import VERDICT_BADGES, escape_markdown, show_error, shown_verdict
@@ -57,7 +57,8 @@ def show_verdicts(comparison: FinishedComparison) -> None:
                 _show_numbers(outcome)
                 if outcome.has_predictions:
                     source = comparison.participants.sources.get(id_, "none")
-                    caveats = escape_markdown(" ".join(list_caveats(outcome.model_dump(), source)))
+                    facts = outcome.model_dump()
+                    caveats = escape_markdown(" ".join([describe_batch(facts), *list_caveats(facts, source)]))
                     st.caption(f"{caveats} Loaded in {format_duration(outcome.load_seconds)}.".strip())
                 for key, answer in elsewhere.get(id_, {}).items():
                     st.caption(escape_markdown(f"In {get_environment(key).label}: {answer.summary}"))

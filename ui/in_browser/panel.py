@@ -23,7 +23,7 @@ from core.jobs.live_session import LivePrediction, LiveSession
 from core.jobs.participants import map_input_names
 from core.library import Artifact, Run
 from core.text.numbers import format_size
-from ui.browser_component import BARS, PICTURE, load_component
+from ui.browser_component import BARS, BUTTON, PICTURE, load_component
 from ui.compare.canvas import Drawing, draw_canvas, inputs_from_pixels
 from ui.components import escape_markdown, show_error
 from ui.in_browser.verdicts import keep_report, show_verdicts
@@ -31,7 +31,7 @@ from ui.routes import browser_rows_url, download_url
 from ui.session import current_jobs, load_reference
 
 HERE = Path(__file__).parent
-_IN_BROWSER = load_component(HERE, "in_browser", PICTURE, BARS, HERE / "browser_model.js")
+_IN_BROWSER = load_component(HERE, "in_browser", BUTTON, PICTURE, BARS, HERE / "browser_model.js")
 # By engine, how the names of the files begin that most browsers load; the rest is small, or for other browsers.
 ENTRIES = {
     Engine.ONNX: "onnxruntime-web/dist/ort-wasm-simd-threaded.wasm",

@@ -19,6 +19,7 @@ from core.introspection.diff import (
     diff_records,
     diff_tensors,
     format_shape,
+    match_content,
 )
 from core.tensors.json_diff import JsonChange
 from core.text.labels import pluralize
@@ -40,6 +41,8 @@ MATCHED_BY_HELP = (
 
 def show_diff(left_id: str, right_id: str) -> None:
     """Show a tab for each part of the artifacts A and B; the toggle that hides equal entries stands in the address."""
+    if sentence := match_content(current_jobs(), left_id, right_id).sentence:
+        st.markdown(sentence)
     hide_same = st.toggle("Hide what is the same", value=True, key="hide-same", bind="query-params")
     parts = {"Layers": "layers", "Signatures": "signatures", "Config": "config", "Operators": "operators"}
     views: dict[str, Callable[[], None]] = {"Weights": lambda: _show_tensor_diff(left_id, right_id, hide_same)}

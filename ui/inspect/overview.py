@@ -16,6 +16,7 @@ from core.text.labels import format_timestamp, pluralize
 from core.text.numbers import format_size
 from ui.artifact_detail import show_lineage
 from ui.components import escape_markdown, show_error
+from ui.content_hash import content_facts
 from ui.findings import show_verdict_and_losses
 from ui.import_model import show_not_run
 from ui.session import current_jobs
@@ -50,6 +51,7 @@ def _artifact_facts(artifact: Artifact, run: Run) -> Iterator[tuple[str, str]]:
         yield "How it is asked", run.brought.get("remark") or "as any copy of its format"
     if is_imported and run.brought.get("sha256"):
         yield "SHA-256 of what was imported", run.brought["sha256"]
+    yield from content_facts(artifact)
 
 
 def _show_verdict(artifact_id: str) -> None:

@@ -72,6 +72,8 @@ PAGE_PATCHES = (
 # The viewer is given the first file of an artifact with one of these endings; it fetches others beside it by itself.
 DRAWABLE_ENDINGS = ("saved_model.pb", ".keras", "config.json", ".weights.h5", ".h5", ".tflite", ".onnx", ".xml")
 FALLBACK_ENDINGS = (".safetensors", ".pb", "architecture.json", ".index")
+# Files that the viewer looks for beside the config of a Keras model, whether they are there or not.
+LOOKED_FOR_FILES = ("metadata.json", "model.weights.h5", "model.weights.npz")
 NOT_DRAWABLE_REASONS = {
     "pickle": "The viewer would have to follow the instructions of a pickle. See Operators for what they would import.",
     "weights_sharded": "An index of shards has no graph: see Weights for what is in them.",
@@ -157,10 +159,13 @@ def _viewer_response(request: Request, artifact_id: str, path: str) -> Response:
     if path and not path.startswith("files/"):
         return Response(read_viewer_asset(path), media_type=MEDIA_TYPES.get(Path(path).suffix, "image/x-icon"))
     library = current_jobs().library
-    if path:
-        file = library.verified_file(artifact_id, path.removeprefix("files/"))
-        return send_archive(request, archive_file(library, file, file.path.name))
     artifact = library.artifact(artifact_id)
+    if path:
+        name = path.removeprefix("files/")
+        if name in LOOKED_FOR_FILES and name not in {file.path for file in artifact.files}:
+            return Response(status_code=204)  # which the viewer takes for absent, and a browser for no error
+        file = library.verified_file(artifact_id, name)
+        return send_archive(request, archive_file(library, file, file.path.name))
     graph_file = choose_graph_file(artifact.format, [file.path for file in artifact.files])
     if graph_file is None:
         raise UnknownName("The viewer draws no file of this artifact.")

@@ -15,7 +15,7 @@ from core.size_breakdown.tensor_search import load_run_tensors
 from core.tensors.rounding import round_to_bits, stored_bytes
 from core.text.labels import verdict_label
 from core.text.numbers import format_size
-from ui.browser_component import PICTURE, load_component
+from ui.browser_component import BUTTON, PICTURE, load_component
 from ui.compare.canvas import inputs_from_pixels
 from ui.compare.live_panel import open_live_session
 from ui.session import current_jobs, load_reference
@@ -23,7 +23,7 @@ from ui.tour.copies import load_outcomes
 from ui.tour.mirror_bars import probabilities
 from ui.tour.story import QUANTIZED, Tour
 
-_FEWER_BITS = load_component(Path(__file__).parent, "fewer_bits", PICTURE)
+_FEWER_BITS = load_component(Path(__file__).parent, "fewer_bits", BUTTON, PICTURE)
 BITS = (32, 16, 8, 4, 3, 2)
 FLIPPING_BITS = (4, 3, 2)  # in the order in which a flip is looked for
 

@@ -10,13 +10,13 @@ from core.evidence.records import ReloadOutcome
 from core.formats import get_format
 from core.text.labels import verdict_label
 from core.text.numbers import format_size
-from ui.browser_component import PICTURE, load_component
+from ui.browser_component import BUTTON, PICTURE, load_component
 from ui.findings import show_losses
 from ui.session import current_jobs
 from ui.tour.copies import find_different, load_outcomes
 from ui.tour.story import SUITCASES, Tour
 
-_JOURNEY = load_component(Path(__file__).parent, "journey", PICTURE)
+_JOURNEY = load_component(Path(__file__).parent, "journey", BUTTON, PICTURE)
 
 
 def show_journey(tour: Tour) -> None:

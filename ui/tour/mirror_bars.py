@@ -12,7 +12,7 @@ from core.figures.images import row_image_url
 from core.formats import get_format
 from core.jobs.live_session import LivePrediction
 from core.library import Run
-from ui.browser_component import BARS, PICTURE, load_component
+from ui.browser_component import BARS, BUTTON, PICTURE, load_component
 from ui.compare.canvas import draw_canvas, inputs_from_pixels
 from ui.compare.live_panel import open_live_session
 from ui.components import show_error
@@ -21,7 +21,7 @@ from ui.session import current_jobs, load_reference
 from ui.tour.browser_copy import FORMAT, find_browser_copy, offer_browser_copy
 from ui.tour.story import SUITCASES, Tour
 
-_MIRROR_BARS = load_component(Path(__file__).parent, "mirror_bars", PICTURE, BARS)
+_MIRROR_BARS = load_component(Path(__file__).parent, "mirror_bars", BUTTON, PICTURE, BARS)
 CANVAS = "tour-canvas"  # one drawing for all steps
 EXAMPLE_ROW = 0  # the test example that stands in for a drawing
 PLAN_WITHOUT_MEMORY = "This file has the plan, not the memory."

@@ -7,12 +7,12 @@ from typing import TypedDict
 from core.compatibility.matrix import MatrixRow, build_matrix
 from core.formats import get_format
 from core.text.numbers import format_size
-from ui.browser_component import PICTURE, load_component
+from ui.browser_component import BUTTON, PICTURE, load_component
 from ui.components import PART_MEANINGS
 from ui.session import current_jobs
 from ui.tour.story import SUITCASES, Tour
 
-_SUITCASE = load_component(Path(__file__).parent, "suitcase", PICTURE)
+_SUITCASE = load_component(Path(__file__).parent, "suitcase", BUTTON, PICTURE)
 
 # The four objects by the column of the matrix that says what became of each: its name and its meaning.
 OBJECTS = {

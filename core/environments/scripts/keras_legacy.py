@@ -2,14 +2,28 @@
 
 import sys
 
-from keras_model import open_model
+import keras_model
 
 MODULES = ("numpy", "tf_keras")
 DISTRIBUTIONS = ("tf-keras", "tensorflow")
 
 
 def load(kit):
+    use_legacy()
+    return keras_model.open_model(kit)
+
+
+def describe(kit):
+    use_legacy()
+    return keras_model.describe(kit)
+
+
+def convert(kit, kind, folder):
+    use_legacy()
+    keras_model.convert(kit, kind, folder)
+
+
+def use_legacy():
     import tf_keras
 
     sys.modules["keras"] = tf_keras  # for the code of the model, which imports it by this name
-    return open_model(kit)

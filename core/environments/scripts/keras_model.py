@@ -6,6 +6,7 @@ import types
 from pathlib import Path
 
 import numpy as np
+import tensorflow_files
 from kit_files import find_file, read_facts, read_shapes
 
 MODULES = ("numpy", "keras")
@@ -14,6 +15,28 @@ DISTRIBUTIONS = ("keras", "tensorflow", "tensorflow-cpu")
 
 def load(kit):
     return open_model(kit)
+
+
+def describe(kit):
+    """Return name, dtype and shape of what the model of a kit takes; nothing where it does not say so."""
+    import keras
+
+    if read_facts(kit)["format"] in tensorflow_files.KINDS:
+        return tensorflow_files.describe(kit)
+    forget_last_kit(keras)
+    return [describe_tensor(*named) for named in name_inputs(read_model(keras, kit))]
+
+
+def convert(kit, kind, folder):
+    """Write the model of a kit into a folder in another format: "keras" or "saved_model"."""
+    import keras
+
+    forget_last_kit(keras)
+    model = read_model(keras, kit)
+    if kind == "keras":
+        model.save(str(Path(folder) / "model.keras"))
+    else:
+        tensorflow_files.write_saved_model(model, str(Path(folder) / "saved_model"))
 
 
 def call_model(model, feed, rows):
@@ -25,9 +48,17 @@ def open_model(kit, compute=call_model):
     """Return the prediction of a kit's model; `compute` is called with the model, its inputs and their rows."""
     import keras
 
+    if read_facts(kit)["format"] in tensorflow_files.KINDS:
+        return tensorflow_files.load(kit)
     forget_last_kit(keras)
-    model = read_model(keras, kit)
-    wanted = list(read_shapes(kit, "expected.npz"))
+    return predict_with(read_model(keras, kit), kit, compute)
+
+
+def predict_with(model, kit, compute=call_model):
+    """Return the prediction of a loaded model, whose outputs are named as a kit expects them where it says."""
+    import keras
+
+    wanted = list(read_shapes(kit, "expected.npz")) if (Path(kit) / "expected.npz").is_file() else []
 
     def predict(inputs):
         first = next(iter(inputs.values()))
@@ -37,17 +68,40 @@ def open_model(kit, compute=call_model):
     return predict
 
 
+def list_specs(model):
+    """Return the inputs of a model, each as its name, dtype and shape; none of a model that does not say."""
+    return [[each.name, to_name(each.dtype), list(each.shape)] for each in getattr(model, "inputs", None) or ()]
+
+
+def to_name(dtype):
+    """Return NumPy's name of a dtype."""
+    return "object" if str(dtype) == "string" else str(dtype)
+
+
+def list_variables(variables):
+    """Return variables as pairs of path and array."""
+    return [(variable.path, variable.numpy()) for variable in variables]
+
+
 def read_model(keras, kit):
     """Load the copy of a kit, with the classes of the model where it has any."""
-    kind = read_facts(kit)["format"]
+    facts = read_facts(kit)
+    kind = facts["format"]
     if kind == "weights":
-        model = import_code(kit).untrained()
+        model = build_untrained(keras, kit)
         model.load_weights(str(find_file(kit, ".h5")))
         return model
     code = import_code(kit) if (Path(kit) / "model.py").is_file() else types.SimpleNamespace()
     classes = code.classes() if hasattr(code, "classes") else {}
     path = str(find_file(kit, ".keras" if kind == "keras" else ".h5"))
-    return keras.models.load_model(path, custom_objects=classes, compile=False)
+    return keras.models.load_model(path, custom_objects=classes, compile=facts.get("compile", False))
+
+
+def build_untrained(keras, kit):
+    """Build the model whose weights a kit holds: by its code, or by the architecture beside it."""
+    if (Path(kit) / "model.py").is_file():
+        return import_code(kit).untrained()
+    return keras.models.model_from_json(find_file(kit, "architecture.json").read_text(encoding="utf-8"))
 
 
 def import_code(kit):
@@ -63,6 +117,22 @@ def import_code(kit):
 def forget_last_kit(keras):
     """Name layers anew, as a kit that is alone in its process does."""
     keras.backend.clear_session() if hasattr(keras.backend, "clear_session") else keras.utils.clear_session()
+
+
+def name_inputs(model):
+    """Return the inputs of a model with their names: those by which it is called with a dictionary."""
+    structure = getattr(model, "_inputs_struct", None)
+    if isinstance(structure, dict):
+        return list(structure.items())
+    tensors = getattr(model, "inputs", None) or []
+    names = getattr(model, "input_names", None) or [tensor.name for tensor in tensors]
+    return list(zip(names, tensors, strict=True))
+
+
+def describe_tensor(name, tensor):
+    dtype = getattr(tensor.dtype, "name", tensor.dtype)
+    shape = [None if size is None else int(size) for size in tensor.shape]
+    return {"name": str(name), "dtype": "object" if dtype == "string" else str(dtype), "shape": shape}
 
 
 def name_outputs(outputs, names, wanted):

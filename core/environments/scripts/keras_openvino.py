@@ -1,9 +1,9 @@
 """Keras files under the back end OpenVINO, which computes only through `predict`."""
 
 from keras_model import DISTRIBUTIONS as KERAS_DISTRIBUTIONS
-from keras_model import MODULES, open_model
+from keras_model import MODULES, convert, describe, open_model
 
-__all__ = ["DISTRIBUTIONS", "MODULES", "load"]
+__all__ = ["DISTRIBUTIONS", "MODULES", "convert", "describe", "load"]
 DISTRIBUTIONS = (*KERAS_DISTRIBUTIONS, "openvino")
 
 

@@ -27,7 +27,8 @@ def load(kit):
     net.opt.use_fp16_packed = net.opt.use_fp16_storage = net.opt.use_fp16_arithmetic = False
     net.opt.use_bf16_storage, net.opt.num_threads = False, 1
     if net.load_param(str(folder / "model.ncnn.param")) or net.load_model(str(folder / "model.ncnn.bin")):
-        raise ValueError("ncnn does not read what pnnx wrote.")
+        left = ", ".join(list_left_operations(folder / "model.ncnn.param")) or "no operation by name"
+        raise ValueError(f"ncnn does not read what pnnx wrote: it left {left}.")
     shutil.rmtree(folder, ignore_errors=True)
     (name_in,), ((name_out, ((_, *row_shape), _)),) = shapes, wanted.items()
 
@@ -45,6 +46,8 @@ def load(kit):
 def convert(path, folder, spec):
     """Convert a file. Half precision is pnnx's default, and is turned off."""
     (_, *rest), _ = spec
+    if any(other != path for other in path.parent.iterdir()):
+        raise ValueError("pnnx reads no ONNX file whose numbers lie in another file.")
     target = shutil.copyfile(path, folder / "model.onnx")
     # The package is not imported: that takes PyTorch, and its program does not.
     program = Path(importlib.util.find_spec("pnnx").submodule_search_locations[0]) / "pnnx"
@@ -52,3 +55,9 @@ def convert(path, folder, spec):
     ended = subprocess.run(command, capture_output=True, text=True, cwd=folder, timeout=CONVERT_SECONDS, check=False)
     if not (folder / "model.ncnn.bin").is_file():
         raise ValueError(f"pnnx converted nothing: {(ended.stderr + ended.stdout)[-1000:]}")
+
+
+def list_left_operations(path):
+    """Return the operations in ncnn's file that pnnx has no operation of ncnn for: their names are of modules."""
+    names = {line.split()[0] for line in path.read_text(encoding="utf-8").splitlines()[2:] if line.strip()}
+    return sorted(name for name in names if "." in name or "::" in name)

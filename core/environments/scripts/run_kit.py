@@ -2,21 +2,32 @@
 
     python -I run_kit.py SCRIPT KIT OUT     one kit; OUT gets predictions.npz and facts.json
     python -I run_kit.py SCRIPT             kits as they are asked for: a line of JSON in, a line of JSON out
+    python -I run_kit.py SCRIPT --fork=JSON the same, each in a process of its own that is forked after the import
 
 SCRIPT is the module of an engine beside this one. It says by its names how a kit is asked there:
 
     MODULES         what is imported first, and timed as the import
     DISTRIBUTIONS   the packages whose versions are reported
     load(kit)       returns a function from inputs by name to outputs by name, batch first
+    describe(kit)   returns name, dtype and shape of what the model takes, where the engine can tell
+    convert(kit, kind, folder)  writes the model in another format, where the engine can
     DEVICE, NOTE    what computes, and what a reader should know, where there is something to say
 
+The script of a format, which is written and read here (see `core.runtimes.environment_link`), has two names more:
+
+    save(given, folder)   writes a copy of what lies in a folder into another
+    read(predict, out)    says of what `load` returned: "inputs" as lists of name, dtype and shape; "weights" and
+                          "optimizer" as pairs of name and array; and may write more into the folder `out`
+
 A kit that is asked for again is predicted again and not loaded again. Nothing here imports Roundtrip; it needs NumPy,
-and what the engine needs.
+and what the engine needs. With --fork this process loads no kit itself, and JSON says how each of its processes
+confines itself: the "modules" that do so, and what it may read and fill. Empty, it does not.
 """
 
 import contextlib
 import ctypes
 import importlib
+import importlib.util
 import json
 import os
 import platform
@@ -30,33 +41,78 @@ from typing import Any
 
 PREDICTIONS, FACTS = "predictions.npz", "facts.json"
 MAX_TEXT = 4000  # characters of an error that are passed on
+MAX_LINE = 2**16  # bytes of a reply that are passed on
 PR_SET_PDEATHSIG = 1
+FORK = "--fork="
+CONVERT = "convert:"
+CONVERTED = "converted"  # the folder that a conversion is written into
 
 
 class Engine:
     """The module of an engine, what it has loaded last, and what it took."""
 
     def __init__(self, path):
-        self.path, self.seconds = path, {}
+        self.path, self.seconds, self.stage = path, {}, "import"
         self.module: Any = None
         self.loaded: Any = (None, None)
 
-    def run(self, kit, out):
-        """Predict the inputs of a kit; returns the facts."""
-        stage = "import"
+    def run(self, kit, out, asks="predict"):
+        """Predict the inputs of a kit, "describe" what it takes, or "convert:FORMAT"; returns the facts."""
+        self.stage = "import"
         try:
-            self._import()
-            stage = "load"
+            self.import_modules()
+            self.stage = "load"
+            if asks == "describe":
+                return self._facts() | {"inputs": self.module.describe(Path(kit))}
+            if asks.startswith(CONVERT):
+                return self._convert(kit, out, asks.removeprefix(CONVERT))
             self._load(kit)
-            stage = "predict"
+            self.stage = "predict"
             predictions, again = self._predict(kit)
-            stage = "write"
+            self.stage = "write"
             write_predictions(Path(out) / PREDICTIONS, predictions)
         except BaseException as error:  # noqa: BLE001  whatever a library raises, it is this kit's result
-            return {"stage": stage, "error": type(error).__name__, "text": str(error)[-MAX_TEXT:]}
+            return self._describe_error(error)
         return self._facts() | {"seconds": self.seconds | {"predict": again}}
 
-    def _import(self):
+    def save(self, given, out):
+        """Write a copy; returns the facts."""
+        self.stage = "import"
+        try:
+            self.import_modules()
+            self.stage = "save"
+            started = time.perf_counter()
+            self.module.save(given, out)
+        except BaseException as error:  # noqa: BLE001  whatever a library raises, it is this copy's result
+            return self._describe_error(error)
+        return self._facts() | {"seconds": self.seconds | {"save": time.perf_counter() - started}}
+
+    def read(self, kit, out):
+        """Load a copy, and write its variables; returns the facts with its inputs."""
+        self.stage = "import"
+        try:
+            self.import_modules()
+            self.stage = "load"
+            self._load(kit)
+            self.stage = "read"
+            told = self.module.read(self.loaded[1], Path(out))
+            for name in ("weights", "optimizer"):  # by their places: two may have one name
+                arrays = {f"{at}/{key}": array for at, (key, array) in enumerate(told[name])}
+                write_predictions(Path(out) / f"{name}.npz", arrays)
+        except BaseException as error:  # noqa: BLE001  whatever a library raises, it is this copy's result
+            return self._describe_error(error)
+        return self._facts() | {"seconds": self.seconds, "inputs": told["inputs"]}
+
+    def _describe_error(self, error):
+        return {"stage": self.stage, "error": type(error).__name__, "text": str(error)[-MAX_TEXT:]}
+
+    def _convert(self, kit, out, kind):
+        folder = Path(out) / CONVERTED
+        folder.mkdir()
+        self.module.convert(Path(kit), kind, folder)
+        return self._facts()
+
+    def import_modules(self):
         if self.module is None:
             started = time.perf_counter()
             module = importlib.import_module(Path(self.path).stem)
@@ -86,6 +142,7 @@ class Engine:
             versions[name] = installed_version(name)
         return {
             "versions": versions,
+            "seconds": dict(self.seconds),
             "device": getattr(self.module, "DEVICE", "CPU"),
             "note": getattr(self.module, "NOTE", ""),
         }
@@ -119,9 +176,90 @@ def serve(engine):
     os.dup2(2, 1)
     for line in requests():
         request = json.loads(line)
-        reply = {"id": request["id"]} | engine.run(request["kit"], request["out"])
+        reply = answer(engine, request)
         replies.write(json.dumps(reply) + "\n")
         replies.flush()
+
+
+def answer(engine, request):
+    kit, out, asks = request["kit"], request["out"], request.get("asks", "predict")
+    task = {"save": engine.save, "read": engine.read}.get(request.get("task"))
+    return {"id": request["id"]} | (task(kit, out) if task else engine.run(kit, out, asks))
+
+
+def serve_forked(engine, policy):
+    """Answer requests as `serve` does, each in a process that was forked for it, confined, and ends with it."""
+    replies = os.dup(1)
+    os.dup2(2, 1)
+    with contextlib.suppress(Exception):  # what cannot be imported is said by each reply
+        engine.import_modules()
+    while line := read_line(0):
+        request = json.loads(line)
+        reading, writing = os.pipe()
+        pid = os.fork()
+        if not pid:
+            answer_alone(engine, request, writing, (0, reading, replies), policy)
+        os.close(writing)
+        line = read_to_end(reading)
+        os.close(reading)
+        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+        write_all(replies, line or json.dumps({"id": request["id"], "ended": status}).encode() + b"\n")
+
+
+def answer_alone(engine, request, writing, foreign, policy):
+    """Answer one request and end, whatever happens; nothing that was loaded for it outlives this process."""
+    try:
+        die_with_parent()
+        for descriptor in foreign:
+            os.close(descriptor)
+        reply = {"id": request["id"], "unconfined": confine(policy)} if policy else {}
+        if not reply.get("unconfined"):
+            reply = answer(engine, request)
+        write_all(writing, json.dumps(reply).encode() + b"\n")
+        os._exit(0)
+    finally:
+        os._exit(1)
+
+
+def confine(policy):
+    """Confine this process, which has one thread, for the rest of its life; returns why that failed, if it did."""
+    try:
+        landlock, seccomp = [import_file(path) for path in policy["modules"]]
+        readable, writable = ([Path(path) for path in policy[which]] for which in ("readable", "writable"))
+        landlock.restrict(readable, writable, [Path(policy["fillable"])])
+        seccomp.install_filter()
+    except OSError as error:
+        return f"{type(error).__name__}: {error}"
+    return ""
+
+
+def import_file(path):
+    specification: Any = importlib.util.spec_from_file_location(Path(path).stem, path)
+    module = importlib.util.module_from_spec(specification)
+    sys.modules[specification.name] = module
+    specification.loader.exec_module(module)
+    return module
+
+
+def read_line(descriptor):
+    """Read a line byte by byte: what was read ahead would be lost in the process that reads it."""
+    line = b""
+    while not line.endswith(b"\n") and (byte := os.read(descriptor, 1)):
+        line += byte
+    return line
+
+
+def read_to_end(descriptor):
+    """Read what one process has written until it ended; of more than a line may have, nothing."""
+    line = b""
+    while len(line) <= MAX_LINE and (block := os.read(descriptor, MAX_LINE)):
+        line += block
+    return line if len(line) <= MAX_LINE and line.count(b"\n") == 1 and line.endswith(b"\n") else b""
+
+
+def write_all(descriptor, content):
+    while content:
+        content = content[os.write(descriptor, content) :]
 
 
 def requests():
@@ -151,9 +289,9 @@ def main(arguments):
     script, *rest = arguments
     sys.path.insert(0, str(Path(script).resolve().parent))  # python -I leaves it out; scripts share loaders
     engine = Engine(script)
-    if not rest:
+    if not rest or rest[0].startswith(FORK):
         die_with_parent()
-        serve(engine)
+        serve_forked(engine, json.loads(rest[0].removeprefix(FORK))) if rest else serve(engine)
         return 0
     kit, out = rest
     facts = engine.run(str(Path(kit).resolve()), out)

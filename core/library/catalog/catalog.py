@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import threading
+import weakref
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,12 +12,14 @@ import sqlalchemy as sql
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
+from core.error_translation import translate_database_error
 from core.library.catalog import counts, queries
 from core.library.catalog.counts import rebuild_counts
 from core.library.catalog.rows import EntryReader, FingerprintLookup, read_stamps, read_state, set_state, write_rows
-from core.library.catalog.schema import IN_MEMORY_URL, create_tables, in_batches, open_engine
+from core.library.catalog.schema import IN_MEMORY_URL, analyze, create_tables, in_batches, is_server, open_engine
 from core.library.records import Page, Query
 
+ANALYZED_ROWS = 1000  # changed rows after which a server is told to look how they are spread
 FOLDERS_PER_TRANSACTION = 2000  # that are read under one lock
 ResultT = TypeVar("ResultT")
 
@@ -28,9 +31,10 @@ class CatalogLost(Exception):
 class Catalog:
     """Rows of artifacts, kept in step with the folders by their fingerprints.
 
-    `url` is any SQLAlchemy URL. A database that is broken or cannot be written is replaced by one in memory; a SQLite
-    file that `is_owned` is deleted and made anew before: nothing is lost, because nothing is stored only here.
-    Every method that reads or writes raises CatalogLost.
+    `url` is any SQLAlchemy URL. A SQLite file that is broken or cannot be written is replaced by a database in memory;
+    one that `is_owned` is deleted and made anew before: nothing is lost, because nothing is stored only here. Every
+    method that reads or writes raises CatalogLost then. A server is never replaced: others write to it as well, so
+    what it refuses is StorageFailed.
     """
 
     def __init__(self, url: str, is_owned: bool = False):
@@ -39,6 +43,8 @@ class Catalog:
         self._is_new = False  # made since the rows were last whole
         self._lock = threading.RLock()
         self._engine = self._open(url, url, IN_MEMORY_URL)
+        if is_server(url):  # which counts connections; a file's are closed with it
+            weakref.finalize(self, self._engine.dispose)
 
     def _open(self, *urls: str) -> sql.Engine:
         for url in urls:
@@ -46,8 +52,10 @@ class Catalog:
             try:
                 self._full_text = create_tables(engine)
                 return engine
-            except DatabaseError:
+            except DatabaseError as error:
                 engine.dispose()
+                if is_server(url):
+                    raise translate_database_error(str(error), mask_database_url(url)) from error
                 self._delete_file(url)
         raise AssertionError("SQLite in memory cannot fail to open")
 
@@ -83,6 +91,8 @@ class Catalog:
 
     def _execute(self, operation: Callable[..., ResultT], *arguments: Any, write: bool = False) -> ResultT:
         """Run an operation, whose first argument is a connection."""
+        if is_server(self._url):
+            return self._execute_on_server(operation, *arguments, write=write)
         engine = self._engine
         # A catalog in memory is one connection, which threads take in turn.
         with self._lock if str(engine.url) == IN_MEMORY_URL else contextlib.nullcontext():
@@ -92,6 +102,18 @@ class Catalog:
             except SQLAlchemyError as error:
                 self._replace(engine)
                 raise CatalogLost from error
+
+    def _execute_on_server(self, operation: Callable[..., ResultT], *arguments: Any, write: bool) -> ResultT:
+        """The same: a connection that was cut since is made anew, once. Reads take no transaction, which costs time."""
+        reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        for is_last in (False, True):
+            try:
+                with self._engine.begin() if write else reads.connect() as connection:
+                    return operation(connection, *arguments)
+            except SQLAlchemyError as error:
+                if is_last or not getattr(error, "connection_invalidated", False):
+                    raise translate_database_error(str(error), mask_database_url(self._url)) from error
+        raise AssertionError("The second attempt returns or raises.")
 
     # Writing
 
@@ -114,6 +136,8 @@ class Catalog:
         self.refresh([*changed, *(known.keys() - ids.keys())], fingerprint_of, read)
         if reread_all:
             self._execute(rebuild_counts, write=True)
+        if len(changed) > ANALYZED_ROWS:
+            self._execute(analyze, write=True)
         self._is_new = False
 
     def refresh(self, ids: list[str], fingerprint_of: FingerprintLookup, read: EntryReader) -> None:

@@ -11,6 +11,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 IN_MEMORY_URL = "sqlite://"
 BUSY_TIMEOUT = 5  # seconds to wait for another writer; ours write for parts of a second, and then the page answers
+CONNECT_SECONDS = 10  # that a server has to answer
 CACHE_KIB = 64_000  # of the database that a connection caches
 
 METADATA = sql.MetaData()
@@ -118,8 +119,9 @@ class _HintCompiler(SQLiteCompiler):
 
 def open_engine(url: str) -> sql.Engine:
     """Open an engine; a SQLite file has a write-ahead log, so that no reader waits for a writer."""
-    if not url.startswith("sqlite"):
-        return sql.create_engine(url, pool_pre_ping=True)
+    if is_server(url):
+        options = {"connect_timeout": CONNECT_SECONDS} if url.startswith("postgresql") else {}
+        return sql.create_engine(_with_driver(url), connect_args=options)
     if url == IN_MEMORY_URL:
         engine = sql.create_engine(url, poolclass=sql.pool.StaticPool, connect_args={"check_same_thread": False})
     else:
@@ -127,6 +129,17 @@ def open_engine(url: str) -> sql.Engine:
         sql.event.listen(engine, "connect", _set_pragmas)
     engine.dialect.statement_compiler = _HintCompiler
     return engine
+
+
+def is_server(url: str) -> bool:
+    """Whether a database is a server's, which others write to as well, and no file or memory of SQLite."""
+    return not url.startswith("sqlite")
+
+
+def _with_driver(url: str) -> sql.URL:
+    """A URL of PostgreSQL without a driver means that which is installed with Roundtrip."""
+    made = sql.make_url(url)
+    return made.set(drivername="postgresql+psycopg") if made.drivername == "postgresql" else made
 
 
 def _set_pragmas(connection: Any, _: Any) -> None:
@@ -154,6 +167,12 @@ def create_tables(engine: sql.Engine) -> str:
             raise
         return ""
     return dialect if dialect in FULL_TEXT_STATEMENTS else ""
+
+
+def analyze(connection: sql.Connection) -> None:
+    """Have PostgreSQL look how values are spread, by which it chooses indexes; else it does so a minute later."""
+    if connection.dialect.name == "postgresql":
+        connection.exec_driver_sql(f"ANALYZE {ENTRIES.name}, {COUNTS.name}, {HASHES.name}, {TAGS.name}")
 
 
 def insert_words(keys: list[int]) -> sql.Insert:

@@ -235,7 +235,7 @@ class CatalogSync:
     def _scan_in_background(self) -> None:
         try:
             self._scan(is_throttled=True)
-        except (CatalogLost, OSError):  # the next query meets it again
+        except (CatalogLost, StorageFailed, OSError):  # the next query meets it again
             self._state = None
 
     def _scan(self, reread_all: bool = False, is_throttled: bool = False) -> None:
@@ -302,9 +302,11 @@ class CatalogSync:
             needs_code=evidence.needs_code,
             trust=run.trust if artifact.trust == "ours" else artifact.trust,
             made_from=artifact.made_from,
+            content=artifact.content.sha256 if artifact.content else None,
         )
+        hashes = [file.sha256 for file in artifact.files] + ([entry.content] if entry.content else [])
         only = combine_sole_viewers(sole_viewer(artifact.owner, annotations.shared), run.sole_viewer)
-        return IndexedEntry(entry, annotations.note, tuple(file.sha256 for file in artifact.files), sole_viewer=only)
+        return IndexedEntry(entry, annotations.note, tuple(hashes), sole_viewer=only)
 
 
 class _RunFacts(NamedTuple):

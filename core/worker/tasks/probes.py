@@ -41,7 +41,7 @@ class MutantReply(TypedDict):
 def probe_mutants(predictor: Predictor, inputs: Arrays) -> MutantReply | None:
     """Predict a few rows with all weights a little off, and restore them; None where they cannot be set."""
     variables = _float_weights(predictor.model)
-    if not variables:
+    if not variables or predictor.is_apart:
         return None
     rows = {name: array[:MUTANT_ROWS] for name, array in inputs.items()}
     values, before = [np.asarray(variable) for variable in variables], predictor.predict(rows)

@@ -8,6 +8,7 @@ from core.worker.tasks.activations import list_activations, read_activation, ske
 from core.worker.tasks.base import Reply
 from core.worker.tasks.benchmark import benchmark_artifact, read_thread_counts, warm_up
 from core.worker.tasks.break_it import prepare_cards, try_card
+from core.worker.tasks.content import hash_files
 from core.worker.tasks.dataset_rows import read_dataset_rows
 from core.worker.tasks.import_model import load_imported
 from core.worker.tasks.inspect import describe_files, describe_tensor, load_tensor, read_tensor_chunk
@@ -37,6 +38,7 @@ TASKS: dict[str, Callable[..., Reply]] = {
     "threads": read_thread_counts,
     "attempt": attempt_escapes,
     "inspect_brought": validate_content,
+    "hash_content": hash_files,
     "describe": describe_files,
     "describe_tensor": describe_tensor,
     "hold_tensor": load_tensor,

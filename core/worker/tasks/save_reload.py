@@ -51,6 +51,7 @@ class ReloadReply(TypedDict):
     call_rows: int | None
     remembers: bool
     lists: list[str]
+    places: dict[str, list[str]]
     traits: Traits | None  # where these were asked for
     rows: int
     row_seconds: float
@@ -194,6 +195,7 @@ def reload_and_predict(
         call_rows=predictor.call_rows,
         remembers=predictor.state is not None,
         lists=sorted(predictor.lists),
+        places={side: list(names) for side, names in predictor.places.items()},
         traits=None,
         rows=rows,
         row_seconds=seconds / rows,

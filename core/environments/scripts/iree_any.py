@@ -1,10 +1,11 @@
-"""ONNX compiled by IREE for the processor at hand, and run."""
+"""ONNX and StableHLO compiled by IREE for the processor at hand, and run."""
 
+import json
 import tempfile
 from pathlib import Path
 
 import numpy as np
-from kit_files import find_file, read_onnx_outputs, read_shapes
+from kit_files import ask_row_by_row, find_file, read_onnx_outputs, read_shapes
 
 MODULES = ("numpy", "onnx", "iree.runtime")
 DISTRIBUTIONS = ("iree-base-compiler", "iree-base-runtime", "onnx")
@@ -12,25 +13,42 @@ TARGET = ("--iree-hal-target-device=local", "--iree-hal-local-target-device-back
 
 
 def load(kit):
-    import iree.runtime as rt
-
-    path = find_file(kit, ".onnx")
+    path = find_file(kit, ".onnx", ".mlirbc")
     folder = Path(tempfile.mkdtemp())
+    if path.suffix == ".mlirbc":
+        compile_file(path, folder / "m.vmfb", input_type="stablehlo")
+        return ask_row_by_row(name_arrays(open_function(folder / "m.vmfb"), *read_ports(path)))
     import_file(path, folder / "m.mlir")
     compile_file(folder / "m.mlir", folder / "m.vmfb")
+    return name_arrays(open_function(folder / "m.vmfb"), read_inputs(path, kit), read_onnx_outputs(path))
+
+
+def open_function(path):
+    """Return the one function of a compiled file."""
+    import iree.runtime as rt
+
     context = rt.SystemContext(config=rt.Config("local-task"))
-    module = rt.VmModule.mmap(context.instance, str(folder / "m.vmfb"))
+    module = rt.VmModule.mmap(context.instance, str(path))
     context.add_vm_module(module)
-    functions = context.modules[module.name]
     (name,) = (name for name in module.function_names if not name.startswith("__") and "$" not in name)
-    names, outputs = read_inputs(path, kit), read_onnx_outputs(path)
+    return context.modules[module.name][name]
+
+
+def name_arrays(function, names, outputs):
+    """Return a function of arrays by name for one that takes and gives them by position."""
 
     def predict(inputs):
-        results = functions[name](*(np.ascontiguousarray(inputs[each]) for each in names))
+        results = function(*(np.ascontiguousarray(inputs[name]) for name in names))
         arrays = results if isinstance(results, list | tuple) else [results]
         return {output: np.asarray(array) for output, array in zip(outputs, arrays, strict=True)}
 
     return predict
+
+
+def read_ports(path):
+    """Return the names of a StableHLO module's inputs and outputs, which stand in a file beside it."""
+    ports = json.loads(path.with_name("ports.json").read_text(encoding="utf-8"))
+    return [[name for name, *_ in ports[side]] for side in ("inputs", "outputs")]
 
 
 def read_inputs(path, kit):
@@ -40,11 +58,11 @@ def read_inputs(path, kit):
     return [item.name for item in graph.input if item.name in read_shapes(kit)]
 
 
-def compile_file(source, target):
+def compile_file(source, target, **more):
     import iree.compiler.tools as tools
 
     options = [*TARGET, "--iree-llvmcpu-target-cpu=host"]
-    tools.compile_file(str(source), output_file=str(target), extra_args=options)
+    tools.compile_file(str(source), output_file=str(target), extra_args=options, **more)
 
 
 def import_file(path, target):

@@ -1,0 +1,69 @@
+"""The packages that Roundtrip itself is installed with, as an environment: files are asked here as they are elsewhere.
+
+It is in no list of environments, as there is nothing to build or to remove.
+"""
+
+import hashlib
+import json
+import os
+import sys
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+
+from core.environments.base import KERAS_FORMATS, ONNX_FORMATS, Environment
+from core.environments.build import RECORD, VENV, BuiltEnvironment
+from core.library.storage import translate_disk_errors, write_text_atomically
+from core.settings import Settings
+
+HERE = "here"
+PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "onnxruntime")
+
+
+class OwnEnvironment(Environment):
+    """It has no lock: its name tells its versions."""
+
+    @property
+    def folder_name(self) -> str:
+        text = json.dumps([sys.version, sys.prefix, _versions()])
+        return f"own-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
+
+
+@cache
+def _versions() -> dict[str, str]:
+    found = {}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            continue
+    return found
+
+
+def own_environment() -> Environment:
+    """The packages of this installation."""
+    found = _versions()
+    return OwnEnvironment(
+        key=HERE,
+        label=f"Keras {found.get('keras', '')} (here)",
+        requirements=tuple(f"{name}=={number}" for name, number in found.items()),
+        takes=KERAS_FORMATS | ONNX_FORMATS,
+        script="own_files",
+        megabytes=0,
+        good_for="What Roundtrip itself runs.",
+        variables={"KERAS_BACKEND": "tensorflow"},
+        forks=True,
+    )
+
+
+def find_own(config: Settings) -> BuiltEnvironment:
+    """Return the packages of this installation as if they had been built. Raises StorageFailed."""
+    folder = config.environments_folder / own_environment().folder_name
+    with translate_disk_errors():
+        folder.mkdir(parents=True, exist_ok=True)
+        if not (folder / VENV).is_symlink():
+            link = folder / f"{VENV}.{os.getpid()}"
+            link.unlink(missing_ok=True)
+            link.symlink_to(sys.prefix)
+            os.replace(link, folder / VENV)
+        write_text_atomically(folder / RECORD, json.dumps({"seconds": 0.0, "bytes": 0, "files": None}))
+    return BuiltEnvironment(folder, 0.0, 0)

@@ -1,0 +1,290 @@
+"""Job: ask models in one environment and then in another, and say what becomes of each."""
+
+import contextlib
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple, TypedDict, cast
+
+from core.environments.base import Environment
+from core.environments.build import BuiltEnvironment, build_environment
+from core.environments.own import HERE, find_own
+from core.environments.pool import WarmProcesses
+from core.error_translation import translate
+from core.errors import (
+    Cancelled,
+    DoesNotLoad,
+    InputError,
+    NeedsArchitecture,
+    Refused,
+    RoundtripError,
+    WorkerError,
+    cleanup_on_error,
+)
+from core.jobs.import_model import validate_content_in_child
+from core.jobs.runner import JobHandle
+from core.jobs.upgrade_expectations import find_expectation
+from core.jobs.upgrade_files import lay_out_copy, lay_out_upload
+from core.library import Library, staging
+from core.library.job_store import Job
+from core.settings import MB
+from core.upgrade.causes import describe_cause
+from core.upgrade.crossing import Crossing, Expectation
+from core.upgrade.cures import CuredFile, find_cures
+from core.upgrade.finding import Candidate, find_candidates, unpack
+from core.upgrade.model_files import ModelFiles
+from core.upgrade.row_store import RowStore
+from core.upgrade.rows import Status, UpgradeRow, status_of
+from core.upgrade.sides import get_side, require_sides
+from core.validation.file_names import display_file_name
+
+# Rules whose breach means that a file is no model at all.
+NO_MODEL_RULES = ("unlike", "empty", "unknown-ending", "zip-broken", "zip-missing", "config-shape", "json-text")
+
+
+class UpgradeRequest(TypedDict):
+    """In the record of its job: no path of this machine. `source` and `target` are keys of environments."""
+
+    name: str
+    copies: list[str]
+    source: str
+    target: str
+    again: bool
+
+
+class UpgradeResult(TypedDict):
+    """The rows as JSON of `UpgradeRow`, how many other files there were, and both environments by their labels."""
+
+    name: str
+    source: str
+    target: str
+    source_label: str
+    target_label: str
+    others: int
+    rows: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class UpgradeInput:
+    """What is asked: a file, a zip or a folder, or copies of the library. `temporary_folder` is deleted at the end."""
+
+    path: Path | None = None
+    name: str = ""
+    copies: list[str] = field(default_factory=list)
+    temporary_folder: Path | None = None
+
+    def discard(self) -> None:
+        """Delete the temporary folder."""
+        if self.temporary_folder:
+            staging.release_staging_folder(self.temporary_folder)
+
+
+class Item(NamedTuple):
+    """One model to ask: its name, and what lays its files out in an empty folder."""
+
+    name: str
+    lay_out: Callable[[Path], ModelFiles]
+    not_asked: str = ""
+
+
+def build_upgrade_request(
+    library: Library, given: UpgradeInput, source: str, target: str, again: bool
+) -> UpgradeRequest:
+    """Validate what `Jobs.check_upgrade` is given; where it is refused, its temporary folder is gone.
+
+    Raises InputError, UnknownName.
+    """
+    with cleanup_on_error(given.discard):
+        require_sides(source, target)
+        for id_ in given.copies:
+            library.artifact(id_)
+        if given.path is None and not given.copies:
+            raise InputError("No model was chosen.", cure="Choose a folder or a zip, or copies of the library.")
+        if given.path is not None and not given.path.exists():
+            cure = "Check its name and place."
+            raise InputError("There is no such file or folder.", received=given.path.name, cure=cure)
+    name = display_file_name(given.name or given.path.name) if given.path else ""
+    return {"name": name, "copies": given.copies, "source": source, "target": target, "again": again}
+
+
+def run_upgrade(handle: JobHandle, given: UpgradeInput, processes: WarmProcesses) -> UpgradeResult:
+    """Ask every model on both sides; one that fails fails alone, and what was asked before is not asked again."""
+    try:
+        with handle.library.staging() as staged:
+            return _UpgradeJob(handle, given, processes, staged).execute()
+    finally:
+        given.discard()
+
+
+def open_crossing(handle: JobHandle, processes: WarmProcesses, source: str, target: str) -> Crossing:
+    """Build both sides where they are not. Raises as `build_environment`."""
+    sides = [get_side(source), get_side(target)]
+    built = [_build(handle, side) for side in sides]
+    return Crossing(processes, sides[0], built[0], sides[1], built[1], handle.is_cancelled)
+
+
+def _build(handle: JobHandle, side: Environment) -> BuiltEnvironment:
+    if side.key == HERE:
+        return find_own(handle.config)
+    report = lambda share, note: handle.report_progress(0.0, note, write_now=True)  # noqa: E731
+    return build_environment(handle.config, side, report, handle.is_cancelled)
+
+
+def list_items(handle: JobHandle, given: UpgradeInput, staged: Path) -> tuple[list[Item], int]:
+    """Return the models to ask, and how many other files there are. Raises InputError, Refused."""
+    copies = [Item(_name_copy(handle.library, id_), partial(lay_out_copy, handle.library, id_)) for id_ in given.copies]
+    if given.path is None:
+        return copies, 0
+    path = given.path
+    if (given.name or path.name).casefold().endswith(".zip") and path.is_file():
+        path = staged / "unpacked"
+        path.mkdir()
+        unpack(given.path, path, handle.config.unpacked_mb * MB)
+    found = find_candidates(path)
+    single = given.name if given.path.is_file() and path == given.path else ""
+    items = [_make_item(handle, candidate, single) for candidate in found.candidates]
+    return [*copies, *items], found.others
+
+
+def _make_item(handle: JobHandle, candidate: Candidate, name: str = "") -> Item:
+    named = candidate._replace(name=name or candidate.name)
+    return Item(named.name, partial(lay_out_upload, handle.config, named), named.not_asked)
+
+
+def _name_copy(library: Library, id_: str) -> str:
+    artifact = library.artifact(id_)
+    return f"{library.run(artifact.run).name} · {artifact.format} · {id_}"
+
+
+class _UpgradeJob:
+    def __init__(self, handle: JobHandle, given: UpgradeInput, processes: WarmProcesses, staged: Path):
+        self.handle, self.given, self.processes, self.staged = handle, given, processes, staged
+        self.request = cast(UpgradeRequest, handle.request)
+        self.rows: list[UpgradeRow] = []
+
+    def execute(self) -> UpgradeResult:
+        items, others = list_items(self.handle, self.given, self.staged)
+        crossing = open_crossing(self.handle, self.processes, self.request["source"], self.request["target"])
+        store = RowStore(self.handle.library.home, crossing.source, crossing.target)
+        check = ModelCheck(self.handle, crossing, store, self.request["again"])
+        for at, item in enumerate(items):
+            self._report(at / len(items), item.name)
+            with self.handle.library.staging() as folder:
+                self.rows.append(check.check(item, folder))
+        self._report(1.0, "Done")
+        return {
+            "name": self.request["name"],
+            "source": crossing.source.key,
+            "target": crossing.target.key,
+            "source_label": crossing.source.label,
+            "target_label": crossing.target.label,
+            "others": others,
+            "rows": [row.model_dump(mode="json") for row in self.rows],
+        }
+
+    def _report(self, share: float, note: str) -> None:
+        rows = [row.model_dump(mode="json") for row in self.rows]
+        self.handle.report_progress(share, note, write_now=True, rows=rows)
+
+
+class ModelCheck:
+    """Checks models one by one, and keeps what was found out."""
+
+    def __init__(self, handle: JobHandle, crossing: Crossing, store: RowStore, again: bool):
+        self.handle, self.crossing, self.store, self.again = handle, crossing, store, again
+        self._is_prepared = False
+
+    def check(self, item: Item, folder: Path) -> UpgradeRow:
+        """Return the row of a model; `folder` is an empty one of ours. Raises Cancelled."""
+        started = time.perf_counter()
+        if item.not_asked:
+            return UpgradeRow(name=item.name, status=Status.NOT_TAKEN, cause=item.not_asked)
+        try:
+            row = self._check(item, folder)
+        except Cancelled:
+            raise
+        except Exception as error:  # noqa: BLE001  a row that fails fails alone
+            row = _failed(item.name, translate(error, WorkerError))
+        return row.model_copy(update={"seconds": time.perf_counter() - started})
+
+    def _check(self, item: Item, folder: Path) -> UpgradeRow:
+        model = item.lay_out(folder / "model")
+        if not self.again and (row := self.store.find(item.name, model.sha256)):
+            return row
+        row = UpgradeRow(
+            name=item.name,
+            status=Status.NOT_TAKEN,
+            format=model.format,
+            sha256=model.sha256,
+            bytes=model.kit().bytes,
+        )
+        if reason := self._why_not_taken(model):
+            return row.model_copy(update={"cause": reason})
+        if model.is_untrusted:
+            self._prepare()
+            cancelled = self.handle.is_cancelled
+            validate_content_in_child(self.handle.worker, model.format, model.artifact, cancelled=cancelled)
+        row, cured = self._ask(row, model, folder / "cures")
+        if row.is_final:
+            with contextlib.suppress(RoundtripError):  # a disk that is full: it is asked anew the next time
+                self.store.add(row, cured.path if cured else None)
+        return row
+
+    def _prepare(self) -> None:
+        """Before the first model that is asked: what was asked before needs no process."""
+        if not self._is_prepared:
+            self._is_prepared = True
+            self.crossing.prepare()
+
+    def _why_not_taken(self, model: ModelFiles) -> str:
+        sides = [side for side in (self.crossing.source, self.crossing.target) if model.format not in side.opens]
+        labels = " and ".join(side.label for side in sides)
+        return f"{labels} {'opens' if len(sides) == 1 else 'open'} no file of this kind." if sides else ""
+
+    def _ask(self, row: UpgradeRow, model: ModelFiles, folder: Path) -> tuple[UpgradeRow, CuredFile | None]:
+        try:
+            expectation = find_expectation(self.crossing, model)
+        except DoesNotLoad as error:
+            update = {"status": Status.NOT_LOADED_BEFORE, "error": error.to_json(), "cause": error.sentence}
+            return row.model_copy(update=update), None
+        return self._cross(row, expectation, folder)
+
+    def _cross(self, row: UpgradeRow, expectation: Expectation, folder: Path) -> tuple[UpgradeRow, CuredFile | None]:
+        model, crossing = expectation.model, self.crossing
+        outcome = crossing.judge(model, expectation.inputs, expectation.predictions)
+        folder.mkdir()
+        cures, cured = find_cures(crossing, expectation, outcome, folder, self.handle.config)
+        update = {
+            "status": status_of(outcome),
+            "outcome": outcome,
+            "expected_by": expectation.versions,
+            "rows": expectation.rows,
+            "cause": describe_cause(crossing.target, outcome, model.read_config()),
+            "note": " ".join(filter(None, (expectation.note, expectation.warning))),
+            "cures": cures,
+        }
+        return row.model_copy(update=update), cured
+
+
+def _failed(name: str, error: RoundtripError) -> UpgradeRow:
+    """The row of a model that could not be asked on both sides."""
+    status = Status.NOT_VERIFIED
+    if isinstance(error, Refused):
+        status = Status.NOT_A_MODEL if error.rule in NO_MODEL_RULES else Status.REFUSED
+    elif isinstance(error, NeedsArchitecture):
+        status = Status.NOT_TAKEN
+    return UpgradeRow(name=name, status=status, error=error.to_json(), cause=error.sentence)
+
+
+def read_rows(rows: Iterable[dict[str, Any]]) -> list[UpgradeRow]:
+    """The rows of a result, or of a job's progress."""
+    return [UpgradeRow.model_validate(row) for row in rows]
+
+
+def find_cured(home: Path, job: Job, name: str) -> Path | None:
+    """Return what was written to cure a model of a finished job; None where nothing is kept of it."""
+    rows = [row for row in read_rows(job.result.get("rows", [])) if row.name == name]
+    sides = get_side(job.request["source"]), get_side(job.request["target"])
+    return RowStore(home, *sides).cured_file(rows[0]) if rows else None

@@ -1,0 +1,1 @@
+"""What breaks when packages are upgraded: models from outside, asked in one environment and then in another."""

@@ -1,0 +1,129 @@
+"""The models in a folder: which of its files belong together, before one of them is opened."""
+
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+from core.errors import InputError
+from core.validation.archives import UntrustedZip
+from core.validation.file_names import display_file_name, is_plain_name
+from core.validation.file_types import FILE_TYPES, SYSTEM_FILE_PATTERN
+from core.validation.rules import refusal
+
+MAX_FILES = 20_000  # that are looked at in one folder
+MAX_MODELS = 2_000
+SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+WEIGHTS_ENDINGS = (".weights.h5",)
+ARCHITECTURE_NAMES = ("architecture.json", "model.json", "config.json")
+# Endings of models that no environment is asked, and why.
+NOT_ASKED = {
+    ".index": "A TensorFlow checkpoint is values alone, and needs the code that built its model.",
+    ".pkl": "A pickle runs code of its own where it is opened, so it is not opened.",
+    ".pickle": "A pickle runs code of its own where it is opened, so it is not opened.",
+    ".joblib": "A pickle runs code of its own where it is opened, so it is not opened.",
+    ".safetensors": "A safetensors file is values alone, and needs the code that built its model.",
+}
+
+
+class Candidate(NamedTuple):
+    """What may be a model: its name within the folder, its path, the architecture beside it, why it is not asked."""
+
+    name: str
+    path: Path
+    architecture: Path | None = None
+    not_asked: str = ""
+
+
+class FoundFiles(NamedTuple):
+    """The candidates by name, and how many other files there are."""
+
+    candidates: list[Candidate]
+    others: int
+
+
+def find_candidates(path: Path) -> FoundFiles:
+    """Find what may be models in a folder, or the one that a file is.
+
+    Raises InputError where there is none, or too much to look at.
+    """
+    if not path.exists() or path.is_symlink():
+        raise InputError("There is no such file or folder.", received=path.name, cure="Check its name and place.")
+    found = _find_in_folder(path) if path.is_dir() else FoundFiles([Candidate(path.name, path)], 0)
+    if not found.candidates:
+        cure = "Models end in .keras, .h5, .weights.h5, .onnx or .tflite, or are SavedModel folders."
+        raise InputError("There is no model in it.", received=f"{found.others:,} other files", cure=cure)
+    if len(found.candidates) > MAX_MODELS:
+        cure = "Ask in smaller folders."
+        raise InputError("There are too many models in it.", received=f"{len(found.candidates):,}", cure=cure)
+    return FoundFiles(sorted(found.candidates), found.others)
+
+
+def _find_in_folder(folder: Path) -> FoundFiles:
+    candidates: list[Candidate] = []
+    files, claimed = 0, 0
+    for root, folders, names in os.walk(folder):
+        files += len(names)
+        if files > MAX_FILES:
+            cure = "Ask in smaller folders."
+            raise InputError("There are too many files in it.", received=f"more than {MAX_FILES:,}", cure=cure)
+        here = Path(root)
+        folders[:] = sorted(name for name in folders if is_plain_name(name) and not (here / name).is_symlink())
+        if any(name in SAVED_MODEL_FILES for name in names):
+            folders.clear()
+            claimed += len(names)
+            candidates.append(Candidate(_name_within(folder, here), here))
+            continue
+        plain = [name for name in names if is_plain_name(name) and (here / name).is_file()]
+        plain = [name for name in plain if not ((here / name).is_symlink() or SYSTEM_FILE_PATTERN.match(name))]
+        in_folder, used = _find_files(folder, here, plain)
+        candidates += in_folder
+        claimed += used
+    return FoundFiles(candidates, files - claimed)
+
+
+def _name_within(folder: Path, path: Path) -> str:
+    return path.relative_to(folder).as_posix() if path != folder else display_file_name(folder.name)
+
+
+def _find_files(folder: Path, here: Path, names: list[str]) -> tuple[list[Candidate], int]:
+    """Return the candidates among the files of one folder, and how many files they are."""
+    found, used = [], set()
+    for name in names:
+        ending = _ending_of(name, NOT_ASKED)
+        if ending:
+            found.append(Candidate(_name_within(folder, here / name), here / name, not_asked=NOT_ASKED[ending]))
+        elif not (ending := _ending_of(name, FILE_TYPES)) or ending in (".json", ".zip"):
+            continue
+        elif architecture := _find_architecture(name, names):
+            found.append(Candidate(_name_within(folder, here / name), here / name, here / architecture))
+            used.add(architecture)
+        else:
+            found.append(Candidate(_name_within(folder, here / name), here / name))
+        used.add(name)
+    return found, len(used)
+
+
+def _ending_of(name: str, endings: Iterable[str]) -> str:
+    return next((ending for ending in endings if name.casefold().endswith(ending)), "")
+
+
+def _find_architecture(name: str, names: list[str]) -> str:
+    """Return the name of the architecture of weights: the same name, or that which stands for the folder."""
+    ending = _ending_of(name, WEIGHTS_ENDINGS)
+    if not ending:
+        return ""
+    stem = name[: -len(ending)]
+    wanted = [f"{stem}.json", f"{stem}.architecture.json", *ARCHITECTURE_NAMES]
+    return next((each for each in wanted if each in names), "")
+
+
+def unpack(archive: Path, folder: Path, max_bytes: int) -> None:
+    """Unpack a zip of models into an empty folder. Raises Refused where it breaks a rule of zips."""
+    with archive.open("rb") as stream:
+        zipped = UntrustedZip(stream, archive.stat().st_size, max_bytes)
+        if not zipped.sizes:
+            raise refusal("empty")
+        for name in zipped.sizes:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            zipped.copy(name, folder / name)

@@ -1,0 +1,73 @@
+"""Rows that were asked before, by what was asked: a second call goes on where the first stopped.
+
+A row lies in a folder that is named by the hash of the model's files and of both environments, with what was cured. A
+file that changed, or an environment of other packages, is asked anew.
+"""
+
+import contextlib
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+
+from pydantic import ValidationError
+
+from core.environments.base import Environment
+from core.library.staging import create_staging_folder
+from core.library.storage import delete_folder, translate_disk_errors
+from core.upgrade.rows import SCHEMA_VERSION, UpgradeRow
+
+MAX_ROWS = 2_000  # that are kept, those asked last
+ROW_FILE = "row.json"
+
+
+class RowStore:
+    """The rows of earlier calls in a library's folder. Safe to use from several processes."""
+
+    def __init__(self, home: Path, source: Environment, target: Environment):
+        self.home, self.folder = home, home / "cache" / "upgrades"
+        self._sides = source.key, source.folder_name, target.key, target.folder_name
+
+    def _path(self, sha256: str) -> Path:
+        text = json.dumps([SCHEMA_VERSION, *self._sides, sha256])
+        return self.folder / hashlib.sha256(text.encode()).hexdigest()[:32]
+
+    def find(self, name: str, sha256: str) -> UpgradeRow | None:
+        """Return the row of a model of these files, under the name that it has now; None where there is none."""
+        path = self._path(sha256)
+        try:
+            row = UpgradeRow.model_validate_json((path / ROW_FILE).read_text(encoding="utf-8"))
+        except (OSError, ValueError, ValidationError):
+            return None
+        with contextlib.suppress(OSError):
+            os.utime(path)  # it was used last
+        return row.model_copy(update={"name": name, "is_reused": True})
+
+    def cured_file(self, row: UpgradeRow) -> Path | None:
+        """Return the path of what was cured of a row; None where nothing was written, or it is gone."""
+        cure = row.proven_cure
+        path = self._path(row.sha256) / cure.file if cure and cure.file else None
+        return path if path and path.exists() else None
+
+    def add(self, row: UpgradeRow, cured: Path | None) -> None:
+        """Keep a row with the file or folder of its cure. Raises StorageFailed."""
+        path = self._path(row.sha256)
+        with translate_disk_errors():
+            staged = create_staging_folder(self.home)
+            cure = row.proven_cure
+            if cured and cure and cure.file:
+                copy = shutil.copytree if cured.is_dir() else shutil.copyfile
+                copy(cured, staged / cure.file)
+            (staged / ROW_FILE).write_text(row.model_dump_json(), encoding="utf-8")
+            self.folder.mkdir(parents=True, exist_ok=True)
+            delete_folder(path)
+            with contextlib.suppress(OSError):  # another call was faster
+                os.rename(staged, path)
+            delete_folder(staged)
+            self._prune()
+
+    def _prune(self) -> None:
+        kept = sorted(self.folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
+        for path in kept[MAX_ROWS:]:
+            delete_folder(path)

@@ -1,0 +1,103 @@
+"""What an upgrade does to models, as it is recorded: a row for each of them."""
+
+from enum import StrEnum
+from typing import Literal
+
+from pydantic import BaseModel, Field
+
+from core.compare import Verdict
+from core.environments.judge import ElsewhereOutcome
+from core.text.labels import verdict_label
+
+SCHEMA_VERSION = 1
+
+
+class Status(StrEnum):
+    """What became of a model, the best first."""
+
+    ALIKE = "alike"
+    CHANGED = "changed"
+    DOES_NOT_LOAD = "does-not-load"
+    NOT_LOADED_BEFORE = "not-loaded-before"
+    NOT_TAKEN = "not-taken"
+    NOT_A_MODEL = "not-a-model"
+    REFUSED = "refused"
+    NOT_VERIFIED = "not-verified"
+
+
+LABELS = {
+    Status.ALIKE: "Answers the same",
+    Status.CHANGED: "Answers changed",
+    Status.DOES_NOT_LOAD: "Does not load",
+    Status.NOT_LOADED_BEFORE: "Does not load before the upgrade either",
+    Status.NOT_TAKEN: "Not asked",
+    Status.NOT_A_MODEL: "Not a model",
+    Status.REFUSED: "Refused, not run",
+    Status.NOT_VERIFIED: "Not verified",
+}
+ALIKE_VERDICTS = (Verdict.BIT_IDENTICAL, Verdict.ROUNDING, Verdict.SAME_ANSWERS)
+CureKind = Literal["compile-false", "rewritten-config", "saved-again", "saved-model", "stated-difference"]
+
+
+class Cure(BaseModel):
+    """One way to get a model over an upgrade, and what came of it there.
+
+    `is_proven` says that the cured model was asked there and answered as expected; `file` is the name of what was
+    written, empty where nothing was.
+    """
+
+    kind: CureKind
+    sentence: str
+    is_proven: bool = False
+    outcome: ElsewhereOutcome | None = None
+    error: dict[str, str] | None = None
+    file: str = ""
+
+
+class UpgradeRow(BaseModel):
+    """One model: what it is, and what became of it.
+
+    `expected_by` are the versions that gave the expected answers; `error` is why there are none. `rows` were drawn by
+    seed, and `note` is what a reader should know of them. `is_reused` says that an earlier call had asked it.
+    """
+
+    name: str
+    status: Status
+    format: str = ""
+    sha256: str = ""
+    bytes: int = 0
+    outcome: ElsewhereOutcome | None = None
+    error: dict[str, str] | None = None
+    expected_by: dict[str, str] = Field(default_factory=dict)
+    rows: int = 0
+    cause: str = ""
+    note: str = ""
+    cures: list[Cure] = Field(default_factory=list)
+    seconds: float = 0.0
+    is_reused: bool = False
+
+    @property
+    def label(self) -> str:
+        """The verdict in words where it was asked on both sides, else what became of it."""
+        if self.outcome and self.status in (Status.ALIKE, Status.CHANGED, Status.DOES_NOT_LOAD):
+            outcome = self.outcome
+            return verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
+        return LABELS[self.status]
+
+    @property
+    def proven_cure(self) -> Cure | None:
+        return next((cure for cure in self.cures if cure.is_proven), None)
+
+    @property
+    def is_final(self) -> bool:
+        """Whether asking once more would give the same: nothing was left open by this machine."""
+        return self.status is not Status.NOT_VERIFIED
+
+
+def status_of(outcome: ElsewhereOutcome) -> Status:
+    """Return what a verdict on the far side means for a model that answered on the near side."""
+    if outcome.verdict in ALIKE_VERDICTS:
+        return Status.ALIKE
+    if outcome.is_unverified:
+        return Status.NOT_VERIFIED
+    return Status.DOES_NOT_LOAD if outcome.verdict is Verdict.DOES_NOT_LOAD else Status.CHANGED

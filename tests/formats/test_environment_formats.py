@@ -1,0 +1,103 @@
+"""Formats of environments, really built and saved in: in the long run, as their packages take gigabytes."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.compatibility.matrix import build_matrix
+from core.environments.build import build_environment
+from core.environments.judge import judge_kit
+from core.environments.pool import WarmProcesses
+from core.errors import NotBuilt
+from core.exports.environment_kits import unpacked_kit
+from core.formats import ENVIRONMENT_FORMATS, FORMATS, formats_at_hand, get_format
+from core.formats.groups import group_formats
+from core.jobs import Jobs
+from core.library import Library
+from core.settings import Settings
+from core.worker import Worker
+from tests.helpers import wait_until_done
+
+KEYS = [format_.key for format_ in ENVIRONMENT_FORMATS]
+UNKNOWN_CLASS = "This process does not know the custom class '{}'."
+NO_MODULE = "Takes Keras models only; this is a plain tf.Module, with no Keras layers or config to write."
+# The verdict, or the sentence of the refusal, by demo.
+EXPECTED = {
+    "orbax": {
+        "digits-mlp": "bit-identical",
+        "digits-cnn": "bit-identical",
+        "digits-mixed": "bit-identical",
+        "names": "bit-identical",
+        "stocks-lstm": "bit-identical",
+        "tips": "bit-identical",
+        "two-in-two-out": "bit-identical",
+        "digits-denoiser": "bit-identical",
+        "digits-core": NO_MODULE,
+        "digits-custom": UNKNOWN_CLASS.format("Scale"),
+        "digits-subclassed": UNKNOWN_CLASS.format("DigitReader"),
+    }
+}
+PAIRS = [(demo, key) for key, verdicts in EXPECTED.items() for demo in verdicts]
+
+
+def test_environment_formats_are_others_and_have_expectations():
+    assert set(KEYS) & {format_.key for format_ in FORMATS} == set()
+    assert EXPECTED.keys() == set(KEYS)
+    groups = group_formats(ENVIRONMENT_FORMATS)
+    assert sorted(format_.key for group, members in groups for format_ in members if group.keys) == sorted(KEYS)
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_environment_format_is_saved_for_who_names_it_alone(key: str):
+    assert not get_format(key).refusal_reason("keras")
+    assert key not in formats_at_hand("keras", 0, "ours")
+    assert "no model from outside" in get_format(key).refusal_reason("keras", trust="brought in")
+
+
+@pytest.fixture(scope="session")
+def apart(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """Jobs whose environments are built; skips where no index can be reached."""
+    config = Settings(home=tmp_path_factory.mktemp("apart"), environments=shared_folder / "environments")
+    try:
+        for key in KEYS:
+            environment = get_format(key).environment
+            assert environment
+            build_environment(config, environment)
+    except NotBuilt as error:
+        pytest.skip(f"no package index can be reached: {error.sentence}")
+    worker = Worker(config)
+    yield Jobs(Library(config.home), worker, config)
+    worker.close()
+
+
+@pytest.fixture(scope="session")
+def saved_apart(apart: Jobs) -> Callable[[str, str], dict[str, Any]]:
+    """A function that gives the row of a demo saved in a format of an environment."""
+    runs: dict[str, str] = {}
+
+    def save(demo: str, key: str) -> dict[str, Any]:
+        if demo not in runs:
+            runs[demo] = wait_until_done(apart, apart.train(demo, epochs=1)).result["run"]
+        row: dict[str, Any] = wait_until_done(apart, apart.save(runs[demo], [key])).result["rows"][key]
+        return row | {"run": runs[demo]}
+
+    return save
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.parametrize(("demo", "key"), PAIRS, ids=["-".join(pair) for pair in PAIRS])
+def test_demo_in_environment_format_keeps_what_it_claims(demo: str, key: str, apart: Jobs, saved_apart: Callable):
+    row, expected = saved_apart(demo, key), EXPECTED[key][demo]
+    if expected.endswith("."):
+        assert (row["state"], row["error"]["sentence"]) == ("failed", expected)
+        return
+    assert (row["state"], row.get("verdict"), row.get("reason")) == ("done", expected, "")
+    cells = next(each for each in build_matrix(apart.library, row["run"]) if each.format == key)
+    assert cells.find_contradictions() == []
+    environment = get_format(key).environment
+    with unpacked_kit(apart.library, row["artifact"]) as kit, WarmProcesses(apart.config) as processes:
+        outcome = judge_kit(processes, environment, build_environment(apart.config, environment), kit)
+    assert (outcome.verdict.value, outcome.error) == (expected, None)

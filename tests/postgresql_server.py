@@ -1,0 +1,83 @@
+"""A real PostgreSQL for the tests: the server that ROUNDTRIP_TEST_DATABASE names, else one of our own in a folder."""
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import sqlalchemy as sql
+
+VARIABLE = "ROUNDTRIP_TEST_DATABASE"  # a SQLAlchemy URL of a server on which databases may be created
+DEBIAN_FOLDERS = Path("/usr/lib/postgresql")
+SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")  # a server of tests
+_numbers = count(1)
+
+
+def find_binaries() -> Path | None:
+    """The folder of PostgreSQL's programs, or None."""
+    folders = sorted(DEBIAN_FOLDERS.glob("*/bin"), reverse=True)
+    if path := shutil.which("postgres"):
+        folders.insert(0, Path(path).resolve().parent)
+    return next((folder for folder in folders if (folder / "postgres").exists()), None)
+
+
+def find_or_install_binaries() -> Path | None:
+    """The same, from Debian's package where there were none and it may be installed."""
+    if found := find_binaries():
+        return found
+    if shutil.which("apt-get") and os.geteuid() == 0:
+        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "postgresql"]):
+            subprocess.run(command, check=False, timeout=300, capture_output=True)
+    return find_binaries()
+
+
+@contextlib.contextmanager
+def run_server() -> Iterator[str | None]:
+    """The SQLAlchemy URL of a server, which ends with the block; None where there is no PostgreSQL to be had.
+
+    It listens on a socket in its own folder alone.
+    """
+    if url := os.environ.get(VARIABLE):
+        yield url
+        return
+    binaries = find_or_install_binaries()
+    if binaries is None:
+        yield None
+        return
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # a short path: a socket's has 107 characters at most
+    user = "postgres" if os.geteuid() == 0 else None  # PostgreSQL does not run as root
+    if user:
+        shutil.chown(folder, user)
+    data = folder / "data"
+    try:
+        _run(user, binaries / "initdb", "-D", data, "-U", "roundtrip", "-A", "trust", "--no-sync", "-E", "UTF8")
+        options = " ".join(f"-c {setting}" for setting in (*SETTINGS, f"unix_socket_directories={folder}"))
+        _run(user, binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
+        yield f"postgresql://roundtrip@/postgres?host={folder}"
+        _run(user, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _run(user: str | None, *command: str | Path) -> None:
+    # Its output goes to a file: the server keeps it open, and a pipe would be waited for.
+    with tempfile.TemporaryFile() as output:
+        ended = subprocess.run([*map(str, command)], user=user, stdout=output, stderr=output, cwd="/", timeout=120)
+        output.seek(0)
+        assert ended.returncode == 0, output.read().decode()
+
+
+def create_database(server_url: str) -> str:
+    """The URL of a new, empty database on that server."""
+    from core.library.catalog.schema import open_engine
+
+    name = f"roundtrip_test_{os.getpid()}_{next(_numbers)}"
+    engine = open_engine(server_url)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(sql.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return sql.make_url(server_url).set(database=name).render_as_string(hide_password=False)

@@ -1,0 +1,122 @@
+"""Rows of an upgrade: what they mean for a pipeline, why a model stops, and what is asked once only."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from core.compare import Verdict
+from core.environments.judge import ElsewhereOutcome
+from core.errors import InputError, UnknownName
+from core.jobs.bisect import build_line
+from core.upgrade.causes import describe_cause
+from core.upgrade.row_store import ROW_FILE, RowStore
+from core.upgrade.rows import Cure, Status, UpgradeRow, status_of
+from core.upgrade.sides import get_side, keras_release, release_line, require_sides
+from core.upgrade.summary import exit_status, summarize_upgrade
+
+DENSE = {
+    "module": "keras.layers",
+    "class_name": "Dense",
+    "config": {"name": "scores", "units": 2, "quantization_config": None},
+}
+
+
+def make_outcome(verdict: Verdict = Verdict.DOES_NOT_LOAD, **more: object) -> ElsewhereOutcome:
+    return ElsewhereOutcome(environment="keras-3.3", verdict=verdict, **more)  # type: ignore[arg-type]
+
+
+def make_row(status: Status = Status.ALIKE, **more: object) -> UpgradeRow:
+    return UpgradeRow(**{"name": "a.keras", "status": status, "sha256": "0" * 64, **more})  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("statuses", "status"),
+    [
+        ([], 0),
+        (["alike", "alike"], 0),
+        (["alike", "changed"], 3),
+        (["changed", "does-not-load", "not-verified"], 4),
+        (["alike", "not-loaded-before"], 5),
+        (["not-a-model"], 5),
+        (["refused", "changed"], 3),
+    ],
+)
+def test_exit_status_is_of_the_worst_row(statuses: list[str], status: int):
+    assert exit_status([make_row(Status(each)) for each in statuses]) == status
+
+
+def test_stated_difference_counts_as_none_up_to_its_size():
+    outcome = make_outcome(Verdict.SOME_CHANGED, max_abs=0.01, changed_rows=1, rows=4)
+    row = make_row(Status.CHANGED, outcome=outcome)
+    assert [exit_status([row], tolerance) for tolerance in (None, 0.009, 0.01)] == [3, 3, 0]
+
+
+def test_every_verdict_has_its_status():
+    assert {verdict: status_of(make_outcome(verdict)) for verdict in Verdict if verdict is not Verdict.NOT_RUN} == {
+        Verdict.BIT_IDENTICAL: Status.ALIKE,
+        Verdict.ROUNDING: Status.ALIKE,
+        Verdict.SAME_ANSWERS: Status.ALIKE,
+        Verdict.SOME_CHANGED: Status.CHANGED,
+        Verdict.DIFFERENT: Status.CHANGED,
+        Verdict.NOT_COMPARABLE: Status.CHANGED,
+        Verdict.DOES_NOT_LOAD: Status.DOES_NOT_LOAD,
+        Verdict.NOT_VERIFIED: Status.NOT_VERIFIED,
+    }
+
+
+def test_summary_counts_what_became_of_models():
+    cured = make_row(Status.DOES_NOT_LOAD, cures=[Cure(kind="compile-false", sentence="x", is_proven=True)])
+    text = summarize_upgrade([make_row(), make_row(Status.DOES_NOT_LOAD), cured])
+    assert text == "1 of 3 models answer the same. Does not load: 2. Cured and proven: 1 of those that do not load."
+
+
+def test_cause_names_argument_release_and_layer():
+    cause = describe_cause(get_side("keras-3.3"), make_outcome(), json.dumps(DENSE))
+    assert cause == "Keras 3.3 does not know Dense(quantization_config=None) (since Keras 3.13, in “scores”)."
+    assert describe_cause(get_side("keras-3.12"), make_outcome(Verdict.BIT_IDENTICAL), json.dumps(DENSE)) == ""
+
+
+def test_row_is_found_again_by_files_and_environments(tmp_path: Path):
+    sides = get_side("here"), get_side("keras-3.3")
+    cured = tmp_path / "cured.keras"
+    cured.write_bytes(b"cured")
+    cure = Cure(kind="rewritten-config", sentence="x", is_proven=True, file="for-keras-3.3.keras")
+    store, row = RowStore(tmp_path, *sides), make_row(Status.DOES_NOT_LOAD, cures=[cure])
+    store.add(row, cured)
+    found = store.find("b.keras", row.sha256)
+    assert (found.name, found.is_reused, found.cures) == ("b.keras", True, [cure])
+    assert store.cured_file(found).read_bytes() == b"cured"
+    assert store.find("b.keras", "1" * 64) is None
+    assert RowStore(tmp_path, *reversed(sides)).find("b.keras", row.sha256) is None
+    (next(store.folder.iterdir()) / ROW_FILE).write_text("{")
+    assert store.find("b.keras", row.sha256) is None
+
+
+def test_releases_stand_in_their_order():
+    releases = [keras_release(side) for side in release_line()]
+    assert releases == sorted(releases)
+    assert releases[0] == (2, 15)
+    assert release_line()[-1].key == "here"
+    assert [side.key for side in build_line("keras-3.3", "keras-3.9")] == ["keras-3.3", "keras-3.6", "keras-3.9"]
+    assert [side.key for side in build_line("keras-3.6", "keras-3.3")] == ["keras-3.6", "keras-3.3"]
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "sentence"),
+    [
+        ("here", "here", "An upgrade has two sides"),
+        ("tract", "here", "This engine cannot tell what a model takes"),
+        ("onnxruntime-1.20", "keras-3.3", "These two open no format in common"),
+    ],
+)
+def test_impossible_pair_of_environments_is_refused(source: str, target: str, sentence: str):
+    with pytest.raises(InputError, match=sentence):
+        require_sides(source, target)
+
+
+def test_search_between_other_engines_is_refused():
+    with pytest.raises(InputError, match="no release of Keras under TensorFlow"):
+        build_line("here", "tract")
+    with pytest.raises(UnknownName):
+        build_line("here", "nowhere")
