@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict, cast
+from typing import Any, NamedTuple, NoReturn, TypedDict, cast
 
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment, build_environment
@@ -33,7 +33,7 @@ from core.settings import MB
 from core.upgrade.causes import describe_cause
 from core.upgrade.crossing import Crossing, Expectation
 from core.upgrade.cures import CuredFile, find_cures
-from core.upgrade.finding import Candidate, find_candidates, unpack
+from core.upgrade.finding import Candidate, FoundFiles, find_candidates, unpack, unpack_all
 from core.upgrade.model_files import ModelFiles
 from core.upgrade.row_store import RowStore
 from core.upgrade.rows import Status, UpgradeRow, status_of
@@ -137,15 +137,22 @@ def list_items(handle: JobHandle, given: UpgradeInput, staged: Path) -> tuple[li
     copies = [Item(_name_copy(handle.library, id_), partial(lay_out_copy, handle.library, id_)) for id_ in given.copies]
     if given.path is None:
         return copies, 0
-    path = given.path
+    path, refused = given.path, {}
     if (given.name or path.name).casefold().endswith(".zip") and path.is_file():
         path = staged / "unpacked"
         path.mkdir()
         unpack(given.path, path, handle.config.unpacked_mb * MB)
-    found = find_candidates(path)
+    elif given.temporary_folder and path.is_dir():  # of uploads, and so ours to change
+        refused = unpack_all(path, staged, handle.config.unpacked_mb * MB)
+    found = FoundFiles([], 0) if refused and not any(path.iterdir()) else find_candidates(path)
     single = given.name if given.path.is_file() and path == given.path else ""
     items = [_make_item(handle, candidate, single) for candidate in found.candidates]
+    items += [Item(name, partial(_refuse, error)) for name, error in refused.items()]
     return [*copies, *items], found.others
+
+
+def _refuse(error: Refused, folder: Path) -> NoReturn:
+    raise error
 
 
 def _make_item(handle: JobHandle, candidate: Candidate, name: str = "") -> Item:

@@ -1,11 +1,12 @@
 """The models in a folder: which of its files belong together, before one of them is opened."""
 
 import os
+import shutil
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from core.errors import InputError
+from core.errors import InputError, Refused
 from core.validation.archives import UntrustedZip
 from core.validation.file_names import display_file_name, is_plain_name
 from core.validation.file_types import FILE_TYPES, SYSTEM_FILE_PATTERN
@@ -14,6 +15,8 @@ from core.validation.rules import refusal
 MAX_FILES = 20_000  # that are looked at in one folder
 MAX_MODELS = 2_000
 SAVED_MODEL_FILES = ("saved_model.pb", "saved_model.pbtxt")
+SAVED_MODEL_FOLDERS = ("variables", "assets", "assets.extra")
+SHARED_FOLDER = "A SavedModel is a folder, and other models lie in this one. Put it into a folder or zip of its own."
 WEIGHTS_ENDINGS = (".weights.h5",)
 ARCHITECTURE_NAMES = ("architecture.json", "model.json", "config.json")
 # Endings of models that no environment is asked, and why.
@@ -69,17 +72,30 @@ def _find_in_folder(folder: Path) -> FoundFiles:
             raise InputError("There are too many files in it.", received=f"more than {MAX_FILES:,}", cure=cure)
         here = Path(root)
         folders[:] = sorted(name for name in folders if is_plain_name(name) and not (here / name).is_symlink())
-        if any(name in SAVED_MODEL_FILES for name in names):
-            folders.clear()
-            claimed += len(names)
-            candidates.append(Candidate(_name_within(folder, here), here))
-            continue
-        plain = [name for name in names if is_plain_name(name) and (here / name).is_file()]
-        plain = [name for name in plain if not ((here / name).is_symlink() or SYSTEM_FILE_PATTERN.match(name))]
-        in_folder, used = _find_files(folder, here, plain)
-        candidates += in_folder
+        found, used = _find_files(folder, here, [name for name in names if _is_own_file(here / name)])
+        if packed := [name for name in names if name in SAVED_MODEL_FILES]:
+            folders[:] = [name for name in folders if name not in SAVED_MODEL_FOLDERS]
+            saved_model, its_files = _find_saved_model(folder, here, packed[0], found, len(names) - used)
+            found, used = [*found, saved_model], used + its_files
+        candidates += found
         claimed += used
     return FoundFiles(candidates, files - claimed)
+
+
+def _find_saved_model(
+    folder: Path, here: Path, name: str, beside: list[Candidate], files: int
+) -> tuple[Candidate, int]:
+    """Return the SavedModel of a folder, and how many of the `files` that are no other model are its own."""
+    if beside:
+        path = here / name
+        return Candidate(_name_within(folder, path), path, not_asked=SHARED_FOLDER), 1
+    return Candidate(_name_within(folder, here), here), files
+
+
+def _is_own_file(path: Path) -> bool:
+    """Whether it is a file that a person put there: no link, and none of a system's own."""
+    is_file = is_plain_name(path.name) and path.is_file() and not path.is_symlink()
+    return is_file and not SYSTEM_FILE_PATTERN.match(path.name)
 
 
 def _name_within(folder: Path, path: Path) -> str:
@@ -125,8 +141,8 @@ def _find_architecture(name: str, names: list[str]) -> str:
     return next((each for each in wanted if each in names), "")
 
 
-def unpack(archive: Path, folder: Path, max_bytes: int) -> None:
-    """Unpack a zip of models into an empty folder. Raises Refused where it breaks a rule of zips."""
+def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
+    """Unpack a zip of models into an empty folder; returns its bytes. Raises Refused where it breaks a rule of zips."""
     with archive.open("rb") as stream:
         zipped = UntrustedZip(stream, archive.stat().st_size, max_bytes)
         if not zipped.sizes:
@@ -134,3 +150,21 @@ def unpack(archive: Path, folder: Path, max_bytes: int) -> None:
         for name in zipped.sizes:
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
             zipped.copy(name, folder / name)
+    return sum(zipped.sizes.values())
+
+
+def unpack_all(folder: Path, staged: Path, max_bytes: int) -> dict[str, Refused]:
+    """Put in the place of each zip in a folder of ours a folder of its name; together they hold at most `max_bytes`.
+
+    Returns by name why a zip was refused, of which nothing is left. `staged` is another folder on the same disk.
+    """
+    refused = {}
+    for path in sorted(path for path in folder.iterdir() if _ending_of(path.name, (".zip",)) and path.is_file()):
+        archive = path.rename(staged / "archive.zip")
+        path.mkdir()
+        try:
+            max_bytes -= unpack(archive, path, max_bytes)
+        except Refused as error:
+            shutil.rmtree(path)
+            refused[path.name] = error
+    return refused

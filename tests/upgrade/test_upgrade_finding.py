@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError, Refused
-from core.upgrade.finding import MAX_MODELS, find_candidates, unpack
+from core.upgrade.finding import MAX_MODELS, SHARED_FOLDER, count_models, find_candidates, unpack, unpack_all
 
 
 def write_files(folder: Path, *names: str) -> Path:
@@ -86,3 +86,38 @@ def test_zip_is_unpacked_only_under_the_rules_of_zips(tmp_path: Path):
     assert refused.value.rule == "zip-name"
     with pytest.raises(Refused, match="larger than what may be imported"):
         unpack(good, tmp_path / "out", 0)
+
+
+def test_saved_model_does_not_claim_models_beside_it(tmp_path: Path):
+    names = ("saved_model.pb", "variables/variables.index", "fingerprint.pb", "a.keras", "more/b.onnx")
+    found = find_candidates(write_files(tmp_path / "models", *names))
+    assert [(candidate.name, candidate.not_asked) for candidate in found.candidates] == [
+        ("a.keras", ""),
+        ("more/b.onnx", ""),
+        ("saved_model.pb", SHARED_FOLDER),
+    ]
+    assert found.others == 1
+
+
+def test_uploaded_zips_are_unpacked_side_by_side_within_one_bound(tmp_path: Path):
+    folder = write_files(tmp_path / "models", "c.h5")
+    (tmp_path / "staged").mkdir()
+    for name in ("a.zip", "b.ZIP"):
+        with zipfile.ZipFile(folder / name, "w") as archive:
+            archive.writestr("deep/a.keras", b"12345")
+    refused = unpack_all(folder, tmp_path / "staged", 9)
+    assert {name: error.rule for name, error in refused.items()} == {"b.ZIP": "unpacked-size"}
+    assert [candidate.name for candidate in find_candidates(folder).candidates] == ["a.zip/deep/a.keras", "c.h5"]
+
+
+@pytest.mark.parametrize(
+    ("names", "count"),
+    [
+        ((), 0),
+        (("readme.txt", "a.json"), 0),
+        (("a.weights.h5", "a.json"), 1),
+        (("a.weights.h5", "a.json", "b.keras", "c.zip"), 3),
+    ],
+)
+def test_models_are_counted_by_the_names_of_their_files(names: tuple[str, ...], count: int):
+    assert count_models(names) == count

@@ -12,6 +12,7 @@ import pytest
 from core.environments.pool import WarmProcesses
 from core.jobs import Jobs
 from core.jobs.upgrade import read_rows
+from core.library import staging
 from core.report.upgrade_report import write_upgrade_report
 from core.upgrade.crossing import Crossing
 from core.upgrade.rows import Status, UpgradeRow
@@ -122,6 +123,20 @@ def test_zip_is_asked_as_its_folder(check, models: Path, tmp_path: Path):
     result = check("doubles", path)
     assert {name: row.status for name, row in rows_by_name(result).items()} == {"deep/linear.onnx": Status.ALIKE}
     assert result["name"] == "models.zip"
+
+
+def test_each_uploaded_zip_is_asked_and_a_refused_one_fails_alone(check, jobs: Jobs, models: Path):
+    folder = staging.create_staging_folder(jobs.library.home)
+    (folder / "models").mkdir()
+    with zipfile.ZipFile(folder / "models" / "good.zip", "w") as archive:
+        archive.write(models / "linear-rows.onnx", "linear.onnx")
+    (folder / "models" / "text.zip").write_text("hello")
+    rows = rows_by_name(check("doubles", folder / "models", temporary_folder=folder))
+    assert {name: row.status for name, row in rows.items()} == {
+        "good.zip/linear.onnx": Status.ALIKE,
+        "text.zip": Status.NOT_A_MODEL,
+    }
+    assert not folder.exists()
 
 
 def test_copy_of_the_library_is_asked_the_rows_of_its_kit(check, saved: Callable):
