@@ -102,7 +102,8 @@ def _run(handle: JobHandle, given: UpgradeInput, processes: WarmProcesses, stage
         validate_content_in_child(handle.worker, model.format, model.artifact, cancelled=handle.is_cancelled)
     line = [key for key in request["line"] if model.format in get_side(key).opens]
     if len(line) < 2 or line[0] != request["source"]:
-        raise InputError("Too few of these releases open a file of this kind.", received=model.format)
+        cure = "Search between releases that open it, or search with the model in another format."
+        raise InputError("Too few of these releases open a file of this kind.", received=model.format, cure=cure)
     handle.report_progress(0.0, f"{get_side(line[0]).label}: what is expected", write_now=True)
     expectation = find_expectation(open_crossing(handle, processes, line[0], line[-1]), model)
     search = _Search(handle, processes, expectation, [])
