@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.errors import InputError
 from core.library.job_store import Job
+from core.text.labels import pluralize
 from core.text.numbers import format_duration
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
@@ -108,6 +109,9 @@ def _show_outcome(job: Job) -> None:
 
 
 def _saved_text(job: Job) -> str:
+    if job.kind == "upgrade":
+        shown = len(job.detail.get("rows") or [])
+        return f"What became of {pluralize(shown, 'model')} stands below" if shown else "Nothing was kept"
     saved = sum(row["state"] == "done" for row in job.format_rows.values())
     if not saved:
         return "Nothing was kept"

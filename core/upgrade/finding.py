@@ -71,15 +71,18 @@ def _find_in_folder(folder: Path) -> FoundFiles:
         folders[:] = sorted(name for name in folders if is_plain_name(name) and not (here / name).is_symlink())
         if any(name in SAVED_MODEL_FILES for name in names):
             folders.clear()
-            claimed += len(names)
-            candidates.append(Candidate(_name_within(folder, here), here))
-            continue
-        plain = [name for name in names if is_plain_name(name) and (here / name).is_file()]
-        plain = [name for name in plain if not ((here / name).is_symlink() or SYSTEM_FILE_PATTERN.match(name))]
-        in_folder, used = _find_files(folder, here, plain)
-        candidates += in_folder
+            found, used = [Candidate(_name_within(folder, here), here)], len(names)
+        else:
+            found, used = _find_files(folder, here, [name for name in names if _is_own_file(here / name)])
+        candidates += found
         claimed += used
     return FoundFiles(candidates, files - claimed)
+
+
+def _is_own_file(path: Path) -> bool:
+    """Whether it is a file that a person put there: no link, and none of a system's own."""
+    is_file = is_plain_name(path.name) and path.is_file() and not path.is_symlink()
+    return is_file and not SYSTEM_FILE_PATTERN.match(path.name)
 
 
 def _name_within(folder: Path, path: Path) -> str:

@@ -54,6 +54,18 @@ def test_upgrade_page_shows_verdict_cause_and_cure_of_each_model(visit, empty_jo
     assert table["Cure"].tolist() == ["–", "proven there"]
 
 
+def test_upgrade_page_says_that_it_shows_the_last_rows_so_far(visit, empty_jobs: Jobs):
+    detail = {"rows": ROWS, "asked": 45}
+    job = Job(id="j0123456789", kind="upgrade", title="x", state="cancelled", request=REQUEST, detail=detail)
+    empty_jobs.job_store.create(job)
+    app = visit(empty_jobs, "upgrade", job=job.id)
+    assert not app.exception
+    assert "The last 2 of 45 models that were asked so far." in page_text(app)
+    assert [box.value for box in app.info] == [
+        "Cancelled. What became of 2 models stands below; start it again when you like."
+    ]
+
+
 def test_upgrade_page_says_which_release_is_the_first(visit, empty_jobs: Jobs):
     steps = [
         {"environment": key, "label": label, "release": "", "status": status, "cause": "", "outcome": outcome}
