@@ -69,6 +69,7 @@ docs: .venv/installed-for-docs
 .venv/installed-for-tests: .venv/installed tests/requirements.txt
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r tests/requirements.txt
 	$(BIN)/python -m tests.browser.chromium
+	$(BIN)/python -m tests.postgresql_server
 	touch $@
 
 .venv/installed-for-docs: .venv/installed-for-tests docs/requirements.txt

@@ -1,6 +1,7 @@
 """The first page of 50 out of 100,000 artifacts on PostgreSQL, beside SQLite: the same rows, the same queries."""
 
 import tempfile
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -8,7 +9,7 @@ from benchmarks.measure import Row, in_turn, seconds
 from core.compare import Verdict
 from core.library.catalog.catalog import Catalog
 from core.library.records import Entry, IndexedEntry, Query
-from tests.postgresql_server import create_database, run_server
+from tests.postgresql_server import new_database, run_server
 
 COUNT, REPEATS = 100_000, 15
 FORMATS, DEMOS = ("keras", "h5", "saved_model", "onnx", "litert"), ("digits-mlp", "tips", "digits-cnn", None)
@@ -21,10 +22,11 @@ QUERIES = {
 
 def measure() -> list[Row]:
     """A row for each query; both catalogs are filled from the same made entries first."""
-    with run_server() as server, tempfile.TemporaryDirectory() as folder:
+    with ExitStack() as stack:
+        server, folder = stack.enter_context(run_server()), stack.enter_context(tempfile.TemporaryDirectory())
         if server is None:
             return []
-        ours = _fill(Catalog(create_database(server)))
+        ours = _fill(Catalog(stack.enter_context(new_database(server))))
         theirs = _fill(Catalog(f"sqlite:///{Path(folder) / 'catalog.sqlite'}"))
         return [_measure_query(name, query, ours, theirs) for name, query in QUERIES.items()]
 

@@ -2,11 +2,11 @@
 
 import contextlib
 import os
+import secrets
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator
-from itertools import count
 from pathlib import Path
 
 import sqlalchemy as sql
@@ -14,7 +14,6 @@ import sqlalchemy as sql
 VARIABLE = "ROUNDTRIP_TEST_DATABASE"  # a SQLAlchemy URL of a server on which databases may be created
 DEBIAN_FOLDERS = Path("/usr/lib/postgresql")
 SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")  # a server of tests
-_numbers = count(1)
 
 
 def find_binaries() -> Path | None:
@@ -44,7 +43,7 @@ def run_server() -> Iterator[str | None]:
     if url := os.environ.get(VARIABLE):
         yield url
         return
-    binaries = find_or_install_binaries()
+    binaries = find_binaries()
     if binaries is None:
         yield None
         return
@@ -71,13 +70,24 @@ def _run(user: str | None, *command: str | Path) -> None:
         assert ended.returncode == 0, output.read().decode()
 
 
-def create_database(server_url: str) -> str:
-    """The URL of a new, empty database on that server."""
+@contextlib.contextmanager
+def new_database(server_url: str) -> Iterator[str]:
+    """The URL of a new, empty database on that server; it is dropped afterwards."""
+    name = f"roundtrip_test_{secrets.token_hex(6)}"
+    execute(server_url, f"CREATE DATABASE {name}")
+    yield sql.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+    execute(server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+
+
+def execute(url: str, statement: str) -> None:
+    """Run a statement outside of any transaction."""
     from core.library.catalog.schema import open_engine
 
-    name = f"roundtrip_test_{os.getpid()}_{next(_numbers)}"
-    engine = open_engine(server_url)
+    engine = open_engine(url)
     with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sql.text(f"CREATE DATABASE {name}"))
+        connection.execute(sql.text(statement))
     engine.dispose()
-    return sql.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+if __name__ == "__main__":
+    print(find_or_install_binaries() or "There is no PostgreSQL for the tests: those of the catalog on it are skipped.")

@@ -227,12 +227,14 @@ def _show_badges(entry: Entry) -> None:
     if entry.pinned:
         st.badge("pinned", icon=":material/keep:", color="blue", help="It cannot be removed until it is unpinned.")
     for alias in entry.aliases:
-        help_ = _describe_alias(current_jobs().library.alias_history(alias))
+        help_ = describe_alias(entry.id, current_jobs().library.alias_history(alias))
         st.badge(escape_markdown(alias), icon=":material/arrow_forward:", color="violet", help=help_)
 
 
-def _describe_alias(changes: list[AliasChange]) -> str:
-    """Since when an alias points where it does, who set it, and where it pointed before."""
+def describe_alias(artifact_id: str, changes: list[AliasChange]) -> str:
+    """Since when an alias points to the artifact, who set it, and where it pointed before, as far as one may see."""
+    if not changes or changes[0].artifact != artifact_id:
+        return "An alias that points to it."
     latest = changes[0]
     since = f" since {format_timestamp(latest.created)}" if latest.created else ""
     set_by = f" {escape_markdown(latest.set_by)} set it." if latest.set_by else ""

@@ -28,7 +28,7 @@ def migrate(
     """
     if bool(to) == bool(from_):
         raise InputError("It takes either --to or --from.", received=f"{to} {from_}".strip() or None, cure="Give one.")
-    library, store = open_library(), open_object_store(to or from_)
+    library, store = open_library(), open_object_store(to or from_, makes_folder=bool(to))
     with progress_line() as update:
         migration = (
             migrate_to_store(library, store, read_back, update) if to else migrate_from_store(library, store, update)

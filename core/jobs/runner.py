@@ -263,7 +263,7 @@ class JobRunner(AppContext):
         return None
 
     def cancel(self, job_id: str) -> None:
-        """Ask a job to stop, from any process; it ends at once, and stores nothing."""
+        """Ask a job to stop, from any process: it looks several times a second. What it says that it keeps stays."""
         self.job_store.read(job_id)
         self.job_store.request_cancel(job_id)
 

@@ -17,7 +17,8 @@ class WatchedJob:
     def __init__(self, job: Job):
         self._kind, self.state = job.kind, job.state
         self._created_ns = time.time_ns()
-        self._created = self._started = time.monotonic()
+        self._created = time.monotonic()
+        self._started: float | None = None
 
     def start(self) -> None:
         """Note that the job has its slot."""
@@ -29,8 +30,10 @@ class WatchedJob:
     def end(self, job: Job) -> None:
         """Note how the job ended."""
         self.state = job.state
-        seconds, code = time.monotonic() - self._started, (job.error or {}).get("code", "")
-        measure("job_seconds", seconds, kind=job.kind, state=job.state)
+        seconds = time.monotonic() - (self._started or time.monotonic())
+        code = (job.error or {}).get("code", "")
+        if self._started is not None:
+            measure("job_seconds", seconds, kind=job.kind, state=job.state)
         if code:
             measure("errors", where="job", code=code)
         log.info("%s ended: %s in %.2f s%s", job.kind, job.state, seconds, f" ({code})" if code else "")

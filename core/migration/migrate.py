@@ -6,10 +6,12 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import NamedTuple
 
-from core.errors import Cancelled, RoundtripError
+from core.error_translation import translate
+from core.errors import Cancelled, LibraryError
 from core.library import Library
 from core.migration.alias_history import pull_aliases, push_aliases
 from core.migration.entry_folders import LocalEntry, find_active_jobs, list_local_entries
+from core.migration.seen_versions import remembered_versions
 from core.migration.transfer import Transfer
 from core.object_store import Manifests, ObjectStore
 
@@ -76,11 +78,12 @@ def migrate_to_store(
     store.claim()
     groups = list_local_entries(library)
     progress = _Progress(sum(_count_bytes(group) for group in groups.values()), on_progress, is_cancelled)
-    transfer = Transfer(library, store, progress.add, is_read_back)
     rows: list[MigratedEntry] = []
-    for group, entries in groups.items():
-        progress.note = group
-        rows += _map([(entry.id, partial(transfer.push, entry)) for entry in entries])
+    with remembered_versions(library, store) as seen:
+        transfer = Transfer(library, store, progress.add, is_read_back, seen)
+        for group, entries in groups.items():
+            progress.note = group
+            rows += _map([(entry.id, partial(transfer.push, entry)) for entry in entries])
     return Migration(rows, push_aliases(library, store), sorted(find_active_jobs(library)))
 
 
@@ -95,11 +98,12 @@ def migrate_from_store(
     store.require_marker()
     ids = sorted(Manifests(store).ids(), key=lambda id_: ("riaj".index(id_[0]), id_))
     progress = _Progress(len(ids), lambda done, note: None, is_cancelled)
-    transfer = Transfer(library, store, lambda count: progress.add(0), is_read_back=False)
     rows: list[MigratedEntry] = []
-    for at in range(0, len(ids), WORKERS):
-        on_progress(at / len(ids), f"entry {at + 1:,} of {len(ids):,}")
-        rows += _map([(id_, partial(transfer.pull, id_)) for id_ in ids[at : at + WORKERS]])
+    with remembered_versions(library, store) as seen:
+        transfer = Transfer(library, store, lambda count: progress.add(0), False, seen)
+        for at in range(0, len(ids), WORKERS):
+            on_progress(at / len(ids), f"entry {at + 1:,} of {len(ids):,}")
+            rows += _map([(id_, partial(transfer.pull, id_)) for id_ in ids[at : at + WORKERS]])
     changes = pull_aliases(library, store)
     library.rebuild_catalog()
     return Migration(rows, changes, [])
@@ -120,6 +124,6 @@ def _attempt(id_: str, action: Action) -> MigratedEntry:
         is_new, size = action()
     except Cancelled:
         raise
-    except RoundtripError as error:
-        return MigratedEntry(id_, "failed", sentence=str(error))
+    except Exception as error:  # noqa: BLE001  whatever is wrong with one entry, the others are brought
+        return MigratedEntry(id_, "failed", sentence=str(translate(error, LibraryError)))
     return MigratedEntry(id_, "brought" if is_new else "present", size)

@@ -14,6 +14,7 @@ from core.migration.entry_folders import (
     OnBytes,
     find_local_entry,
 )
+from core.migration.seen_versions import SeenVersions
 from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore
 
 DIFFERENT_CURE = "Keep that which is right under its id, and move the other one away by hand."
@@ -24,45 +25,62 @@ class Transfer:
 
     Args:
         on_bytes: Called with the number of bytes that were read since its last call; what it raises ends the transfer.
-        is_read_back: Whether what was put into the store is read back and hashed before its manifest is written.
+        is_read_back: Whether all contents of an entry are read back and hashed before its manifest is written.
+        seen: The versions of documents that the library knows.
     """
 
-    def __init__(self, library: Library, store: ObjectStore, on_bytes: OnBytes, is_read_back: bool):
+    def __init__(self, library: Library, store: ObjectStore, on_bytes: OnBytes, is_read_back: bool, seen: SeenVersions):
         self._library, self._store, self._on_bytes, self._is_read_back = library, store, on_bytes, is_read_back
-        self._contents, self._manifests = Contents(store), Manifests(store)
+        self._contents, self._manifests, self._seen = Contents(store), Manifests(store), seen
+        self._read_back: set[str] = set()  # hashes of contents
 
     def push(self, entry: LocalEntry) -> tuple[bool, int]:
         """Bring an entry into the store; returns whether it was not there, and its bytes.
 
-        Raises InputError where the store has another entry of its id, Damaged, StorageFailed.
+        Of a job, which may be done again under its id, the one that is there stays. Raises InputError where the store
+        has another entry of its id, LibraryError where a document was changed on both sides, Damaged, StorageFailed.
         """
         with translate_disk_errors():
             stored = self._manifests.read(entry.id)
-            if is_new := stored is None or not entry.has_sizes_of(stored):
+            if stored and (entry.has_sizes_of(stored) or _is_job(entry.id)):
+                manifest, is_new = stored, False
+                self._on_bytes(manifest.bytes)
+            else:
                 manifest = self._put_contents(entry)
-                if (state := self._manifests.put(manifest)) == "different":
+                if (state := self._manifests.put(manifest)) == "different" and not _is_job(entry.id):
                     raise _different_error(entry.id, "The store")
                 is_new = state == "written"
-            else:
-                manifest = stored
-                self._on_bytes(manifest.bytes)
             for name, text in entry.documents().items():
-                is_new |= self._documents(entry.id).replace(name, text)
+                is_new |= self._seen.push(self._documents(entry.id), entry.id, name, text)
         return is_new, manifest.bytes
 
     def _put_contents(self, entry: LocalEntry) -> Manifest:
         """A damaged file is brought along as it is: its record still says what it should be."""
+        manifest = entry.make_manifest(self._on_bytes, is_recorded=True)
         try:
-            return self._put_files(entry, entry.make_manifest(self._on_bytes, is_recorded=True), self._on_bytes)
+            self._put_files(entry, manifest, self._on_bytes)
         except Damaged:
             manifest = entry.make_manifest(_ignore_bytes, is_recorded=False)
-            return self._put_files(entry, manifest, _ignore_bytes)
-
-    def _put_files(self, entry: LocalEntry, manifest: Manifest, on_bytes: OnBytes) -> Manifest:
-        for file in manifest.files:
-            if self._contents.put_file(entry.folder / file.path, file.sha256, on_bytes) and self._is_read_back:
-                self._contents.verify(file.sha256, _ignore_bytes)
+            self._put_files(entry, manifest, _ignore_bytes)
+        if self._is_read_back:
+            self._verify_contents(entry, manifest)
         return manifest
+
+    def _put_files(self, entry: LocalEntry, manifest: Manifest, on_bytes: OnBytes) -> None:
+        for file in manifest.files:
+            self._contents.put_file(entry.folder / file.path, file.sha256, on_bytes)
+
+    def _verify_contents(self, entry: LocalEntry, manifest: Manifest) -> None:
+        """Read all contents back, also those that were there; what has another hash is put anew. Raises Damaged."""
+        for file in manifest.files:
+            if file.sha256 in self._read_back:
+                continue
+            try:
+                self._contents.verify(file.sha256, _ignore_bytes)
+            except Damaged:
+                self._contents.replace_file(entry.folder / file.path, file.sha256)
+                self._contents.verify(file.sha256, _ignore_bytes)
+            self._read_back.add(file.sha256)
 
     def pull(self, id_: str) -> tuple[bool, int]:
         """Bring an entry of the store into the library; returns whether it was not there, and its bytes.
@@ -75,7 +93,7 @@ class Transfer:
             raise LibraryError("The store lists an entry without its manifest.", received=id_, cure="Try again.")
         with translate_disk_errors():
             if entry := find_local_entry(self._library, id_):
-                if not entry.has_sizes_of(manifest):
+                if not entry.has_sizes_of(manifest) and not _is_job(id_):
                     raise _different_error(id_, "The library")
                 self._on_bytes(manifest.bytes)
                 return False, manifest.bytes
@@ -97,14 +115,19 @@ class Transfer:
 
     def _write_documents(self, folder: Path) -> bool:
         """Write the newest version of each document; returns whether the entry lies in the trash."""
-        texts = {name: self._documents(folder.name).latest(name).text for name in DOCUMENT_FILES}
-        for name, text in texts.items():
-            if text is not None:
-                (folder / name).write_text(text, encoding="utf-8")
-        return texts[REMOVAL_FILE] is not None
+        latest = {name: self._documents(folder.name).latest(name) for name in DOCUMENT_FILES}
+        for name, version in latest.items():
+            self._seen.see(folder.name, name, version.number)
+            if version.text is not None:
+                (folder / name).write_text(version.text, encoding="utf-8")
+        return latest[REMOVAL_FILE].text is not None
 
     def _documents(self, id_: str) -> Documents:
         return Documents(self._store, f"documents/{id_}")
+
+
+def _is_job(id_: str) -> bool:
+    return id_.startswith("j")
 
 
 def _different_error(id_: str, place: str) -> InputError:

@@ -8,9 +8,10 @@ What lies in it, by key:
     documents/<id>/<file name>/<number>     each version of what people change: annotations, refusals, the trash
     aliases/<alias>/<number>                each artifact that an alias pointed to, when, and set by whom
 
-Every object is written once and never changed. A manifest is put after the contents that it lists, on the condition
-that there was none: an entry is whole or absent, and of two writers one wins. What changes gets a further number under
-the same condition, so no store needs more than "put if absent", and none forgets what was before.
+An object is written once; only contents that were read back and have another hash are put anew. A manifest is put after
+the contents that it lists, on the condition that there was none: an entry is whole or absent, and of two writers one
+wins. What changes gets a further number under the same condition, so no store needs more than "put if absent", and none
+forgets what was before.
 """
 
 from core.object_store.contents import Contents

@@ -30,11 +30,19 @@ class Contents:
         if self._store.size(self.key(sha256)) == size:
             on_bytes(size)
             return False
+        self._put(path, sha256, size, on_bytes)
+        return True
+
+    def replace_file(self, path: Path, sha256: str) -> None:
+        """Store a file in place of bytes that lie under its hash and have another. Raises as `put_file`."""
+        self._store.put_stream(self.key(sha256), _read_verified(path, sha256, lambda count: None))
+
+    def _put(self, path: Path, sha256: str, size: int, on_bytes: OnBytes) -> None:
         chunks = _read_verified(path, sha256, on_bytes)
         if size <= SMALL_BYTES:
-            return self._store.put_if_absent(self.key(sha256), b"".join(chunks))
-        self._store.put_stream(self.key(sha256), chunks)
-        return True
+            self._store.put_if_absent(self.key(sha256), b"".join(chunks))
+        else:
+            self._store.put_stream(self.key(sha256), chunks)
 
     def fetch_file(self, sha256: str, target: Path, on_bytes: OnBytes) -> None:
         """Write contents into a new file. Raises Damaged where they are absent or have another hash, OSError,

@@ -25,11 +25,16 @@ class Documents:
     def latest(self, name: str) -> Version:
         """Return the newest version of a document."""
         numbers = self._numbers(name)
-        return self._read(name, numbers[-1]) if numbers else Version(0, None)
+        return self.read(name, numbers[-1]) if numbers else Version(0, None)
 
     def versions(self, name: str) -> list[Version]:
         """Return all versions of a document, the oldest first."""
-        return [self._read(name, number) for number in self._numbers(name)]
+        return [self.read(name, number) for number in self._numbers(name)]
+
+    def read(self, name: str, number: int) -> Version:
+        """Return one version of a document; without a text where there is none of that number."""
+        data = self._store.get(self._key(name, number)) or REMOVED
+        return Version(number, data.decode(errors="replace") if data != REMOVED else None)
 
     def append(self, name: str, text: str | None, after: int) -> bool:
         """Write the version that follows number `after`; False where another writer did so first. None removes it."""
@@ -51,10 +56,6 @@ class Documents:
     def _numbers(self, name: str) -> list[int]:
         ends = (key.rpartition("/")[2] for key in self._store.list_keys(f"{self._folder}/{name}"))
         return sorted(int(end) for end in ends if end.isdecimal() and len(end) == DIGITS)
-
-    def _read(self, name: str, number: int) -> Version:
-        data = self._store.get(self._key(name, number)) or REMOVED
-        return Version(number, data.decode() if data != REMOVED else None)
 
     def _key(self, name: str, number: int) -> str:
         return f"{self._folder}/{name}/{number:0{DIGITS}}"

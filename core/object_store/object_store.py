@@ -110,11 +110,7 @@ class ObjectStore:
     def require_marker(self) -> None:
         """Raises InputError where this is no store of ours, UnreadableRecord where it is a newer one."""
         if not self.has_marker():
-            raise InputError(
-                "There is no store of Roundtrip at this address.",
-                received=self.address,
-                cure="Correct the address, or bring a library into it first: roundtrip migrate --to ADDRESS.",
-            )
+            raise _no_store_error(self.address)
 
     @contextlib.contextmanager
     def _translated(self) -> Iterator[None]:
@@ -129,6 +125,22 @@ class ObjectStore:
             raise translate_store_error(f"{type(error).__name__}: {error}", self.address) from error
 
 
+def _folder_of(address: str, may_be_missing: bool) -> Path:
+    """The folder of a file address. Raises InputError."""
+    parts = urlsplit(address)
+    folder = Path(unquote(parts.path))
+    if parts.netloc not in ("", "localhost") or not folder.is_absolute():
+        raise translate_store_error("unable to recognise URL", address)
+    if not may_be_missing and not folder.is_dir():
+        raise _no_store_error(address)
+    return folder
+
+
+def _no_store_error(address: str) -> InputError:
+    cure = "Correct the address, or bring a library into it first: roundtrip migrate --to ADDRESS."
+    return InputError("There is no store of Roundtrip at this address.", received=address, cure=cure)
+
+
 def _count_written(data: bytes) -> bytes:
     measure("store_bytes", len(data), direction="written")
     return data
@@ -139,15 +151,16 @@ def _count_read(data: bytes) -> bytes:
     return data
 
 
-def open_object_store(address: str) -> ObjectStore:
-    """Open the store at an address; nothing is written, and a bucket is not asked before it is used.
+def open_object_store(address: str, makes_folder: bool = False) -> ObjectStore:
+    """Open the store at an address; a bucket is not asked before it is used.
 
     Args:
         address: s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://ACCOUNT/CONTAINER/FOLDER or file:///FOLDER, with
             credentials from the provider's own environment variables; memory:/// for tests.
+        makes_folder: Whether a folder that is not there is made.
 
     Raises:
-        InputError: it is no such address.
+        InputError: it is no such address, or there is no such folder.
         StorageFailed: the folder cannot be made.
     """
     scheme = urlsplit(address).scheme
@@ -157,7 +170,7 @@ def open_object_store(address: str) -> ObjectStore:
         if scheme == "memory":
             return ObjectStore(MemoryStore(), address)
         if scheme == "file":
-            return ObjectStore(LocalStore(Path(unquote(urlsplit(address).path)), mkdir=True), address)
+            return ObjectStore(LocalStore(_folder_of(address, makes_folder), mkdir=makes_folder), address)
         return ObjectStore(from_url(address, retry_config=RETRY), address)
     except (BaseError, OSError) as error:
         raise translate_store_error(str(error), address) from error

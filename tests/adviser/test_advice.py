@@ -189,7 +189,7 @@ def test_advice_code_is_the_formats_own():
     served = choose(RUN, EVERY, Needs()).code
     assert 'export(folder, format="tf_saved_model"' in served.save
     assert "tf.saved_model.load(path)" in served.load
-    assert "keras.models.load_model(path" in choose(RUN, EVERY, Needs(trains_on=True)).code.load
+    assert "keras.models.load_model(" in choose(RUN, EVERY, Needs(trains_on=True)).code.load
     compile(served.load, "load.py", "exec")
 
 

@@ -181,7 +181,7 @@ def test_cure_with_other_answers_than_saved_model_fails(jobs: Jobs, bench_models
 def test_documented_cards_are_those_of_the_registry():
     text = (PROJECT / "docs" / "break_it.md").read_text(encoding="utf-8")
     rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")][1:]
-    documented = [(title, end) for title, _, end, _ in rows]
+    documented = [(title, end) for title, _, end, *_ in rows]
     assert documented == [(card.title, "silent" if card.is_silent else "error") for card in CARDS]
 
 

@@ -71,14 +71,13 @@ def test_painted_graph_boxes_have_the_colour_of_the_legend(open_painted_graph: C
 def test_painted_graph_panning_and_zooming_one_moves_the_other(open_painted_graph: Callable[[str], Page]):
     page = open_painted_graph("keras_int4")
     frame = page.locator("iframe[src*='/graph/']").first
-    box = find_box(frame)
-    x, y = box["x"] + 30, box["y"] + box["height"] / 2
     small = header(page, 1)["height"]
     for _ in range(5):
         graph(page, 0).get_by_title("Zoom In").click()
     wait_until(lambda: header(page, 1)["height"] > 1.3 * small)
     wait_until(lambda: header(page, 1)["height"] == pytest.approx(header(page, 0)["height"], rel=0.02))
-    before = header(page, 1)["y"]
+    before, box = header(page, 1)["y"], find_box(frame)  # a click on a button may have scrolled the page
+    x, y = box["x"] + 30, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()
     page.mouse.move(x, y - 60, steps=4)

@@ -11,8 +11,8 @@ import core.jobs.save as save
 from core.library import atomic_commit, integrity, storage
 from core.library.catalog.sync import CatalogSync
 from core.library.job_store import JobStore
-from core.worker import Worker
 from core.worker.child_handle import Child
+from core.worker.child_pool import ChildPool
 
 WRITE_TIMEOUT = 60  # seconds until a child has written something
 
@@ -33,9 +33,9 @@ FINAL_STAGES = {
     "after the job's end is kept": Stage(JobStore, "finish", "return"),
 }
 SAVE_STAGES = {
-    "before the child is asked": Stage(Worker, "run", "call"),
+    "before the child is asked": Stage(ChildPool, "run", "call"),
     "while the child writes": Stage(Child, "receive", "writing"),
-    "when the child has saved": Stage(Worker, "run", "return"),
+    "when the child has saved": Stage(ChildPool, "run", "return"),
     "while the copy is reloaded": Stage(Child, "receive", "call", 2),
     "when the copy was reloaded": Stage(save, "gather_evidence", "return"),
     "before hashing": Stage(integrity, "hash_and_flush", "call"),
@@ -65,9 +65,9 @@ IMPORT_STAGES = {
 
 def run_at_stage(
     stage: Stage, do: Callable[[], None], staging: Path, patch: Callable[[Any, str, Any], None] = setattr
-) -> None:
-    """Have `do` done once, when the stage is reached."""
-    real, calls, lock = getattr(stage.owner, stage.name), [], threading.Lock()
+) -> list[Stage]:
+    """Have `do` done once, when the stage is reached; gives a list that then holds the stage."""
+    real, calls, lock, reached = getattr(stage.owner, stage.name), [], threading.Lock(), []
 
     def watched(*args: Any, **more: Any) -> Any:
         with lock:
@@ -76,13 +76,16 @@ def run_at_stage(
         if now and stage.when == "writing":
             _wait_for_staged_file(staging)
         if now and stage.when != "return":
+            reached.append(stage)
             do()
         result = real(*args, **more)
         if now and stage.when == "return":
+            reached.append(stage)
             do()
         return result
 
     patch(stage.owner, stage.name, watched)
+    return reached
 
 
 def _wait_for_staged_file(staging: Path) -> None:

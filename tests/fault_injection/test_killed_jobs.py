@@ -93,6 +93,18 @@ def stage_params() -> list[Any]:
 LONG = pytest.mark.long
 
 
+# The stages
+
+
+@pytest.mark.parametrize("deed", STAGES_BY_JOB)
+def test_every_stage_is_reached_by_its_job(job_home: JobHome, worker: Worker, monkeypatch, deed: str):
+    """Else nothing goes wrong there, and what is asserted of it holds in any case."""
+    stages, staging = STAGES_BY_JOB[deed], job_home.home / "staging"
+    reached = {name: run_at_stage(stage, lambda: None, staging, monkeypatch.setattr) for name, stage in stages.items()}
+    assert run_job(make_home_jobs(job_home, worker), deed, job_home).state == "done"
+    assert [name for name, stages in reached.items() if len(stages) != 1] == []
+
+
 # The app
 
 

@@ -184,7 +184,7 @@ def test_litert_fixed_of_free_second_size_is_refused(tmp_path):
     assert caught.value.sentence.startswith("Some sizes of this model's inputs are free beside the number of rows")
 
 
-def test_litert_int8_measures_pictures_of_a_free_size_in_the_size_of_its_samples(tmp_path):
+def test_litert_int8_measures_pictures_in_the_size_of_its_samples(tmp_path):
     import keras
 
     picture = keras.Input((None, None, 3), name="picture")

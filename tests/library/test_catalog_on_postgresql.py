@@ -1,31 +1,27 @@
 """The catalog on a real PostgreSQL: the same lists, and what the server refuses is said, never replaced in silence."""
 
 import os
+import secrets
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import sqlalchemy as sql
 
 from core.errors import InputError, StorageFailed
 from core.library import Library
-from core.library.catalog.schema import open_engine
 from core.settings import PROJECT
 from tests.factories.library_entries import make_artifact, make_run
-from tests.postgresql_server import create_database
+from tests.postgresql_server import execute, new_database
 
 
 @pytest.fixture
-def database_url(postgresql: str) -> str:
+def database_url(postgresql: str) -> Iterator[str]:
     """The URL of an empty database."""
-    return create_database(postgresql)
-
-
-def execute(url: str, statement: str) -> None:
-    engine = open_engine(url)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sql.text(statement))
-    engine.dispose()
+    with new_database(postgresql) as url:
+        yield url
 
 
 def change_url(url: str, **parts: str) -> str:
@@ -98,12 +94,27 @@ def test_server_that_refuses_is_said_without_a_password(tmp_path, database_url: 
 
 
 def test_user_without_rights_is_told_which_are_missing(tmp_path, database_url: str):
-    execute(database_url, "CREATE ROLE reader LOGIN")
+    reader = f"reader_{secrets.token_hex(6)}"
+    execute(database_url, f"CREATE ROLE {reader} LOGIN")
     try:
         with pytest.raises(StorageFailed, match="may not be written by this user"):
-            Library(tmp_path / "store", change_url(database_url, username="reader"))
+            Library(tmp_path / "store", change_url(database_url, username=reader))
     finally:
-        execute(database_url, "DROP ROLE reader")
+        execute(database_url, f"DROP ROLE {reader}")
+
+
+def test_servers_that_start_at_once_make_the_tables_once(tmp_path, database_url: str):
+    with ThreadPoolExecutor(4) as pool:
+        libraries = list(pool.map(lambda _: Library(tmp_path / "store", database_url), range(4)))
+    assert [library.find() for library in libraries] == [[]] * 4
+
+
+def test_refused_statement_is_said_without_its_values(library: Library, database_url: str):
+    execute(database_url, "ALTER TABLE entries_4 ADD CONSTRAINT short CHECK (length(entry) < 10) NOT VALID")
+    library.annotate(library.find_on_disk()[0].id, note="a secret of another person")
+    with pytest.raises(StorageFailed) as caught:
+        library.find()
+    assert "secret" not in str(caught.value.to_json())
 
 
 def test_two_libraries_never_share_a_database(library: Library, database_url: str, tmp_path):

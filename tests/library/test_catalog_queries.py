@@ -1,5 +1,6 @@
 """The catalog answers as a plain loop over all entries would, however it finds its way; and it notices every change."""
 
+import contextlib
 import random
 from collections import Counter
 from collections.abc import Callable
@@ -14,7 +15,7 @@ from core.library import Query
 from core.library.catalog import queries, schema
 from core.library.catalog.catalog import Catalog
 from core.library.records import SORT_ORDERS, UNREADABLE, Entry, IndexedEntry
-from tests.postgresql_server import create_database
+from tests.postgresql_server import new_database
 
 ENTRY_COUNT = 300
 DEMOS, FORMATS, TAGS = ("digits-mlp", "tips", None), ("keras", "h5", "onnx"), ("prod", "try", "ünïcode")
@@ -80,12 +81,12 @@ LOOKUPS = ["all words looked up", "few rows looked up", "no words looked up", "P
 @pytest.fixture(scope="module", params=LOOKUPS)
 def catalog(request) -> Catalog:
     """A catalog of `INDEXED_ENTRIES`, which finds rows by its index of words, by walking, or without such an index."""
-    with pytest.MonkeyPatch.context() as patched:
+    with pytest.MonkeyPatch.context() as patched, contextlib.ExitStack() as stack:
         few = {"few rows looked up": 5}.get(request.param, 1000)
         patched.setattr(queries, "MAX_SORTED_ROWS", few)
-        is_server = request.param == "PostgreSQL"
-        url = create_database(request.getfixturevalue("postgresql")) if is_server else "sqlite://"
-        item = Catalog(url)
+        if request.param == "PostgreSQL":
+            url = stack.enter_context(new_database(request.getfixturevalue("postgresql")))
+        item = Catalog(url if request.param == "PostgreSQL" else "sqlite://")
         if request.param == "no words looked up":
             item._full_text = ""
         result = {source.entry.id: source for source in INDEXED_ENTRIES}

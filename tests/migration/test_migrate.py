@@ -56,7 +56,7 @@ def states(migration: Migration) -> set[str]:
 @pytest.mark.parametrize("kind", ["memory", "folder", "s3"])
 def test_library_comes_back_from_every_store_as_it_went(full_library, tmp_path, request, kind):
     address = {"memory": "memory:///", "folder": f"file://{tmp_path}/team"}.get(kind)
-    store = open_object_store(address or request.getfixturevalue("make_bucket")())
+    store = open_object_store(address or request.getfixturevalue("make_bucket")(), makes_folder=True)
     there = migrate_to_store(full_library, store)
     other = Library(tmp_path / "other")
     back = migrate_from_store(other, store)
@@ -151,6 +151,74 @@ def test_other_entry_under_the_same_id_is_refused_and_untouched(full_library, st
     assert read_files(other) == before
 
 
+def test_contents_that_lie_there_broken_are_found_and_put_anew(full_library, store, tmp_path):
+    model = full_library.artifact(full_library.resolve("champion")).files[0]
+    store.claim()
+    store.put_if_absent(f"contents/{model.sha256[:2]}/{model.sha256}", b"x" * model.bytes)  # of a writer that was cut
+    assert migrate_to_store(full_library, store).is_complete
+    other = Library(tmp_path / "other")
+    assert migrate_from_store(other, store).is_complete
+    assert read_files(other) == read_files(full_library)
+
+
+def test_older_note_never_takes_the_place_of_a_newer(full_library, store, tmp_path):
+    artifact, other = full_library.resolve("champion"), Library(tmp_path / "other")
+    migrate_to_store(full_library, store)
+    migrate_from_store(other, store)
+    full_library.annotate(artifact, note="newer")
+    migrate_to_store(full_library, store)
+    assert migrate_to_store(other, store).is_complete  # it knows the older, which it did not change
+    other.annotate(artifact, note="another")
+    (failed,) = [entry for entry in migrate_to_store(other, store).entries if entry.state == "failed"]
+    assert (failed.id, failed.sentence[:55]) == (artifact, "marks.json was changed both here and in the store; the ")
+    third = Library(tmp_path / "third")
+    migrate_from_store(third, store)
+    assert third.annotations(artifact).note == "newer"
+
+
+def test_what_a_library_never_had_is_not_removed_from_the_store(full_library, store, tmp_path):
+    artifact = full_library.find("the good one")[0].id
+    full_library.annotate(artifact, note="")
+    bare = Library(tmp_path / "bare")
+    migrate_to_store(full_library, store)
+    migrate_from_store(bare, store)
+    (bare.home / "artifacts" / artifact / "marks.json").unlink()
+    for path in (bare.home / "migrations").iterdir():
+        path.unlink()  # so that it knows of no version
+    assert migrate_to_store(bare, store).is_complete
+    third = Library(tmp_path / "third")
+    migrate_from_store(third, store)
+    assert third.annotations(artifact).tags == ["best"]
+
+
+def test_broken_entries_of_a_library_fail_alone(full_library, store):
+    artifact, run = full_library.resolve("champion"), full_library.runs()[0].id
+    (full_library.home / "artifacts" / artifact / "marks.json").write_bytes(b"\xff\xfe")
+    (full_library.home / "runs" / run / "a\\b").write_text("")
+    migration = migrate_to_store(full_library, store)
+    assert {entry.id for entry in migration.entries if entry.state == "failed"} == {artifact, run}
+    assert {entry.state for entry in migration.entries} == {"brought", "failed"}
+
+
+def test_comparison_that_was_done_again_is_no_conflict(full_library, store, tmp_path):
+    migrate_to_store(full_library, store)
+    jobs = JobStore(full_library.home / "jobs", 9)
+    jobs.create(Job(id="j0000000001", kind="compare", title="Comparison", state="done", result={"rows": 400}))
+    assert migrate_to_store(full_library, store).is_complete
+    assert migrate_from_store(full_library, store).is_complete
+
+
+def test_alias_of_a_store_that_is_none_of_ours_is_passed_over(full_library, store, tmp_path):
+    migrate_to_store(full_library, store)
+    change = {"alias": "champion", "artifact": "../../etc", "before": None, "set_by": "x"}
+    for name, more in (("best", {}), ("best", {"alias": "best"}), ("demo", {"alias": "demo", "artifact": None})):
+        store.put_if_absent(f"aliases/{name}/00000000{len(more) + 1}", json.dumps(change | more).encode())
+    store.put_if_absent("aliases/odd/000000001", b"\xff")
+    other = Library(tmp_path / "other")
+    migrate_from_store(other, store)
+    assert other.aliases() == full_library.aliases()
+
+
 def test_broken_objects_of_a_store_fail_alone(full_library, store, tmp_path):
     migrate_to_store(full_library, store)
     model = full_library.artifact(full_library.resolve("champion")).files[0].sha256
@@ -194,3 +262,4 @@ def test_command_migrates_both_ways(full_library, tmp_path, monkeypatch):
     assert run_command("migrate", "--from", f"file://{tmp_path}/nothing")[2].startswith(
         "There is no store of Roundtrip"
     )
+    assert not (tmp_path / "nothing").exists()

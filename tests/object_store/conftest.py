@@ -14,4 +14,6 @@ def object_store(request: pytest.FixtureRequest, tmp_path: Path) -> ObjectStore:
     """An empty store."""
     if request.param == "s3":
         return open_object_store(request.getfixturevalue("make_bucket")())
-    return open_object_store("memory:///" if request.param == "memory" else f"file://{tmp_path}/a%20store")
+    return open_object_store(
+        "memory:///" if request.param == "memory" else f"file://{tmp_path}/a%20store", makes_folder=True
+    )

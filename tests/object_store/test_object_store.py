@@ -170,7 +170,9 @@ def test_writers_of_one_document_lose_no_version_of_each_other(object_store: Obj
 # Faults
 
 
-@pytest.mark.parametrize("address", ["", "models", "ftp://host/x", "s3:/models", "az://account"])
+@pytest.mark.parametrize(
+    "address", ["", "models", "ftp://host/x", "s3:/models", "az://account", "file://host/x", "file:", "file:x"]
+)
 def test_what_is_no_address_is_refused_in_words(address: str):
     with pytest.raises(InputError, match=r"This is no address of a store\..*Give s3://"):
         open_object_store(address)
@@ -200,4 +202,4 @@ def test_store_that_does_not_answer_is_said_with_its_address(s3_variables, monke
 def test_folder_that_cannot_be_made_is_said(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFailed):
-        open_object_store(f"file://{tmp_path}/file/store")
+        open_object_store(f"file://{tmp_path}/file/store", makes_folder=True)

@@ -27,6 +27,7 @@ def wide_model():
     return keras.Model(inputs, keras.layers.Dense(10, activation="softmax")(hidden))
 
 
+@pytest.mark.long  # which bits come out is the processor's affair, too
 def test_row_alone_is_not_the_row_in_a_batch_of_tensorflow(wide_model):
     among = wide_model.predict(PIXELS, verbose=0, batch_size=64)
     alone = np.concatenate([wide_model.predict(PIXELS[row : row + 1], verbose=0) for row in range(4)])
@@ -34,6 +35,7 @@ def test_row_alone_is_not_the_row_in_a_batch_of_tensorflow(wide_model):
     assert np.abs(among[:4] - alone).max() < ROUNDING
 
 
+@pytest.mark.long  # as above
 @pytest.mark.parametrize("key", ["keras", "onnx", "litert", "openvino"])
 def test_other_engines_give_a_row_alone_the_same_bits(key, wide_model, tmp_path: Path):
     get_format(key).save_model(wide_model, "keras", tmp_path)

@@ -49,7 +49,7 @@ def opened_confined(monkeypatch) -> list[bool]:
 def test_imported_run_is_saved_and_reloaded_in_confined_children(imported_run, opened_confined):
     jobs, run, _ = imported_run
     row = wait_until_done(jobs, jobs.save(run, ["onnx"])).result["rows"]["onnx"]
-    assert (row["verdict"], opened_confined) == ("rounding", [True, True])
+    assert (row["verdict"], set(opened_confined)) == ("rounding", {True})
     assert jobs.library.artifact(row["artifact"]).trust == "brought in"
 
 

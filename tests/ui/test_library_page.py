@@ -9,9 +9,11 @@ from streamlit.testing.v1 import AppTest
 from core.formats import get_format
 from core.jobs import Jobs
 from core.library import Library
+from core.library.annotation_files import AliasChange
 from core.settings import Settings
 from core.worker import Worker
 from tests.factories.library_entries import make_artifact, make_run
+from ui.artifact_detail import describe_alias
 
 
 @pytest.fixture(scope="module")
@@ -153,3 +155,14 @@ def test_empty_old_trash_removes_only_expired_entries(large_library_jobs, caplog
     assert len(library.trash_ids()) == 2
     empty_expired_trash(library, large_library_jobs.config.trash_days)
     assert library.trash_ids() == [new]
+
+
+def test_alias_is_described_as_far_as_a_viewer_may_see():
+    moved = AliasChange(alias="champion", artifact="a000000000b", before="a000000000a", set_by="Ada *Lovelace*")
+    first = AliasChange(alias="champion", artifact="a000000000a", created="")
+    text = describe_alias("a000000000b", [moved, first])
+    assert text.startswith("An alias that points to it since ")
+    assert text.endswith(r". Ada \*Lovelace\* set it. Before that it pointed to `a000000000a`.")
+    for hidden in ([], [first]):  # changes that name another's copy are not shown
+        assert describe_alias("a000000000b", hidden) == "An alias that points to it."
+    assert describe_alias("a000000000a", [first]) == "An alias that points to it."

@@ -61,7 +61,11 @@ def show_verdicts(comparison: FinishedComparison) -> None:
                     caveats = escape_markdown(" ".join([describe_batch(facts), *list_caveats(facts, source)]))
                     st.caption(f"{caveats} Loaded in {format_duration(outcome.load_seconds)}.".strip())
                 for key, answer in elsewhere.get(id_, {}).items():
-                    st.caption(escape_markdown(f"In {get_environment(key).label}: {answer.summary}"))
+                    st.caption(
+                        escape_markdown(
+                            f"In {get_environment(key).label}, asked its kit's test examples: {answer.summary}"
+                        )
+                    )
 
 
 def _show_numbers(outcome: ComparisonOutcome) -> None:

@@ -13,6 +13,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import ArgumentError, DatabaseError, SQLAlchemyError
 
 from core.error_translation import translate_database_error
+from core.errors import RoundtripError
 from core.library.catalog import counts, queries
 from core.library.catalog.counts import rebuild_counts
 from core.library.catalog.rows import EntryReader, FingerprintLookup, read_stamps, read_state, set_state, write_rows
@@ -55,9 +56,13 @@ class Catalog:
             except DatabaseError as error:
                 engine.dispose()
                 if is_server(url):
-                    raise translate_database_error(str(error), mask_database_url(url)) from error
+                    raise self._translate(error) from error
                 self._delete_file(url)
         raise AssertionError("SQLite in memory cannot fail to open")
+
+    def _translate(self, error: SQLAlchemyError) -> RoundtripError:
+        """What a server refused, without the statement and its values, which may be another person's."""
+        return translate_database_error(str(getattr(error, "orig", None) or error), mask_database_url(self._url))
 
     def claim(self, home: Path) -> bool:
         """Whether this is the catalog of the library in `home`; it becomes that where it was of none."""
@@ -112,7 +117,7 @@ class Catalog:
                     return operation(connection, *arguments)
             except SQLAlchemyError as error:
                 if is_last or not getattr(error, "connection_invalidated", False):
-                    raise translate_database_error(str(error), mask_database_url(self._url)) from error
+                    raise self._translate(error) from error
         raise AssertionError("The second attempt returns or raises.")
 
     # Writing

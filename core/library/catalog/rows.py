@@ -4,6 +4,7 @@ import json
 from collections.abc import Callable, Iterator, Sequence
 
 import sqlalchemy as sql
+from sqlalchemy.dialects import postgresql
 
 from core.compare import Verdict
 from core.library.catalog.counts import CountChange, NewRow, group_key, update_counts
@@ -35,7 +36,12 @@ def read_state(connection: sql.Connection, name: str) -> str | None:
 
 
 def set_state(connection: sql.Connection, name: str, value: str) -> None:
-    if not connection.execute(STATE.update().where(STATE.c.name == name).values(value=value)).rowcount:
+    if connection.execute(STATE.update().where(STATE.c.name == name).values(value=value)).rowcount:
+        return
+    if connection.dialect.name == "postgresql":  # another server may insert it at the same moment
+        insert = postgresql.insert(STATE).values(name=name, value=value)
+        connection.execute(insert.on_conflict_do_update(index_elements=["name"], set_={"value": value}))
+    else:
         connection.execute(STATE.insert(), {"name": name, "value": value})
 
 

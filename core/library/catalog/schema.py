@@ -11,6 +11,7 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 
 IN_MEMORY_URL = "sqlite://"
 BUSY_TIMEOUT = 5  # seconds to wait for another writer; ours write for parts of a second, and then the page answers
+ADVISORY_LOCK = 7_041_776  # a number of ours, in PostgreSQL
 CONNECT_SECONDS = 10  # that a server has to answer
 CACHE_KIB = 64_000  # of the database that a connection caches
 
@@ -121,7 +122,7 @@ def open_engine(url: str) -> sql.Engine:
     """Open an engine; a SQLite file has a write-ahead log, so that no reader waits for a writer."""
     if is_server(url):
         options = {"connect_timeout": CONNECT_SECONDS} if url.startswith("postgresql") else {}
-        return sql.create_engine(_with_driver(url), connect_args=options)
+        return sql.create_engine(_with_driver(url), connect_args=options, hide_parameters=True)
     if url == IN_MEMORY_URL:
         engine = sql.create_engine(url, poolclass=sql.pool.StaticPool, connect_args={"check_same_thread": False})
     else:
@@ -154,8 +155,12 @@ def create_tables(engine: sql.Engine) -> str:
     Returns the dialect whose index finds words: "sqlite" or "postgresql"; empty where every text is looked through,
     because the database was built without such an index or does not allow it. Raises SQLAlchemyError.
     """
-    METADATA.create_all(engine)
-    dialect, schema = engine.dialect.name, sql.inspect(engine)
+    dialect = engine.dialect.name
+    with engine.begin() as connection:
+        if dialect == "postgresql":  # of several servers that start at once, one makes the tables
+            connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
+        METADATA.create_all(connection)
+    schema = sql.inspect(engine)
     if schema.has_table(_WORDS) if dialect == "sqlite" else schema.has_index(ENTRIES.name, _WORDS):
         return dialect
     try:
