@@ -15,6 +15,7 @@ from core.compare import Verdict
 from core.evidence.records import Evidence, ReloadOutcome
 from core.library import Library
 from tests.browser.server import Server
+from tests.factories.library_entries import make_run
 from ui.routes import download_url
 
 GIGABYTE = 10**9
@@ -34,7 +35,8 @@ def measure() -> list[Row]:
     """A single file and a zip of two, after a small download that imports the modules of downloads."""
     with tempfile.TemporaryDirectory(prefix="roundtrip-bench-") as folder:
         library = Library(Path(folder) / "store")
-        small, large = _add_artifact(library, 1000), _add_artifact(library, GIGABYTE)
+        run = make_run(library).id
+        small, large = _add_artifact(library, run, 1000), _add_artifact(library, run, GIGABYTE)
         with ours(library.home) as server:
             _download(server, [small])
             single = [_download(server, [large]) for _ in range(REPEATS)]
@@ -52,8 +54,8 @@ def _sample(downloads: list[Download], field: str) -> Sample:
     return Sample(tuple(getattr(download, field) for download in downloads))
 
 
-def _add_artifact(library: Library, size: int) -> str:
-    """Add an artifact of one file of `size` bytes, a repeated random block dated a minute back; returns its id."""
+def _add_artifact(library: Library, run: str, size: int) -> str:
+    """Add an artifact of a run: one file of `size` bytes, a repeated block dated a minute back. Returns its id."""
     block = os.urandom(min(size, BLOCK))
     with library.staging() as staged:
         (staged / "files").mkdir()
@@ -63,7 +65,7 @@ def _add_artifact(library: Library, size: int) -> str:
                 file.write(block[: size - start])
         os.utime(path, (time.time() - 60,) * 2)
         evidence = Evidence(without_code=ReloadOutcome(verdict=Verdict.BIT_IDENTICAL))
-        return library.commit_artifact(staged, "r0000000000", evidence, format="keras", seconds=0.0).id
+        return library.commit_artifact(staged, run, evidence, format="keras", seconds=0.0).id
 
 
 def _download(server: Server, ids: list[str]) -> Download:

@@ -59,7 +59,7 @@ class WarmProcesses:
             try:
                 return process.ask(kit, self._config.child_seconds, is_cancelled)
             except ChildDied:
-                if not was_warm:
+                if not was_warm or process.is_running:  # which says that only the process has gone that it had forked
                     raise
         with self._borrow(environment, built, kit) as (process, _):
             return process.ask(kit, self._config.child_seconds, is_cancelled)

@@ -19,11 +19,11 @@ import psutil
 from core.environments.base import Environment
 from core.environments.build import VENV, BuiltEnvironment
 from core.environments.kits import Kit
-from core.environments.replies import ForkedProcessEnded, KitReply, parse_reply
+from core.environments.replies import ForkedProcessEnded, KitReply, parse_reply, unwrap_forked_reply
 from core.errors import ChildDied, NotConfined, TimedOut, cleanup_on_error
 from core.library.storage import delete_folder
 from core.sandbox.limits import CPU_TIME_EXCEEDED, Allowance, confined_allowance, own_allowance, renew_limits
-from core.sandbox.policy import CONFINED, ForkPolicy, build_fork_policy
+from core.sandbox.policy import CONFINED, ForkPolicy, build_fork_policy, leave_out_private
 from core.sandbox.program import CANNOT_CONFINE
 from core.settings import MB, PROJECT, Settings
 from core.system import kill_group
@@ -51,6 +51,15 @@ PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="environment-starter")
 
 
+def list_base_paths(built: BuiltEnvironment, library: Path) -> list[Path]:
+    """The standard library of the interpreter that an environment was made with, that itself, and its packages.
+
+    None of them contains the folder `library`, this project or the home: "here" may be installed in any folder.
+    """
+    real = built.python.resolve()
+    return leave_out_private([(real.parent.parent / "lib").resolve(), real, (built.folder / VENV).resolve()], library)
+
+
 class EnvironmentProcess:
     """A process of an environment; untrusted kits are asked in a confined one. A context manager.
 
@@ -73,7 +82,7 @@ class EnvironmentProcess:
             self._launch(is_confined=is_untrusted)
 
     def _launch(self, is_confined: bool) -> None:
-        self._is_confining = is_confined and not self._is_forking  # and has not said yet that it is confined
+        self._is_confining = is_confined  # and has not said yet that it is
         self._process = _starter.submit(self._start, is_confined).result()
         self._replies = queue.Queue()  # no last word of a process that was there before
         for read, given in (
@@ -129,12 +138,7 @@ class EnvironmentProcess:
 
     def _readable_paths(self) -> list[Path]:
         scripts = (RUN_KIT.parent, self.environment.script_path.parent)
-        return [self._built.folder, *scripts, self._folder / "in", *self._base_paths()]
-
-    def _base_paths(self) -> list[Path]:
-        """The standard library of the interpreter that the environment was made with, and that itself."""
-        real = self._built.python.resolve()
-        return [real.parent.parent / "lib", real, (self._built.folder / VENV).resolve()]
+        return [self._built.folder, *scripts, self._folder / "in", *list_base_paths(self._built, self._config.home)]
 
     def _read_replies(self, stream: IO[bytes], replies: queue.Queue[bytes]) -> None:
         with contextlib.suppress(ValueError, OSError):  # closed, as nobody waits any more
@@ -181,6 +185,8 @@ class EnvironmentProcess:
 
     def _read_reply(self, line: bytes, request_id: str, out: Path, kit: Kit) -> KitReply:
         try:
+            if self._is_forking:
+                line = unwrap_forked_reply(line, request_id)
             return self._without_paths(parse_reply(line, request_id, out, kit, self._config.unpacked_mb * MB))
         except ForkedProcessEnded as error:
             raise self._forked_end_error(error.status, kit) from error

@@ -119,7 +119,7 @@ def _list_opening(request: BisectRequest, format_key: str) -> list[str]:
     """Return the releases of the line that open a format. Raises InputError where there is nothing to search."""
     line = [key for key in request["line"] if format_key in get_side(key).opens]
     if len(line) < 2 or line[0] != request["source"]:
-        cure = "Search from a release that opens it, or save the model in another format."
+        cure = "Search between releases that open it, or search with the model in another format."
         raise InputError("Too few of these releases open a file of this kind.", received=format_key, cure=cure)
     return line
 

@@ -112,7 +112,8 @@ def _require_answers(predictions: Arrays, rows: int) -> Arrays:
     if names := [name for name, array in predictions.items() if not array.ndim or len(array) != rows]:
         raise UnpairedRows(f"Its answer “{names[0]}” has no row for each row of its inputs.")
     if not any(array.size for array in predictions.values()):
-        raise InputError("Its answers are empty: there are no numbers in them.")
+        cure = "State the shape of a row, long enough for the model."
+        raise InputError("Its answers are empty: there are no numbers in them.", cure=cure)
     return predictions
 
 

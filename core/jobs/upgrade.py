@@ -135,7 +135,7 @@ def _build(handle: JobHandle, side: Environment) -> BuiltEnvironment:
 
 def list_items(handle: JobHandle, given: UpgradeInput, staged: Path) -> tuple[list[Item], int]:
     """Return the models to ask, and how many other files there are. Raises InputError, Refused."""
-    copies = [Item(_name_copy(handle.library, id_), partial(lay_out_copy, handle.library, id_)) for id_ in given.copies]
+    copies = [Item(_name_copy(handle.library, id_), _lay_out_copy(handle, id_)) for id_ in given.copies]
     if given.path is None:
         return copies, 0
     path = given.path
@@ -152,6 +152,10 @@ def list_items(handle: JobHandle, given: UpgradeInput, staged: Path) -> tuple[li
 def _make_item(handle: JobHandle, candidate: Candidate, name: str = "") -> Item:
     named = candidate._replace(name=name or candidate.name)
     return Item(named.name, partial(lay_out_upload, handle.config, named), named.not_asked)
+
+
+def _lay_out_copy(handle: JobHandle, id_: str) -> Callable[[Path], ModelFiles]:
+    return partial(lay_out_copy, handle.config, handle.library, id_)
 
 
 def _name_copy(library: Library, id_: str) -> str:

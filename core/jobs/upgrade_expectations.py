@@ -11,6 +11,7 @@ from core.upgrade.model_files import COMPILING_FORMATS, ModelFiles
 
 MAX_TRIALS = 12  # shapes and ranges that are tried of inputs whose sizes are free
 MAX_ROWS = 32
+UNCONFINED_NOTE = "It is loaded with compile=False, before and after, as these settings let files run unconfined."
 COMPILE_NOTE = "It loads with compile=False only, before and after."
 
 
@@ -29,10 +30,11 @@ def find_expectation(crossing: Crossing, model: ModelFiles) -> Expectation:
 
 def _describe(crossing: Crossing, model: ModelFiles) -> tuple[ModelFiles, list[InputSpec], str]:
     """Return what a model takes, and how it is loaded: as by default, or where that fails with compile=False."""
+    is_plain = model.format not in COMPILING_FORMATS
     try:
-        return model, crossing.describe(model), ""
+        return model, crossing.describe(model), "" if is_plain or model.compiles else UNCONFINED_NOTE
     except DoesNotLoad:
-        if not (model.compiles and model.format in COMPILING_FORMATS):
+        if is_plain or not model.compiles:
             raise
         bare = model.with_compile(False)
         return bare, crossing.describe(bare), COMPILE_NOTE

@@ -1,6 +1,7 @@
 """The files of one model of an upgrade, from outside or from the library, laid out in a folder of ours."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from core.environments.kits import read_arrays
@@ -10,7 +11,7 @@ from core.formats import get_format
 from core.library import Library
 from core.settings import Settings
 from core.upgrade.finding import Candidate
-from core.upgrade.model_files import ARTIFACT_FOLDER, ModelFiles
+from core.upgrade.model_files import ARTIFACT_FOLDER, COMPILING_FORMATS, ModelFiles
 from core.validation import validate_upload
 from core.validation.members import ARCHITECTURE_FILE
 
@@ -29,7 +30,8 @@ def lay_out_upload(config: Settings, candidate: Candidate, folder: Path) -> Mode
             "Put the architecture beside it, as model.to_json() writes it, under the same name with the ending .json."
         )
         raise NeedsArchitecture("These are weights alone: numbers without the layers that use them.", cure=cure)
-    return ModelFiles(folder, upload.format, _hash(upload.sha256, artifact))
+    sha256 = _hash(upload.sha256, artifact)
+    return load_bare_unless_confined(config, ModelFiles(folder, upload.format, sha256))
 
 
 def _hash(sha256: str, artifact: Path) -> str:
@@ -38,7 +40,7 @@ def _hash(sha256: str, artifact: Path) -> str:
     return hashlib.sha256(sha256.encode() + path.read_bytes()).hexdigest() if path.is_file() else sha256
 
 
-def lay_out_copy(library: Library, artifact_id: str, folder: Path) -> ModelFiles:
+def lay_out_copy(config: Settings, library: Library, artifact_id: str, folder: Path) -> ModelFiles:
     """Copy what the proof kit of a copy holds: its files, the code of its model, and the rows that it is asked.
 
     Raises UnknownName, Damaged, InputError where there is no such kit.
@@ -46,4 +48,16 @@ def lay_out_copy(library: Library, artifact_id: str, folder: Path) -> ModelFiles
     with unpacked_kit(library, artifact_id) as kit:
         kit.write(folder)
         inputs = read_arrays(folder / "inputs.npz")
-        return ModelFiles(folder, kit.format, kit.identity, kit.is_untrusted, inputs)
+        return load_bare_unless_confined(config, ModelFiles(folder, kit.format, kit.identity, kit.is_untrusted, inputs))
+
+
+def load_bare_unless_confined(config: Settings, model: ModelFiles) -> ModelFiles:
+    """Return how a model is to be loaded: what came from outside with its compile settings only where it is confined.
+
+    Its hash is another then, as its row is.
+    """
+    is_plain = model.format not in COMPILING_FORMATS
+    if is_plain or not (model.is_untrusted and config.run_unconfined):
+        return model
+    sha256 = hashlib.sha256(f"{model.sha256} compile=False".encode()).hexdigest()
+    return replace(model, sha256=sha256, compiles=False)

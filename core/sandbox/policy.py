@@ -9,7 +9,7 @@ import site
 import struct
 import sys
 import sysconfig
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple, NoReturn, TypedDict
 
@@ -48,11 +48,16 @@ def handles_untrusted() -> bool:
 
 def readable_paths(library: Path) -> list[Path]:
     """Files and folders that may be read, with all below them; none of them contains the folder `library`."""
-    private = (PROJECT, Path.home(), library.resolve())
-    python = [Path(path) for path in _python_paths() if not any(folder.is_relative_to(path) for folder in private)]
+    python = leave_out_private(map(Path, _python_paths()), library)
     system = [*LIBRARY_PATHS, *DEVICE_PATHS, *CONFIG_PATHS]
     system += [f"/proc/{name}" for name in PROC_PATHS] + [f"/sys/{name}" for name in SYS_PATHS]
     return [*map(Path, system), *python, PROJECT / "core"]
+
+
+def leave_out_private(paths: Iterable[Path], library: Path) -> list[Path]:
+    """Leave out paths, without links in them, that contain this project, the home or the folder `library`."""
+    private = (PROJECT.resolve(), Path.home().resolve(), library.resolve())
+    return [path for path in paths if not any(folder.is_relative_to(path) for folder in private)]
 
 
 def writable_paths() -> list[Path]:
@@ -128,9 +133,11 @@ def build_fork_policy(readable: Sequence[Path], fillable: Path, config: Settings
 def become_forking(command: Sequence[str], environment: Mapping[str, str], config: Settings) -> NoReturn:
     """Become a program that loads nothing untrusted itself, within the limits of a confined one and without rights.
 
-    Each process that it forks confines itself (see `ForkPolicy`). Raises OSError where the kernel cannot.
+    Each process that it forks confines itself (see `ForkPolicy`); its standard output begins with `CONFINED`, too.
+    Raises OSError where the kernel cannot.
     """
     _give_up_rights(config)
+    os.write(sys.stdout.fileno(), CONFINED)
     os.execve(command[0], [*command], dict(environment))
 
 

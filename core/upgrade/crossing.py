@@ -88,5 +88,6 @@ class Crossing:
 
 def _to_spec(reply: InputReply) -> InputSpec:
     if not reply.dtype.isidentifier():
-        raise InputError("It names a kind of value that there is not.", received=reply.dtype)
+        cure = "Save it again where it was made, with inputs of a dtype that NumPy has."
+        raise InputError("It names a kind of value that there is not.", received=reply.dtype, cure=cure)
     return {"name": reply.name, "dtype": reply.dtype, "shape": reply.shape}

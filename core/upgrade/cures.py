@@ -18,6 +18,7 @@ from core.upgrade.sides import keras_release
 from core.validation import validate_upload
 from core.validation.members import ARCHITECTURE_FILE
 
+EXPORT_CURE = "Export it yourself with model.export before the upgrade, and ask that folder."
 MAX_CURED_BYTES = 512 * 10**6  # of a cured model that is kept
 
 
@@ -151,7 +152,8 @@ class _CureBench:
         answers = list(self.crossing.predict_before(model, inputs).predictions)
         expected = self.expectation.predictions
         if len(answers) != len(expected):
-            raise InputError("Its SavedModel has another number of outputs.", received=f"{len(answers):,}")
+            sentence = "Its SavedModel has another number of outputs."
+            raise InputError(sentence, received=f"{len(answers):,}", cure=EXPORT_CURE)
         if set(answers) != set(expected):
             expected = dict(zip(answers, expected.values(), strict=True))
         return self.crossing.judge(model, inputs, expected)
@@ -164,7 +166,8 @@ class _CureBench:
             return inputs
         if len(names) == len(inputs) == 1:
             return {names[0]: next(iter(inputs.values()))}
-        raise InputError("Its SavedModel calls its inputs otherwise.", received=", ".join(names)[:200])
+        sentence = "Its SavedModel calls its inputs otherwise."
+        raise InputError(sentence, received=", ".join(names)[:200], cure=EXPORT_CURE)
 
     def _convert(self, format_key: str, name: str) -> ModelFiles:
         """Write the model in another format before the upgrade, and check what was written as what is imported."""
@@ -174,5 +177,6 @@ class _CureBench:
         self.crossing.ask_before(self.model, None, asks=f"convert:{format_key}", converted_to=written)
         upload = validate_upload(written / name, name, checked / ARTIFACT_FOLDER, config=self.config)
         if upload.format != format_key:
-            raise InputError("What was written is of another format.", received=upload.format)
+            cure = f"Save the model as {format_key} yourself, and ask that file."
+            raise InputError("What was written is of another format.", received=upload.format, cure=cure)
         return ModelFiles(checked, format_key, upload.sha256, self.model.is_untrusted, compiles=False)

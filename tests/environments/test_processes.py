@@ -11,10 +11,12 @@ from core.compare import Verdict
 from core.environments.judge import judge_kit
 from core.environments.kits import read_kit
 from core.environments.pool import WarmProcesses
+from core.environments.process import EnvironmentProcess, list_base_paths
 from core.errors import Cancelled, Damaged, InputError, NotBuilt
 from core.sandbox.limits import confined_allowance
+from core.sandbox.policy import leave_out_private
 from core.sandbox.program import CANNOT_CONFINE
-from core.settings import Settings
+from core.settings import PROJECT, Settings
 from tests.factories.environment_kits import borrow_own_packages, make_engine, make_kit, write_kit
 from tests.helpers import wait_until
 
@@ -193,6 +195,45 @@ def test_forked_kit_is_not_asked_where_nothing_confines(judge, config: Settings,
 
 
 @linux
+def test_forked_kit_is_not_asked_where_its_process_gets_no_limits(judge, config: Settings, monkeypatch):
+    monkeypatch.setattr("core.environments.process.LAUNCHER", ("-c", f"raise SystemExit({CANNOT_CONFINE})"))
+    assert judge("doubles", is_untrusted=True, forks=True).error["code"] == "not-confined"
+    with WarmProcesses(config.model_copy(update={"run_unconfined": True})) as pool:
+        assert judge("doubles", is_untrusted=True, forks=True, pool=pool).verdict is Verdict.BIT_IDENTICAL
+
+
+@linux
+@pytest.mark.parametrize("forks", [False, True])
+def test_what_a_kit_claims_of_its_process_is_not_believed(judge, config: Settings, forks: bool, monkeypatch):
+    started, launch = [], EnvironmentProcess._launch
+    monkeypatch.setattr(
+        EnvironmentProcess,
+        "_launch",
+        lambda self, is_confined: started.append(is_confined) or launch(self, is_confined),
+    )
+    with WarmProcesses(config.model_copy(update={"run_unconfined": True})) as pool:
+        assert judge("claims_more", is_untrusted=True, forks=forks, pool=pool).verdict is Verdict.BIT_IDENTICAL
+        assert "stopped with status 71" in judge("ends_as_unconfined", is_untrusted=True, forks=forks, pool=pool).cause
+        assert "it could: read the kit;" in judge("escapes", is_untrusted=True, forks=forks, pool=pool).error["detail"]
+    assert started == [True, True, True]
+
+
+@linux
+def test_forked_kit_finds_nothing_open_but_its_reply(judge):
+    outcome = judge("keeps_open", is_untrusted=True, forks=True)
+    assert outcome.error["detail"].startswith("ValueError: open: pipe; read b''")
+
+
+@linux
+def test_forked_kit_that_ends_its_process_is_asked_once(judge, monkeypatch: pytest.MonkeyPatch):
+    asked, ask = [], EnvironmentProcess.ask
+    monkeypatch.setattr(EnvironmentProcess, "ask", lambda self, *given: asked.append(self) or ask(self, *given))
+    for _ in range(2):
+        assert judge("dies", is_untrusted=True, forks=True).verdict is Verdict.DOES_NOT_LOAD
+    assert len(asked) == 2
+
+
+@linux
 def test_forked_kit_is_ended_at_its_processor_time(judge, config: Settings):
     few = config.model_copy(update={"confined_cpu_seconds": 1, "converting_times": 1})
     with WarmProcesses(few) as pool:
@@ -250,6 +291,14 @@ def test_untrusted_kit_is_not_asked_where_the_engine_needs_more(judge):
     outcome = judge("doubles", is_untrusted=True, cannot_confine=reason)
     assert (outcome.verdict, outcome.cause) == (Verdict.NOT_VERIFIED, reason)
     assert judge("doubles", cannot_confine=reason).verdict is Verdict.BIT_IDENTICAL
+
+
+def test_paths_of_here_contain_neither_home_nor_library(tmp_path: Path, config: Settings):
+    built, library = borrow_own_packages(tmp_path / "own"), tmp_path / "library"
+    prefix = Path(sys.prefix).resolve()
+    assert prefix in list_base_paths(built, library)
+    assert prefix not in list_base_paths(built, prefix / "library")
+    assert leave_out_private([Path("/"), Path.home().resolve(), PROJECT.resolve(), tmp_path], library) == []
 
 
 def test_error_of_engine_names_no_folder_of_ours(judge, config: Settings):

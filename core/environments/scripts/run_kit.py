@@ -21,7 +21,8 @@ The script of a format, which is written and read here (see `core.runtimes.envir
 
 A kit that is asked for again is predicted again and not loaded again. Nothing here imports Roundtrip; it needs NumPy,
 and what the engine needs. With --fork this process loads no kit itself, and JSON says how each of its processes
-confines itself: the "modules" that do so, and what it may read and fill. Empty, it does not.
+confines itself: the "modules" that do so, and what it may read and fill. Empty, it does not. Each line out then begins
+with "=" where it was passed on from such a process, and with "!" where it is this process that says what became of it.
 """
 
 import contextlib
@@ -41,7 +42,9 @@ from typing import Any
 
 PREDICTIONS, FACTS = "predictions.npz", "facts.json"
 MAX_TEXT = 4000  # characters of an error that are passed on
-MAX_LINE = 2**16  # bytes of a reply that are passed on
+MAX_LINE = 2**16 - 1  # bytes of a reply that are passed on
+READY = b"ready\n"
+OWN_WORD, PASSED_ON = b"!", b"="
 PR_SET_PDEATHSIG = 1
 FORK = "--fork="
 CONVERT = "convert:"
@@ -194,31 +197,54 @@ def serve_forked(engine, policy):
     with contextlib.suppress(Exception):  # what cannot be imported is said by each reply
         engine.import_modules()
     while line := read_line(0):
-        request = json.loads(line)
-        reading, writing = os.pipe()
-        pid = os.fork()
-        if not pid:
-            answer_alone(engine, request, writing, (0, reading, replies), policy)
-        os.close(writing)
-        line = read_to_end(reading)
-        os.close(reading)
-        status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-        write_all(replies, line or json.dumps({"id": request["id"], "ended": status}).encode() + b"\n")
+        write_all(replies, ask_forked(engine, json.loads(line), policy))
 
 
-def answer_alone(engine, request, writing, foreign, policy):
+def ask_forked(engine, request, policy):
+    """Fork a process that answers a request; returns its line, or what became of it where it gave none.
+
+    Whether it is confined it says before it loads anything, through a pipe that is closed by then: what it says
+    afterwards may be the word of an untrusted file.
+    """
+    (confirmed, confirming), (reading, writing) = os.pipe(), os.pipe()
+    pid = os.fork()
+    if not pid:
+        answer_alone(engine, request, writing, confirming, policy)
+    for descriptor in (writing, confirming):
+        os.close(descriptor)
+    word, line = read_to_end(confirmed), read_to_end(reading)
+    for descriptor in (reading, confirmed):
+        os.close(descriptor)
+    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+    if word == READY and line:
+        return PASSED_ON + line
+    fate = {"ended": status} if word in (READY, b"") else {"unconfined": word.decode().strip()}
+    return OWN_WORD + json.dumps({"id": request["id"]} | fate).encode() + b"\n"
+
+
+def answer_alone(engine, request, writing, confirming, policy):
     """Answer one request and end, whatever happens; nothing that was loaded for it outlives this process."""
     try:
         die_with_parent()
-        for descriptor in foreign:
-            os.close(descriptor)
-        reply = {"id": request["id"], "unconfined": confine(policy)} if policy else {}
-        if not reply.get("unconfined"):
-            reply = answer(engine, request)
-        write_all(writing, json.dumps(reply).encode() + b"\n")
+        close_all_but(confirming, writing)
+        failure = confine(policy) if policy else ""
+        write_all(confirming, failure.encode() + b"\n" if failure else READY)
+        os.close(confirming)
+        if not failure:
+            write_all(writing, json.dumps(answer(engine, request)).encode() + b"\n")
         os._exit(0)
     finally:
         os._exit(1)
+
+
+def close_all_but(*kept):
+    """Close what this process has open, but its output and errors; what it reads is empty."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    start = 3
+    for descriptor in sorted(kept):
+        os.closerange(start, descriptor)
+        start = descriptor + 1
+    os.closerange(start, max(os.sysconf("SC_OPEN_MAX"), MAX_LINE))
 
 
 def confine(policy):

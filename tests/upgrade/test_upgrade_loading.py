@@ -1,0 +1,73 @@
+"""How files of an upgrade are loaded: as people load them where they are confined; and what its errors advise."""
+
+import ast
+import json
+from pathlib import Path
+
+import pytest
+
+import core
+from core.environments.pool import WarmProcesses
+from core.jobs.upgrade_expectations import UNCONFINED_NOTE, find_expectation
+from core.jobs.upgrade_files import load_bare_unless_confined
+from core.settings import Settings
+from core.upgrade.crossing import Crossing
+from core.upgrade.model_files import ModelFiles
+from core.worker.child_handle import never_cancelled
+from tests.factories.environment_kits import borrow_own_packages, make_engine
+
+CORE = Path(core.__file__).parent
+ADVISING = ("environments", "jobs", "upgrade")  # folders whose InputErrors all say what to do next
+
+
+@pytest.fixture
+def model(tmp_path: Path) -> ModelFiles:
+    """A file whose content no engine of the tests looks at."""
+    folder = tmp_path / "model"
+    (folder / "artifact").mkdir(parents=True)
+    (folder / "artifact" / "model.keras").write_bytes(b"x")
+    return ModelFiles(folder, "keras", 64 * "0")
+
+
+def reads_compile_settings(model: ModelFiles, folder: Path) -> bool:
+    model.kit().write(folder)
+    return json.loads((folder / "kit.json").read_text())["compile"]
+
+
+def test_compile_settings_are_read_unless_a_file_may_run_unconfined(
+    model: ModelFiles, tmp_path: Path, config: Settings
+):
+    unconfined = config.model_copy(update={"run_unconfined": True})
+    assert load_bare_unless_confined(config, model) is model
+    assert reads_compile_settings(model, tmp_path / "confined")
+    bare = load_bare_unless_confined(unconfined, model)
+    assert not reads_compile_settings(bare, tmp_path / "unconfined")
+    assert bare.sha256 != model.sha256
+    ours, onnx = ModelFiles(model.folder, "keras", "0", is_untrusted=False), ModelFiles(model.folder, "onnx", "0")
+    assert [load_bare_unless_confined(unconfined, each) for each in (ours, onnx)] == [ours, onnx]
+
+
+def test_row_says_that_compile_settings_are_left_out(
+    model: ModelFiles, tmp_path: Path, config: Settings, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("core.environments.pool.is_unchanged", lambda built: True)
+    side, built = make_engine("described", forks=True), borrow_own_packages(tmp_path / "own")
+    unconfined = config.model_copy(update={"run_unconfined": True})
+    with WarmProcesses(unconfined) as pool:
+        crossing = Crossing(pool, side, built, side, built, never_cancelled)
+        notes = [
+            find_expectation(crossing, each).note for each in (model, load_bare_unless_confined(unconfined, model))
+        ]
+    assert notes == ["", UNCONFINED_NOTE]
+
+
+def test_every_input_error_says_what_to_do_next():
+    silent = [
+        f"{path.relative_to(CORE)}:{call.lineno}"
+        for folder in ADVISING
+        for path in (CORE / folder).rglob("*.py")
+        for call in ast.walk(ast.parse(path.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "InputError"
+        if not {"cure", None} & {keyword.arg for keyword in call.keywords}
+    ]
+    assert silent == []
