@@ -1,7 +1,9 @@
 """Arrays by name, in dtypes that every part of Roundtrip can send, store and compare."""
 
 import hashlib
+import io
 import math
+import zipfile
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import is_dataclass
 from pathlib import Path
@@ -66,6 +68,20 @@ class StoredArrays(Mapping[str, np.ndarray]):
     def __exit__(self, *_: object) -> None:
         self._archive.close()
         self._file.close()
+
+
+def encode_npz(arrays: Mapping[str, np.ndarray], compresses: bool = True) -> bytes:
+    """Encode arrays as an .npz, the same bytes for the same arrays; any text may be a name."""
+    buffer = io.BytesIO()
+    kind = zipfile.ZIP_DEFLATED if compresses else zipfile.ZIP_STORED
+    with zipfile.ZipFile(buffer, "w", kind) as archive:
+        for name, array in arrays.items():
+            member = io.BytesIO()
+            np.lib.format.write_array(member, array, allow_pickle=False)
+            info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, always
+            info.compress_type = kind
+            archive.writestr(info, member.getvalue())
+    return buffer.getvalue()
 
 
 def select_rows(arrays: Mapping[str, np.ndarray], rows: slice | list[int] | np.ndarray) -> Arrays:

@@ -1,5 +1,7 @@
 """Commands: what breaks when packages are upgraded, and which release broke it."""
 
+import itertools
+import os
 import shutil
 import textwrap
 from pathlib import Path
@@ -48,18 +50,18 @@ def upgrade(
         Path | None, typer.Option(metavar="FOLDER", help="Write what was cured and proven into this folder.")
     ] = None,
     tolerance: Annotated[
-        float | None, typer.Option(metavar="ATOL", help="Changed answers that are no further off count as stated.")
+        float | None,
+        typer.Option(metavar="ATOL", min=0.0, help="Changed answers that are no further off count as stated."),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Ask also what was asked before.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Ask models in one environment and then in another: which load, which answer the same, and what cures the rest."""
     from core.jobs.upgrade import read_rows
-    from core.report.upgrade_report import upgrade_report_kind, write_upgrade_report
+    from core.report.upgrade_report import write_upgrade_report
     from core.upgrade.summary import exit_status, summarize_upgrade
 
-    for file in report or []:
-        upgrade_report_kind(file)  # before minutes of work, not after
+    _require_places(report or [], cured)
     with open_jobs() as jobs:
         ended = wait_for_job(jobs, jobs.check_upgrade(source, target, path, copies=copies or (), again=again))
         rows = read_rows(ended.result["rows"])
@@ -90,16 +92,31 @@ def _shorten(text: str) -> str:
     return textwrap.shorten(text, MAX_CELL, placeholder=" …")
 
 
+def _require_places(reports: list[Path], folder: Path | None) -> None:
+    """Check, before minutes of work and not after, where reports and what was cured are to go. Raises InputError."""
+    from core.report.upgrade_report import upgrade_report_kind
+
+    for file in reports:
+        upgrade_report_kind(file)
+    if folder is None:
+        return
+    existing = next(path for path in (folder.expanduser(), *folder.expanduser().absolute().parents) if path.exists())
+    if not existing.is_dir() or not os.access(existing, os.W_OK):
+        raise InputError("This is no folder to write into.", received=existing.name, cure="Name another one.")
+
+
+def _find_free_path(folder: Path, start: str, name: str) -> Path:
+    numbers = itertools.chain([""], (f"{number}-" for number in itertools.count(2)))
+    return next(path for number in numbers if not os.path.lexists(path := folder / f"{start}{number}{name}"))
+
+
 def _write_cured(jobs: "Jobs", job_id: str, rows: list["UpgradeRow"], folder: Path) -> dict[str, str]:
-    """Copy what was cured into a folder; returns the files by model. Raises InputError for one that is there."""
+    """Copy what was cured into a folder; returns the files by model. A name that is taken gets a number."""
     written, cured = {}, jobs.find_cured_files(job_id)
     for row in rows:
         if found := cured.get(row.name):
-            path = folder / f"{row.name.replace('/', '-')}-{found.name}"
-            if path.exists():
-                cure = "Name another folder, or remove it."
-                raise InputError("There is a file of that name already.", received=path.name, cure=cure)
             folder.mkdir(parents=True, exist_ok=True)
+            path = _find_free_path(folder, f"{row.name.replace('/', '-')}-", found.name)
             shutil.copytree(found, path) if found.is_dir() else shutil.copyfile(found, path)
             written[row.name] = str(path)
     return written

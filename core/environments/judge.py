@@ -23,6 +23,7 @@ from core.errors import (
     WorkerError,
 )
 from core.evidence.records import describe_not_finite, verdict_of_error
+from core.text.labels import pluralize
 from core.worker.child_handle import CancelCheck, never_cancelled
 
 STAGES_WITHOUT_COPY = ("import", "write")  # of an engine, in which it does not work with the copy
@@ -34,7 +35,8 @@ class ElsewhereOutcome(BaseModel):
 
     `max_abs` is the largest difference from what the kit expects, `output` where it is; `seconds` are those of the
     stages there ("import", "load", "predict"), `total_seconds` those that we waited; `error` says why there are no
-    predictions. `versions` are those of its packages.
+    predictions. `mismatched` counts the values that are not finite on one side and not the same on the other, which no
+    difference tells of. `versions` are those of its packages.
     """
 
     environment: str
@@ -42,6 +44,7 @@ class ElsewhereOutcome(BaseModel):
     error: dict[str, str] | None = None
     max_abs: float | str | None = None
     output: str = ""
+    mismatched: int = 0
     changed_rows: int | None = None
     rows: int | None = None
     seconds: dict[str, float] = Field(default_factory=dict)
@@ -61,10 +64,17 @@ class ElsewhereOutcome(BaseModel):
         return self.verdict is Verdict.NOT_VERIFIED
 
     @property
+    def has_difference(self) -> bool:
+        """Whether `max_abs` tells all of how far its answers are off."""
+        return not self.error and not self.mismatched and self.max_abs is not None
+
+    @property
     def cause(self) -> str:
         """Why it has its verdict, in a sentence; empty where every bit is the same."""
         if self.error:
             return self.error["sentence"]
+        if self.mismatched:
+            return f"{pluralize(self.mismatched, 'value')} became NaN or infinite, or did before and no longer."
         if not self.max_abs:
             return ""
         return f"The largest difference is {float(self.max_abs):.2g}{f', in {self.output}' if self.output else ''}."
@@ -125,6 +135,7 @@ def _compare(environment: Environment, kit: Kit, reply: KitReply) -> ElsewhereOu
         verdict=comparison.verdict,
         max_abs=to_jsonable(comparison.max_abs),
         output=farthest.output if farthest and len(comparison.outputs) > 1 else "",
+        mismatched=sum(comparison.mismatches.values()),
         changed_rows=comparison.changed_rows,
         rows=comparison.rows,
         seconds=facts.seconds,

@@ -6,9 +6,12 @@ It is in no list of environments, as there is nothing to build or to remove.
 import hashlib
 import json
 import os
+import secrets
 import sys
+import sysconfig
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from core.environments.base import KERAS_FORMATS, ONNX_FORMATS, Environment
 from core.environments.build import RECORD, VENV, BuiltEnvironment
@@ -20,11 +23,11 @@ PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "onnxruntime")
 
 
 class OwnEnvironment(Environment):
-    """It has no lock: its name tells its versions."""
+    """It has no lock: its name tells what is installed."""
 
     @property
     def folder_name(self) -> str:
-        text = json.dumps([sys.version, sys.prefix, _versions()])
+        text = json.dumps([sys.version, sys.prefix, _installed()])
         return f"own-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
 
@@ -37,6 +40,14 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return found
+
+
+@cache
+def _installed() -> tuple[str, ...]:
+    """The names of all distributions with their versions, as their folders have them: none of them is opened."""
+    folders = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
+    found = (path.name for folder in folders for path in folder.glob("*.*-info"))
+    return tuple(sorted(found))
 
 
 def own_environment() -> Environment:
@@ -61,9 +72,9 @@ def find_own(config: Settings) -> BuiltEnvironment:
     with translate_disk_errors():
         folder.mkdir(parents=True, exist_ok=True)
         if not (folder / VENV).is_symlink():
-            link = folder / f"{VENV}.{os.getpid()}"
-            link.unlink(missing_ok=True)
+            link = folder / f"{VENV}.{secrets.token_hex(8)}"
             link.symlink_to(sys.prefix)
             os.replace(link, folder / VENV)
-        write_text_atomically(folder / RECORD, json.dumps({"seconds": 0.0, "bytes": 0, "files": None}))
+        if not (folder / RECORD).is_file():
+            write_text_atomically(folder / RECORD, json.dumps({"seconds": 0.0, "bytes": 0, "files": None}))
     return BuiltEnvironment(folder, 0.0, 0)

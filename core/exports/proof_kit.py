@@ -2,15 +2,11 @@
 
 import contextlib
 import inspect
-import io
 import json
-import zipfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-
+from core.arrays import encode_npz
 from core.compare.verdict import Verdict
 from core.errors import InputError
 from core.evidence.records import Evidence, ReloadOutcome
@@ -170,16 +166,3 @@ def require_provable(outcome: ReloadOutcome, label: str) -> None:
             received=outcome.warning or outcome.verdict.label,
             cure="Take a copy in another format, or download the files as they are.",
         )
-
-
-def encode_npz(arrays: dict[str, Any]) -> bytes:
-    """Encode arrays as an .npz, the same bytes for the same arrays; any text may be a name."""
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, array in arrays.items():
-            member = io.BytesIO()
-            np.lib.format.write_array(member, array, allow_pickle=False)
-            info = zipfile.ZipInfo(f"{name}.npy")  # dated 1980, always
-            info.compress_type = zipfile.ZIP_DEFLATED
-            archive.writestr(info, member.getvalue())
-    return buffer.getvalue()

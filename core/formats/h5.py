@@ -5,7 +5,8 @@ from pathlib import Path
 
 from core.formats.base import Format
 from core.formats.h5_limits import explain_uncopied_setting, explain_unread_file
-from core.formats.standalone_loaders import StandaloneLoader, open_keras, open_old_h5, open_structured_keras
+from core.formats.imported_loaders import open_old_h5
+from core.formats.standalone_loaders import StandaloneLoader, open_keras, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, restore_meaning

@@ -5,7 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.formats.base import Format, Option
-from core.formats.standalone_loaders import StandaloneLoader, open_any_keras, open_keras, open_structured_keras
+from core.formats.imported_loaders import open_any_keras
+from core.formats.standalone_loaders import StandaloneLoader, open_keras, open_structured_keras
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor, join_remarks
 from core.runtimes.keras import keras_predictor
 from core.runtimes.keras_changes import LEGACY_FUNCTIONS, read_metadata_version, restore_meaning

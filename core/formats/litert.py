@@ -6,7 +6,8 @@ from pathlib import Path
 
 from core.errors import CannotSave
 from core.formats.base import Format
-from core.formats.standalone_loaders import StandaloneLoader, open_any_litert, open_litert
+from core.formats.imported_loaders import open_any_litert
+from core.formats.standalone_loaders import StandaloneLoader, open_litert
 from core.runtimes.base import Model
 from core.runtimes.inference_model import share_conversion, stated_signature, to_flat_model
 from core.runtimes.litert import FILE, PACKAGES, load

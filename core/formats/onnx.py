@@ -10,7 +10,8 @@ from typing import Any
 from core.errors import CannotSave
 from core.formats.base import Format, Option
 from core.formats.frozen_graph import freeze_graph
-from core.formats.standalone_loaders import StandaloneLoader, open_any_onnx, open_onnx
+from core.formats.imported_loaders import open_any_onnx
+from core.formats.standalone_loaders import StandaloneLoader, open_onnx
 from core.runtimes import imported_graph, inference_model
 from core.runtimes.base import Model
 from core.runtimes.litert import FILE as LITERT

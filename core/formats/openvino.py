@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone_loaders import StandaloneLoader, open_any_openvino, open_openvino
+from core.formats.imported_loaders import open_any_openvino
+from core.formats.standalone_loaders import StandaloneLoader, open_openvino
 from core.runtimes.base import Model
 from core.runtimes.inference_model import stated_signature, to_inference_model
 from core.runtimes.litert import FILE as LITERT

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from core.formats.base import Format
-from core.formats.standalone_loaders import TENSORFLOW_PACKAGES, StandaloneLoader, open_in_session, open_saved_model
+from core.formats.imported_loaders import open_in_session
+from core.formats.standalone_loaders import TENSORFLOW_PACKAGES, StandaloneLoader, open_saved_model
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.inference_model import to_flat_model
 from core.runtimes.model_kinds import model_kind

@@ -5,7 +5,8 @@ from pathlib import Path
 
 from core.formats import architecture
 from core.formats.base import Format
-from core.formats.standalone_loaders import StandaloneLoader, open_any_weights, open_structured_weights, open_weights
+from core.formats.imported_loaders import open_any_weights
+from core.formats.standalone_loaders import StandaloneLoader, open_structured_weights, open_weights
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.keras import keras_predictor
 from core.runtimes.legacy_keras import has_old_weights, load_any_weights

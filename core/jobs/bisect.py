@@ -55,18 +55,17 @@ def build_line(source: str, target: str) -> list[Environment]:
 
     Raises InputError where one of them is no release of Keras under TensorFlow, UnknownName.
     """
-    line = release_line()
     for side in (get_side(source), get_side(target)):
-        if side.key not in [each.key for each in line]:
+        if side not in (line := release_line(side.key)):
             cure = f"Choose from {', '.join(each.key for each in line)}."
             raise InputError("This is no release of Keras under TensorFlow.", received=side.label, cure=cure)
-    if [each.key for each in line].index(source) > [each.key for each in line].index(target):
-        line = line[::-1]
+    line = release_line(source, target)
     keys = [each.key for each in line]
-    between = line[keys.index(source) : keys.index(target) + 1]
-    if len(between) < 2:
-        raise InputError("There are no two releases to search between.", cure="Name two different environments.")
-    return between
+    if source == target or not {source, target} <= set(keys):
+        cure = "Name environments of two different releases."
+        raise InputError("There are no two releases to search between.", received=f"{source}, {target}", cure=cure)
+    first, last = keys.index(source), keys.index(target)
+    return line[first : last + 1] if first < last else line[last : first + 1][::-1]
 
 
 def build_bisect_request(request: UpgradeRequest) -> BisectRequest:
@@ -100,10 +99,7 @@ def _run(handle: JobHandle, given: UpgradeInput, processes: WarmProcesses, stage
     model = item.lay_out(staged / "model")
     if model.is_untrusted:
         validate_content_in_child(handle.worker, model.format, model.artifact, cancelled=handle.is_cancelled)
-    line = [key for key in request["line"] if model.format in get_side(key).opens]
-    if len(line) < 2 or line[0] != request["source"]:
-        cure = "Search between releases that open it, or search with the model in another format."
-        raise InputError("Too few of these releases open a file of this kind.", received=model.format, cure=cure)
+    line = _list_opening(request, model.format)
     handle.report_progress(0.0, f"{get_side(line[0]).label}: what is expected", write_now=True)
     expectation = find_expectation(open_crossing(handle, processes, line[0], line[-1]), model)
     search = _Search(handle, processes, expectation, [])
@@ -117,6 +113,15 @@ def _run(handle: JobHandle, given: UpgradeInput, processes: WarmProcesses, stage
         "last_alike": last_alike,
     }
     return {**found, "first": first} if first else found
+
+
+def _list_opening(request: BisectRequest, format_key: str) -> list[str]:
+    """Return the releases of the line that open a format. Raises InputError where there is nothing to search."""
+    line = [key for key in request["line"] if format_key in get_side(key).opens]
+    if len(line) < 2 or line[0] != request["source"]:
+        cure = "Search between releases that open it, or search with the model in another format."
+        raise InputError("Too few of these releases open a file of this kind.", received=format_key, cure=cure)
+    return line
 
 
 def _require_one(items: list[Item]) -> Item:

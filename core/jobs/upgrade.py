@@ -40,6 +40,7 @@ from core.upgrade.rows import Status, UpgradeRow, status_of
 from core.upgrade.sides import get_side, require_sides
 from core.validation.file_names import display_file_name
 
+PROGRESS_ROWS = 20  # that are shown while more models are asked
 # Rules whose breach means that a file is no model at all.
 NO_MODEL_RULES = ("unlike", "empty", "unknown-ending", "zip-broken", "zip-missing", "config-shape", "json-text")
 
@@ -182,7 +183,7 @@ class _UpgradeJob:
         check = ModelCheck(self.handle, crossing, store, self.request["again"])
         for at, item in enumerate(items):
             self._report(at / len(items), item.name)
-            with self.handle.library.staging() as folder:
+            with self.handle.library.staging() as folder, cleanup_on_error(self._report_all):
                 self.rows.append(check.check(item, folder))
         self._report(1.0, "Done")
         return {
@@ -196,8 +197,13 @@ class _UpgradeJob:
         }
 
     def _report(self, share: float, note: str) -> None:
-        rows = [row.model_dump(mode="json") for row in self.rows]
-        self.handle.report_progress(share, note, write_now=True, rows=rows)
+        """Record the last rows: all of them, written after each model, would grow with the square of their number."""
+        rows = [row.model_dump(mode="json") for row in self.rows[-PROGRESS_ROWS:]]
+        self.handle.report_progress(share, note, write_now=True, rows=rows, asked=len(self.rows))
+
+    def _report_all(self) -> None:
+        """Record all rows of a job that ends without a result."""
+        self.handle.report_progress(write_now=True, rows=[row.model_dump(mode="json") for row in self.rows])
 
 
 class ModelCheck:
@@ -224,24 +230,21 @@ class ModelCheck:
         model = item.lay_out(folder / "model")
         if not self.again and (row := self.store.find(item.name, model.sha256)):
             return row
-        row = UpgradeRow(
-            name=item.name,
-            status=Status.NOT_TAKEN,
-            format=model.format,
-            sha256=model.sha256,
-            bytes=model.kit().bytes,
-        )
+        row = _begin_row(item.name, model)
         if reason := self._why_not_taken(model):
             return row.model_copy(update={"cause": reason})
-        if model.is_untrusted:
-            self._prepare()
-            cancelled = self.handle.is_cancelled
-            validate_content_in_child(self.handle.worker, model.format, model.artifact, cancelled=cancelled)
+        self._validate(model)
         row, cured = self._ask(row, model, folder / "cures")
         if row.is_final:
             with contextlib.suppress(RoundtripError):  # a disk that is full: it is asked anew the next time
                 self.store.add(row, cured.path if cured else None)
         return row
+
+    def _validate(self, model: ModelFiles) -> None:
+        if model.is_untrusted:
+            self._prepare()
+            cancelled = self.handle.is_cancelled
+            validate_content_in_child(self.handle.worker, model.format, model.artifact, cancelled=cancelled)
 
     def _prepare(self) -> None:
         """Before the first model that is asked: what was asked before needs no process."""
@@ -277,6 +280,12 @@ class ModelCheck:
             "cures": cures,
         }
         return row.model_copy(update=update), cured
+
+
+def _begin_row(name: str, model: ModelFiles) -> UpgradeRow:
+    """The row of a model that was not asked yet."""
+    size = model.kit().bytes
+    return UpgradeRow(name=name, status=Status.NOT_TAKEN, format=model.format, sha256=model.sha256, bytes=size)
 
 
 def _failed(name: str, error: RoundtripError) -> UpgradeRow:

@@ -4,20 +4,23 @@ The process belongs to whoever started it, a child of the worker as a rule, and 
 in a folder of its own, with one line of JSON each way, as `core/environments/scripts/run_kit.py` says.
 """
 
+import contextlib
 import json
 import os
 import subprocess
 import tempfile
+import threading
 import weakref
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import numpy as np
 
-from core.arrays import Arrays, NamedArrays
+from core.arrays import Arrays, NamedArrays, encode_npz
 from core.environments.base import SCRIPTS, Environment
 from core.error_translation import translate_engine_error
-from core.errors import CannotSave, DoesNotLoad, PackageMissing, RoundtripError
+from core.errors import CannotSave, DoesNotLoad, PackageMissing, RoundtripError, TimedOut, cleanup_on_error
 from core.runtimes.base import Predictor
 from core.runtimes.specs import Spec
 from core.settings import Settings, get_settings
@@ -37,6 +40,24 @@ def find_python(environment: Environment, config: Settings | None = None) -> Pat
             cure=f"Build them ({environment.megabytes:,} MB): roundtrip environments build {environment.key}",
         )
     return python
+
+
+@contextlib.contextmanager
+def _limit_time(process: subprocess.Popen[bytes], seconds: float) -> Iterator[threading.Event]:
+    """End a process that takes longer, and set the event."""
+    is_late = threading.Event()
+
+    def end() -> None:
+        is_late.set()
+        process.kill()
+
+    timer = threading.Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield is_late
+    finally:
+        timer.cancel()
 
 
 class EnvironmentLink:
@@ -62,13 +83,10 @@ class EnvironmentLink:
         self._finalizer = weakref.finalize(self, _end, self._process, self._printed, self._temporary)
 
     def ask(self, task: str, given: Path, out: Path, error: type[RoundtripError]) -> dict[str, Any]:
-        """Have a task done. Raises `error` with what the engine said, or that its process ended."""
+        """Have a task done. Raises `error` with what the engine said, or that its process ended, and TimedOut."""
         line = json.dumps({"id": "1", "task": task, "kit": str(given), "out": str(out)}).encode() + b"\n"
-        stdin, stdout = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
         try:
-            stdin.write(line)
-            stdin.flush()
-            reply: dict[str, Any] = json.loads(stdout.readline())
+            reply: dict[str, Any] = json.loads(self._exchange(line))
         except (OSError, ValueError) as ended:
             sentence = f"The process of {self.environment.label} ended before it had answered."
             cure = "Try once more; if it happens again, the details may say why."
@@ -77,6 +95,20 @@ class EnvironmentLink:
             text = reply["text"].replace(str(self.folder), "…")
             raise translate_engine_error(reply["error"], text, error)
         return reply
+
+    def _exchange(self, line: bytes) -> bytes:
+        """Return the line that it answers to another; it is ended where that takes too long. Raises TimedOut."""
+        stdin, stdout = cast(BinaryIO, self._process.stdin), cast(BinaryIO, self._process.stdout)
+        seconds = get_settings().child_seconds
+        with _limit_time(self._process, seconds) as is_late:
+            stdin.write(line)
+            stdin.flush()
+            answer = stdout.readline()
+        if is_late.is_set() and not answer:
+            sentence = f"It did not answer within its limit of {seconds:g} seconds, and was stopped."
+            cure = "Raise ROUNDTRIP_CHILD_SECONDS, or take another format."
+            raise TimedOut(sentence, received=self.environment.label, cure=cure, detail=self._read_printed())
+        return answer
 
     def _read_printed(self) -> str:
         self._printed.seek(0)
@@ -109,8 +141,9 @@ def load_in_environment(environment: Environment, folder: Path) -> Predictor:
     Raises DoesNotLoad, PackageMissing.
     """
     link = EnvironmentLink(environment)
-    copy = LinkedCopy(link, folder)
-    specs = tuple(Spec(name, dtype, tuple(shape)) for name, dtype, shape in copy.read()["inputs"])
+    with cleanup_on_error(link.close):
+        copy = LinkedCopy(link, folder)
+        specs = tuple(Spec(name, dtype, tuple(shape)) for name, dtype, shape in copy.read()["inputs"])
     return Predictor(
         copy,
         specs,
@@ -142,7 +175,7 @@ class LinkedCopy:
 
     def predict(self, inputs: Arrays) -> Arrays:
         """Predict outputs by name."""
-        np.savez(self._kit / "inputs.npz", **inputs)  # type: ignore[arg-type]  # NumPy's stub takes the names for its own
+        (self._kit / "inputs.npz").write_bytes(encode_npz(inputs, compresses=False))
         self._link.ask("predict", self._kit, self.out, DoesNotLoad)
         return _read_arrays(self.out / "predictions.npz")
 

@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from core.runtimes.keras_changes import parse_version, read_metadata_version
+from core.runtimes.zip_member import replace_zip_member
 
 CONFIG_MEMBER, METADATA_MEMBER = "config.json", "metadata.json"
 FUNCTIONAL, ENGINE, MOVED = "Functional", "engine.functional", "the place of the class Functional"
@@ -35,9 +36,14 @@ COMMON_ARGUMENTS = (
     "alpha",
     "implementation",
 )
-ASKING_NOTHING = ("batch_input_shape", "rng_type", "input_length")
-NOTHING_ASKED: tuple[Any, ...] = (None, False, 0, 1, [], {}, "")
-CHUNK_BYTES = 2**20
+REPEATED_ELSEWHERE = ("batch_input_shape", "rng_type", "input_length")
+# Of the layers of tf-keras 2.21.0, each with the value at which it asks for what Keras 3 does without it.
+ASKING_FOR_NOTHING = {
+    "groups": 1,
+    "softmax_robust_masking": False,
+    "time_major": False,
+    "trainable": True,
+}
 
 
 @contextlib.contextmanager
@@ -46,21 +52,21 @@ def readable_keras_file(path: Path) -> Iterator[tuple[Path, list[str]]]:
     with zipfile.ZipFile(path) as archive:
         version, config = read_metadata_version(archive.read(METADATA_MEMBER)), json.loads(archive.read(CONFIG_MEMBER))
         is_of_keras_2 = 2 <= next(iter(parse_version(version)), 0) < 3
-        changed = sorted(set(rewrite_config(config) if is_of_keras_2 else rewrite_optimizers(config)))
+        changed = sorted(set(rewrite_for_keras_3(config) if is_of_keras_2 else rewrite_optimizers(config)))
         if not changed:
             yield path, []
             return
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             copy = Path(folder) / path.name
-            _copy_archive(archive, copy, json.dumps(config))
+            replace_zip_member(path, CONFIG_MEMBER, json.dumps(config).encode(), copy)
             yield copy, changed
 
 
-def rewrite_config(value: Any) -> Iterator[str]:
+def rewrite_for_keras_3(value: Any) -> Iterator[str]:
     """Write a config, and all below it, in words that Keras 3 takes; yields what was changed."""
     if isinstance(value, list):
         for item in value:
-            yield from rewrite_config(item)
+            yield from rewrite_for_keras_3(item)
     if not isinstance(value, dict):
         return
     if value.get("class_name") == FUNCTIONAL and ENGINE in str(value.get("module")):
@@ -72,7 +78,7 @@ def rewrite_config(value: Any) -> Iterator[str]:
         value["compile_config"] = {name: setting for name, setting in settings.items() if setting is not None}
         yield NULL_SETTINGS
     for item in value.values():
-        yield from rewrite_config(item)
+        yield from rewrite_for_keras_3(item)
 
 
 def rewrite_optimizers(value: Any) -> Iterator[str]:
@@ -116,22 +122,13 @@ def _known_arguments(class_name: str) -> set[str] | None:
 
 
 def _asks_for_nothing(class_name: str, name: str, value: Any) -> bool:
+    """Whether an argument that Keras 3 has no more may go: None stands for one that was not given."""
     if class_name.startswith("Separable") and name.startswith("kernel_"):  # it has two kernels, each with its own
         return True
-    if name == "trainable":
-        return value is True
-    return name in ASKING_NOTHING or (value is not True and value in NOTHING_ASKED)
-
-
-def _copy_archive(archive: zipfile.ZipFile, target: Path, config: str) -> None:
-    with zipfile.ZipFile(target, "w") as copy:
-        for member in archive.infolist():
-            if member.filename == CONFIG_MEMBER:
-                copy.writestr(CONFIG_MEMBER, config)
-                continue
-            with archive.open(member) as source, copy.open(member.filename, "w", force_zip64=True) as sink:
-                while chunk := source.read(CHUNK_BYTES):
-                    sink.write(chunk)
+    if value is None or name in REPEATED_ELSEWHERE:
+        return True
+    nothing = ASKING_FOR_NOTHING.get(name)
+    return type(value) is type(nothing) and bool(value == nothing)
 
 
 def describe_rewriting(changed: list[str]) -> str:

@@ -36,16 +36,19 @@ def zip_member(path: Path, name: str) -> io.IOBase:
     return _FilePart(file, info.header_offset + LOCAL_HEADER_BYTES + int(lengths.sum()), info.file_size)
 
 
-def replace_zip_member(path: Path, name: str, data: bytes) -> None:
-    """Write a zip anew with `data` as the member of that name; the others keep their bytes."""
-    copy = path.with_name(f"{path.name}.copy")
+def replace_zip_member(path: Path, name: str, data: bytes, target: Path | None = None) -> None:
+    """Write a zip anew, into `target` or in its place, with `data` as the member of that name.
+
+    The others keep their bytes.
+    """
+    copy = (target or path).with_name(f"{(target or path).name}.copy")
     with zipfile.ZipFile(path) as archive, zipfile.ZipFile(copy, "w") as rewritten:
         for info in archive.infolist():
-            with rewritten.open(zipfile.ZipInfo(info.filename, info.date_time), "w", force_zip64=True) as target:
+            with rewritten.open(zipfile.ZipInfo(info.filename, info.date_time), "w", force_zip64=True) as member:
                 source = io.BytesIO(data) if info.filename == name else archive.open(info)
                 with source:
-                    shutil.copyfileobj(source, target, 2**20)
-    os.replace(copy, path)
+                    shutil.copyfileobj(source, member, 2**20)
+    os.replace(copy, target or path)
 
 
 class _FilePart(io.RawIOBase):

@@ -41,7 +41,7 @@ def find_cures(
 ) -> CureResult:
     """Try cures in turn until one is proven; `folder` is an empty one for what they write. Raises Cancelled."""
     status = status_of(outcome)
-    if status is Status.CHANGED and outcome.max_abs is not None:
+    if status is Status.CHANGED and outcome.has_difference:
         return CureResult([_state_difference(outcome)])
     if status is not Status.DOES_NOT_LOAD:
         return CureResult([])

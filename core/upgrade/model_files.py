@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Self
 
-from core.arrays import Arrays
+from core.arrays import Arrays, encode_npz
 from core.environments.kits import KIT_FILE, Kit
-from core.exports.proof_kit import encode_npz
 from core.library.storage import size_on_disk
 from core.runtimes.keras_file_settings import CONFIG_FILE
 from core.runtimes.zip_member import replace_zip_member

@@ -1,7 +1,7 @@
 """Rows that were asked before, by what was asked: a second call goes on where the first stopped.
 
-A row lies in a folder that is named by the hash of the model's files and of both environments, with what was cured. A
-file that changed, or an environment of other packages, is asked anew.
+A row lies in a folder that is named by the hash of the model's files, of both environments and of our scripts in them,
+with what was cured. A file that changed, or an environment of other packages, is asked anew.
 """
 
 import contextlib
@@ -9,17 +9,28 @@ import hashlib
 import json
 import os
 import shutil
+from functools import cache
 from pathlib import Path
 
 from pydantic import ValidationError
 
-from core.environments.base import Environment
-from core.library.staging import create_staging_folder
-from core.library.storage import delete_folder, translate_disk_errors
+from core.environments.base import SCRIPTS, Environment
+from core.library.staging import staging_folder
+from core.library.storage import delete_folder, size_on_disk, translate_disk_errors
 from core.upgrade.rows import SCHEMA_VERSION, UpgradeRow
 
 MAX_ROWS = 2_000  # that are kept, those asked last
+MAX_BYTES = 4 * 10**9  # of them with their cured files; those asked last are kept
 ROW_FILE = "row.json"
+
+
+@cache
+def _hash_scripts() -> str:
+    """Hash what runs in the environments: a row that another release of it gave is asked anew."""
+    digest = hashlib.sha256()
+    for path in sorted(SCRIPTS.glob("*.py")):
+        digest.update(path.name.encode() + path.read_bytes())
+    return digest.hexdigest()
 
 
 class RowStore:
@@ -30,7 +41,7 @@ class RowStore:
         self._sides = source.key, source.folder_name, target.key, target.folder_name
 
     def _path(self, sha256: str) -> Path:
-        text = json.dumps([SCHEMA_VERSION, *self._sides, sha256])
+        text = json.dumps([SCHEMA_VERSION, _hash_scripts(), *self._sides, sha256])
         return self.folder / hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def find(self, name: str, sha256: str) -> UpgradeRow | None:
@@ -53,8 +64,7 @@ class RowStore:
     def add(self, row: UpgradeRow, cured: Path | None) -> None:
         """Keep a row with the file or folder of its cure. Raises StorageFailed."""
         path = self._path(row.sha256)
-        with translate_disk_errors():
-            staged = create_staging_folder(self.home)
+        with translate_disk_errors(), staging_folder(self.home) as staged:
             cure = row.proven_cure
             if cured and cure and cure.file:
                 copy = shutil.copytree if cured.is_dir() else shutil.copyfile
@@ -64,10 +74,13 @@ class RowStore:
             delete_folder(path)
             with contextlib.suppress(OSError):  # another call was faster
                 os.rename(staged, path)
-            delete_folder(staged)
             self._prune()
 
     def _prune(self) -> None:
-        kept = sorted(self.folder.iterdir(), key=lambda path: path.stat().st_mtime, reverse=True)
-        for path in kept[MAX_ROWS:]:
-            delete_folder(path)
+        """Delete the rows used longest ago, where there are too many or they are too large."""
+        kept_bytes = 0
+        used = {path: path.stat().st_mtime for path in self.folder.iterdir()}
+        for at, path in enumerate(sorted(used, key=lambda path: used[path], reverse=True)):
+            kept_bytes += size_on_disk(path)
+            if at >= MAX_ROWS or kept_bytes > MAX_BYTES:
+                delete_folder(path)

@@ -7,9 +7,10 @@ from pydantic import BaseModel, Field
 
 from core.compare import Verdict
 from core.environments.judge import ElsewhereOutcome
+from core.errors import ChildDied, WorkerError
 from core.text.labels import verdict_label
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 
 class Status(StrEnum):
@@ -36,6 +37,7 @@ LABELS = {
     Status.NOT_VERIFIED: "Not verified",
 }
 ALIKE_VERDICTS = (Verdict.BIT_IDENTICAL, Verdict.ROUNDING, Verdict.SAME_ANSWERS)
+PROCESS_ERRORS = (WorkerError.code, ChildDied.code)  # of the process that was asked, and not of the model
 CureKind = Literal["compile-false", "rewritten-config", "saved-again", "saved-model", "stated-difference"]
 
 
@@ -95,9 +97,12 @@ class UpgradeRow(BaseModel):
 
 
 def status_of(outcome: ElsewhereOutcome) -> Status:
-    """Return what a verdict on the far side means for a model that answered on the near side."""
+    """Return what a verdict on the far side means for a model that answered on the near side.
+
+    A process that ended, or that gave a senseless reply, tells nothing for good: the system may have stopped it.
+    """
     if outcome.verdict in ALIKE_VERDICTS:
         return Status.ALIKE
-    if outcome.is_unverified:
+    if outcome.is_unverified or (outcome.error and outcome.error.get("code") in PROCESS_ERRORS):
         return Status.NOT_VERIFIED
     return Status.DOES_NOT_LOAD if outcome.verdict is Verdict.DOES_NOT_LOAD else Status.CHANGED

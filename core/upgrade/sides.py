@@ -54,11 +54,14 @@ def keras_release(side: Environment) -> Release | None:
     return parse_release(numbers[0]) if numbers and parse_release(numbers[0]) < (2, 16) else None
 
 
-def release_line() -> list[Environment]:
-    """The environments of Keras under TensorFlow, in the order of its releases, one for each; ours for its own."""
+def release_line(*named: str) -> list[Environment]:
+    """The environments of Keras under TensorFlow, in the order of its releases, one for each.
+
+    Of several of one release it is one of the `named` keys, else ours.
+    """
     by_release = {
         release: side
-        for side in sorted(list_sides(), key=lambda side: side.key == HERE)
+        for side in sorted(list_sides(), key=lambda side: (side.key in named, side.key == HERE))
         if side.opens >= {"keras", "saved_model"} and (release := keras_release(side))
     }
     return [by_release[release] for release in sorted(by_release)]

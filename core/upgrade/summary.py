@@ -26,10 +26,11 @@ def exit_status(rows: Iterable[UpgradeRow], tolerance: float | None = None) -> i
 
 
 def is_within(row: UpgradeRow, tolerance: float | None) -> bool:
-    """Whether answers changed by no more than what was stated."""
-    if tolerance is None or row.status is not Status.CHANGED or row.outcome is None or row.outcome.error:
+    """Whether answers changed by no more than what was stated; what became NaN or infinite is no number to state."""
+    outcome = row.outcome
+    if tolerance is None or row.status is not Status.CHANGED or outcome is None or not outcome.has_difference:
         return False
-    return row.outcome.max_abs is not None and float(row.outcome.max_abs) <= tolerance
+    return float(outcome.max_abs or 0.0) <= tolerance
 
 
 def summarize_upgrade(rows: Iterable[UpgradeRow]) -> str:

@@ -60,7 +60,7 @@ def test_bundler_refuses_two_functions_of_same_name():
 
 
 def test_bundled_source_of_classes_that_need_each_other_runs():
-    from core.formats.standalone_loaders import open_in_session
+    from core.formats.imported_loaders import open_in_session
 
     source = bundle_functions(open_in_session)
     assert source.body.index("class RoundtripError") < source.body.index("class InputError")

@@ -10,11 +10,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.arrays import encode_npz
 from core.compare import Verdict
 from core.errors import InputError, UnknownName
 from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.kit_contents import select_proof_data
-from core.exports.proof_kit import build_proof_kit, encode_npz
+from core.exports.proof_kit import build_proof_kit
 from core.formats import FORMATS
 from core.formats.base import Format
 from core.jobs import Jobs

@@ -6,9 +6,14 @@ import numpy as np
 import pytest
 
 from core.environments.base import Environment
-from core.errors import CannotSave, DoesNotLoad, PackageMissing
+from core.errors import CannotSave, DoesNotLoad, PackageMissing, TimedOut
 from core.runtimes import environment_link
-from core.runtimes.environment_link import find_python, load_in_environment, save_in_environment
+from core.runtimes.environment_link import (
+    EnvironmentLink,
+    find_python,
+    load_in_environment,
+    save_in_environment,
+)
 from core.settings import Settings
 from tests.factories.environment_kits import borrow_own_packages, make_engine
 
@@ -73,3 +78,30 @@ def test_environment_that_is_not_built_names_its_command_and_size(tmp_path: Path
     environment = make_engine("copies", lock="tract", megabytes=1234)
     with pytest.raises(PackageMissing, match=r"1,234 MB.*roundtrip environments build copies"):
         find_python(environment, Settings(home=tmp_path))
+
+
+def test_input_may_be_called_as_an_argument_of_numpy(engine: Environment, tmp_path: Path):
+    predictor = load_in_environment(engine, save(engine, tmp_path))
+    assert predictor.predict({"file": np.array([[2.0]], "float32")})["y"].tolist() == [[6.0]]
+
+
+def test_process_that_hangs_is_ended_at_its_limit(engine: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    predictor = load_in_environment(engine, save(engine, tmp_path))
+    limited = environment_link.get_settings().model_copy(update={"child_seconds": 0.3})
+    monkeypatch.setattr(environment_link, "get_settings", lambda: limited)
+    with pytest.raises(TimedOut, match=r"within its limit of 0\.3 seconds"):
+        predictor.predict({"x": np.array([[100.0]], "float32")})
+    assert predictor.model._link._process.wait(5)
+
+
+def test_process_ends_where_its_copy_does_not_load(
+    engine: Environment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    links: list[EnvironmentLink] = []
+    make = EnvironmentLink.__init__
+    monkeypatch.setattr(EnvironmentLink, "__init__", lambda link, given: links.append(link) or make(link, given))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DoesNotLoad):
+        load_in_environment(engine, tmp_path / "empty")
+    assert links[0]._process.poll() is not None
+    assert not links[0].folder.exists()

@@ -55,11 +55,12 @@ def test_predict_of_tf_keras_file_raises_alone_and_answers_here(tmp_path: Path):
 
 
 def test_argument_that_asks_for_something_is_left_in(tmp_path: Path):
-    path = write_tf_keras_file(build_functional(), tmp_path / "model.keras", time_major=True)
+    path = write_tf_keras_file(build_functional(), tmp_path / "model.keras", time_major=True, unheard_of=False)
     with readable_keras_file(path) as (readable, changed), zipfile.ZipFile(readable) as archive:
         layers = json.loads(archive.read("config.json"))["config"]["layers"]
     (recurrent,) = (layer["config"] for layer in layers if layer["class_name"] == "LSTM")
     assert (recurrent["time_major"], "time_major" in changed) == (True, False)
+    assert (recurrent["unheard_of"], "unheard_of" in changed) == (False, False)
     assert not readable.exists()
 
 

@@ -5,13 +5,17 @@ import shutil
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
+from core.cli.upgrade import _write_cured
 from core.environments.pool import WarmProcesses
+from core.errors import Cancelled
 from core.jobs import Jobs
-from core.jobs.upgrade import read_rows
+from core.jobs.runner import JobHandle
+from core.jobs.upgrade import Item, ModelCheck, read_rows
 from core.library import staging
 from core.report.upgrade_report import write_upgrade_report
 from core.upgrade.crossing import Crossing
@@ -91,7 +95,7 @@ def test_each_file_has_its_row_and_only_models_are_asked(check, models: Path, tm
     [
         ("triples", Status.CHANGED, "The largest difference is"),
         ("refuses", Status.DOES_NOT_LOAD, "The class 'Dense' that was found takes other arguments"),
-        ("dies", Status.DOES_NOT_LOAD, "ended before it answered"),
+        ("dies", Status.NOT_VERIFIED, "ended before it answered"),
         ("no_package", Status.NOT_VERIFIED, "The Python package 'a_package_that_nobody_has'"),
     ],
 )
@@ -159,6 +163,54 @@ def test_command_ends_with_the_status_of_the_worst_model(
     assert not (tmp_path / "cured").exists()
 
 
+def test_cured_files_of_one_name_are_numbered(tmp_path: Path):
+    (tmp_path / "found.keras").write_bytes(b"x")
+    cured = dict.fromkeys(("a/b", "a-b"), tmp_path / "found.keras")
+    found = SimpleNamespace(find_cured_files=lambda job_id: cured)
+    rows = [UpgradeRow(name=name, status=Status.DOES_NOT_LOAD) for name in cured]
+    for _ in range(2):
+        _write_cured(found, "j0", rows, tmp_path / "cured")  # type: ignore[arg-type]
+    assert sorted(path.name for path in (tmp_path / "cured").iterdir()) == [
+        "a-b-2-found.keras",
+        "a-b-3-found.keras",
+        "a-b-4-found.keras",
+        "a-b-found.keras",
+    ]
+
+
+def test_progress_holds_the_last_rows_only(check, models: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("core.jobs.upgrade.PROGRESS_ROWS", 1)
+    written: list[tuple[int, int]] = []
+    report = JobHandle.report_progress
+
+    def record(handle: JobHandle, *values: Any, **more: Any) -> None:
+        if "asked" in more:
+            written.append((len(more["rows"]), more["asked"]))
+        report(handle, *values, **more)
+
+    monkeypatch.setattr(JobHandle, "report_progress", record)
+    assert len(check("doubles", models)["rows"]) == 3
+    assert written == [(0, 0), (1, 1), (1, 2), (1, 3)]
+
+
+def test_cancelled_job_keeps_all_rows(jobs: Jobs, cross_to, models: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("core.jobs.upgrade.PROGRESS_ROWS", 1)
+    check_model = ModelCheck.check
+
+    def cancel_third(self: ModelCheck, item: Item, folder: Path) -> UpgradeRow:
+        if item.name == "text.onnx":
+            raise Cancelled("Cancelled.")
+        return check_model(self, item, folder)
+
+    monkeypatch.setattr(ModelCheck, "check", cancel_third)
+    cross_to("doubles")
+    job = jobs.wait(jobs.check_upgrade("here", "keras-3.3", models).id)
+    assert (job.state, [row["name"] for row in job.detail["rows"]]) == (
+        "cancelled",
+        ["alone.weights.h5", "linear-rows.onnx"],
+    )
+
+
 def test_command_asks_copies_of_the_library(run_cli: Callable, cross_to, saved: Callable):
     cross_to("described")
     artifact = saved("digits-mlp", "onnx")["artifact"]
@@ -170,6 +222,7 @@ def test_command_asks_copies_of_the_library(run_cli: Callable, cross_to, saved: 
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
+        (("upgrade", "--from", "here", "--to", "keras-3.3", "--cured", __file__), "This is no folder to write into."),
         (("upgrade", "--from", "here", "--to", "here"), "An upgrade has two sides."),
         (("upgrade", "--from", "here", "--to", "keras-3.3"), "No model was chosen."),
         (("upgrade", "nowhere", "--from", "here", "--to", "keras-3.3"), "There is no such file or folder."),
@@ -180,3 +233,9 @@ def test_command_asks_copies_of_the_library(run_cli: Callable, cross_to, saved: 
 def test_command_that_cannot_begin_is_one_sentence(run_cli: Callable, words: tuple[str, ...], sentence: str):
     status, _, err = run_cli(*words)
     assert (status, err[: len(sentence)]) == (1, sentence)
+
+
+def test_command_refuses_a_tolerance_below_zero(run_cli: Callable):
+    status, _, err = run_cli("upgrade", "x", "--from", "here", "--to", "keras-3.3", "--tolerance", "-0.1")
+    assert status != 0
+    assert "greater than or equal to 0" in err

@@ -1,18 +1,27 @@
 """Rows of an upgrade: what they mean for a pipeline, why a model stops, and what is asked once only."""
 
 import json
+import os
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from core.compare import Verdict
-from core.environments.judge import ElsewhereOutcome
-from core.errors import InputError, UnknownName
+from core.environments.judge import ElsewhereOutcome, judge_kit
+from core.environments.kits import Kit
+from core.environments.own import find_own, own_environment
+from core.environments.replies import KitReply
+from core.errors import ChildDied, InputError, LibraryError, UnknownName, WorkerError
 from core.jobs.bisect import build_line
+from core.settings import Settings
 from core.upgrade.causes import describe_cause
 from core.upgrade.row_store import ROW_FILE, RowStore
 from core.upgrade.rows import Cure, Status, UpgradeRow, status_of
-from core.upgrade.sides import get_side, keras_release, release_line, require_sides
+from core.upgrade.sides import get_side, keras_release, list_sides, release_line, require_sides
 from core.upgrade.summary import exit_status, summarize_upgrade
 
 DENSE = {
@@ -50,6 +59,23 @@ def test_stated_difference_counts_as_none_up_to_its_size():
     outcome = make_outcome(Verdict.SOME_CHANGED, max_abs=0.01, changed_rows=1, rows=4)
     row = make_row(Status.CHANGED, outcome=outcome)
     assert [exit_status([row], tolerance) for tolerance in (None, 0.009, 0.01)] == [3, 3, 0]
+
+
+def test_answers_that_became_nan_are_within_no_tolerance():
+    expected, given = {"y": np.array([[1.0], [2.0]])}, {"y": np.array([[1.0], [np.nan]])}
+    kit = Kit("0", "onnx", expected, write=lambda folder: None, bytes=0, is_untrusted=False)
+    answers = SimpleNamespace(ask=lambda *asked: KitReply(given, None))
+    outcome = judge_kit(answers, get_side("keras-3.3"), None, kit)  # type: ignore[arg-type]
+    row = make_row(status_of(outcome), outcome=outcome)
+    assert (row.status, outcome.mismatched, exit_status([row], 1.0)) == (Status.CHANGED, 1, 3)
+    assert outcome.cause == "1 value became NaN or infinite, or did before and no longer."
+
+
+@pytest.mark.parametrize("error", [ChildDied("It ended."), WorkerError("Its reply makes no sense.")])
+def test_process_that_fails_tells_nothing_for_good(error: WorkerError):
+    outcome = make_outcome(error=error.to_json())
+    assert status_of(outcome) is Status.NOT_VERIFIED
+    assert not make_row(status_of(outcome), outcome=outcome).is_final
 
 
 def test_every_verdict_has_its_status():
@@ -93,6 +119,38 @@ def test_row_is_found_again_by_files_and_environments(tmp_path: Path):
     assert store.find("b.keras", row.sha256) is None
 
 
+def test_rows_are_bounded_by_bytes_and_leave_nothing_in_staging(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    store, cured = RowStore(tmp_path, get_side("here"), get_side("keras-3.3")), tmp_path / "cured.keras"
+    cured.write_bytes(bytes(3_000))
+    cure = Cure(kind="rewritten-config", sentence="x", is_proven=True, file="for-keras-3.3.keras")
+    monkeypatch.setattr("core.upgrade.row_store.MAX_BYTES", 8_000)
+    for at in range(4):
+        row = make_row(Status.DOES_NOT_LOAD, cures=[cure], sha256=f"{at}" * 64)
+        store.add(row, cured)
+        os.utime(store.cured_file(row).parent, (at, at))
+    assert [at for at in range(4) if store.find("a", f"{at}" * 64)] == [2, 3]
+    with pytest.raises(LibraryError):
+        store.add(row, tmp_path / "nowhere")
+    assert list((tmp_path / "staging").iterdir()) == []
+
+
+def test_packages_of_our_own_name_their_folder(monkeypatch: pytest.MonkeyPatch):
+    before = own_environment().folder_name
+    monkeypatch.setattr("core.environments.own._installed", lambda: ("another-1.0.dist-info",))
+    assert own_environment().folder_name != before
+
+
+def test_record_of_our_own_packages_is_written_once(tmp_path: Path):
+    config = Settings(home=tmp_path)
+    with ThreadPoolExecutor(4) as pool:
+        (folder,) = {built.folder for built in pool.map(find_own, [config] * 16)}
+    record = folder / "built.json"
+    os.utime(record, (1, 1))
+    find_own(config)
+    assert record.stat().st_mtime == 1
+    assert sorted(path.name for path in folder.iterdir()) == ["built.json", "venv"]
+
+
 def test_releases_stand_in_their_order():
     releases = [keras_release(side) for side in release_line()]
     assert releases == sorted(releases)
@@ -100,6 +158,16 @@ def test_releases_stand_in_their_order():
     assert release_line()[-1].key == "here"
     assert [side.key for side in build_line("keras-3.3", "keras-3.9")] == ["keras-3.3", "keras-3.6", "keras-3.9"]
     assert [side.key for side in build_line("keras-3.6", "keras-3.3")] == ["keras-3.6", "keras-3.3"]
+
+
+def test_named_environment_stands_for_its_release(monkeypatch: pytest.MonkeyPatch):
+    ours = get_side("here")
+    twin = replace(get_side("keras-3.12"), key="twin", requirements=ours.requirements)
+    sides = [*list_sides(), twin]
+    monkeypatch.setattr("core.upgrade.sides.list_sides", lambda: sides)
+    assert [build_line("keras-3.12", key)[-1].key for key in ("here", "twin")] == ["here", "twin"]
+    with pytest.raises(InputError, match="no two releases"):
+        build_line("here", "twin")
 
 
 @pytest.mark.parametrize(

@@ -33,7 +33,11 @@ def show_upgrade(job: Job) -> None:
     if not rows:
         return
     st.subheader(f"{_label(job.request['source'])} → {_label(job.request['target'])}", anchor=False)
-    st.markdown(escape_markdown(summarize_upgrade(rows)))
+    asked = job.detail.get("asked", 0)
+    if not job.result and asked > len(rows):
+        st.caption(f"The last {len(rows):,} of {asked:,} models that were asked so far.")
+    else:
+        st.markdown(escape_markdown(summarize_upgrade(rows)))
     _show_table(rows)
     if others := job.result.get("others"):
         files = f"{pluralize(others, 'other file')} {'was' if others == 1 else 'were'}"
