@@ -59,6 +59,7 @@ def main() -> int:
         print(f"measuring {name} ...", file=sys.stderr, flush=True)
         try:
             rows[name] = _benchmark(name)()
+            print(_table(rows[name]), file=sys.stderr, flush=True)  # of a run that is stopped these stay
         except Exception:  # noqa: BLE001  the other benchmarks still run
             traceback.print_exc()
     print(_table([row for results in rows.values() for row in results]))
