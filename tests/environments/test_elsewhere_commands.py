@@ -91,15 +91,20 @@ def test_copy_of_another_run_is_refused(jobs: Jobs, saved: Callable, trained: Ca
     assert raised.value.received == artifact
 
 
-def test_elsewhere_prints_verdict_cause_and_seconds(run_over, built_config: Settings, jobs: Jobs, saved: Callable):
-    artifact = saved("digits-mlp", "onnx")["artifact"]
-    run, cache = jobs.library.artifact(artifact).run, built_config.environments
+def test_elsewhere_prints_verdict_cause_and_seconds(
+    run_cli: Callable, built_config: Settings, copied_entries: Callable, monkeypatch: pytest.MonkeyPatch
+):
+    own, run, artifacts = copied_entries("digits-mlp", "onnx")  # alone: tract answers other forms of it otherwise
+    monkeypatch.setattr(own, "config", own.config.model_copy(update={"environments": built_config.environments}))
+    monkeypatch.setattr("core.jobs.Jobs", lambda **_: own)
     try:
-        status, out, _ = run_over(cache, "elsewhere", run, "--in", "tract")
+        status, out, _ = run_cli("elsewhere", run, "--in", "tract")
     except NotBuilt as error:
         pytest.skip(f"no package index can be reached: {error.sentence}")
+    finally:
+        own.environment_processes.close()
     assert status == 0
-    assert artifact in out
+    assert artifacts["onnx"] in out
     assert "Same answers (rounding only)" in out
     assert "The largest difference is " in out
 
