@@ -18,7 +18,7 @@ def card_of(page: Page, key: str) -> Locator:
 
 def cure(page: Page, key: str) -> None:
     card_of(page, key).get_by_role("button", name="Cure it").click()
-    expect(card_of(page, key).get_by_text("Bit-identical").first).to_be_visible()
+    expect(card_of(page, key).get_by_text("Bit-identical").filter(visible=True).first).to_be_visible()
     wait_until_idle(page)
 
 
@@ -32,7 +32,7 @@ def test_break_it_page_pulls_and_cures_loud_and_silent_card(
     wait_for_page(page, "Break it")
     loud, silent = card_of(page, "lose-the-class"), card_of(page, "swap-two-inputs")
     loud.get_by_role("button", name="Pull: Lose the class", exact=True).click()
-    expect(loud.get_by_text("TypeError: Could not locate class 'Scale'.").first).to_be_visible()
+    expect(loud.get_by_text("TypeError: Could not locate class 'Scale'.").filter(visible=True).first).to_be_visible()
     cure(page, "lose-the-class")
     check_fit(page, "break-it-loud", 1280, False)
 

@@ -55,7 +55,7 @@ def test_compare_page_drawn_digit_is_predicted_and_compared(
     page.get_by_role("button", name="Compare on this drawing").click()
     expect(page.get_by_text("Asked: One drawing")).to_be_visible()
     for key in ("Live model", "Keras file", "SavedModel"):
-        expect(page.get_by_text(key).first).to_be_visible()
+        expect(page.get_by_text(key).filter(visible=True).first).to_be_visible()
     expect(page.locator("[class*=st-key-verdict-]").filter(has_text="Bit-identical")).to_have_count(2)
 
 
@@ -89,7 +89,7 @@ def test_compare_page_finds_disagreement_and_compares_all_copies_on_it(
     wait_until_idle(page)
     take_screenshot(page, "compare-disagreement")
     again.click()
-    expect(page.get_by_text(re.compile("Where .* disagree")).first).to_be_visible()
+    expect(page.get_by_text(re.compile("Where .* disagree")).filter(visible=True).first).to_be_visible()
 
 
 def test_compare_page_shows_first_differing_layer(comparison_url: Callable[..., str], new_page: Callable[..., Page]):

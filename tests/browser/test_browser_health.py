@@ -38,7 +38,7 @@ def press_button(page: Page, name: str) -> None:
 @pytest.mark.long
 def test_health_page_verify_rebuild_and_repair_report_no_problems(page: Page):
     press_button(page, "Verify all")
-    expect(page.get_by_text("are as they were kept.").first).to_be_visible()
+    expect(page.get_by_text("are as they were kept.").filter(visible=True).first).to_be_visible()
     expect(page.get_by_text("every byte against its SHA-256")).to_be_visible()
     press_button(page, "Rebuild the catalog")
     expect(page.get_by_text("the same as before.")).to_be_visible()
@@ -69,7 +69,7 @@ def test_health_page_flipped_bit_is_reported_and_linked_to_artifact(
         file.write_bytes(whole)
     page.goto(populated_server.url + HEALTH_PATH)
     press_button(page, "Verify all")
-    expect(page.get_by_text("are as they were kept.").first).to_be_visible()
+    expect(page.get_by_text("are as they were kept.").filter(visible=True).first).to_be_visible()
 
 
 @pytest.mark.long
@@ -82,7 +82,7 @@ def test_health_page_runs_sandbox_test_on_request(page: Page):
     expect(page.get_by_text("Everything that a confined process tried was blocked")).to_be_visible()
     page.get_by_text("What was tried on").click()
     wait_until_idle(page)
-    expect(page.get_by_text("It could not start a program").first).to_be_visible()
+    expect(page.get_by_text("It could not start a program").filter(visible=True).first).to_be_visible()
 
 
 @pytest.mark.long

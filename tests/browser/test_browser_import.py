@@ -34,8 +34,8 @@ def test_import_page_uploads_shows_and_converts_a_model(page: Page, new_page: Ca
     take_screenshot(page, "import-1280-light")
     upload_files(page, external_models.write_keras_file(tmp_path))
     expect(page.get_by_text("What was checked")).to_be_visible()
-    expect(page.get_by_text("Imported").first).to_be_visible()
-    expect(page.get_by_text("Bit-identical").first).to_be_visible()
+    expect(page.get_by_text("Imported").filter(visible=True).first).to_be_visible()
+    expect(page.get_by_text("Bit-identical").filter(visible=True).first).to_be_visible()
     expect(page.get_by_text("It answers 64 random rows")).to_be_visible()
     again = new_page()
     again.goto(page.url)
@@ -50,7 +50,7 @@ def test_import_page_uploads_shows_and_converts_a_model(page: Page, new_page: Ca
     wait_until_idle(page)
     page.get_by_role("button", name="Save 1 format").click()
     expect(page.get_by_text("SavedModel: files, code and reload result")).to_be_visible()
-    expect(page.get_by_text("Bit-identical").first).to_be_visible()
+    expect(page.get_by_text("Bit-identical").filter(visible=True).first).to_be_visible()
 
 
 def test_import_page_refuses_non_model_file_with_rule_and_cure(

@@ -38,7 +38,7 @@ def test_inspect_page_tabs_show_contents_and_set_query_parameter(inspect_url: st
     wait_for_page(page, "Inspect")
     for name, words in EXPECTED.items():
         page.get_by_role("tab", name=name, exact=True).click()
-        expect(page.get_by_text(re.compile(words)).first).to_be_visible()
+        expect(page.get_by_text(re.compile(words)).filter(visible=True).first).to_be_visible()
         wait_until_idle(page)
         wait_for_address(page, f"part={name}")
     page.reload()
@@ -68,7 +68,7 @@ def test_inspect_page_graph_runs_in_sandboxed_frame(inspect_url: str, new_page: 
     """The guard of every page watches the frame too: no error, and no request that leaves the machine."""
     page = new_page()
     page.goto(f"{inspect_url}&part=Graph")
-    expect(graph_frame(page).get_by_text("Dense").first).to_be_visible()
+    expect(graph_frame(page).get_by_text("Dense").filter(visible=True).first).to_be_visible()
     src = page.locator("iframe[src*='/graph/']").get_attribute("src")
     with urllib.request.urlopen(inspect_url.split("/inspect")[0] + src) as reply:
         policy, text = reply.headers["Content-Security-Policy"], reply.read().decode()

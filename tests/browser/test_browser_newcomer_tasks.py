@@ -122,17 +122,17 @@ def test_newcomer_saves_and_understands_what_a_copy_lost(newcomer: Newcomer):
     newcomer.click("link", "training state lost", exact=False)
     wait_for_page(page, "Inspect")
     expect(page.get_by_role("tab", name="Findings", selected=True)).to_be_visible()
-    expect(page.get_by_text("Optimizer state").first).to_be_visible()
+    expect(page.get_by_text("Optimizer state").filter(visible=True).first).to_be_visible()
     newcomer.check("understand what a copy lost, from Save")
 
     return_to(page, saved_url)
     newcomer.unfold(f"{LABELS[0]}: files, code and reload result")
-    expect(page.get_by_text("def save(").first).to_be_visible()
+    expect(page.get_by_text("def save(").filter(visible=True).first).to_be_visible()
     newcomer.check("see the code that saved a copy, from Save")
 
     newcomer.click("button", "Compare them")
     wait_for_page(page, "Compare")
-    expect(page.get_by_text("Different answers").first).to_be_visible(timeout=JOB_MS)
+    expect(page.get_by_text("Different answers").filter(visible=True).first).to_be_visible(timeout=JOB_MS)
     newcomer.check("compare the copies, from Save")
 
 
@@ -163,7 +163,7 @@ def test_newcomer_finds_renames_downloads_and_removes_a_copy(newcomer: Newcomer)
     page.keyboard.press("Control+A")
     page.keyboard.type("my first model")
     newcomer.click("button", "Keep this")
-    expect(page.get_by_text("my first model").first).to_be_visible()
+    expect(page.get_by_text("my first model").filter(visible=True).first).to_be_visible()
     newcomer.check("rename a run")
 
     newcomer.clicks = to_copy
@@ -180,7 +180,7 @@ def test_newcomer_compares_latest_run_and_finds_a_disagreement(newcomer: Newcome
     page = newcomer.page
     newcomer.open_page("3 · Compare", "Compare")
     newcomer.click("button", "Latest run", exact=False)
-    expect(page.get_by_text("Different answers").first).to_be_visible(timeout=JOB_MS)
+    expect(page.get_by_text("Different answers").filter(visible=True).first).to_be_visible(timeout=JOB_MS)
     newcomer.clicks = newcomer.check("compare all copies of the latest run")
     newcomer.click("tab", "Find a disagreement")
     newcomer.click("button", "Find a disagreement")

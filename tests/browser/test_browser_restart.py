@@ -26,7 +26,7 @@ def start_training(page: Page, server: Server, epochs: int) -> str:
     wait_for_page(page, "Train a demo")
     page.get_by_role("spinbutton", name="Epochs").fill(str(epochs))
     page.get_by_role("button", name="Train with these settings").click()
-    expect(page.get_by_text("Epoch ").first).to_be_visible()
+    expect(page.get_by_text("Epoch ").filter(visible=True).first).to_be_visible()
     return read_job_url(page, server)
 
 
@@ -36,7 +36,7 @@ def start_saving(page: Page, server: Server) -> str:
     page.get_by_role("button", name="Save it").click()
     wait_for_page(page, "Save a run")
     page.get_by_role("button", name=re.compile("Save all")).click()
-    expect(page.get_by_text("Bit-identical").first).to_be_visible()
+    expect(page.get_by_text("Bit-identical").filter(visible=True).first).to_be_visible()
     return read_job_url(page, server)
 
 
@@ -52,7 +52,7 @@ def test_train_page_closed_tab_leaves_training_running(tmp_path: Path, new_page:
         page.context.close()
         again = new_page()
         again.goto(f"{server.url}/train")
-        expect(again.get_by_text("Epoch ").first).to_be_visible()
+        expect(again.get_by_text("Epoch ").filter(visible=True).first).to_be_visible()
         again.get_by_role("button", name="Cancel").click()
         expect(again.get_by_text("Cancelled. Nothing was kept")).to_be_visible()
         again.context.close()

@@ -96,7 +96,9 @@ def test_browser_answers_beside_the_server_and_without_it(drawn_page: Page):
     draw(page, THREE)
     answer_here(page)
     expect(message(page)).to_have_text(re.compile(r"^Both answer \d\.$"))
-    expect(page.get_by_text(re.compile(r"Bit-identical|Same answers \(rounding only\)")).first).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"Bit-identical|Same answers \(rounding only\)")).filter(visible=True).first
+    ).to_be_visible()
     expect(page.locator(".difference")).to_have_text(re.compile(r"^Same input"))
     stopped = bars(page, "left")
     assert stopped == bars(page, "right")
@@ -136,7 +138,9 @@ def test_litert_file_answers_the_blank_sheet_and_the_other_canvas(open_drawn: Ca
     expect(page.get_by_text("Until you draw: the first test example.")).to_be_visible()
     answer_here(page)
     expect(message(page)).to_have_text(re.compile(r"^Both answer \d to the first test example\.$"))
-    expect(page.get_by_text(re.compile(r"Bit-identical|Same answers \(rounding only\)")).first).to_be_visible()
+    expect(
+        page.get_by_text(re.compile(r"Bit-identical|Same answers \(rounding only\)")).filter(visible=True).first
+    ).to_be_visible()
     assert bars(page, "left") == bars(page, "right")
     page.reload()
     wait_for_page(page, "Compare")

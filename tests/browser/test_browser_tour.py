@@ -49,7 +49,7 @@ def make_tour(page: Page, server: Server) -> str:
     expect(page.get_by_text("TensorFlow is ready")).to_be_visible(timeout=JOB_MS)
     page.get_by_role("button", name="Show me, 60 seconds").click()
     expect(page.get_by_text("The first copy came back")).to_be_visible(timeout=JOB_MS)
-    expect(page.get_by_text("Bit-identical").first).to_be_visible()
+    expect(page.get_by_text("Bit-identical").filter(visible=True).first).to_be_visible()
     expect(page.get_by_text(f"of {len(FORMATS)} copies are done")).to_have_count(0, timeout=JOB_MS)
     return parse_qs(urlparse(page.url).query)["job"][0]
 
@@ -142,7 +142,7 @@ def test_tour_by_keyboard_alone_from_rail_to_adviser(server: Server, new_page: C
     for step in ("Draw, and all answer", "Fewer bits", "Resume training"):
         press_next(page, step)
     for ending in ("Resumes exactly", "Jumps", "Starts over", "Could not continue"):
-        expect(page.get_by_text(ending).first).to_be_visible()
+        expect(page.get_by_text(ending).filter(visible=True).first).to_be_visible()
     press_next(page, "Which one should I take?")
     expect(page.get_by_text("Right: Architecture only (JSON) answers differently.")).to_be_visible()
     expect(page.get_by_role("heading", name=re.compile("^Take "))).to_be_visible()
