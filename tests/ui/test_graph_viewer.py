@@ -41,6 +41,8 @@ def test_graph_viewer_looks_in_vain_for_files_beside_without_an_error(
         "model.weights.h5": 204,
         "other.json": 404,
     }
+    beside_a_folder = files.removesuffix("files") + "model/metadata.json"  # where it looks beside model/config.json
+    assert request_route(beside_a_folder).status == 204
 
 
 def test_graph_viewer_paints_only_where_it_is_asked_for(library: Library, monkeypatch: pytest.MonkeyPatch):

@@ -157,12 +157,14 @@ async def get_graph_viewer(request: Request) -> Response:
 
 def _viewer_response(request: Request, artifact_id: str, path: str) -> Response:
     if path and not path.startswith("files/"):
+        if Path(path).name in LOOKED_FOR_FILES:  # beside a config in a folder it looks past the files
+            return Response(status_code=204)
         return Response(read_viewer_asset(path), media_type=MEDIA_TYPES.get(Path(path).suffix, "image/x-icon"))
     library = current_jobs().library
     artifact = library.artifact(artifact_id)
     if path:
         name = path.removeprefix("files/")
-        if name in LOOKED_FOR_FILES and name not in {file.path for file in artifact.files}:
+        if Path(name).name in LOOKED_FOR_FILES and name not in {file.path for file in artifact.files}:
             return Response(status_code=204)  # which the viewer takes for absent, and a browser for no error
         file = library.verified_file(artifact_id, name)
         return send_archive(request, archive_file(library, file, file.path.name))
