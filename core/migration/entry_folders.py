@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from core.library import Library
+from core.library import Library, permissions, records
 from core.library.annotation_files import ANNOTATIONS_FILE
 from core.library.ids import ID_PATTERN
 from core.library.job_store import JobStore
@@ -16,8 +16,10 @@ from core.library.trash_folder import REMOVAL_FILE
 from core.object_store import Manifest
 from core.record import INVALID_JSON_ERRORS
 
-FOLDER_BY_KIND = {"r": "runs", "a": "artifacts", "i": "inputs", "j": "jobs"}  # by the first letter of an id
-RECORD_BY_KIND = {"r": ("run.json", ""), "a": ("artifact.json", "files/"), "i": ("inputs.json", "")}
+FOLDER_BY_KIND = {**records.FOLDER_BY_KIND, "i": "inputs", "j": "jobs"}  # by the first letter of an id
+# The record that lists an entry's files, and the folder to which their paths are relative.
+RECORD_BY_KIND = {"r": (permissions.RECORD_BY_KIND["r"], ""), "a": (permissions.RECORD_BY_KIND["a"], "files/")}
+RECORD_BY_KIND |= {"i": ("inputs.json", "")}
 DOCUMENT_FILES = (ANNOTATIONS_FILE, "refused.json", REMOVAL_FILE)
 PASSED_OVER = ("cancel",)  # beside a job's record: a marker for its process
 GROUPS = ("runs", "inputs", "artifacts", "trash", "jobs")  # what others need comes before them

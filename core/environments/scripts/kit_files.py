@@ -35,6 +35,21 @@ def ask_row_by_row(predict_row):
     return predict
 
 
+def ask_at_once_or_row_by_row(predict):
+    """Return a function of many rows, which asks one by one where a LiteRT file takes no batch."""
+
+    def predict_rows(inputs):
+        rows = len(next(iter(inputs.values())))
+        try:
+            outputs = predict(inputs)
+        except (RuntimeError, ValueError):  # it takes no batch
+            return ask_row_by_row(predict)(inputs)
+        has_all = all(np.ndim(array) and len(array) == rows for array in outputs.values())
+        return outputs if has_all else ask_row_by_row(predict)(inputs)
+
+    return predict_rows
+
+
 def read_onnx_outputs(path):
     """Return the names of an ONNX file's outputs, in its own order; engines give them names of their own."""
     import onnx

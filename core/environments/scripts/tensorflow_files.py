@@ -1,7 +1,7 @@
 """SavedModels and LiteRT files in the TensorFlow that an environment has beside its Keras."""
 
 import numpy as np
-from kit_files import ask_row_by_row, find_file, read_facts
+from kit_files import ask_at_once_or_row_by_row, find_file, read_facts
 
 KINDS = ("saved_model", "litert")
 SIGNATURE = "serving_default"
@@ -71,16 +71,7 @@ def load_litert(kit):
     def predict(inputs):
         return dict(open_litert(kit).get_signature_runner()(**inputs))
 
-    def predict_rows(inputs):
-        rows = len(next(iter(inputs.values())))
-        try:
-            outputs = predict(inputs)
-        except (RuntimeError, ValueError):  # it takes no batch
-            return ask_row_by_row(predict)(inputs)
-        has_all = all(np.ndim(array) and len(array) == rows for array in outputs.values())
-        return outputs if has_all else ask_row_by_row(predict)(inputs)
-
-    return predict_rows
+    return ask_at_once_or_row_by_row(predict)
 
 
 def write_saved_model(model, folder):
