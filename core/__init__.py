@@ -26,7 +26,7 @@ sources and checks both:
     core.evidence
     core.break_it
     core.grading
-    core.activations, core.demos, core.disagreement, core.formats, core.record, core.sandbox
+    core.activations, core.demos, core.disagreement, core.formats, core.picture_similarity, core.record, core.sandbox
     core.environments.orbax
     core.compare, core.error_translation, core.kept_process_lookup, core.runtimes, core.settings
     core.environments.base
