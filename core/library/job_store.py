@@ -233,9 +233,9 @@ class JobStore:
 
     def save_arrays(self, id_: str, arrays: Arrays) -> None:
         """Store arrays beside a job, in place of those stored before; a reader finds these or those, whole."""
-        new = self._folder / id_ / "arrays.new.npz"
-        np.savez(new, allow_pickle=False, **arrays)
-        os.replace(new, self._folder / id_ / "arrays.npz")
+        folder = self.folder(id_)
+        np.savez(folder / "arrays.new.npz", allow_pickle=False, **arrays)
+        os.replace(folder / "arrays.new.npz", folder / "arrays.npz")
 
     def load_arrays(self, id_: str) -> Arrays:
         """Raises UnknownName, and OSError where they are absent or damaged."""

@@ -1,0 +1,38 @@
+"""What the machines of a team share beside their store: the records of jobs, the queue and the workers, in PostgreSQL.
+
+Procrastinate is the queue. A job is delivered to a worker at least once, and takes effect once: each delivery takes the
+next attempt of the job's row (`Attempt`), and nothing counts that an attempt writes once the job has another. What lies
+here can be lost: entries are in the object store.
+"""
+
+from core.queue.attempt import Attempt, take_attempt, taken_over_error
+from core.queue.database import QueueDatabase
+from core.queue.database_job_store import DatabaseJobStore
+from core.queue.job_files import GIVEN_FILES, GivenFile, JobFiles
+from core.queue.notifications import JobNotifications
+from core.queue.recovery import recover_abandoned
+from core.queue.requirements import Announcement, Requirements, find_shortest_lack
+from core.queue.tasks import defer, make_app, read_queues
+from core.queue.worker_registry import Report, WorkerRegistry, WorkerState
+
+__all__ = [
+    "GIVEN_FILES",
+    "Announcement",
+    "Attempt",
+    "DatabaseJobStore",
+    "GivenFile",
+    "JobFiles",
+    "JobNotifications",
+    "QueueDatabase",
+    "Report",
+    "Requirements",
+    "WorkerRegistry",
+    "WorkerState",
+    "defer",
+    "find_shortest_lack",
+    "make_app",
+    "read_queues",
+    "recover_abandoned",
+    "take_attempt",
+    "taken_over_error",
+]
