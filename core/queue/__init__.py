@@ -8,24 +8,24 @@ here can be lost: entries are in the object store.
 from core.queue.attempt import Attempt, take_attempt, taken_over_error
 from core.queue.database import QueueDatabase
 from core.queue.database_job_store import DatabaseJobStore
-from core.queue.job_files import GIVEN_FILES, GivenFile, JobFiles
+from core.queue.job_files import GivenFile, GivenRecord, JobFiles
 from core.queue.notifications import JobNotifications
 from core.queue.recovery import recover_abandoned
-from core.queue.requirements import Announcement, Requirements, find_shortest_lack
+from core.queue.requirements import Announcement, WorkerRequirements, find_shortest_lack
 from core.queue.tasks import defer, make_app, read_queues
 from core.queue.worker_registry import Report, WorkerRegistry, WorkerState
 
 __all__ = [
-    "GIVEN_FILES",
     "Announcement",
     "Attempt",
     "DatabaseJobStore",
     "GivenFile",
+    "GivenRecord",
     "JobFiles",
     "JobNotifications",
     "QueueDatabase",
     "Report",
-    "Requirements",
+    "WorkerRequirements",
     "WorkerRegistry",
     "WorkerState",
     "defer",

@@ -5,7 +5,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from pydantic import BaseModel, TypeAdapter
+from pydantic import BaseModel, Field
 
 from core.error_translation import translated
 from core.errors import LibraryError, cleanup_on_error
@@ -27,7 +27,11 @@ class GivenFile(BaseModel):
     sha256: str
 
 
-GIVEN_FILES = TypeAdapter(list[GivenFile])
+class GivenRecord(BaseModel):
+    """All that a job is given, and what its owner calls it."""
+
+    name: str = ""
+    files: list[GivenFile] = Field(default_factory=list)
 
 
 class JobFiles:

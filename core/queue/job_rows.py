@@ -20,7 +20,7 @@ class Claim(NamedTuple):
 
     job: Job
     attempt: int
-    files: str  # given, as JSON
+    files: str  # a `GivenRecord` as JSON
     queue: str
     waited: float  # seconds
 
@@ -133,7 +133,7 @@ def end(connection: Connection, job: Job, attempt: int | None, entry: str | None
         (JOBS.c.id == job.id, JOBS.c.state.in_(ACTIVE_STATES)) if attempt is None else _of_attempt(job.id, attempt)
     )
     result = job.model_dump_json(include={"result"}) if job.result else None
-    values = {"state": job.state, "record": record_text(job), "result": result, "files": "[]", "entry": entry}
+    values = {"state": job.state, "record": record_text(job), "result": result, "files": "{}", "entry": entry}
     statement = update(JOBS).where(*is_ours).values(**values).returning(JOBS.c.task)
     row = connection.execute(statement).one_or_none()
     if row is None:

@@ -10,7 +10,7 @@ from core.errors import ChildDied
 from core.library.job_store import Job
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
-from core.queue.requirements import Requirements
+from core.queue.requirements import WorkerRequirements
 from core.queue.schema import RECOVERY_LOCK
 from core.queue.tasks import defer
 from core.record import now
@@ -87,7 +87,7 @@ def _queue_again(connection: Connection, row: Row[Any]) -> None:
     """With a new entry: the worker that had the old one may come back, and end it."""
     job_rows.remove_tasks(connection, [row.task])
     requirements = connection.execute(text("SELECT requirements FROM queues_1 WHERE name = :name"), {"name": row.queue})
-    needs = Requirements.model_validate_json(requirements.scalar_one())
+    needs = WorkerRequirements.model_validate_json(requirements.scalar_one())
     (task,) = defer(connection, [(row.id, needs, row.priority)])
     connection.execute(UPDATE, {"id": row.id, "task": task})
     job_rows.notify(connection, row.id)

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict
 ANYWHERE = "anywhere"  # the queue of what every worker can do
 
 
-class Requirements(BaseModel):
+class WorkerRequirements(BaseModel):
     """What a worker must have for a job; jobs that need the same wait in the same queue.
 
     `environments` must be built there, or be such that it can build them; `packages` are those of formats, as pip calls
@@ -26,7 +26,7 @@ class Requirements(BaseModel):
     @property
     def queue(self) -> str:
         """The name of the queue: PostgreSQL takes 40 characters of it, so what it stands for lies in a table."""
-        if self == Requirements():
+        if self == WorkerRequirements():
             return ANYWHERE
         return f"needs-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]}"
 
@@ -55,7 +55,7 @@ class Announcement(BaseModel):
     buildable_environments: tuple[str, ...] = ()
     concurrency: int = 1
 
-    def list_missing(self, requirements: Requirements) -> list[str]:
+    def list_missing(self, requirements: WorkerRequirements) -> list[str]:
         """Return what a worker of these facts lacks for a job, in words; empty where it can do it."""
         can_run = {*self.environments, *self.buildable_environments}
         missing = [f"the environment {key}" for key in requirements.environments if key not in can_run]
@@ -65,7 +65,7 @@ class Announcement(BaseModel):
         return missing
 
 
-def find_shortest_lack(announcements: Iterable[Announcement], requirements: Requirements) -> list[str] | None:
+def find_shortest_lack(announcements: Iterable[Announcement], requirements: WorkerRequirements) -> list[str] | None:
     """Return what the worker that comes nearest lacks: empty where one can do it, None where there is no worker."""
     lacks = [announcement.list_missing(requirements) for announcement in announcements]
     return min(lacks, key=len) if lacks else None

@@ -52,7 +52,7 @@ JOBS = Table(
     Column("queue", String(40), nullable=False, server_default=""),
     Column("priority", Integer, nullable=False, server_default=text("0")),
     Column("task", BigInteger),  # its entry in Procrastinate's table
-    Column("files", Text, nullable=False, server_default="[]"),  # given, as long as the job has not ended
+    Column("files", Text, nullable=False, server_default="{}"),  # given, as long as the job has not ended
     Column("entry", String(16)),  # in the object store, that holds what it made
     Column("queued", DateTime(timezone=True), nullable=False, server_default=func.now()),
 )
@@ -62,7 +62,7 @@ QUEUES = Table(
     "queues_1",
     METADATA,
     Column("name", String(40), primary_key=True),
-    Column("requirements", Text, nullable=False),  # `Requirements` as JSON: what a worker must have to listen to it
+    Column("requirements", Text, nullable=False),  # `WorkerRequirements` as JSON: what a worker must have to listen to it
 )
 WORKERS = Table(
     "workers_1",

@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from procrastinate import App, JobContext, PsycopgConnector
+from procrastinate import App, BaseConnector, JobContext, PsycopgConnector
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as Task
 from procrastinate.jobs import Status
@@ -18,7 +18,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 from sqlalchemy.engine import Connection
 
 from core.queue.database import QueueDatabase
-from core.queue.requirements import Requirements
+from core.queue.requirements import WorkerRequirements
 from core.queue.schema import QUEUES
 
 TASK = "roundtrip.run"
@@ -34,11 +34,17 @@ Deliver = Callable[[str, Callable[[], bool]], None]  # gets the id of a job, and
 class QueueChoice(Protocol):
     """Which queues a worker takes from now: none while it drains, exclusive ones only while it does nothing."""
 
-    async def choose_queues(self) -> list[str]:
-        """Return their names."""
+    async def choose_queues(self, queues: list[tuple[str, WorkerRequirements]]) -> list[str]:
+        """Return the names of those to take from, of all queues and what they need."""
+
+    def take(self, task: int, queue: str) -> None:
+        """Note that a job was taken from a queue, before it is delivered."""
+
+    def release(self, task: int) -> None:
+        """Note that its delivery has ended."""
 
 
-def defer(connection: Connection, jobs: list[tuple[str, Requirements, int]]) -> list[int]:
+def defer(connection: Connection, jobs: list[tuple[str, WorkerRequirements, int]]) -> list[int]:
     """Enter jobs (id, what it needs, priority) into their queues, in the transaction of the connection.
 
     Returns the numbers of the entries, in order.
@@ -68,6 +74,7 @@ class QueueManager(JobManager):
     def __init__(self, connector: PsycopgConnector, choice: QueueChoice):
         super().__init__(connector)
         self._choice = choice
+        self._on_notification: NotificationCallback | None = None
         self.worker_id: int | None = None
 
     async def register_worker(self) -> int:
@@ -92,9 +99,12 @@ class QueueManager(JobManager):
     async def fetch_job(self, queues: Iterable[str] | None, worker_id: int) -> Task | None:
         """Take the next job of the queues that are chosen now; None where there is none, or no answer."""
         try:
-            if not (names := await self._choice.choose_queues()):
+            if not (names := await self._choice.choose_queues(await read_queues(self.connector))):
                 return None
-            return await super().fetch_job(names, self.worker_id or worker_id)
+            task = await super().fetch_job(names, self.worker_id or worker_id)
+            if task and task.id is not None:
+                self._choice.take(task.id, task.queue)
+            return task
         except ConnectorException as error:
             log.warning("The queue does not answer: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
@@ -114,6 +124,7 @@ class QueueManager(JobManager):
         self, *, on_notification: NotificationCallback, queues: Iterable[str] | None = None
     ) -> None:
         """Listen to all queues, for as long as this is not cancelled."""
+        self._on_notification = on_notification
         while True:
             try:
                 await super().listen_for_jobs(on_notification=on_notification, queues=None)
@@ -122,22 +133,33 @@ class QueueManager(JobManager):
             await asyncio.sleep(RETRY_SECONDS)
 
 
-def make_app(database: QueueDatabase, choice: QueueChoice, deliver: Deliver, concurrency: int) -> App:
-    """Make Procrastinate's app for a worker, which calls `deliver` in a thread for each job."""
+    async def wake(self) -> None:
+        """Have the worker look for a job now."""
+        if self._on_notification:
+            await self._on_notification(channel="", notification={"type": "job_inserted", "job_id": 0})
+
+
+def make_app(
+    database: QueueDatabase, choice: QueueChoice, deliver: Deliver, concurrency: int
+) -> tuple[App, QueueManager]:
+    """Make Procrastinate's app for a worker, which calls `deliver` in a thread for each job, and its manager."""
     connector = PsycopgConnector(
         conninfo=database.connection_string, min_size=1, max_size=concurrency + 3, timeout=POOL_SECONDS
     )
     app = App(connector=connector)
-    app.job_manager = QueueManager(connector, choice)
+    manager = app.job_manager = QueueManager(connector, choice)
 
     @app.task(name=TASK, pass_context=True)
     def run(context: JobContext, job: str) -> None:
-        deliver(job, context.should_abort)
+        try:
+            deliver(job, context.should_abort)
+        finally:
+            choice.release(context.job.id or 0)
 
-    return app
+    return app, manager
 
 
-async def read_queues(app: App) -> list[tuple[str, Requirements]]:
+async def read_queues(connector: BaseConnector) -> list[tuple[str, WorkerRequirements]]:
     """Return every queue that there is, and what it needs."""
-    rows: list[dict[str, Any]] = await app.connector.execute_query_all_async("SELECT name, requirements FROM queues_1")
-    return [(row["name"], Requirements.model_validate_json(row["requirements"])) for row in rows]
+    rows: list[dict[str, Any]] = await connector.execute_query_all_async("SELECT name, requirements FROM queues_1")
+    return [(row["name"], WorkerRequirements.model_validate_json(row["requirements"])) for row in rows]
