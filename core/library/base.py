@@ -34,7 +34,7 @@ class LibraryBase:
             for name in FOLDERS:
                 (self.home / name).mkdir(parents=True, exist_ok=True)
             self._recover_staging()
-        url = catalog_url or get_settings().catalog_url
+        url = catalog_url or get_settings().database_url
         self._catalog = Catalog(url or f"sqlite:///{(self.home / 'catalog.sqlite').as_posix()}", is_owned=not url)
         if url:
             self._require_own_catalog()

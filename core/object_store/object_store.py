@@ -174,3 +174,9 @@ def open_object_store(address: str, makes_folder: bool = False) -> ObjectStore:
         return ObjectStore(from_url(address, retry_config=RETRY), address)
     except (BaseError, OSError) as error:
         raise translate_store_error(str(error), address) from error
+
+
+def mask_address(address: str) -> str:
+    """Return an address of a store without what may be a secret: names before an @, and options."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

@@ -50,7 +50,7 @@ def test_library_on_postgresql_lists_what_the_folders_hold(library: Library, dat
 
 
 def test_what_another_process_saves_is_listed_here(library: Library, database_url: str):
-    environment = {**os.environ, "ROUNDTRIP_CATALOG_URL": database_url}
+    environment = {**os.environ, "ROUNDTRIP_DATABASE_URL": database_url}
     command = [sys.executable, "-m", "tests.library.entry_writer", str(library.home), "3"]
     subprocess.run(command, cwd=PROJECT, env=environment, check=True, timeout=120)
     assert library.find() == library.find_on_disk()

@@ -183,7 +183,7 @@ class CatalogSync:
             except CatalogLost as lost:
                 self._state, error = None, lost
         raise StorageFailed(
-            "The catalog cannot be read.", cure="Set ROUNDTRIP_CATALOG_URL to a database that answers."
+            "The catalog cannot be read.", cure="Set ROUNDTRIP_DATABASE_URL to a database that answers."
         ) from error
 
     def log_changes(self, *ids: str) -> None:
