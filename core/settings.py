@@ -95,6 +95,9 @@ class Settings(BaseSettings):
         False, description="serve metrics for Prometheus at /metrics, to everybody who reaches the server"
     )
     log_format: Literal["text", "json"] = Field("text", description="how the server's log lines are written")
+    worker_lost_seconds: int = Field(
+        30, ge=1, description="seconds without a sign of life after which a worker's jobs are given to another"
+    )
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
 
     @field_validator("home", "browser_runtimes")

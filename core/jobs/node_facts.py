@@ -74,5 +74,3 @@ def report_node(jobs: list[str]) -> Report:
     """Return what this machine does now."""
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
     return Report(jobs=tuple(sorted(jobs)), load=load, memory_used=psutil.virtual_memory().percent / 100)
-
-

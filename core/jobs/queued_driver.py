@@ -57,9 +57,7 @@ class QueuedDriver:
             entries = [(job.id, requirements, each) for job, each in zip(new, priorities, strict=True)]
             facts = {"queue": requirements.queue, "files": given.model_dump_json()}
             tasks = defer(connection, entries)
-            return [
-                {**facts, "task": task, "priority": each} for task, each in zip(tasks, priorities, strict=True)
-            ]
+            return [{**facts, "task": task, "priority": each} for task, each in zip(tasks, priorities, strict=True)]
 
         self._store.insert(jobs, enter)
 

@@ -2,7 +2,7 @@
 
 import contextlib
 import copy
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
@@ -41,12 +41,19 @@ class LibraryBase:
         self._catalog_sync = CatalogSync(self.home, self._catalog)
         self._trash = Trash(self.home)
         self.access = AccessControl(self.home)
+        self._fence: Callable[[], contextlib.AbstractContextManager[None]] = contextlib.nullcontext
         self._run_cache = RecordCache(MAX_CACHED_RUN_BYTES, "runs")
 
     def for_viewer(self, viewer: Viewer) -> Self:
         """The same library as one person sees it, and who owns what is made in it."""
         library = copy.copy(self)
         library.access = self.access.for_viewer(viewer)
+        return library
+
+    def with_fence(self, fence: Callable[[], contextlib.AbstractContextManager[None]]) -> Self:
+        """The same library, whose commits happen inside `fence()`, and not at all where that raises."""
+        library = copy.copy(self)
+        library._fence = fence
         return library
 
     def _require_own_catalog(self) -> None:

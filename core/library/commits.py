@@ -90,11 +90,12 @@ class CommitMixin(ReadMixin):
         return artifact
 
     def _commit(self, staged: dict[str, Path]) -> None:
-        if len(staged) > 1:
-            atomic_commit.commit_atomically(self.home, staged)
-        else:
-            for id_, folder in staged.items():
-                storage.rename_durably(folder, storage.entry_folder(self.home, id_))
+        with self._fence():
+            if len(staged) > 1:
+                atomic_commit.commit_atomically(self.home, staged)
+            else:
+                for id_, folder in staged.items():
+                    storage.rename_durably(folder, storage.entry_folder(self.home, id_))
         self._catalog_sync.log_changes(*staged)
 
     def record_refusals(self, run_id: str, refused: Mapping[str, Any], accepted: Iterable[str]) -> None:

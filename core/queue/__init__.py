@@ -12,7 +12,7 @@ from core.queue.job_files import GivenFile, GivenRecord, JobFiles
 from core.queue.notifications import JobNotifications
 from core.queue.recovery import recover_abandoned
 from core.queue.requirements import Announcement, WorkerRequirements, find_shortest_lack
-from core.queue.tasks import defer, make_app, read_queues
+from core.queue.tasks import QueueManager, defer, make_app
 from core.queue.worker_registry import Report, WorkerRegistry, WorkerState
 
 __all__ = [
@@ -24,14 +24,14 @@ __all__ = [
     "JobFiles",
     "JobNotifications",
     "QueueDatabase",
+    "QueueManager",
     "Report",
-    "WorkerRequirements",
     "WorkerRegistry",
+    "WorkerRequirements",
     "WorkerState",
     "defer",
     "find_shortest_lack",
     "make_app",
-    "read_queues",
     "recover_abandoned",
     "take_attempt",
     "taken_over_error",

@@ -13,7 +13,7 @@ from typing import Self
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
-from core.errors import Cancelled, RoundtripError, StorageFailed
+from core.errors import Cancelled, RoundtripError, StorageFailed, cleanup_on_error
 from core.library.job_store import Job
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
@@ -22,7 +22,8 @@ from core.queue.job_rows import Claim
 
 WRITE_SECONDS = 0.2  # between two records of a job's progress
 LOOK_SECONDS = 0.5  # between two looks whether the job was cancelled, or taken over
-RETRY_SECONDS = 2.0  # between two attempts to record an end where the database does not answer
+RETRY_SECONDS = 1.0  # between two attempts to record an end where the database does not answer
+AWAY_SECONDS = 600.0  # for which a commit waits for a database that is away
 FENCE_SECONDS = 60  # after which a database gives up the lock of a worker that does nothing with it
 log = logging.getLogger("roundtrip")
 
@@ -33,6 +34,7 @@ class Attempt:
 
     def __init__(self, store: DatabaseJobStore, claim: Claim, should_abort: Callable[[], bool] = lambda: False):
         self.job, self.number, self.files = claim.job, claim.attempt, claim.files
+        self.queue, self.waited = claim.queue, claim.waited
         self._store, self._database, self._should_abort = store, store.database, should_abort
         self.folder = store.attempt_folder(claim.job.id, claim.attempt)
         self._newest: Job | None = None  # that was not written yet
@@ -109,25 +111,40 @@ class Attempt:
 
     @contextlib.contextmanager
     def fence(self) -> Iterator[None]:
-        """While this lasts, nobody can take the job over. Raises Cancelled where somebody has."""
-        connection = self._database.connect()
-        with contextlib.closing(connection):
-            self._lock(connection)
+        """While this lasts, nobody can take the job over; it begins when the database is there.
+
+        Raises Cancelled where somebody has taken it over, StorageFailed where the database stays away.
+        """
+        with contextlib.closing(self._lock_when_possible()) as connection:
             yield
             try:
                 connection.commit()
             except SQLAlchemyError as error:
                 raise self._database.translate(error) from error
 
-    def _lock(self, connection: Connection) -> None:
+    def _lock_when_possible(self) -> Connection:
+        deadline = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return self._lock()
+            except StorageFailed:
+                if self.should_stop() or time.monotonic() > deadline:
+                    raise
+            time.sleep(RETRY_SECONDS)
+
+    def _lock(self) -> Connection:
+        """A connection whose transaction holds the row of the job."""
+        connection = self._database.connect()
         try:
-            connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{FENCE_SECONDS}s'")
-            is_ours = job_rows.lock_attempt(connection, self.job.id, self.number)
+            with cleanup_on_error(connection.close):
+                connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{FENCE_SECONDS}s'")
+                is_ours = job_rows.lock_attempt(connection, self.job.id, self.number)
+                if self.is_over or not is_ours:
+                    self.is_over = True
+                    raise taken_over_error()
         except SQLAlchemyError as error:
             raise self._database.translate(error) from error
-        if self.is_over or not is_ours:
-            self.is_over = True
-            raise taken_over_error()
+        return connection
 
 
 class AttemptJobStore(DatabaseJobStore):

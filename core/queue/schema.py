@@ -62,7 +62,9 @@ QUEUES = Table(
     "queues_1",
     METADATA,
     Column("name", String(40), primary_key=True),
-    Column("requirements", Text, nullable=False),  # `WorkerRequirements` as JSON: what a worker must have to listen to it
+    Column(
+        "requirements", Text, nullable=False
+    ),  # `WorkerRequirements` as JSON: what a worker must have to listen to it
 )
 WORKERS = Table(
     "workers_1",

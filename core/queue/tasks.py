@@ -27,6 +27,8 @@ POOL_SECONDS = 10.0  # that a connection is waited for
 HEARTBEAT = "UPDATE procrastinate_workers SET last_heartbeat = now() WHERE id = %(worker)s RETURNING id"
 FINISH = """SELECT procrastinate_finish_job_v1(id, 'failed', true) FROM procrastinate_jobs
     WHERE id = %(task)s AND status = 'doing' AND worker_id = %(worker)s FOR UPDATE"""
+FIRST = """SELECT queue_name FROM procrastinate_jobs WHERE status = 'todo' AND queue_name = ANY(%(queues)s)
+    ORDER BY priority DESC, id LIMIT 1"""
 log = logging.getLogger("roundtrip")
 Deliver = Callable[[str, Callable[[], bool]], None]  # gets the id of a job, and what says whether it is to stop
 
@@ -132,6 +134,10 @@ class QueueManager(JobManager):
                 log.warning("The queue does not answer: %s", error)
             await asyncio.sleep(RETRY_SECONDS)
 
+    async def find_first(self, queues: list[str]) -> str | None:
+        """Return the queue of the job that is the next of these queues; None where none waits."""
+        rows = await self.connector.execute_query_all_async(FIRST, queues=queues)
+        return rows[0]["queue_name"] if rows else None
 
     async def wake(self) -> None:
         """Have the worker look for a job now."""

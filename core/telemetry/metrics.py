@@ -14,6 +14,7 @@ SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)  # upper b
 # What is measured, by the name that `measure` is given: of durations how they spread, of the rest the sum or the state.
 DURATIONS = {
     "job_wait_seconds": ("From the start of a job to its first step.", ["kind"]),
+    "queue_wait_seconds": ("From the start of a job to its worker.", ["queue"]),
     "job_seconds": ("How long a job ran.", ["kind", "state"]),
     "child_request_seconds": ("From a request to a child to its reply.", ["task"]),
 }
