@@ -64,9 +64,9 @@ class Catalog:
         """What a server refused, without the statement and its values, which may be another person's."""
         return translate_database_error(str(getattr(error, "orig", None) or error), mask_database_url(self._url))
 
-    def claim(self, home: Path) -> bool:
-        """Whether this is the catalog of the library in `home`; it becomes that where it was of none."""
-        digest = hashlib.sha256(str(home).encode()).hexdigest()
+    def claim(self, owner: str) -> bool:
+        """Whether this is the catalog of that folder or store; it becomes that where it was of none."""
+        digest = hashlib.sha256(owner.encode()).hexdigest()
         claimed = self._execute(read_state, "home")
         if claimed is None:
             self._execute(set_state, "home", digest, write=True)

@@ -21,9 +21,10 @@ from core.errors import LibraryError, StorageFailed, UnknownName, UnreadableReco
 from core.evidence.records import Evidence
 from core.library.annotation_files import ALIASES_FILE, ANNOTATIONS_FILE, read_aliases, read_annotations_or_empty
 from core.library.catalog.catalog import Catalog, CatalogLost
+from core.library.catalog.schema import IN_MEMORY_URL
 from core.library.ids import ID_PATTERN, validate_id
 from core.library.permissions import NOBODY, AccessControl, combine_sole_viewers, sole_viewer
-from core.library.records import Artifact, Entry, IndexedEntry, Run
+from core.library.records import Artifact, Entry, IndexedEntry, Page, Query, Run
 from core.library.storage import translate_disk_errors
 
 LOG_FILE = "changes.log"
@@ -185,6 +186,10 @@ class CatalogSync:
         raise StorageFailed(
             "The catalog cannot be read.", cure="Set ROUNDTRIP_DATABASE_URL to a database that answers."
         ) from error
+
+    def page_afresh(self, query: Query) -> Page:
+        """A page as a new catalog would give it. Raises StorageFailed."""
+        return CatalogSync(self._home, Catalog(IN_MEMORY_URL)).query(Catalog.page, query)
 
     def log_changes(self, *ids: str) -> None:
         """Log entries after they were changed; what is done is done, also where the log takes no more.
