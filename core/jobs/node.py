@@ -16,20 +16,22 @@ from psycopg_pool import PoolTimeout
 
 from core.context import AppContext
 from core.error_translation import translate_database_error
-from core.errors import RoundtripError
+from core.errors import InputError, RoundtripError
 from core.jobs.driver import JobKind
+from core.jobs.kinds import KINDS
 from core.jobs.node_facts import describe_node, report_node
 from core.jobs.queued_work import do_attempt
 from core.queue import (
     Attempt,
     DatabaseJobStore,
-    JobFiles,
     WorkerRegistry,
     WorkerRequirements,
     make_app,
     recover_abandoned,
     take_attempt,
 )
+from core.settings import Settings
+from core.telemetry import set_up_logging
 
 BEATS = 6  # within the time after which a worker counts as gone
 FETCH_SECONDS = 2.0  # after which the queue is looked at without a notification
@@ -48,12 +50,11 @@ class Node:
         context: AppContext,
         kinds: Mapping[str, JobKind],
         store: DatabaseJobStore,
-        files: JobFiles,
         name: str,
         concurrency: int,
     ):
         self.id = f"{name[:20]}-{secrets.token_hex(6)}"
-        self._context, self._kinds, self._store, self._files = context, kinds, store, files
+        self._context, self._kinds, self._store = context, kinds, store
         self._lost_seconds = context.config.worker_lost_seconds
         self._concurrency = concurrency
         self._registry = WorkerRegistry(store.database)
@@ -155,7 +156,7 @@ class Node:
         self._attempts[id_] = attempt
         try:
             with attempt:
-                do_attempt(copy.copy(self._context), self._kinds, attempt, self._files)
+                do_attempt(copy.copy(self._context), self._kinds, attempt, self._store.files)
         finally:
             self._attempts.pop(id_, None)
 
@@ -183,3 +184,22 @@ class Node:
         self._in_touch_since = self._in_touch_since or time.monotonic()
         if time.monotonic() - self._in_touch_since >= self._lost_seconds:
             recover_abandoned(self._store.database, self.id, jobs, self._lost_seconds)
+
+
+def run_node(config: Settings, name: str, concurrency: int = 0) -> None:
+    """Be a worker of the team that the settings name. Raises InputError, StorageFailed."""
+    if not config.is_team:
+        raise InputError(
+            "A worker needs the database and the store of a team, and none are set.",
+            cure="Set ROUNDTRIP_DATABASE_URL and ROUNDTRIP_STORE_URL, the same on all machines.",
+        )
+    set_up_logging(config.log_format)
+    context = AppContext(config=config)
+    assert isinstance(context.job_store, DatabaseJobStore)
+    node = Node(context, KINDS, context.job_store, name, concurrency or max(2, config.parallel))
+    context.worker.start(then_check=True)
+    try:
+        node.run()
+    finally:
+        context.environment_processes.close()
+        context.worker.close()

@@ -14,7 +14,6 @@ from core.library.job_store import Job
 from core.queue import (
     DatabaseJobStore,
     GivenRecord,
-    JobFiles,
     JobNotifications,
     WorkerRegistry,
     WorkerRequirements,
@@ -29,8 +28,8 @@ NO_WORKER = "No worker runs now: it begins when one is started (roundtrip worker
 class QueuedDriver:
     """Records each job and enters it into the queue, both or neither."""
 
-    def __init__(self, kinds: Mapping[str, JobKind], store: DatabaseJobStore, files: JobFiles):
-        self._kinds, self._store, self._files = kinds, store, files
+    def __init__(self, kinds: Mapping[str, JobKind], store: DatabaseJobStore):
+        self._kinds, self._store = kinds, store
         self._workers = WorkerRegistry(store.database)
         self._notifications = JobNotifications(store.database)
 
@@ -39,7 +38,7 @@ class QueuedDriver:
         with cleanup_on_error(files.discard):
             requirements = self._find_requirements(job)
             job.note = self._require_worker(requirements)
-            given = GivenRecord(name=files.name, files=self._files.put_given(files.paths))
+            given = GivenRecord(name=files.name, files=self._store.files.put_given(files.paths))
             self._insert([job], requirements, given)
         files.discard()
 

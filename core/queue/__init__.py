@@ -7,7 +7,7 @@ here can be lost: entries are in the object store.
 
 from core.queue.attempt import Attempt, take_attempt, taken_over_error
 from core.queue.database import QueueDatabase
-from core.queue.database_job_store import DatabaseJobStore
+from core.queue.database_job_store import DatabaseJobStore, open_database_job_store
 from core.queue.job_files import GivenFile, GivenRecord, JobFiles
 from core.queue.notifications import JobNotifications
 from core.queue.recovery import recover_abandoned
@@ -32,6 +32,7 @@ __all__ = [
     "defer",
     "find_shortest_lack",
     "make_app",
+    "open_database_job_store",
     "recover_abandoned",
     "take_attempt",
     "taken_over_error",

@@ -13,26 +13,35 @@ from core.errors import RoundtripError, UnreadableRecord
 from core.library.ids import unknown_id_error, validate_id
 from core.library.job_store import Job, JobStore
 from core.library.storage import translate_disk_errors
+from core.object_store import open_object_store
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
 from core.queue.job_files import JobFiles
 from core.record import INVALID_JSON_ERRORS, broken_record_error
+from core.settings import Settings
 
 FactsOf = Callable[[Connection, list[Job]], list[dict[str, Any]]]
 
 
+def open_database_job_store(folder: Path, config: Settings) -> "DatabaseJobStore":
+    """Open the records of a team's jobs. Raises InputError, StorageFailed."""
+    store = open_object_store(config.store_url, makes_folder=True)
+    return DatabaseJobStore(folder, config.keep_jobs, QueueDatabase(config.database_url), JobFiles(store))
+
+
 class DatabaseJobStore(JobStore):
     """The same methods as `JobStore`. A job that has ended has its files in the object store, from where `folder`
-    fetches them; without an object store they stay on the machine that made them.
+    fetches them.
 
     Each method also raises StorageFailed where the database does not answer.
     """
 
-    def __init__(self, folder: Path, max_finished: int, database: QueueDatabase, files: JobFiles | None = None):
+    def __init__(self, folder: Path, max_finished: int, database: QueueDatabase, files: JobFiles):
         super().__init__(folder, max_finished)
         self.database = database
-        self._files = files
-        folder.mkdir(parents=True, exist_ok=True)
+        self.files = files
+        with translate_disk_errors():
+            folder.mkdir(parents=True, exist_ok=True)
 
     def create(self, job: Job) -> Job:
         """Write a new job, in place of any of the same id that has ended, and delete the oldest ended ones.
@@ -141,8 +150,8 @@ class DatabaseJobStore(JobStore):
         row = self._read_row(id_)
         folder: Path = self._folder / row.id
         folder.mkdir(exist_ok=True)
-        if row.entry and self._files:
-            self._files.fetch(row.entry, folder)
+        if row.entry:
+            self.files.fetch(row.entry, folder)
         return folder
 
     def attempt_folder(self, id_: str, attempt: int) -> Path:
@@ -156,7 +165,7 @@ class DatabaseJobStore(JobStore):
     def put_files(self, job: Job, folder: Path) -> str | None:
         """Store the files of a job that ended; returns the entry that they are now, None where there are none."""
         records = {"job.json": job_rows.record_text(job), "result.json": job.model_dump_json(include={"result"})}
-        return self._files.put_made(folder, records) if self._files else None
+        return self.files.put_made(folder, records)
 
     def adopt_folder(self, id_: str, folder: Path) -> None:
         """Have the folder of an attempt be that of its job, so that this machine need not fetch it."""

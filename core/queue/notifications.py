@@ -61,8 +61,12 @@ def _listen(reference: "weakref.ref[JobNotifications]", conninfo: str) -> None:
                 connection.execute(f"LISTEN {CHANNEL}")
                 while reference() is not None:
                     for notification in connection.notifies(timeout=LISTEN_SECONDS, stop_after=1):
-                        if listener := reference():
-                            listener.notice(notification.payload)
+                        _notice(reference, notification.payload)
         except psycopg.Error as error:
             log.warning("The database does not tell when jobs end: %s", error)
             time.sleep(RETRY_SECONDS)
+
+
+def _notice(reference: "weakref.ref[JobNotifications]", id_: str) -> None:
+    if listener := reference():
+        listener.notice(id_)

@@ -51,7 +51,7 @@ class Team(NamedTuple):
     def make_server(self, machine: str = "server") -> Jobs:
         """What a web server has."""
         config, store = self.config(machine), self.open_store(machine)
-        driver = QueuedDriver(SMALL_KINDS, store, self.job_files())
+        driver = QueuedDriver(SMALL_KINDS, store)
         jobs = Jobs(Library(config.home), Worker(config), config, kinds=SMALL_KINDS, driver=driver)
         jobs.job_store = store.with_access(jobs.library.access)
         return jobs
@@ -61,7 +61,7 @@ class Team(NamedTuple):
     ) -> Node:
         config = self.config(machine, lost_seconds, **settings)
         context = AppContext(Library(config.home), Worker(config), config)
-        return Node(context, SMALL_KINDS, self.open_store(machine), self.job_files(), machine, concurrency)
+        return Node(context, SMALL_KINDS, self.open_store(machine), machine, concurrency)
 
     def workers(self) -> list[WorkerState]:
         return WorkerRegistry(QueueDatabase(self.database_url)).list_workers()
