@@ -209,6 +209,10 @@ class JobStore:
             if ID_PATTERN.fullmatch(folder.name) and folder.is_dir() and not (folder / "job.json").exists()
         )
 
+    def count_waiting(self) -> list[tuple[str, int, float]]:
+        """Return for each queue how many jobs wait, and for how many seconds the first has; here there are none."""
+        return []
+
     def request_cancel(self, id_: str) -> None:
         """Raises UnknownName."""
         marker = self.folder(id_) / "cancel"

@@ -5,6 +5,7 @@ from collections.abc import Iterable
 
 from pydantic import BaseModel, ConfigDict
 
+NAME_LENGTH = 40
 ANYWHERE = "anywhere"  # the queue of what every worker can do
 
 
@@ -25,17 +26,14 @@ class WorkerRequirements(BaseModel):
 
     @property
     def queue(self) -> str:
-        """The name of the queue: PostgreSQL takes 40 characters of it, so what it stands for lies in a table."""
-        if self == WorkerRequirements():
-            return ANYWHERE
-        return f"needs-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]}"
-
-    def describe(self) -> str:
-        """Say it in words."""
-        parts = [f"the environment {name}" for name in self.environments]
-        parts += [f"the package {name}" for name in self.packages]
-        parts += [f"the worker {self.worker}"] if self.worker else []
-        return ", ".join(parts + (["a worker to itself"] if self.is_exclusive else [])) or "any worker"
+        """The name of the queue, of at most 40 characters: Procrastinate makes of it a channel of PostgreSQL, which
+        takes no more. What it stands for lies in a table."""
+        parts = [f"environment.{name}" for name in self.environments] + [f"package.{name}" for name in self.packages]
+        parts += [f"worker.{self.worker}"] if self.worker else []
+        name = "+".join(parts + (["alone"] if self.is_exclusive else [])) or ANYWHERE
+        if len(name) <= NAME_LENGTH:
+            return name
+        return f"{name[: NAME_LENGTH - 13]}-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]}"
 
 
 class Announcement(BaseModel):

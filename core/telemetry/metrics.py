@@ -54,10 +54,16 @@ class Metrics:
         else:
             self._states[metric].labels(**labels).inc(value)
 
-    def render(self, active_jobs: Iterable[tuple[str, str]]) -> bytes:
-        """Write all metrics in Prometheus' text format, with (kind, state) of each job that waits or runs."""
+    def render(self, active_jobs: Iterable[tuple[str, str]], queues: Iterable[tuple[str, int, float]] = ()) -> bytes:
+        """Write all metrics in Prometheus' text format.
+
+        Args:
+            active_jobs: (kind, state) of each job that waits or runs.
+            queues: the name of each queue of a team in which jobs wait, how many, and for how many seconds the first.
+        """
         jobs = CollectorRegistry()
         jobs.register(_ActiveJobs(active_jobs))
+        jobs.register(_Queues(queues))
         return generate_latest(jobs) + generate_latest(self._registry)
 
 
@@ -72,3 +78,20 @@ class _ActiveJobs(Collector):
         for labels, count in sorted(Counts(self._active_jobs).items()):
             gauge.add_metric(labels, count)
         yield gauge
+
+
+class _Queues(Collector):
+    """What waits in the queues of a team."""
+
+    def __init__(self, queues: Iterable[tuple[str, int, float]]):
+        self._queues = list(queues)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        lengths = GaugeMetricFamily("roundtrip_queue_jobs", "Jobs that wait in a queue.", labels=["queue"])
+        ages = GaugeMetricFamily(
+            "roundtrip_queue_oldest_seconds", "For how long the first job of a queue has waited.", labels=["queue"]
+        )
+        for name, length, seconds in self._queues:
+            lengths.add_metric([name], length)
+            ages.add_metric([name], seconds)
+        yield from (lengths, ages)

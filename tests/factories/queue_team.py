@@ -15,10 +15,8 @@ from typing import Any, NamedTuple
 from core.context import AppContext
 from core.jobs import Jobs
 from core.jobs.node import Node
-from core.jobs.queued_driver import QueuedDriver
 from core.library import Library
-from core.object_store import open_object_store
-from core.queue import DatabaseJobStore, JobFiles, QueueDatabase, WorkerRegistry, WorkerState
+from core.queue import DatabaseJobStore, QueueDatabase, WorkerRegistry, WorkerState, open_database_job_store
 from core.settings import PROJECT, Settings
 from core.worker import Worker
 from tests.factories.small_kinds import SMALL_KINDS
@@ -38,28 +36,20 @@ class Team(NamedTuple):
         return f"file://{self.folder}/objects"
 
     def config(self, machine: str, lost_seconds: int = LOST_SECONDS, **settings: Any) -> Settings:
-        home = self.folder / machine
-        return Settings(home=home, worker_lost_seconds=lost_seconds, parallel=2, **settings)
+        settings |= {"database_url": self.database_url, "store_url": self.store_url, "parallel": 2}
+        return Settings(home=self.folder / machine, worker_lost_seconds=lost_seconds, **settings)
 
-    def job_files(self) -> JobFiles:
-        return JobFiles(open_object_store(self.store_url, makes_folder=True))
-
-    def open_store(self, machine: str, keep: int = 200) -> DatabaseJobStore:
-        folder = self.folder / machine / "jobs"
-        return DatabaseJobStore(folder, keep, QueueDatabase(self.database_url), self.job_files())
+    def open_store(self, machine: str, **settings: Any) -> DatabaseJobStore:
+        config = self.config(machine, **settings)
+        return open_database_job_store(config.home / "jobs", config)
 
     def make_server(self, machine: str = "server") -> Jobs:
         """What a web server has."""
-        config, store = self.config(machine), self.open_store(machine)
-        driver = QueuedDriver(SMALL_KINDS, store)
-        jobs = Jobs(Library(config.home), Worker(config), config, kinds=SMALL_KINDS, driver=driver)
-        jobs.job_store = store.with_access(jobs.library.access)
-        return jobs
+        config = self.config(machine)
+        return Jobs(Library(config.home), Worker(config), config, kinds=SMALL_KINDS)
 
-    def make_node(
-        self, machine: str = "node", concurrency: int = 2, lost_seconds: int = LOST_SECONDS, **settings: Any
-    ) -> Node:
-        config = self.config(machine, lost_seconds, **settings)
+    def make_node(self, machine: str = "node", concurrency: int = 2, lost_seconds: int = LOST_SECONDS) -> Node:
+        config = self.config(machine, lost_seconds)
         context = AppContext(Library(config.home), Worker(config), config)
         return Node(context, SMALL_KINDS, self.open_store(machine), machine, concurrency)
 

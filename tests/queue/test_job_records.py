@@ -19,7 +19,7 @@ def job_store(request: pytest.FixtureRequest, tmp_path: Path) -> JobStore:
     if request.param == "folder":
         (tmp_path / "jobs").mkdir()
         return JobStore(tmp_path / "jobs", max_finished=3)
-    return request.getfixturevalue("team").open_store("here", keep=3)
+    return request.getfixturevalue("team").open_store("here", keep_jobs=3)
 
 
 def make_job(number: int = 0, **facts) -> Job:

@@ -67,7 +67,21 @@ def test_formats_need_their_packages_and_environments():
     assert worker.list_missing(WorkerRequirements(packages=("onnx", "openvino"))) == ["the package onnx"]
     assert worker.list_missing(WorkerRequirements(environments=("orbax",), packages=("openvino",))) == []
     assert worker.list_missing(WorkerRequirements(worker="two")) == ["the name two"]
-    assert len(WorkerRequirements(environments=("keras-3.15-python-3.13",) * 9).queue) <= 40
+
+
+@pytest.mark.parametrize(
+    ("requirements", "queue"),
+    [
+        (WorkerRequirements(), "anywhere"),
+        (WorkerRequirements(is_exclusive=True), "alone"),
+        (WorkerRequirements(environments=("openvino",)), "environment.openvino"),
+        (WorkerRequirements(packages=("onnx", "tf2onnx")), "package.onnx+package.tf2onnx"),
+        (WorkerRequirements(packages=("onnx", "openvino", "tf2onnx")), "package.onnx+package.openvi-d236fd1819ee"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_queue_is_named_by_what_its_jobs_need_in_forty_characters(requirements, queue):
+    assert (requirements.queue, len(requirements.queue) <= 40) == (queue, True)
 
 
 def test_click_goes_before_what_is_done_in_bulk(team, tmp_path):
