@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -54,9 +55,9 @@ class DatabaseJobStore(JobStore):
         """As `create` for several, in one transaction, in which `facts_of` gives further columns of those that are
         inserted."""
         stored = self.database.run(self._insert, jobs, facts_of)
-        for job in stored:
-            shutil.rmtree(self._folder / job.id, ignore_errors=True)
         new = {job.id for job in stored}
+        for id_ in new.intersection(os.listdir(self._folder)):
+            shutil.rmtree(self._folder / id_, ignore_errors=True)
         return [job if job.id in new else self.read(job.id) for job in jobs]
 
     def _insert(self, connection: Connection, jobs: list[Job], facts_of: FactsOf) -> list[Job]:

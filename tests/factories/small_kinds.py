@@ -65,6 +65,18 @@ def run_store(handle: JobHandle) -> dict[str, Any]:
     return {}
 
 
+def run_stamp(handle: JobHandle) -> dict[str, Any]:
+    """Write down when the work began."""
+    Path(handle.request["file"]).write_text(str(time.time()))
+    return {}
+
+
+def run_sleep(handle: JobHandle) -> dict[str, Any]:
+    """Wait so many seconds, and compute nothing."""
+    time.sleep(handle.request["seconds"])
+    return {}
+
+
 def need_environments(request: Any) -> Requirements:
     return Requirements(environments=tuple(request.get("environments", ())))
 
@@ -79,5 +91,7 @@ SMALL_KINDS = {
         JobKind("refuse", run_refuse),
         JobKind("read", run_read),
         JobKind("store", run_store),
+        JobKind("stamp", run_stamp),
+        JobKind("sleep", run_sleep),
     )
 }
