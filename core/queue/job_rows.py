@@ -28,7 +28,7 @@ class Claim(NamedTuple):
 
 def record_text(job: Job) -> str:
     """A job as its row holds it: without its result."""
-    return job.model_copy(update={"result": {}}).model_dump_json(by_alias=True)
+    return job.model_dump_json(by_alias=True, exclude={"result"})
 
 
 def parse_job(row: Row[Any]) -> Job:
