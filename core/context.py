@@ -8,6 +8,7 @@ from core.library import Library
 from core.library.job_store import JobStore
 from core.library.permissions import Viewer
 from core.library.prediction_store import PredictionStore
+from core.object_store.team_library import open_library
 from core.settings import Settings, get_settings
 from core.worker import Worker
 
@@ -17,10 +18,10 @@ class AppContext:
 
     def __init__(self, library: Library | None = None, worker: Worker | None = None, config: Settings | None = None):
         self.config = config or get_settings()
-        self.library = library or Library(self.config.home)
+        self.library = library or open_library(self.config)
         self.worker = worker or Worker(self.config)
         self.job_store = JobStore(self.library.home / "jobs", self.config.keep_jobs)
-        self.inputs = Inputs(self.library.home, self.config)
+        self.inputs = Inputs(self.library.home, self.config, self.library.entries)
 
     def for_viewer(self, viewer: Viewer) -> Self:
         """Return the same as one user sees it.
