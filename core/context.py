@@ -10,6 +10,7 @@ from core.library import Library
 from core.library.job_store import JobStore
 from core.library.permissions import Viewer
 from core.library.prediction_store import PredictionStore
+from core.object_store.team_library import open_library
 from core.settings import Settings, get_settings
 from core.worker import Worker
 
@@ -19,10 +20,10 @@ class AppContext:
 
     def __init__(self, library: Library | None = None, worker: Worker | None = None, config: Settings | None = None):
         self.config = config or get_settings()
-        self.library = library or Library(self.config.home)
+        self.library = library or open_library(self.config)
         self.worker = worker or Worker(self.config)
         self.job_store = open_job_store(self.library.home, self.config)
-        self.inputs = Inputs(self.library.home, self.config)
+        self.inputs = Inputs(self.library.home, self.config, self.library.entries)
         self.environment_processes = WarmProcesses(self.config)
 
     def for_viewer(self, viewer: Viewer) -> Self:

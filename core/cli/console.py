@@ -107,7 +107,11 @@ def wait_for_job(jobs: "Jobs", job: Job) -> Job:
 
 
 def open_library() -> Library:
-    """The library that `ROUNDTRIP_HOME` names."""
+    """The library that `ROUNDTRIP_HOME` names, or the team's that `ROUNDTRIP_STORE_URL` does."""
+    if get_settings().is_team:
+        from core.object_store.team_library import open_library  # with what only a team needs
+
+        return open_library()
     return Library()
 
 

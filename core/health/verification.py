@@ -169,10 +169,14 @@ def _describe_extra_files(folder: Path, files: list[FileEntry], id_: str) -> str
 
 def _find_foreign_paths(library: Library) -> list[EntryVerification]:
     sentence = "It lies in the folder {} and is no entry of the library."
-    return [
+    rows = [
         EntryVerification(path.name[:80], "foreign", sentence.format(path.parent.name))
         for path in library.foreign_paths()
     ]
+    if library.access.viewer_id is None:
+        for id_, error in library.entries.find_foreign().items():
+            rows.append(EntryVerification(id_, "foreign", f"The store lists it, and it is no entry. {error}"))
+    return rows
 
 
 def _find_dangling_aliases(library: Library) -> list[EntryVerification]:

@@ -8,7 +8,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from core.caching import file_stamp
-from core.errors import Damaged, StorageFailed
+from core.errors import Damaged, RoundtripError, StorageFailed
 from core.library import atomic_commit, integrity, staging, storage
 from core.library.annotation_files import AliasChange, Aliases, read_aliases, write_aliases
 from core.library.catalog.catalog import Catalog
@@ -24,6 +24,8 @@ LOCK_TIMEOUT = 60  # seconds to wait for another writer
 
 class LocalEntries:
     """See `SharedEntries`."""
+
+    is_shared = False
 
     def __init__(self, home: Path, catalog: Catalog):
         self._home = home
@@ -63,6 +65,12 @@ class LocalEntries:
 
     def stamp(self) -> Hashable:
         return file_stamp(self._home / LOG_FILE)
+
+    def find_unshared(self) -> list[str]:
+        return []  # nobody else has any
+
+    def find_foreign(self) -> dict[str, RoundtripError]:
+        return {}  # `Library.foreign_paths` tells of those in the home
 
     @translate_disk_errors()
     def commit(self, staged: Mapping[str, Path], fence: Fence) -> None:

@@ -108,6 +108,10 @@ class AccessControl:
         run = self._find_folder(ownership.run, "r") if folder.name.startswith("a") and ownership.run else None
         return combine_sole_viewers(viewer_id, self.sole_viewer(run)) if run else viewer_id
 
+    def run_of(self, folder: Path) -> str | None:
+        """The id of the run of an artifact; None for a run, and where the record cannot be read."""
+        return self._read_ownership(folder).run if folder.name.startswith("a") else None
+
     def can_see_derived(self, owner: str | None, references: Any = ()) -> bool:
         """Whether something that is made from entries is shown: a job, an input set.
 

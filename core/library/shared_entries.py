@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Concatenate, ParamSpec, Protocol, TypeVar
 
-from core.errors import Damaged
+from core.errors import Damaged, RoundtripError
 from core.library.annotation_files import AliasChange, Aliases
 from core.library.catalog.catalog import Catalog
 from core.library.records import FileEntry, Page, Query
@@ -36,8 +36,15 @@ class RowSync(Protocol):
 class SharedEntries(Protocol):
     """The entries of a library. What a store does not give raises StorageFailed, what is broken in it Damaged."""
 
-    catalog: Catalog
-    rows: RowSync
+    is_shared: bool  # with other machines
+
+    @property
+    def catalog(self) -> Catalog:
+        """The catalog of these entries."""
+
+    @property
+    def rows(self) -> RowSync:
+        """What keeps the rows of the catalog."""
 
     def locate(self, id_: str) -> Path | None:
         """The folder of an entry with its records and documents as they are now, in its place or in the trash.
@@ -67,6 +74,12 @@ class SharedEntries(Protocol):
 
     def stamp(self) -> Hashable:
         """Something that changes with every change of an entry that was logged."""
+
+    def find_unshared(self) -> list[str]:
+        """The ids of runs and artifacts that lie in the home and that others do not have."""
+
+    def find_foreign(self) -> dict[str, RoundtripError]:
+        """What calls itself an entry where others see it and cannot be read as one, with why."""
 
     def commit(self, staged: Mapping[str, Path], fence: Fence) -> None:
         """Make staged folders, by id and all in one staging folder, entries: all of them or none.

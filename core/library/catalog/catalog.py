@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -120,6 +120,19 @@ class Catalog:
                     raise self._translate(error) from error
         raise AssertionError("The second attempt returns or raises.")
 
+    def execute(self, operation: Callable[..., ResultT], *arguments: Any, write: bool = False) -> ResultT:
+        """Run an operation of another's tables in the same database; its first argument is a connection."""
+        return self._execute(operation, *arguments, write=write)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sql.Connection]:
+        """A transaction on a server, which lasts as long as the block. Raises StorageFailed."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise self._translate(error) from error
+
     # Writing
 
     def sync(
@@ -154,7 +167,15 @@ class Catalog:
         """Store what the rows stand for."""
         self._execute(set_state, "state", state, write=True)
 
+    def rebuild_counts(self) -> None:
+        """Count the rows of every group again."""
+        self._execute(rebuild_counts, write=True)
+
     # Reading
+
+    def listed_ids(self) -> set[str]:
+        """The ids of all rows."""
+        return {id_ for id_, _, _ in self._execute(read_stamps)}
 
     def load_sync_state(self) -> str:
         """The state that was saved last; empty for a new catalog."""
