@@ -8,7 +8,7 @@ import typer
 
 from core.context import open_job_store
 from core.errors import InputError
-from core.library import Library
+from core.object_store.team_library import open_library
 from core.settings import PROJECT, get_settings
 
 app = typer.Typer(rich_markup_mode=None)
@@ -25,7 +25,7 @@ def serve(
         raise InputError(
             "The pages are not installed here.", received=script, cure="Start it from a checkout of Roundtrip."
         )
-    open_job_store(Library().home, get_settings())  # what does not answer is said before anything is started
+    open_job_store(open_library().home, get_settings())  # what does not answer is said before anything is started
     options = [f"--server.port={port}", *([f"--server.address={address}"] if address else [])]
     os.chdir(PROJECT)  # where Streamlit looks for its settings
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(script), *options])

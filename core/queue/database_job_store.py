@@ -26,7 +26,7 @@ FactsOf = Callable[[Connection, list[Job]], list[dict[str, Any]]]
 
 def open_database_job_store(folder: Path, config: Settings) -> "DatabaseJobStore":
     """Open the records of a team's jobs. Raises InputError, StorageFailed."""
-    store = open_object_store(config.store_url, makes_folder=True)
+    store = open_object_store(config.store_url)
     return DatabaseJobStore(folder, config.keep_jobs, QueueDatabase(config.database_url), JobFiles(store))
 
 

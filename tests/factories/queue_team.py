@@ -15,7 +15,6 @@ from typing import Any, NamedTuple
 from core.context import AppContext
 from core.jobs import Jobs
 from core.jobs.node import Node
-from core.library import Library
 from core.queue import DatabaseJobStore, QueueDatabase, WorkerRegistry, WorkerState, open_database_job_store
 from core.settings import PROJECT, Settings
 from core.worker import Worker
@@ -33,6 +32,7 @@ class Team(NamedTuple):
 
     @property
     def store_url(self) -> str:
+        (self.folder / "objects").mkdir(exist_ok=True)
         return f"file://{self.folder}/objects"
 
     def config(self, machine: str, lost_seconds: int = LOST_SECONDS, **settings: Any) -> Settings:
@@ -46,11 +46,11 @@ class Team(NamedTuple):
     def make_server(self, machine: str = "server") -> Jobs:
         """What a web server has."""
         config = self.config(machine)
-        return Jobs(Library(config.home), Worker(config), config, kinds=SMALL_KINDS)
+        return Jobs(None, Worker(config), config, kinds=SMALL_KINDS)
 
     def make_node(self, machine: str = "node", concurrency: int = 2, lost_seconds: int = LOST_SECONDS) -> Node:
         config = self.config(machine, lost_seconds)
-        context = AppContext(Library(config.home), Worker(config), config)
+        context = AppContext(None, Worker(config), config)
         return Node(context, SMALL_KINDS, self.open_store(machine), machine, concurrency)
 
     def workers(self) -> list[WorkerState]:

@@ -6,7 +6,6 @@ from pathlib import Path
 import pytest
 
 from core.errors import Cancelled, StorageFailed
-from core.library import Library
 from core.library.job_store import Job
 from core.queue import DatabaseJobStore, QueueDatabase, WorkerRequirements, defer, recover_abandoned, take_attempt
 from core.queue.recovery import MAX_ATTEMPTS
@@ -126,8 +125,7 @@ def test_job_of_a_killed_worker_is_done_by_another(team, tmp_path):
     with team.running_node("second"):
         end = jobs.wait(job.id)
     assert (end.state, len(begun_lines(tmp_path))) == ("done", 2)
-    assert [run.id for run in Library(tmp_path / "second").runs()] == [end.result["run"]]
-    assert Library(tmp_path / "first").runs() == []
+    assert [run.id for run in jobs.library.runs()] == [end.result["run"]]
 
 
 def test_late_result_of_a_frozen_worker_does_not_win(team, tmp_path):
@@ -145,8 +143,7 @@ def test_late_result_of_a_frozen_worker_does_not_win(team, tmp_path):
         frozen.send_signal(signal.SIGTERM)
         assert frozen.wait(20) == 0
     assert jobs.job_store.read(job.id) == end
-    assert [run.id for run in Library(tmp_path / "second").runs()] == [end.result["run"]]
-    assert Library(tmp_path / "first").runs() == []
+    assert [run.id for run in jobs.library.runs()] == [end.result["run"]]
 
 
 def test_jobs_go_on_while_the_database_is_away(team, tmp_path, postgresql):
