@@ -17,7 +17,7 @@ sources and checks both:
     core.browser_runtimes, core.exports
     core.context
     core.compatibility, core.health, core.inputs, core.migration, core.size_breakdown
-    core.environments, core.object_store
+    core.environments, core.object_store, core.queue
     core.library
     core.copy_content, core.reload
     core.worker

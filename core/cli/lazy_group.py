@@ -26,6 +26,8 @@ MODULES = (
     "advise",
     "health",
     "migrate",
+    "serve",
+    "worker",
     "stop",
 )
 

@@ -17,6 +17,7 @@ from core.formats import all_formats
 from core.library import Library, Query, staging, storage
 from core.library.catalog.catalog import mask_database_url
 from core.library.records import UNREADABLE
+from core.object_store import mask_address
 from core.settings import Settings
 from core.system import describe_machine
 from core.text.labels import pluralize
@@ -177,7 +178,8 @@ def _check_settings(config: Settings) -> Iterator[HealthCheck]:
 def list_public_settings(config: Settings) -> dict[str, object]:
     """Return every setting that may be shown: no password, and not where the library lies."""
     settings = config.model_dump(mode="json", exclude={"home"})
-    return settings | {"catalog_url": mask_database_url(config.catalog_url) or "catalog.sqlite in the library"}
+    database = mask_database_url(config.database_url) or "catalog.sqlite in the library"
+    return settings | {"database_url": database, "store_url": mask_address(config.store_url) or "none"}
 
 
 def _check_worker(config: Settings, worker: Worker | None) -> Iterator[HealthCheck]:
