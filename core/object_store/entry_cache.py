@@ -1,7 +1,7 @@
 """`EntryCache`: what a machine has fetched of a store, in the home's own layout; what was unused longest goes first.
 
 Records and documents come first, files when they are asked for. Each file or folder of an entry is fetched beside it,
-held against its hash, and renamed into place: it is whole or absent. Beside them lie the manifests of what is known to
+verified by its hash, and renamed into place: it is whole or absent. Beside them lie the manifests of what is known to
 be in the store, and nothing else is ever deleted here.
 """
 
