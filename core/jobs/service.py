@@ -141,7 +141,8 @@ class Jobs(JobRunner):
         """
         request = build_compare_request(self, artifacts, rows, sources or {}, baseline, inputs)
         participants = [request["baseline"], *request["artifacts"]]
-        self._require_may_build(list_environments_of(participants))
+        if environments := list_environments_of(participants):
+            self._require_may_build(environments)
         used = list(dict.fromkeys(entry_of(id_) for id_ in participants if id_.startswith("a")))
         return self._start_or_reuse("compare", "Comparison", request, used, rerun_failed)
 
