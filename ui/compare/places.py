@@ -1,6 +1,7 @@
 """The choice of the environments in which copies answer, too, beside those that answer here."""
 
 from collections.abc import Mapping
+from operator import itemgetter
 
 import streamlit as st
 
@@ -38,9 +39,9 @@ def choose_placed_copies(entries: Mapping[str, Entry], ids: list[str]) -> list[s
 def _list_offered(entry: Entry) -> list[Place]:
     """The places that take a copy, those that are built first, then the smallest; who signed in builds none."""
     jobs = current_jobs()
-    sizes = {place: place.size_to_build(jobs.config) for place in list_takers(str(entry.format))}
+    sized = [(place.size_to_build(jobs.config), place) for place in list_takers(str(entry.format))]
     is_signed_in = jobs.library.access.viewer_id is not None
-    return sorted((place for place, size in sizes.items() if not (size and is_signed_in)), key=sizes.__getitem__)
+    return [place for size, place in sorted(sized, key=itemgetter(0)) if not (size and is_signed_in)]
 
 
 def _choose_places(id_: str, name: str, places: list[Place]) -> list[str]:
