@@ -1,9 +1,11 @@
 """The verdict on a kit in an environment: what it predicts there, beside what it must predict."""
 
 import time
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
+from core.arrays import Arrays
 from core.compare import Verdict, compare, to_jsonable
 from core.environments import ENVIRONMENTS
 from core.environments.base import Environment
@@ -39,8 +41,8 @@ class ElsewhereOutcome(BaseModel):
     `max_abs` is the largest difference from what the kit expects, `output` where it is; `seconds` are those of the
     stages there ("import", "load", "predict"), `total_seconds` those that we waited; `error` says why there are no
     predictions. `mismatched` counts the values that are not finite on one side and not the same on the other, which no
-    difference tells of. `versions` are those of its packages, `lock` the SHA-256 of the lock that they were built of;
-    empty in older records.
+    difference tells of. `versions` are those of its packages, `lock` the SHA-256 of the lock that they were built of,
+    `inputs_sha256` that of the file with the rows that it was asked; both empty in older records.
     """
 
     environment: str
@@ -55,6 +57,7 @@ class ElsewhereOutcome(BaseModel):
     total_seconds: float = 0.0
     versions: dict[str, str] = Field(default_factory=dict)
     lock: str = ""
+    inputs_sha256: str = ""
     device: str = ""
     notes: list[str] = Field(default_factory=list)
 
@@ -102,6 +105,13 @@ def describe_lock_change(environment: str, lock: str) -> str:
     return LOCK_NOTE if lock and current and lock != current else ""
 
 
+class EnvironmentAnswer(NamedTuple):
+    """What is said of a kit in an environment, and what it predicted there; nothing where it did not."""
+
+    outcome: ElsewhereOutcome
+    predictions: Arrays
+
+
 def judge_kit(
     processes: WarmProcesses,
     environment: Environment,
@@ -110,20 +120,32 @@ def judge_kit(
     is_cancelled: CancelCheck = never_cancelled,
 ) -> ElsewhereOutcome:
     """Ask a kit in an environment, and compare. What goes wrong is in the outcome. Raises Cancelled."""
-    started = time.perf_counter()
+    return ask_and_judge(processes, environment, built, kit, is_cancelled).outcome
+
+
+def ask_and_judge(
+    processes: WarmProcesses,
+    environment: Environment,
+    built: BuiltEnvironment,
+    kit: Kit,
+    is_cancelled: CancelCheck = never_cancelled,
+) -> EnvironmentAnswer:
+    """The same, with the predictions. Raises Cancelled."""
+    started, predictions = time.perf_counter(), {}
     try:
         reply = processes.ask(environment, built, kit, is_cancelled)
         if reply.error:
             raise translate_refusal(reply.error)
-        outcome = _compare(environment, kit, reply)
+        outcome, predictions = _compare(environment, kit, reply), reply.predictions
     except Cancelled:
         raise
     except RoundtripError as error:
         outcome = _failed(environment, error)
     except Exception as error:  # noqa: BLE001  a fault of ours, which says nothing of the copy
         outcome = _unverified(environment, translate(error, WorkerError))
-    told = {"total_seconds": time.perf_counter() - started, "lock": environment.lock_sha256}
-    return outcome.model_copy(update=told)
+    seconds, lock = time.perf_counter() - started, environment.lock_sha256
+    told = {"total_seconds": seconds, "lock": lock, "inputs_sha256": kit.inputs_sha256}
+    return EnvironmentAnswer(outcome.model_copy(update=told), predictions)
 
 
 def translate_refusal(error: EngineError) -> RoundtripError:

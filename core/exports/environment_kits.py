@@ -34,6 +34,7 @@ def unpacked_kit(library: Library, artifact_id: str) -> Iterator[Kit]:
             bytes=size_on_disk(folder),
             is_untrusted=facts["trust"] != "ours",
             classes=bool(run.labels) or None,
+            inputs_sha256=str(facts["files"]["inputs.npz"]),
             input_dtypes={name: array.dtype for name, array in inputs.items()},
         )
 
