@@ -87,9 +87,13 @@ class EnvironmentCopy:
         waiting: list[int] = []  # rows of the chunk that is being asked
         kits = (self._kit_of(chunk, batch, waiting) for chunk in inputs)
         asked = self._processes.ask_in_turn(self._environment, self._built, kits, is_cancelled)
+        first: Arrays = {}
         with contextlib.closing(asked) as replies:
             for reply in replies:
-                yield self._read(reply, waiting.pop())
+                predictions = self._read(reply, waiting.pop())
+                first = first or predictions
+                _require_alike(first, predictions)
+                yield predictions
 
     def _kit_of(self, chunk: Arrays, batch: int, waiting: list[int]) -> Kit:
         """The kit with these rows, in the dtypes of the copy, whose predictions may have any shape."""
@@ -125,3 +129,20 @@ class EnvironmentCopy:
             told = {"versions": facts.versions, "device": facts.device, "notes": notes}
             self.load.place = self.load.place.model_copy(update=told)
             self.load.load_seconds, self.load.loaded_warm = facts.seconds.get("load"), facts.loads > 1
+
+
+def _require_alike(first: Arrays, predictions: Arrays) -> None:
+    """Raise InputError where a chunk has other outputs than the first."""
+    if (expected := _layout(first)) != (received := _layout(predictions)):
+        cure = "Ask fewer rows, or leave this place out."
+        raise InputError(
+            "It gives other outputs from one chunk of rows to the next.",
+            received=f"{expected}, then {received}",
+            cure=cure,
+        )
+
+
+def _layout(arrays: Arrays) -> dict[str, str]:
+    """The kind of each output and the shape of its rows."""
+    kinds = {name: "text" if array.dtype.kind in "SU" else array.dtype.name for name, array in arrays.items()}
+    return {name: f"{kinds[name]} {array.shape[1:]}" for name, array in arrays.items()}

@@ -24,7 +24,7 @@ def placed(
 ) -> Iterator[tuple[Jobs, str, str]]:
     """Jobs over a run with an ONNX copy and its ids; its places are ONNX Runtime, and engines that fail."""
     jobs, run, artifacts = copied_entries("digits-mlp", "onnx")
-    add_places(monkeypatch, jobs, tmp_path / "own", "refuses", "first_row", "fails_import")
+    add_places(monkeypatch, jobs, tmp_path / "own", "refuses", "first_row", "fails_import", "fickle")
     yield jobs, run, artifacts["onnx"]
     jobs.environment_processes.close()
 
@@ -67,6 +67,15 @@ def test_participants_that_fail_fail_alone(placed):
     assert all(outcomes[id_]["place"]["key"] == place_of(id_) for id_ in ids[1:])
     assert "takes other arguments" in outcomes[ids[1]]["error"]["sentence"]
     assert job.result["matrix"]["ids"] == [job.result["baseline"], onnx]
+
+
+def test_chunks_of_other_outputs_are_not_comparable(placed, monkeypatch: pytest.MonkeyPatch):
+    jobs, _, onnx = placed
+    monkeypatch.setattr("core.library.prediction_store.CHUNK_ROWS", 64)
+    there = at_place(onnx, "fickle")
+    outcome = wait_until_done(jobs, jobs.compare([onnx, there], 128)).result["outcomes"][there]
+    sentence = "It gives other outputs from one chunk of rows to the next."
+    assert (outcome["verdict"], outcome["error"]["sentence"]) == ("not-comparable", sentence)
 
 
 def test_place_that_is_not_built_says_nothing_of_the_copy(placed, monkeypatch: pytest.MonkeyPatch):
