@@ -9,6 +9,7 @@ from core.library.job_store import JobStore
 from core.library.permissions import Viewer
 from core.library.prediction_store import PredictionStore
 from core.settings import Settings, get_settings
+from core.uploads import Uploads
 from core.worker import Worker
 
 
@@ -21,6 +22,7 @@ class AppContext:
         self.worker = worker or Worker(self.config)
         self.job_store = JobStore(self.library.home / "jobs", self.config.keep_jobs)
         self.inputs = Inputs(self.library.home, self.config)
+        self.uploads = Uploads(self.library.home, self.config)
 
     def for_viewer(self, viewer: Viewer) -> Self:
         """Return the same as one user sees it.
@@ -32,6 +34,7 @@ class AppContext:
         context.library = self.library.for_viewer(viewer)
         context.job_store = self.job_store.with_access(context.library.access)
         context.inputs = self.inputs.for_viewer(context.library.access)
+        context.uploads = self.uploads.for_viewer(viewer)
         return context
 
     def predictions(self, job_id: str) -> PredictionStore:
