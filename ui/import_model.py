@@ -34,9 +34,7 @@ VALIDATION_CAPTION = (
 )
 IMPORT_BUTTON = "import-model"  # the key of the button
 FILES_KEY = "imported-files"  # of the control that sends them
-FILES_HELP = (
-    "Weights and their architecture, or OpenVINO's two files, are chosen together. A folder: `roundtrip import PATH`."
-)
+FILES_HELP = "Weights and their architecture, or OpenVINO's two files, are chosen together."
 RULE_HELP = "The name of the check that it did not pass. It stays the same, for scripts and for questions."
 RUN_NOW_HELP = (
     "Where the sandbox works by now, it is looked into, loaded and asked. It keeps its tags, note and aliases."
@@ -78,6 +76,7 @@ def show_import_form(demos: Sequence[Demo]) -> ImportForm | None:
     """Show the form. Returns its values when it is submitted, else None."""
     # Any ending is allowed: for an unsupported file the validation explains more than the browser would.
     files = choose_files("Model", FILES_KEY, help_=FILES_HELP)
+    st.caption("A folder: `roundtrip import PATH`.")
     with st.form("import", enter_to_submit=False):
         name = st.text_input("Name", placeholder="as the file", help="What it is to be called in the library.")
         with st.expander("For checkpoints, several signatures, free sizes, and state", icon=":material/tune:"):

@@ -2,11 +2,12 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, TypedDict
+from typing import NamedTuple
 
 import streamlit as st
+from pydantic import BaseModel, ValidationError
 
-from core.errors import UnknownName
+from core.errors import InputError, UnknownName
 from core.text.numbers import format_size
 from core.uploads import GivenFile, Uploads
 from ui.browser_component import BUTTON, load_component
@@ -18,14 +19,11 @@ HERE = Path(__file__).parent
 _UPLOADER = load_component(HERE, "uploader", BUTTON, HERE / "file_upload.js")
 
 
-class SentFiles(TypedDict):
+class SentFiles(BaseModel):
     """What the control tells: ids of the files that have come whole, in order, and how many are on their way."""
 
-    whole: list[str]
-    pending: int
-
-
-NOTHING_SENT: SentFiles = {"whole": [], "pending": 0}
+    whole: list[str] = []
+    pending: int = 0
 
 
 class ChosenFiles(NamedTuple):
@@ -63,10 +61,10 @@ def choose_files(
         "bytes": uploads.max_bytes,
         "address": upload_url(),
         "cookie": TOKEN_COOKIE,
-        "files": sent,
-        "gone": [id_ for id_ in sent["whole"] if id_ not in chosen.ids],
+        "files": sent.model_dump(),
+        "gone": [id_ for id_ in sent.whole if id_ not in chosen.ids],
     }
-    _UPLOADER(key=widget_key, data=data, default={"files": NOTHING_SENT}, on_files_change=lambda: None)
+    _UPLOADER(key=widget_key, data=data, default={"files": SentFiles().model_dump()}, on_files_change=lambda: None)
     return chosen
 
 
@@ -85,23 +83,24 @@ def _generation_key(key: str) -> str:
 
 
 def _read_sent(widget_key: str) -> SentFiles:
-    """Return what the browser told, which can be anything."""
-    state: Any = st.session_state.get(widget_key) or {}
-    files = state.get("files") or NOTHING_SENT
-    pending = files.get("pending")
-    ids = [id_ for id_ in files.get("whole") or () if isinstance(id_, str)]
-    return {"whole": ids, "pending": pending if isinstance(pending, int) else 0}
+    """Return what the browser told, which can be anything. Raises InputError."""
+    state = st.session_state.get(widget_key) or {}
+    try:
+        return SentFiles.model_validate(state.get("files") or {})
+    except ValidationError as error:
+        cure = "Reload the page, then choose the files again."
+        raise InputError("The browser sent something that is no list of files.", cure=cure) from error
 
 
 def _find_files(uploads: Uploads, sent: SentFiles) -> ChosenFiles:
     files, ids = [], []
-    for id_ in sent["whole"]:
+    for id_ in sent.whole:
         try:
             files += uploads.give_files([id_])
             ids.append(id_)
         except UnknownName:  # used, removed or expired
             continue
-    return ChosenFiles(files, ids, sent["pending"])
+    return ChosenFiles(files, ids, sent.pending)
 
 
 def _describe_limits(uploads: Uploads, many: bool) -> str:

@@ -9,8 +9,8 @@ from typing import NamedTuple, Self
 
 from filelock import FileLock
 
-from core.errors import Damaged, InputError
-from core.library.storage import compute_sha256, translate_disk_errors, write_text_atomically
+from core.errors import Damaged, InputError, UnknownName
+from core.library.storage import translate_disk_errors, write_text_atomically
 from core.record import now
 from core.uploads.record import Upload
 
@@ -48,7 +48,7 @@ class Piece:
         self._digest = hashlib.new(checksum.algorithm) if checksum else None
         self._written = 0
         with translate_disk_errors():
-            self._file = (folder / DATA_FILE).open("r+b")
+            self._file = (folder / DATA_FILE).open("r+b", buffering=0)
             self._file.seek(upload.offset)
             self._file.truncate()  # of what came before a break and was not kept
 
@@ -57,8 +57,10 @@ class Piece:
         if self._upload.offset + self._written + len(chunk) > self._upload.bytes:
             cure = "State the size of the whole file before it is sent."
             raise InputError("More has come than the size that was stated.", received=self._upload.bytes, cure=cure)
+        rest = memoryview(chunk)
         with translate_disk_errors():
-            self._file.write(chunk)
+            while rest:
+                rest = rest[self._file.write(rest) :]
         self._written += len(chunk)
         if self._digest:
             self._digest.update(chunk)
@@ -75,20 +77,27 @@ class Piece:
             raise Damaged("A piece of the file arrived changed, and was not kept.", cure="Send it once more.")
         offset = self._upload.offset + self._written
         with translate_disk_errors():
-            self._file.flush()
             os.fsync(self._file.fileno())
-            whole = compute_sha256(self._folder / DATA_FILE) if offset == self._upload.bytes else ""
-            changes = {"offset": offset, "changed": now(), "sha256": whole}
+            sha256 = self._compute_sha256() if offset == self._upload.bytes else ""
+            changes = {"offset": offset, "changed": now(), "sha256": sha256}
             self._upload = self._upload.model_copy(update=changes)
-            write_text_atomically(self._folder / RECORD_FILE, self._upload.to_json_text())
+            self._write_record()
         return self._upload
+
+    def _compute_sha256(self) -> str:
+        self._file.seek(0)
+        return hashlib.file_digest(self._file, "sha256").hexdigest()
+
+    def _write_record(self) -> None:
+        try:
+            write_text_atomically(self._folder / RECORD_FILE, self._upload.to_json_text())
+        except FileNotFoundError as error:
+            raise UnknownName("This upload was removed while it came.", cure="Choose the file again.") from error
 
     def close(self) -> None:
         """Give the disk back what was not kept, and let another piece follow."""
         try:
-            with translate_disk_errors():
-                if self._file.tell() > self._upload.offset:
-                    self._file.truncate(self._upload.offset)
-                self._file.close()
+            with translate_disk_errors(), self._file:
+                self._file.truncate(self._upload.offset)
         finally:
             self._lock.release()
