@@ -4,7 +4,7 @@
 
 const PROTOCOL = "1.0.0"
 const PIECE_MEDIA_TYPE = "application/offset+octet-stream"
-const [LEAST_PIECE, FIRST_PIECE, MOST_PIECE] = [2 ** 18, 2 ** 20, 2 ** 24] // bytes
+const [LEAST_PIECE, FIRST_PIECE, MOST_PIECE] = [2 ** 18, 2 ** 20, 2 ** 23] // bytes
 const PIECE_TIME = 1000 // milliseconds that a piece should take: what a break costs, and what is paid for each
 const [FIRST_WAIT, LONGEST_WAIT] = [500, 20_000] // milliseconds between two tries
 const PASSING = [0, 408, 409, 423, 429, 460, 500, 502, 503, 504] // what may be over at the next try

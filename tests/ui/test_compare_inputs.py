@@ -179,11 +179,10 @@ def test_inputs_chooser_file_is_stored_and_control_cleared(input_store: Inputs, 
 def test_inputs_chooser_waits_for_files_that_are_on_their_way(input_store: Inputs, jobs: Jobs, trained):
     run = trained("digits-mlp")
     app = choose_input_source(open_input_page(run), "file")
-    send_files(app, f"input-files-{run}-0", jobs.uploads, {"x.csv": b"1,2,3\n"}, pending=1)
+    key = f"input-files-{run}-0"
+    send_files(app, key, jobs.uploads, {"x.csv": b"1,2,3\n"}, pending=1)
     assert not require_no_exception(app).error
-    app.session_state[f"input-files-{run}-0"] = {
-        "files": {"whole": app.session_state[f"input-files-{run}-0"]["files"]["whole"]}
-    }
+    app.session_state[key] = {"files": app.session_state[key]["files"] | {"pending": 0}}
     assert "The model takes 64 columns" in require_no_exception(app.run()).error[0].value
 
 
