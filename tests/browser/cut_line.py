@@ -14,8 +14,9 @@ class CutLine:
 
     def __init__(self, target: tuple[str, int]) -> None:
         self.sent = 0  # bytes that have gone to the server
+        self.is_cut = False
         self.limit: int | None = None
-        self._target, self._is_cut = target, False
+        self._target = target
         self._sockets: list[socket.socket] = []
         self._listener = socket.create_server(("127.0.0.1", 0))
         self.url = "http://{}:{}".format(*self._listener.getsockname())
@@ -23,10 +24,10 @@ class CutLine:
 
     def mend(self, limit: int | None = None) -> None:
         """Let connections stand again, until `limit` bytes have gone in all."""
-        self.limit, self._is_cut = limit, False
+        self.limit, self.is_cut = limit, False
 
     def cut(self) -> None:
-        self._is_cut = True
+        self.is_cut = True
         for end in self._sockets:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
@@ -40,7 +41,7 @@ class CutLine:
         with contextlib.suppress(OSError):
             while True:
                 near, _ = self._listener.accept()
-                if self._is_cut:
+                if self.is_cut:
                     near.close()
                     continue
                 far = socket.create_connection(self._target)
@@ -58,7 +59,7 @@ class CutLine:
 
     def _count(self, size: int) -> None:
         self.sent += size
-        if self.limit is not None and self.sent > self.limit and not self._is_cut:
+        if self.limit is not None and self.sent > self.limit and not self.is_cut:
             self.cut()
 
 
