@@ -150,7 +150,7 @@ function draw(shelf) {
   const whole = uploads.filter(({ state, id }) => state === "whole" && id).map(({ id }) => id)
   const files = { whole, pending: uploads.filter(({ isPending }) => isPending).length }
   const text = JSON.stringify(files)
-  if (control.told === text) return
+  if (control.told === text || !control.root.isConnected) return // another page is shown: it is told on the way back
   control.told = text
   control.tell(files)
 }

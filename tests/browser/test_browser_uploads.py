@@ -3,14 +3,14 @@
 import hashlib
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.browser.cut_line import cut_line
-from tests.browser.page_helpers import TIMEOUT_MS, PagePool, choose_files, wait_for_page
+from tests.browser.page_helpers import TIMEOUT_MS, PagePool, choose_files, switch_page, wait_for_page
 from tests.browser.server import Server
 from tests.helpers import wait_until
 
@@ -94,6 +94,30 @@ def test_upload_that_the_server_refuses_says_so_and_can_be_resumed(server: Serve
     assert hashlib.sha256(path.read_bytes()).hexdigest() in read_uploads(server.home)
     page.get_by_role("button", name="Remove: model.keras").click()
     expect(page.get_by_text("Sent.", exact=True)).to_have_count(0)
+
+
+def test_upload_goes_on_while_another_page_is_shown(server: Server, new_page: Callable[..., Page], tmp_path: Path):
+    path, page = tmp_path / "model.onnx", new_page()
+    path.write_bytes(os.urandom(1000))
+    held: list[Route] = []
+    page.route("**/uploads/u*", lambda route: held.append(route), times=1)
+    open_import(page, server.url)
+    page.locator("input[type=file]").set_input_files(path)
+    expect(page.locator(".state")).to_have_text("Sending: 0.0 of 1.0 kB")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("The file is still on its way.")).to_be_visible()
+    switch_page(page, "formats")
+    wait_for_page(page, "What survives in which format")
+    with page.expect_response("**/uploads/u*"):
+        held[0].continue_()
+    switch_page(page, "import")
+    wait_for_page(page, "Import a model")
+    expect(page.locator(".state")).to_have_text("Sent.")
+    page.get_by_role("button", name="Import", exact=True).click()
+    expect(page.get_by_text("Nothing of the file was kept.")).to_be_visible()
+    page.get_by_role("button", name="Import another").click()
+    expect(page.get_by_text("Choose files, or drop them here")).to_be_visible()
+    expect(page.locator(".state")).to_have_count(0)
 
 
 def test_file_that_is_too_large_is_refused_before_anything_is_sent(server: Server, broken_page: Page, tmp_path: Path):
