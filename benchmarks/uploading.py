@@ -102,7 +102,7 @@ def _peak_memory(server: Server) -> Iterator[list[int]]:
 
 def _require_whole(server: Server, address: str) -> None:
     uploads = Uploads(server.home)
-    assert uploads.give_files([address.rpartition("/")[2]])
+    assert uploads.find_files([address.rpartition("/")[2]])
 
 
 def _begin(connection: http.client.HTTPConnection, size: int) -> str:

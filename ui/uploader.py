@@ -9,7 +9,7 @@ from pydantic import BaseModel, ValidationError
 
 from core.errors import InputError, UnknownName
 from core.text.numbers import format_size
-from core.uploads import GivenFile, Uploads
+from core.uploads import NamedFile, Uploads
 from ui.browser_component import BUTTON, load_component
 from ui.routes.urls import upload_url
 from ui.session import current_jobs
@@ -29,7 +29,7 @@ class SentFiles(BaseModel):
 class ChosenFiles(NamedTuple):
     """The files that have come whole, their ids, and how many are on their way."""
 
-    files: list[GivenFile]
+    files: list[NamedFile]
     ids: list[str]
     pending: int = 0
 
@@ -96,7 +96,7 @@ def _find_files(uploads: Uploads, sent: SentFiles) -> ChosenFiles:
     files, ids = [], []
     for id_ in sent.whole:
         try:
-            files += uploads.give_files([id_])
+            files += uploads.find_files([id_])
             ids.append(id_)
         except UnknownName:  # used, removed or expired
             continue

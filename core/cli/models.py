@@ -36,7 +36,7 @@ from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, StoredUp
 from core.library import Library
 from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
-from core.uploads import GivenFile
+from core.uploads import NamedFile
 
 app = typer.Typer(rich_markup_mode=None)
 SAVED_FACTS: tuple[str, ...] = (
@@ -199,7 +199,7 @@ def _gather_files(jobs: Jobs, path: Path, architecture: Path | None) -> StoredUp
     if len(paths) == 1 or path.is_dir():
         parts = {"architecture": architecture} if architecture else {}
         return StoredUpload(path, path.resolve().name, parts, None)
-    return store_upload(jobs.library, [GivenFile(file.name, file) for file in paths])
+    return store_upload(jobs.library, [NamedFile(file.name, file) for file in paths])
 
 
 def _import_lines(result: dict[str, Any]) -> Iterator[str]:

@@ -20,7 +20,7 @@ from core.inputs.store import Inputs, ProgressCallback, ignore_progress
 from core.library import Library
 from core.library.records import Run
 from core.runtimes.reference import Reference
-from core.uploads import GivenFile
+from core.uploads import NamedFile
 
 MAX_NAMED_VALUES = 4  # values of a typed row that its words name
 
@@ -48,7 +48,7 @@ class DrawnChoice(NamedTuple):
 class FileChoice(NamedTuple):
     """Files that were sent."""
 
-    files: Sequence[GivenFile]
+    files: Sequence[NamedFile]
 
 
 class RandomChoice(NamedTuple):

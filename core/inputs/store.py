@@ -27,7 +27,7 @@ from core.library.integrity import VerifiedFile, verify_file
 from core.library.permissions import AccessControl
 from core.settings import MB, Settings, get_settings
 from core.text.labels import pluralize
-from core.uploads import GivenFile, place_file
+from core.uploads import NamedFile, place_file
 
 
 def evict_input_sets(home: Path, config: Settings, newest_id: str) -> None:
@@ -167,7 +167,7 @@ class Inputs:
         return self._store(source, specs, {"kind": "file", "name": name}, lambda rows: pluralize(rows, "row") + words)
 
     def add_upload(
-        self, files: Sequence[GivenFile], specs: InputSpecs, image_shape: Sequence[int] | None = None
+        self, files: Sequence[NamedFile], specs: InputSpecs, image_shape: Sequence[int] | None = None
     ) -> InputSet:
         """Store the same from files that came from elsewhere, each with the name that its owner gave it."""
         with staging.staging_folder(self._home) as folder:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from core.errors import InputError, cleanup_on_error
 from core.library import Library, staging
 from core.library.records import Run
-from core.uploads import GivenFile, place_file
+from core.uploads import NamedFile, place_file
 from core.validation.file_names import is_plain_name
 
 WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX, OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX = ".h5", ".json", ".xml", ".bin"
@@ -28,7 +28,7 @@ class StoredUpload(NamedTuple):
     temporary_folder: Path | None
 
 
-def store_upload(library: Library, files: Sequence[GivenFile]) -> StoredUpload:
+def store_upload(library: Library, files: Sequence[NamedFile]) -> StoredUpload:
     """Put one or two files into a folder of ours on the library's disk.
 
     Two are weights with their architecture, or OpenVINO's XML with its numbers. Raises InputError for any other two,
@@ -40,7 +40,7 @@ def store_upload(library: Library, files: Sequence[GivenFile]) -> StoredUpload:
         return _place_upload(folder, {file.name: file for file in files}, main, companion)
 
 
-def store_models(library: Library, files: Sequence[GivenFile]) -> StoredUpload:
+def store_models(library: Library, files: Sequence[NamedFile]) -> StoredUpload:
     """Put files into a folder of ours on the library's disk: a zip, or a folder of models.
 
     Raises InputError for a name that cannot stand in a folder, or stands twice; StorageFailed.
@@ -82,7 +82,7 @@ def _reject_openvino_half(name: str) -> None:
             raise InputError(sentence, received=name[:300], cure=cure)
 
 
-def _place_upload(folder: Path, files: dict[str, GivenFile], main: str, companion: str | None) -> StoredUpload:
+def _place_upload(folder: Path, files: dict[str, NamedFile], main: str, companion: str | None) -> StoredUpload:
     if companion is None or companion.lower().endswith(ARCHITECTURE_SUFFIX):
         path = place_file(files[main], folder / "upload")
         parts = {} if companion is None else {"architecture": place_file(files[companion], folder / "part")}

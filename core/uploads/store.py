@@ -21,7 +21,7 @@ from core.library.permissions import Viewer
 from core.library.storage import delete_folder, translate_disk_errors, write_text_atomically
 from core.settings import MB, Settings, get_settings
 from core.text.numbers import format_size
-from core.uploads.given_file import GivenFile
+from core.uploads.named_file import NamedFile
 from core.uploads.piece import DATA_FILE, LOCK_FILE, RECORD_FILE, Checksum, Piece
 from core.uploads.record import Upload
 from core.validation import refusal
@@ -128,14 +128,14 @@ class Uploads:
 
     # Using
 
-    def give_files(self, ids: Iterable[str]) -> list[GivenFile]:
+    def find_files(self, ids: Iterable[str]) -> list[NamedFile]:
         """Return whole uploads as files. Raises InputError for one that is not whole."""
         uploads = [self.read(id_) for id_ in ids]
         if cut := [upload for upload in uploads if not upload.is_whole]:
             received = f"{cut[0].offset:,} of {cut[0].bytes:,} bytes"
             raise InputError("A file has not come whole yet.", received=received, cure="Wait until it has.")
         return [
-            GivenFile(upload.name, self._folder / upload.id / DATA_FILE, upload.sha256, is_ours=True)
+            NamedFile(upload.name, self._folder / upload.id / DATA_FILE, upload.sha256, is_ours=True)
             for upload in uploads
         ]
 

@@ -61,7 +61,7 @@ def test_file_in_pieces_arrives_whole(uploads: Uploads):
     told = ask(address)
     assert (told.status, told.headers["upload-offset"], told.headers["upload-length"]) == (200, "9", "9")
     assert told.headers["upload-expires"].endswith(" GMT")
-    (file,) = uploads.give_files([address.rpartition("/")[2]])
+    (file,) = uploads.find_files([address.rpartition("/")[2]])
     assert (file.name, file.path.read_bytes()) == ("ünï.keras", b"abcdefghi")
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from core.errors import Damaged, InputError, Refused, StorageFailed, UnknownName, UploadConflict
 from core.library.storage import write_text_atomically
 from core.settings import Settings
-from core.uploads import GivenFile, Upload, Uploads, place_file
+from core.uploads import NamedFile, Upload, Uploads, place_file
 from core.uploads.piece import Checksum
 from tests.factories.private_entries import ADA, BO
 from tests.helpers import mounted_tmpfs
@@ -42,7 +42,7 @@ def test_pieces_become_a_file_with_its_hash(uploads: Uploads):
     whole = send(uploads, upload.id, b"def", 3)
     assert whole == uploads.read(upload.id)
     assert whole.sha256 == hashlib.sha256(b"abcdef").hexdigest()
-    (file,) = uploads.give_files([upload.id])
+    (file,) = uploads.find_files([upload.id])
     assert (file.name, file.path.read_bytes(), file.sha256) == ("a.keras", b"abcdef", whole.sha256)
 
 
@@ -58,7 +58,7 @@ def test_another_process_goes_on_where_the_last_one_stopped(
     again = Uploads(tmp_path, upload_settings)
     assert again.read(upload.id).offset == 3
     send(again, upload.id, b"def", 3)
-    assert again.give_files([upload.id])[0].path.read_bytes() == b"abcdef"
+    assert again.find_files([upload.id])[0].path.read_bytes() == b"abcdef"
 
 
 @pytest.mark.parametrize("offset", [0, 2, 4, 99])
@@ -119,7 +119,7 @@ def test_any_pieces_and_breaks_give_the_file(tmp_path_factory, cuts, content):
         if not is_lost:
             piece.keep()
         piece.close()
-    assert uploads.give_files([id_])[0].path.read_bytes() == content
+    assert uploads.find_files([id_])[0].path.read_bytes() == content
 
 
 # Limits
@@ -182,12 +182,12 @@ def test_upload_of_another_person_is_as_if_it_were_not_there(uploads: Uploads, i
         for ask in (
             view.read,
             lambda each, view=view: view.open_piece(each, 0),
-            lambda each, view=view: view.give_files([each]),
+            lambda each, view=view: view.find_files([each]),
         ):
             with pytest.raises(UnknownName, match="This upload is not here any more"):
                 ask(asked)
         view.discard([asked])
-    assert adas.give_files([own])
+    assert adas.find_files([own])
 
 
 def test_upload_that_nobody_continues_expires(uploads: Uploads):
@@ -208,7 +208,7 @@ def test_file_that_is_not_whole_is_not_given(uploads: Uploads):
     upload = uploads.create("a", 5)
     send(uploads, upload.id, b"ab")
     with pytest.raises(InputError, match="has not come whole yet"):
-        uploads.give_files([upload.id])
+        uploads.find_files([upload.id])
 
 
 def test_piece_of_an_upload_that_is_removed_meanwhile_is_refused(uploads: Uploads):
@@ -225,7 +225,7 @@ def test_piece_of_an_upload_that_is_removed_meanwhile_is_refused(uploads: Upload
 def test_placed_file_has_the_content_and_outlives_the_upload(tmp_path: Path, is_ours: bool):
     source = tmp_path / "source"
     source.write_bytes(b"abc")
-    target = place_file(GivenFile("x", source, is_ours=is_ours), tmp_path / "target")
+    target = place_file(NamedFile("x", source, is_ours=is_ours), tmp_path / "target")
     assert os.path.samefile(source, target) is is_ours
     source.unlink()
     assert target.read_bytes() == b"abc"

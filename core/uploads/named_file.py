@@ -8,7 +8,7 @@ from typing import NamedTuple
 from core.library.storage import translate_disk_errors
 
 
-class GivenFile(NamedTuple):
+class NamedFile(NamedTuple):
     """A file, and the name that its owner gave it.
 
     Attributes:
@@ -23,7 +23,7 @@ class GivenFile(NamedTuple):
     is_ours: bool = False
 
 
-def place_file(file: GivenFile, target: Path) -> Path:
+def place_file(file: NamedFile, target: Path) -> Path:
     """Make the content of a file lie at `target`, by a link where it is ours and on one disk; returns `target`.
 
     Raises StorageFailed.
