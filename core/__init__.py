@@ -16,7 +16,7 @@ sources and checks both:
     core.upgrade
     core.browser_runtimes, core.exports
     core.context
-    core.compatibility, core.health, core.inputs, core.migration, core.size_breakdown
+    core.compatibility, core.health, core.inputs, core.migration, core.size_breakdown, core.uploads
     core.environments, core.object_store, core.queue
     core.library
     core.copy_content, core.reload
