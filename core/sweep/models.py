@@ -1,0 +1,124 @@
+"""The models of a plan: runs of the library, files on the disk, objects of a bucket."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from core.errors import InputError
+from core.library import Library
+from core.library.ids import ID_PATTERN
+from core.library.records import Run
+from core.library.storage import size_on_disk
+from core.object_store import open_object_store
+from core.sweep.object_files import fetch_candidate, find_objects
+from core.sweep.plan import ALL_RUNS
+from core.upgrade.finding import Candidate, find_candidates
+from core.validation.file_names import display_file_name
+from core.validation.file_types import FILE_TYPES
+
+ADDRESS = re.compile(r"[a-z0-9]+://")
+MAX_MODELS = 10_000  # of one sweep
+
+Fetch = Callable[[Path], Candidate]  # brings the files of a model into an empty folder
+
+
+@dataclass(frozen=True)
+class SweptModel:
+    """One model.
+
+    Attributes:
+        formats: Those in which it lies there already.
+        bytes: Of these.
+        run: Its id in the library; empty for files.
+        candidate: Its files on the disk, or their names in the bucket.
+        fetch: Brings them here; None where they are on the disk.
+    """
+
+    name: str
+    formats: tuple[str, ...]
+    bytes: int
+    run: str = ""
+    candidate: Candidate | None = None
+    fetch: Fetch | None = None
+
+    @property
+    def not_asked(self) -> str:
+        """Why it is not asked, in a sentence; empty where it is."""
+        return self.candidate.not_asked if self.candidate else ""
+
+    def with_name(self, name: str) -> Self:
+        return replace(self, name=name)
+
+
+def list_models(library: Library, names: Iterable[str], folder: Path) -> list[SweptModel]:
+    """Return the models of a plan, under names of which none stands twice.
+
+    Args:
+        names: As in `SweepPlan.models`.
+        folder: That of the plan.
+
+    Raises InputError where one is not there, names no model, or there are too many; UnknownName, StorageFailed.
+    """
+    models = [model for name in names for model in _list_named(library, name, folder)]
+    if len(models) > MAX_MODELS:
+        cure = f"Name at most {MAX_MODELS:,} in one plan."
+        raise InputError("There are too many models in it.", received=f"{len(models):,}", cure=cure)
+    if not models:
+        raise InputError("There is no run in the library yet.", cure="Train, save or import a model first.")
+    return _name_apart(models)
+
+
+def _list_named(library: Library, name: str, folder: Path) -> list[SweptModel]:
+    if name == ALL_RUNS:
+        return [_take_run(library, run) for run in library.runs() if run.has_been_run]
+    if ID_PATTERN.fullmatch(name) and name.startswith("r"):
+        return [_take_run(library, library.run(name))]
+    if library.access.viewer_id is not None:
+        sentence = "A person who signed in sweeps runs of the library."
+        raise InputError(sentence, received=name, cure="Import the models first, then choose their runs.")
+    return list(_list_objects(name)) if ADDRESS.match(name) else list(_list_files(folder / Path(name).expanduser()))
+
+
+def _take_run(library: Library, run: Run) -> SweptModel:
+    entries = [entry for id_ in library.artifacts_of(run.id) for entry in library.artifact(id_).files]
+    formats = [library.artifact(id_).format for id_ in library.artifacts_of(run.id)]
+    return SweptModel(run.name, tuple(dict.fromkeys(formats)), sum(entry.bytes for entry in entries), run.id)
+
+
+def _list_files(path: Path) -> Iterator[SweptModel]:
+    for candidate in find_candidates(path).candidates:
+        size = size_on_disk(candidate.path)
+        yield SweptModel(candidate.name, (guess_format(candidate),), size, candidate=candidate)
+
+
+def _list_objects(address: str) -> Iterator[SweptModel]:
+    store = open_object_store(address)
+    sizes = store.list_sizes()
+    for candidate, keys in find_objects(sizes, address):
+        size = sum(sizes[key] for key in keys)
+        fetch = partial(fetch_candidate, store, candidate, keys)
+        name = candidate.name or address.rstrip("/").rpartition("/")[2]  # where all of it is a single SavedModel
+        yield SweptModel(name, (guess_format(candidate),), size, candidate=candidate, fetch=fetch)
+
+
+def guess_format(candidate: Candidate) -> str:
+    """Return the format that a name tells; a folder is a SavedModel."""
+    name = candidate.path.name.casefold()
+    kinds = (file_type.kind for ending, file_type in FILE_TYPES.items() if name.endswith(ending))
+    kind = next(kinds, "saved_model")
+    return "weights" if kind == "h5" and candidate.architecture else kind
+
+
+def _name_apart(models: list[SweptModel]) -> list[SweptModel]:
+    """Number the second of a name, and those that follow."""
+    seen: Counter[str] = Counter()
+    named = []
+    for model in models:
+        seen[model.name] += 1
+        number = f" ({seen[model.name]})" if seen[model.name] > 1 else ""
+        named.append(model.with_name(display_file_name(model.name) + number if model.run else model.name + number))
+    return named
