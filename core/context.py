@@ -3,6 +3,7 @@
 import copy
 from typing import Self
 
+from core.environments.pool import WarmProcesses
 from core.inputs import Inputs
 from core.library import Library
 from core.library.job_store import JobStore
@@ -13,7 +14,7 @@ from core.worker import Worker
 
 
 class AppContext:
-    """One library and one worker, with their settings, input sets and job records."""
+    """One library and one worker, with their settings, input sets, job records, and processes of environments."""
 
     def __init__(self, library: Library | None = None, worker: Worker | None = None, config: Settings | None = None):
         self.config = config or get_settings()
@@ -21,6 +22,7 @@ class AppContext:
         self.worker = worker or Worker(self.config)
         self.job_store = JobStore(self.library.home / "jobs", self.config.keep_jobs)
         self.inputs = Inputs(self.library.home, self.config)
+        self.environment_processes = WarmProcesses(self.config)
 
     def for_viewer(self, viewer: Viewer) -> Self:
         """Return the same as one user sees it.

@@ -28,6 +28,7 @@ from core.evidence.records import Discrimination, verdict_of_error
 from core.grading import Grade, GradingScale, grade_outputs
 from core.inputs import InputSet
 from core.jobs.compare_result import CompareResult, ComparisonMatrix, ComparisonOutcome
+from core.jobs.job_handle import JobHandle, SourcedRequest, attempt, map_parallel
 from core.jobs.participants import (
     describe_code_source,
     find_call_facts,
@@ -40,7 +41,6 @@ from core.jobs.participants import (
     rows_together,
     run_id_of,
 )
-from core.jobs.runner import JobHandle, SourcedRequest, attempt, map_parallel
 from core.jobs.shared_children import may_share_child, use_in_own_child, use_in_shared_child
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, evict_predictions, rows_per_chunk
 from core.runtimes.base import BATCH_SIZE, join_remarks

@@ -14,8 +14,8 @@ from core.environments.pool import WarmProcesses
 from core.errors import InputError, RoundtripError
 from core.exports.environment_kits import unpacked_kit
 from core.formats import all_formats, get_format
+from core.jobs.job_handle import JobHandle, attempt
 from core.jobs.participants import require_has_been_run
-from core.jobs.runner import JobHandle, attempt
 from core.library import Artifact, Library
 from core.settings import Settings
 
@@ -139,9 +139,9 @@ def _describe(built: BuiltEnvironment | RoundtripError) -> BuildRow:
     return {"seconds": built.seconds, "bytes": built.bytes}
 
 
-def run_elsewhere(handle: JobHandle, processes: WarmProcesses) -> ElsewhereResult:
+def run_elsewhere(handle: JobHandle) -> ElsewhereResult:
     """Build what is not built, and ask every copy in every environment that takes it."""
-    job = _ElsewhereJob(handle, processes)
+    job = _ElsewhereJob(handle)
     with contextlib.ExitStack() as stack:
         job.unpack_kits(stack)
         for key in job.environments:
@@ -150,8 +150,8 @@ def run_elsewhere(handle: JobHandle, processes: WarmProcesses) -> ElsewhereResul
 
 
 class _ElsewhereJob:
-    def __init__(self, handle: JobHandle, processes: WarmProcesses):
-        self.handle, self.library, self.processes = handle, handle.library, processes
+    def __init__(self, handle: JobHandle):
+        self.handle, self.library, self.processes = handle, handle.library, handle.context.environment_processes
         request = cast(ElsewhereRequest, handle.request)
         self.environments: dict[str, BuildRow] = {key: {} for key in request["environments"]}
         self.rows: dict[str, ElsewhereRow] = {id_: self._empty_row(id_) for id_ in request["artifacts"]}

@@ -5,7 +5,7 @@ from typing import TypedDict, cast
 
 from core.errors import RoundtripError
 from core.health import rebuild_catalog, repair_library, verify_entries
-from core.jobs.runner import JobHandle
+from core.jobs.job_handle import JobHandle
 from core.library import Library
 
 log = logging.getLogger("roundtrip")

@@ -30,8 +30,8 @@ from core.errors import (
 )
 from core.evidence.records import Evidence
 from core.formats import get_format
+from core.jobs.job_handle import JobHandle, attempt, map_parallel
 from core.jobs.participants import is_imported, snapshot_request
-from core.jobs.runner import JobHandle, attempt, map_parallel
 from core.library.records import Artifact, Run
 from core.record import now
 from core.reload import gather_evidence

@@ -33,7 +33,7 @@ class Job(Record):
 
     `request`, `detail` (what is shown while it runs) and `result` are JSON of its kind, described where that is run
     (`core.jobs`); `error` says why it failed; `owner` is the id of the person who started it, who alone sees it, and
-    None where nobody had signed in.
+    None where nobody had signed in; `is_bulk` says that it is one of many, which let what a person clicks go first.
     """
 
     id: str
@@ -49,6 +49,7 @@ class Job(Record):
     started: str | None = None
     finished: str | None = None
     owner: str | None = None
+    is_bulk: bool = False
     pid: int = Field(default_factory=os.getpid)
     born: float = Field(default_factory=process_start_time)
 

@@ -110,7 +110,7 @@ METHODS_WITHOUT_ID = {
     Library: "add add_alias_history catalog_backend commit_finalized_run commit_first_artifact commit_run "
     "commit_run_and_artifact drop_alias finalize_run for_viewer original rebuild_catalog require_full_access "
     "resolve staging",
-    Jobs: "build_environments cure find_trials for_viewer import_model list_environments pull_lever rebuild "
+    Jobs: "build_environments cure find_trials for_viewer in_bulk import_model list_environments pull_lever rebuild "
     "remove_environments repair train",
     JobStore: "create finish is_cancel_requested save_arrays with_access write write_final",
     Inputs: "add_drawn add_file add_held_out add_plane add_random add_search_result add_typed add_upload for_viewer",

@@ -183,13 +183,13 @@ def test_upload_without_started_job_is_deleted(empty_jobs: Jobs, tmp_path: Path,
             return store_upload(empty_jobs.library, [("model.keras", file)])._asdict()
 
     staging = empty_jobs.library.home / "staging"
-    assert empty_jobs._slots.acquire(is_exclusive=True, timeout=0)
+    assert empty_jobs.driver.slots.acquire(is_exclusive=True, timeout=0)
     waiting = empty_jobs.import_model(**received())
     assert len(list(staging.iterdir())) == 1
     empty_jobs.cancel(waiting.id)
     assert empty_jobs.wait(waiting.id).state == "cancelled"
     assert list(staging.iterdir()) == []
-    empty_jobs._slots.release()
+    empty_jobs.driver.slots.release()
     with pytest.raises(UnknownName):
         empty_jobs.import_model(**received(), demo="nowhere")
     assert list(staging.iterdir()) == []
