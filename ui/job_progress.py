@@ -22,14 +22,15 @@ def job_from_query(kind: str, buttons: Iterable[str] = (), run: str = "") -> Job
     """Return the job that the address names; None where it names none.
 
     Without one, a running job of this kind is put into the address, so that a reload and a second tab show its end too;
-    of this `run` where one is given; not where one of the `buttons` (their keys) was pressed, which starts another.
+    of this `run` where one is given, and none of a sweep; not where one of the `buttons` (their keys) was pressed,
+    which starts another.
 
     Raises UnknownName, and InputError for a job of another kind.
     """
     store = current_jobs().job_store
     if "job" not in st.query_params and not any(st.session_state.get(key) for key in buttons):
         for job in store.list_jobs(kind):
-            if job.is_active and run in ("", job.request.get("run")):
+            if job.is_active and not job.is_bulk and run in ("", job.request.get("run")):
                 st.query_params["job"] = job.id
                 break
     id_ = st.query_params.get("job")

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from core.errors import RoundtripError, WorkerError, error_from_json
-from core.jobs.runner import JobHandle
+from core.jobs.job_handle import JobHandle
 from core.jobs.service import Jobs
 from core.library.job_store import Job
 from core.worker.child_errors import cancelled_error
@@ -15,7 +15,8 @@ class SweepJobs:
     """Starts jobs of a sweep. They stop with it, and leave no records: thousands would push out those of people."""
 
     def __init__(self, jobs: Jobs, handle: JobHandle):
-        self.jobs, self._handle = jobs, handle
+        self.jobs, self._handle = jobs.in_bulk(), handle
+        self.since = handle.job.created
 
     def run(self, start: Callable[[], Job]) -> dict[str, Any]:
         """Start a job and return its result.
@@ -30,6 +31,8 @@ class SweepJobs:
         finally:
             with contextlib.suppress(RoundtripError):
                 self.jobs.job_store.delete(job.id)
+        if ended.state == "cancelled" and not self._handle.is_cancelled():
+            raise WorkerError("Somebody stopped this part of the sweep.", cure="Sweep again: it goes on from there.")
         if ended.error:
             raise error_from_json(ended.error)
         if ended.state != "done":

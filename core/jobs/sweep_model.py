@@ -19,7 +19,7 @@ from core.library.records import Artifact
 from core.sweep.answer_store import AnswerStore, cell_key
 from core.sweep.models import SweptModel
 from core.sweep.plan import AS_IS, SweepPlan
-from core.sweep.rows import RowKey, SweepRow, Status, failed_row, judged_row, outcome_row, upgrade_row
+from core.sweep.rows import LABELS, RowKey, Status, SweepRow, failed_row, judged_row, outcome_row, upgrade_row
 from core.sweep.size import is_asked
 from core.upgrade.rows import UpgradeRow
 
@@ -31,7 +31,7 @@ class ModelSweep:
 
     def __init__(self, work: SweepJobs, plan: SweepPlan, imports: SweepImports, answers: AnswerStore, again: bool):
         self._work, self._plan, self._imports, self._answers, self._again = work, plan, imports, answers, again
-        self._library = work.jobs.library
+        self._library, self._since = work.jobs.library, work.since
 
     def ask(self, model: SweptModel) -> Iterator[SweepRow]:
         """Yield the rows of a model. Raises Cancelled."""
@@ -44,8 +44,7 @@ class ModelSweep:
 
     def _ask_copies(self, model: SweptModel) -> Iterator[SweepRow]:
         if model.not_asked:
-            key = RowKey(model.name, *model.formats[:1])
-            yield SweepRow(**key._asdict(), status=Status.NOT_TAKEN, label="Not asked", cause=model.not_asked)
+            yield _not_asked_row(RowKey(model.name), model)
             return
         run = model.run or self._imports.find_or_import(model)
         copies = self._find_copies(run)
@@ -96,7 +95,7 @@ class ModelSweep:
         cause = best.warning or (f"The largest difference is {best.max_abs:.2g}." if best.max_abs else "")
         told = {} if best.error else {"cause": cause}
         seconds = copy.seconds + (best.load_seconds or 0.0) + (best.first_seconds or 0.0)
-        facts = {"bytes": copy.bytes, "run": copy.run, "artifact": copy.id, "seconds": seconds, **told}
+        facts = {**_facts(copy), "seconds": seconds, "is_reused": copy.created < self._since, **told}
         return judged_row(RowKey(name, copy.format), best.verdict, best.changed_rows, best.rows, best.error, **facts)
 
     def _ask_there(self, name: str, run: str, place: str, machine: str, copies: Copies) -> Iterator[SweepRow]:
@@ -137,7 +136,7 @@ class ModelSweep:
         sides = self._plan.upgrade.source, self._plan.upgrade.target
         key = RowKey(model.name, environment=sides[1])
         if model.not_asked:
-            yield SweepRow(**key._asdict(), status=Status.NOT_TAKEN, label="Not asked", cause=model.not_asked)
+            yield _not_asked_row(key, model)
             return
         check = self._work.jobs.check_upgrade
         if model.run:
@@ -150,6 +149,11 @@ class ModelSweep:
                 result = self._work.run(lambda: check(*sides, path, Path(model.name).name, again=self._again))
         for at, row in enumerate(result["rows"]):
             yield upgrade_row(key, UpgradeRow.model_validate(row)).model_copy(update=_facts(*copies[at : at + 1]))
+
+
+def _not_asked_row(key: RowKey, model: SweptModel) -> SweepRow:
+    facts = {"label": LABELS[Status.NOT_TAKEN], "cause": model.not_asked, "bytes": model.bytes}
+    return SweepRow(**key._asdict(), status=Status.NOT_TAKEN, **facts)
 
 
 def _facts(copy: Artifact | None = None) -> dict[str, Any]:

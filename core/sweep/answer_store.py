@@ -18,7 +18,7 @@ SCHEMA_VERSION = 1
 MAX_ANSWERS = 100_000  # that are kept, those written last
 PRUNE_EVERY = 1_000  # answers between two looks whether there are too many
 WAIT_SECONDS = 10  # for another writer
-TABLE = "CREATE TABLE IF NOT EXISTS answers (number INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, answer TEXT NOT NULL)"
+COLUMNS = "number INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, answer TEXT NOT NULL"
 
 
 def answer_key(*parts: object) -> str:
@@ -56,5 +56,5 @@ class AnswerStore:
     def _open(self) -> Iterator[sqlite3.Connection]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.closing(sqlite3.connect(self._path, timeout=WAIT_SECONDS)) as database, database:
-            database.execute(TABLE)
+            database.execute(f"CREATE TABLE IF NOT EXISTS answers ({COLUMNS})")
             yield database

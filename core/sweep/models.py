@@ -92,7 +92,7 @@ def _take_run(library: Library, run: Run) -> SweptModel:
 def _list_files(path: Path) -> Iterator[SweptModel]:
     for candidate in find_candidates(path).candidates:
         size = size_on_disk(candidate.path)
-        yield SweptModel(candidate.name, (guess_format(candidate),), size, candidate=candidate)
+        yield SweptModel(candidate.name, _guess_formats(candidate), size, candidate=candidate)
 
 
 def _list_objects(address: str) -> Iterator[SweptModel]:
@@ -102,15 +102,16 @@ def _list_objects(address: str) -> Iterator[SweptModel]:
         size = sum(sizes[key] for key in keys)
         fetch = partial(fetch_candidate, store, candidate, keys)
         name = candidate.name or address.rstrip("/").rpartition("/")[2]  # where all of it is a single SavedModel
-        yield SweptModel(name, (guess_format(candidate),), size, candidate=candidate, fetch=fetch)
+        yield SweptModel(name, _guess_formats(candidate), size, candidate=candidate, fetch=fetch)
 
 
-def guess_format(candidate: Candidate) -> str:
-    """Return the format that a name tells; a folder is a SavedModel."""
+def _guess_formats(candidate: Candidate) -> tuple[str, ...]:
+    """Return the format that a name tells; what has none of their endings is a SavedModel."""
     name = candidate.path.name.casefold()
     kinds = (file_type.kind for ending, file_type in FILE_TYPES.items() if name.endswith(ending))
-    kind = next(kinds, "saved_model")
-    return "weights" if kind == "h5" and candidate.architecture else kind
+    kind = next(kinds, "" if candidate.not_asked else "saved_model")
+    kind = "weights" if kind == "h5" and candidate.architecture else kind
+    return (kind,) if kind else ()
 
 
 def _name_apart(models: list[SweptModel]) -> list[SweptModel]:

@@ -106,7 +106,7 @@ def failed_row(key: RowKey, error: RoundtripError, **facts: object) -> SweepRow:
     elif isinstance(error, CannotSave | PackageMissing):
         status = Status.NOT_SAVED
     told = {"cause": error.sentence, "cure": error.cure, "code": error.code, "is_passing": error.is_transient}
-    return SweepRow(**{**key._asdict(), "status": status, "label": LABELS[status], **told, **facts})  # type: ignore[arg-type]
+    return SweepRow(**{**key._asdict(), "status": status, "label": LABELS[status], **told, **facts})
 
 
 def judged_row(
@@ -124,7 +124,7 @@ def judged_row(
         changed_rows=changed,
         rows=rows,
         is_passing=bool(problem and problem.is_transient),
-        **{**told, **facts},  # type: ignore[arg-type]
+        **{**told, **facts},
     )
 
 

@@ -9,6 +9,8 @@ from core.environments.own import HERE, own_environment
 from core.sweep.models import SweptModel
 from core.sweep.plan import AS_IS, SweepPlan
 from core.sweep.rows import RowKey
+from core.text.labels import pluralize
+from core.text.numbers import format_size
 from core.upgrade.sides import get_side
 
 
@@ -31,6 +33,8 @@ class SweepSize(NamedTuple):
 
 def list_row_keys(plan: SweepPlan, model: SweptModel) -> list[RowKey]:
     """Return the rows of a model, as far as they are known before it is looked into."""
+    if model.not_asked:
+        return [RowKey(model.name)]
     if plan.upgrade:
         return [RowKey(model.name, key, plan.upgrade.target) for key in model.formats or ("",)]
     return [RowKey(model.name, *cell) for cell in _cells(plan, list_formats(plan, model)) if is_asked(*cell)]
@@ -63,17 +67,35 @@ def measure_sweep(plan: SweepPlan, models: list[SweptModel], sizes_to_build: Map
         sizes_to_build: By the keys of the environments that are not built their bytes.
     """
     keys = [key for model in models for key in list_row_keys(plan, model)]
-    whole = 0 if plan.upgrade else sum(len(list(_cells(plan, list_formats(plan, model)))) for model in models)
+    asked = [] if plan.upgrade else [model for model in models if not model.not_asked]
+    whole = sum(len(list(_cells(plan, list_formats(plan, model)))) for model in asked)
+    planned = [key for model in asked for key in list_row_keys(plan, model)]
     named = [plan.upgrade.source, plan.upgrade.target] if plan.upgrade else plan.environments
     missing = [key for key in named if key in sizes_to_build]
-    saved = {(key.model, key.format) for key in keys}
+    saved = {(key.model, key.format) for key in planned}
     there = {(model.name, key) for model in models for key in model.formats}
     return SweepSize(
         models=len(models),
         rows=len(keys),
-        imports=0 if plan.upgrade else sum(not model.run for model in models),
-        saves=0 if plan.upgrade else len(saved - there),
+        imports=sum(not model.run for model in asked),
+        saves=len(saved - there),
         bytes=sum(model.bytes for model in models),
         builds={get_side(key).label: sizes_to_build[key] for key in missing},
-        left_out=max(0, whole - len(keys)) if not plan.upgrade else 0,
+        left_out=whole - len(planned),
     )
+
+
+def describe_size(size: SweepSize) -> list[str]:
+    """Say how much a plan is, a sentence for each part."""
+    lines = [f"{pluralize(size.models, 'model')} of {format_size(size.bytes)}, {pluralize(size.rows, 'row')} at most."]
+    if size.imports:
+        lines.append(f"{pluralize(size.imports, 'file')} to import, where the library does not have them.")
+    if size.saves:
+        lines.append(f"{pluralize(size.saves, 'copy', 'copies')} to save, where they are not there.")
+    if size.builds:
+        names = ", ".join(size.builds)
+        lines.append(f"To build first: {names}; {format_size(sum(size.builds.values()))} on the disk.")
+    if size.left_out:
+        combinations = pluralize(size.left_out, "combination")
+        lines.append(f"{combinations} left out: no environment that takes the format, or no machine that limits it.")
+    return lines
