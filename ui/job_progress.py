@@ -42,17 +42,17 @@ def job_from_query(kind: str, buttons: Iterable[str] = (), run: str = "") -> Job
     return job
 
 
-def follow_job(job: Job, draw: Callable[[Job], None] | None = None) -> None:
-    """Show the progress of a job and a Cancel button while it runs; when it ends, the page is run again.
+def follow_job(job: Job, draw: Callable[[Job], None] | None = None, stop: str = "Cancel") -> None:
+    """Show the progress of a job and a button that stops it while it runs; when it ends, the page is run again.
 
-    `draw` draws below these what the job has so far, less often than its progress.
+    `draw` draws below these what the job has so far, less often than its progress; `stop` is the button's label.
     """
 
     @st.fragment(run_every=REFRESH_INTERVAL if job.is_active else None)
     def show_progress() -> None:
         current = current_jobs().job_store.read(job.id)
         if current.is_active:
-            _draw_progress(current)
+            _draw_progress(current, stop)
         else:
             _show_outcome(current)
         if job.is_active and not current.is_active:
@@ -68,10 +68,10 @@ def follow_job(job: Job, draw: Callable[[Job], None] | None = None) -> None:
         draw_result()
 
 
-def _draw_progress(job: Job) -> None:
+def _draw_progress(job: Job, stop: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(max(job.progress, 0.0), 1.0), text=_progress_text(job))
-        st.button("Cancel", icon=":material/stop_circle:", key=f"cancel-{job.id}", on_click=_cancel_job, args=(job.id,))
+        st.button(stop, icon=":material/stop_circle:", key=f"cancel-{job.id}", on_click=_cancel_job, args=(job.id,))
 
 
 def _cancel_job(job_id: str) -> None:
@@ -138,6 +138,11 @@ def _describe_asked_releases(job: Job) -> str:
     return f"{pluralize(count, 'release')} {'was' if count == 1 else 'were'} asked, as below; the search begins anew"
 
 
+def _describe_swept_rows(job: Job) -> str:
+    rows = sum((job.detail.get("counts") or {}).values())
+    return f"{rows:,} of {job.detail['total']:,} rows are known, and not asked again" if rows else NOTHING_KEPT
+
+
 NOTHING_KEPT = "Nothing was kept"
 # What is left of a job that was stopped, by its kind; of all others nothing.
 KEPT_WORDS: dict[str, Callable[[Job], str]] = {
@@ -145,4 +150,5 @@ KEPT_WORDS: dict[str, Callable[[Job], str]] = {
     "save": _describe_saved,
     "upgrade": _describe_asked_models,
     "bisect": _describe_asked_releases,
+    "sweep": _describe_swept_rows,
 }
