@@ -92,7 +92,8 @@ def _take_run(library: Library, run: Run) -> SweptModel:
 def _list_files(path: Path) -> Iterator[SweptModel]:
     for candidate in find_candidates(path).candidates:
         size = size_on_disk(candidate.path)
-        yield SweptModel(candidate.name, _guess_formats(candidate), size, candidate=candidate)
+        formats = _guess_formats(candidate, candidate.path.is_dir())
+        yield SweptModel(candidate.name, formats, size, candidate=candidate)
 
 
 def _list_objects(address: str) -> Iterator[SweptModel]:
@@ -101,15 +102,18 @@ def _list_objects(address: str) -> Iterator[SweptModel]:
     for candidate, keys in find_objects(sizes, address):
         size = sum(sizes[key] for key in keys)
         fetch = partial(fetch_candidate, store, candidate, keys)
-        name = candidate.name or address.rstrip("/").rpartition("/")[2]  # where all of it is a single SavedModel
-        yield SweptModel(name, _guess_formats(candidate), size, candidate=candidate, fetch=fetch)
+        is_whole = candidate.path == Path()  # all that lies there is a single SavedModel
+        name = address.rstrip("/").rpartition("/")[2] if is_whole else candidate.name
+        formats = _guess_formats(candidate, candidate.path.as_posix() not in keys)
+        yield SweptModel(name, formats, size, candidate=candidate, fetch=fetch)
 
 
-def _guess_formats(candidate: Candidate) -> tuple[str, ...]:
-    """Return the format that a name tells; what has none of their endings is a SavedModel."""
+def _guess_formats(candidate: Candidate, is_folder: bool) -> tuple[str, ...]:
+    """Return the format that a name tells; a folder is a SavedModel."""
     name = candidate.path.name.casefold()
-    kinds = (file_type.kind for ending, file_type in FILE_TYPES.items() if name.endswith(ending))
-    kind = next(kinds, "" if candidate.not_asked else "saved_model")
+    if is_folder or candidate.not_asked:
+        return () if candidate.not_asked else ("saved_model",)
+    kind = next((file_type.kind for ending, file_type in FILE_TYPES.items() if name.endswith(ending)), "")
     kind = "weights" if kind == "h5" and candidate.architecture else kind
     return (kind,) if kind else ()
 
