@@ -43,7 +43,7 @@ class Machine:
 
 MACHINES = (
     Machine(THIS_MACHINE, "This machine"),
-    Machine("avx2", "This machine, up to AVX2", TENSORFLOW, {"ONEDNN_MAX_CPU_ISA": "AVX2"}),
+    Machine("avx2", "This machine, up to AVX2", TENSORFLOW | OPENVINO, {"ONEDNN_MAX_CPU_ISA": "AVX2"}),
     Machine("sse41", "This machine, up to SSE4.1", TENSORFLOW | OPENVINO, {"ONEDNN_MAX_CPU_ISA": "SSE41"}),
     Machine("no-onednn", "This machine, without oneDNN", TENSORFLOW, {"TF_ENABLE_ONEDNN_OPTS": "0"}),
 )

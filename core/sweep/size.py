@@ -89,9 +89,11 @@ def describe_size(size: SweepSize) -> list[str]:
     """Say how much a plan is, a sentence for each part."""
     lines = [f"{pluralize(size.models, 'model')} of {format_size(size.bytes)}, {pluralize(size.rows, 'row')} at most."]
     if size.imports:
-        lines.append(f"{pluralize(size.imports, 'file')} to import, where the library does not have them.")
+        them = "it" if size.imports == 1 else "them"
+        lines.append(f"{pluralize(size.imports, 'file')} to import, where the library does not have {them}.")
     if size.saves:
-        lines.append(f"{pluralize(size.saves, 'copy', 'copies')} to save, where they are not there.")
+        they_are = "it is" if size.saves == 1 else "they are"
+        lines.append(f"{pluralize(size.saves, 'copy', 'copies')} to save, where {they_are} not there.")
     if size.builds:
         names = ", ".join(size.builds)
         lines.append(f"To build first: {names}; {format_size(sum(size.builds.values()))} on the disk.")
