@@ -104,7 +104,8 @@ def _show_outcome(job: Job) -> None:
         show_error(job.error)
     elif job.state == "cancelled":
         kept = "The best that was found until then stands below" if job.detail.get("best") else _describe_kept(job)
-        st.info(f"Cancelled. {kept}; start it again when you like.", icon=":material/stop_circle:")
+        stopped = "Paused" if job.kind == "sweep" else "Cancelled"
+        st.info(f"{stopped}. {kept}; start it again when you like.", icon=":material/stop_circle:")
     elif job.state == "interrupted":
         text = f"The server was stopped in the middle of this. {_describe_kept(job)}; start it again when you like."
         st.warning(text, icon=":material/warning:")

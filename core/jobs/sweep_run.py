@@ -47,7 +47,7 @@ class SweepRun:
         self._folder = jobs.job_store.folder(handle.job.id)
         self._at_once = plan.at_once or max(1, max(2, jobs.config.parallel) - 1)
         self._turns = deque(Turn(model) for model in models)
-        self._lock = threading.Lock()
+        self._lock, self._is_written = threading.Lock(), True
         self._rows: dict[RowKey, SweepRow] = {}
         self._last: deque[dict[str, Any]] = deque(maxlen=PROGRESS_ROWS)
         self._counts: Counter[str] = Counter()  # rows by status
@@ -64,6 +64,7 @@ class SweepRun:
                     turn = self._turns.popleft()
                     running[pool.submit(contextvars.copy_context().run, self._ask, turn)] = turn
                 done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+                self._write_progress()
                 for future in done:
                     turn = running.pop(future)
                     if future.result():
@@ -109,4 +110,12 @@ class SweepRun:
     def _report(self, row: SweepRow) -> None:
         done, total = len(self._rows), max(self._total, 1)
         detail: dict[str, Any] = {"rows": list(self._last), "counts": dict(self._counts), "total": total}
-        self._handle.report_progress(min(done / total, 1.0), f"{done:,} of {total:,} rows: {row.model}", **detail)
+        note, self._is_written = f"{done:,} of {total:,} rows: {row.model}", False
+        self._handle.report_progress(min(done / total, 1.0), note, **detail)
+
+    def _write_progress(self) -> None:
+        """Write what was reported last, of which only some is: rows may come by the hundred, and then none for long."""
+        with self._lock:
+            is_due, self._is_written = not self._is_written, True
+        if is_due:
+            self._handle.report_progress(write_now=True)

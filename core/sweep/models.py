@@ -11,13 +11,12 @@ from typing import Self
 from core.errors import InputError
 from core.library import Library
 from core.library.ids import ID_PATTERN
-from core.library.records import Run
+from core.library.records import Entry, Run
 from core.library.storage import size_on_disk
 from core.object_store import open_object_store
 from core.sweep.object_files import fetch_candidate, find_objects
 from core.sweep.plan import ALL_RUNS
 from core.upgrade.finding import Candidate, find_candidates
-from core.validation.file_names import display_file_name
 from core.validation.file_types import FILE_TYPES
 
 ADDRESS = re.compile(r"[a-z0-9]+://")
@@ -63,7 +62,9 @@ def list_models(library: Library, names: Iterable[str], folder: Path) -> list[Sw
 
     Raises InputError where one is not there, names no model, or there are too many; UnknownName, StorageFailed.
     """
-    models = [model for name in names for model in _list_named(library, name, folder)]
+    names = list(names)
+    copies = _list_copies(library) if any(map(_is_in_library, names)) else {}
+    models = [model for name in names for model in _list_named(library, name, folder, copies)]
     if len(models) > MAX_MODELS:
         cure = f"Name at most {MAX_MODELS:,} in one plan."
         raise InputError("There are too many models in it.", received=f"{len(models):,}", cure=cure)
@@ -72,21 +73,32 @@ def list_models(library: Library, names: Iterable[str], folder: Path) -> list[Sw
     return _name_apart(models)
 
 
-def _list_named(library: Library, name: str, folder: Path) -> list[SweptModel]:
-    if name == ALL_RUNS:
-        return [_take_run(library, run) for run in library.runs() if run.has_been_run]
-    if ID_PATTERN.fullmatch(name) and name.startswith("r"):
-        return [_take_run(library, library.run(name))]
+def _is_in_library(name: str) -> bool:
+    return name == ALL_RUNS or bool(ID_PATTERN.fullmatch(name) and name.startswith("r"))
+
+
+def _list_named(library: Library, name: str, folder: Path, copies: dict[str, list[Entry]]) -> list[SweptModel]:
+    if _is_in_library(name):
+        runs = [run for run in library.runs() if run.has_been_run] if name == ALL_RUNS else [library.run(name)]
+        return [_take_run(run, copies.get(run.id, ())) for run in runs]
     if library.access.viewer_id is not None:
         sentence = "A person who signed in sweeps runs of the library."
         raise InputError(sentence, received=name, cure="Import the models first, then choose their runs.")
     return list(_list_objects(name)) if ADDRESS.match(name) else list(_list_files(folder / Path(name).expanduser()))
 
 
-def _take_run(library: Library, run: Run) -> SweptModel:
-    entries = [entry for id_ in library.artifacts_of(run.id) for entry in library.artifact(id_).files]
-    formats = [library.artifact(id_).format for id_ in library.artifacts_of(run.id)]
-    return SweptModel(run.name, tuple(dict.fromkeys(formats)), sum(entry.bytes for entry in entries), run.id)
+def _take_run(run: Run, copies: Iterable[Entry]) -> SweptModel:
+    readable = [copy for copy in copies if not copy.problem]
+    formats = dict.fromkeys(str(copy.format) for copy in readable)
+    return SweptModel(run.name, tuple(formats), sum(copy.bytes or 0 for copy in readable), run.id)
+
+
+def _list_copies(library: Library) -> dict[str, list[Entry]]:
+    """Return all copies by their runs, in one look at the catalog: a look for each of thousands takes seconds."""
+    copies: dict[str, list[Entry]] = {}
+    for entry in library.find():
+        copies.setdefault(entry.run or "", []).append(entry)
+    return copies
 
 
 def _list_files(path: Path) -> Iterator[SweptModel]:
@@ -125,5 +137,5 @@ def _name_apart(models: list[SweptModel]) -> list[SweptModel]:
     for model in models:
         seen[model.name] += 1
         number = f" ({seen[model.name]})" if seen[model.name] > 1 else ""
-        named.append(model.with_name(display_file_name(model.name) + number if model.run else model.name + number))
+        named.append(model.with_name(model.name + number))
     return named
