@@ -8,19 +8,24 @@ import contextlib
 import hashlib
 import json
 import threading
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-from core.errors import InputError, RoundtripError
+from core.errors import InputError, RoundtripError, cleanup_on_error
 from core.jobs.driver import JobKind, do_job
+from core.jobs.given_files import GivenFiles
 from core.jobs.job_handle import JobHandle, Work
 from core.jobs.service import Jobs
+from core.jobs.sweep_files import list_uploads
 from core.jobs.sweep_run import SweepResult, SweepRun
+from core.jobs.uploads import StoredUpload
 from core.jobs.watched_job import watch_job
 from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
-from core.sweep.models import ADDRESS, SweptModel, list_models
+from core.settings import MB
+from core.sweep.models import ADDRESS, SweptModel, list_models, list_named_files
 from core.sweep.plan import ALL_RUNS, SweepPlan, make_plan
 from core.sweep.row_file import read_row_file
 from core.sweep.rows import SweepRow, sort_rows
@@ -50,12 +55,15 @@ class Sweeps:
 
     def measure(self, plan: SweepPlan, folder: Path = Path()) -> SweepSize:
         """Return how much a plan is; `folder` is that of the plan. Raises as `list_models`."""
-        sizes = {
-            state["environment"]: state["megabytes"] * 10**6
-            for state in self._jobs.list_environments()
-            if not state["bytes"]
-        }
-        return measure_sweep(plan, list_models(self._library, plan.models, folder), sizes)
+        return measure_sweep(plan, list_models(self._library, plan.models, folder), self._sizes_to_build())
+
+    def measure_files(self, plan: SweepPlan, sizes: Mapping[str, int]) -> SweepSize:
+        """Return how much a plan over uploads is; `sizes` are their bytes by name."""
+        return measure_sweep(plan, list_named_files(sizes), self._sizes_to_build())
+
+    def _sizes_to_build(self) -> dict[str, int]:
+        states = self._jobs.list_environments()
+        return {state["environment"]: state["megabytes"] * 10**6 for state in states if not state["bytes"]}
 
     def start(self, plan: SweepPlan, folder: Path = Path(), title: str = "", again: bool = False) -> Job:
         """Start a sweep, or go on with it: what was found out before is not asked again, unless `again`.
@@ -67,9 +75,23 @@ class Sweeps:
         with contextlib.suppress(RoundtripError):
             if (running := self._jobs.job_store.read(job.id)).is_active:
                 return running
+        return self._start(job, plan, models, GivenFiles())
+
+    def start_uploads(self, plan: SweepPlan, uploads: StoredUpload, title: str = "") -> Job:
+        """Start a sweep over uploaded files, in whose place the plan has their names. They are deleted at its end.
+
+        Raises InputError where there is no model among them, and then they are gone; StorageFailed.
+        """
+        files = GivenFiles(temporary_folder=uploads.temporary_folder)
+        with cleanup_on_error(files.discard):
+            models = list_uploads(uploads, self._jobs.config.unpacked_mb * MB)
+            return self._start(self._make_job(plan, uploads.path, title, again=False), plan, models, files)
+
+    def _start(self, job: Job, plan: SweepPlan, models: list[SweptModel], files: GivenFiles) -> Job:
         self._jobs.job_store.create(job)
+        handle = JobHandle(self._jobs, job.model_copy(deep=True), files)
         work = partial(_run_sweep, self._jobs, plan, models)
-        threading.Thread(target=self._run, args=(job.model_copy(deep=True), work), daemon=True).start()
+        threading.Thread(target=self._run, args=(handle, work), daemon=True).start()
         return job
 
     def _make_job(self, plan: SweepPlan, folder: Path, title: str, again: bool) -> Job:
@@ -82,8 +104,8 @@ class Sweeps:
         request: SweepRequest = {"plan": recorded, "has_files": has_files, "again": again}
         return Job(id=id_, kind=SWEEP, title=title or "Sweep", request=dict(request), owner=viewer)
 
-    def _run(self, job: Job, work: Work) -> None:
-        handle = JobHandle(self._jobs, job)
+    @staticmethod
+    def _run(handle: JobHandle, work: Work) -> None:
         with watch_job(handle.job) as watched:
             do_job(handle, JobKind(SWEEP, work), watched)
             watched.end(handle.job)
@@ -96,7 +118,7 @@ class Sweeps:
         job = self._read(job_id)
         request = cast(SweepRequest, job.request)
         if request["has_files"]:
-            cure = "Go on from the command line: roundtrip sweep PLAN."
+            cure = "Give them once more, here or by roundtrip sweep PLAN: what was found out is not asked again."
             raise InputError("This sweep goes over files, and their place is in no record.", cure=cure)
         return self.start(read_request_plan(job), title=job.title)
 

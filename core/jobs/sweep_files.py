@@ -7,10 +7,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+from core.errors import Refused
+from core.jobs.uploads import StoredUpload
 from core.library import Library
 from core.library.storage import compute_sha256, list_files, translate_disk_errors
-from core.sweep.models import SweptModel
-from core.upgrade.finding import Candidate
+from core.sweep.models import SweptModel, list_files_below
+from core.upgrade.finding import Candidate, unpack_all
 
 
 @contextlib.contextmanager
@@ -35,6 +37,31 @@ def placed_files(library: Library, model: SweptModel) -> Iterator[Path]:
             for path in (candidate.path, candidate.architecture):
                 _link_or_copy(path, folder / path.name)
             yield folder
+
+
+def list_uploads(uploads: StoredUpload, max_bytes: int) -> list[SweptModel]:
+    """Return the models among uploaded files, of which zips are unpacked to at most `max_bytes`; a zip that is refused
+    is a model that is not asked.
+
+    Raises InputError where there is none.
+    """
+    assert uploads.temporary_folder is not None
+    folder = uploads.path
+    with translate_disk_errors():
+        if folder.is_file():
+            folder = uploads.temporary_folder / "models"
+            folder.mkdir()
+            uploads.path.rename(folder / uploads.name)
+        staged = uploads.temporary_folder / "staged"
+        staged.mkdir()
+        refused = unpack_all(folder, staged, max_bytes)
+        is_empty = not any(folder.iterdir())
+    models = [] if refused and is_empty else list_files_below(folder)
+    return [*models, *(_refused_model(name, folder, error) for name, error in refused.items())]
+
+
+def _refused_model(name: str, folder: Path, error: Refused) -> SweptModel:
+    return SweptModel(name, (), 0, candidate=Candidate(name, folder / name, not_asked=error.sentence))
 
 
 def _link_or_copy(source: Path, target: Path) -> None:

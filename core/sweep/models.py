@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +16,7 @@ from core.library.storage import size_on_disk
 from core.object_store import open_object_store
 from core.sweep.object_files import fetch_candidate, find_objects
 from core.sweep.plan import ALL_RUNS
-from core.upgrade.finding import Candidate, find_candidates
+from core.upgrade.finding import Candidate, find_candidates, find_in_walk
 from core.validation.file_types import FILE_TYPES
 
 ADDRESS = re.compile(r"[a-z0-9]+://")
@@ -84,7 +84,7 @@ def _list_named(library: Library, name: str, folder: Path, copies: dict[str, lis
     if library.access.viewer_id is not None:
         sentence = "A person who signed in sweeps runs of the library."
         raise InputError(sentence, received=name, cure="Import the models first, then choose their runs.")
-    return list(_list_objects(name)) if ADDRESS.match(name) else list(_list_files(folder / Path(name).expanduser()))
+    return list(_list_objects(name)) if ADDRESS.match(name) else list_files_below(folder / Path(name).expanduser())
 
 
 def _take_run(run: Run, copies: Iterable[Entry]) -> SweptModel:
@@ -101,11 +101,17 @@ def _list_copies(library: Library) -> dict[str, list[Entry]]:
     return copies
 
 
-def _list_files(path: Path) -> Iterator[SweptModel]:
-    for candidate in find_candidates(path).candidates:
-        size = size_on_disk(candidate.path)
-        formats = _guess_formats(candidate, candidate.path.is_dir())
-        yield SweptModel(candidate.name, formats, size, candidate=candidate)
+def list_files_below(path: Path) -> list[SweptModel]:
+    """Return the models in a folder, or the one that a file is. Raises InputError as `find_candidates`."""
+    return [
+        SweptModel(
+            candidate.name,
+            _guess_formats(candidate, candidate.path.is_dir()),
+            size_on_disk(candidate.path),
+            candidate=candidate,
+        )
+        for candidate in find_candidates(path).candidates
+    ]
 
 
 def _list_objects(address: str) -> Iterator[SweptModel]:
@@ -118,6 +124,14 @@ def _list_objects(address: str) -> Iterator[SweptModel]:
         name = address.rstrip("/").rpartition("/")[2] if is_whole else candidate.name
         formats = _guess_formats(candidate, candidate.path.as_posix() not in keys)
         yield SweptModel(name, formats, size, candidate=candidate, fetch=fetch)
+
+
+def list_named_files(sizes: Mapping[str, int]) -> list[SweptModel]:
+    """Return the models that files of one folder are, as their names tell, with their bytes; a zip counts as one."""
+    found = find_in_walk(Path(), [(".", [], list(sizes))], lambda path: True, lambda path: True)
+    named = [SweptModel(each.name, _guess_formats(each, False), sizes[each.name]) for each in found.candidates]
+    zips = [name for name in sizes if name.casefold().endswith(".zip")]
+    return [*named, *(SweptModel(name, (), sizes[name]) for name in zips)]
 
 
 def _guess_formats(candidate: Candidate, is_folder: bool) -> tuple[str, ...]:

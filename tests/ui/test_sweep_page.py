@@ -4,6 +4,7 @@ from core.jobs import Jobs
 from core.library.job_store import Job
 from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_artifact, make_run
+from tests.helpers import list_staged
 from tests.ui.test_pages import page_text
 
 GOOD = SweepRow(model="good", format="keras", status=Status.ALIKE, verdict="bit-identical", label="Bit-identical")
@@ -55,7 +56,7 @@ def test_sweep_page_says_how_much_a_plan_is_before_it_starts(visit, empty_jobs: 
 def test_sweep_page_without_choice_says_so_and_starts_nothing(visit, empty_jobs: Jobs):
     make_run(empty_jobs.library)
     app = visit(empty_jobs, "sweep")
-    assert "Choose at least one run, and one of each." in page_text(app)
+    assert "Choose at least one run or file, and one of each." in page_text(app)
     assert app.button(key="start-sweep").disabled
     assert [box.value for box in app.multiselect] == [[], ["as-is"], ["here"], ["here"]]
 
@@ -86,10 +87,10 @@ def test_rows_that_a_passing_fault_stopped_are_offered_again(visit, empty_jobs: 
     assert app.button(key="resume-sweep").label == "Ask 1 row again"
 
 
-def test_sweep_over_files_goes_on_from_the_command_line(visit, empty_jobs: Jobs):
+def test_sweep_over_files_says_how_to_go_on(visit, empty_jobs: Jobs):
     job = write_sweep(empty_jobs, GOOD, has_files=True, state="interrupted")
     app = visit(empty_jobs, "sweep", job=job.id)
-    assert "go on from the command line" in page_text(app)
+    assert "to go on, give them once more" in page_text(app)
     assert not [button for button in app.button if button.key == "resume-sweep"]
 
 
@@ -99,3 +100,23 @@ def test_earlier_sweeps_are_one_click_away(visit, empty_jobs: Jobs):
     assert [button.label.partition(" · ")[0] for button in app.button if button.key == "sweep-j0123456789"] == [
         "nightly"
     ]
+
+
+def test_sweep_page_takes_files_in_place_of_runs(visit, empty_jobs: Jobs):
+    app = visit(empty_jobs, "sweep", format=["as-is", "onnx"])
+    uploads = [("a.keras", b"xyz"), ("w.weights.h5", b"x"), ("w.json", b"x"), ("more.zip", b"no zip")]
+    app.file_uploader[0].set_value([(name, data, "") for name, data in uploads]).run()
+    assert "3 models of 10 B, " in page_text(app).replace("\\", "")
+    app.button(key="start-sweep").click().run()
+    assert not app.exception
+    (started,) = empty_jobs.job_store.list_jobs("sweep")
+    job = empty_jobs.wait(started.id)
+    assert job.request["plan"]["models"] == ["a.keras", "w.weights.h5", "w.json", "more.zip"]
+    rows = {row["model"]: row for row in job.result["rows"]}
+    assert {name: row["status"] for name, row in rows.items()} == {
+        "a.keras": "refused",
+        "w.weights.h5": "refused",
+        "more.zip": "not-taken",
+    }
+    assert (job.state, rows["more.zip"]["cause"] != "") == ("done", True)
+    assert list_staged(empty_jobs.library.home) == []

@@ -1,6 +1,6 @@
 """The choice of what is swept: runs of the library, and formats, environments and machines, or an upgrade."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import streamlit as st
 
@@ -10,6 +10,7 @@ from core.environments.own import HERE
 from core.errors import RoundtripError
 from core.formats import all_formats
 from core.jobs.sweep import Sweeps
+from core.jobs.uploads import store_models
 from core.library import Run
 from core.library.job_store import Job
 from core.sweep.plan import ALL_RUNS, AS_IS, EXAMPLE, SweepPlan, make_plan
@@ -21,17 +22,17 @@ from ui.query_params import TABS_KEY, bind_select
 from ui.session import current_jobs
 
 FORMATS, UPGRADE = "Formats and environments", "An upgrade"
+MAX_TITLE = 80  # characters
 FIELDS = {"models": "run", "formats": "format", "environments": "in", "machines": "machine"}  # with query parameters
 
 
 def show_no_runs() -> None:
-    """Say what is missing, the next click, and how files are swept without any."""
-    text = "There is no run in the library to sweep yet. Import a model, or train a demo."
+    """Say what is missing, and the next click."""
+    text = "There is no run in the library to sweep yet. Give files below, import a model, or train a demo."
     show_empty_state(text, "Import a model", "import-model")
-    show_example(is_expanded=True)
 
 
-def show_example(is_expanded: bool = False) -> None:
+def show_example(is_expanded: bool) -> None:
     """Show a plan for the command line, which takes folders and buckets."""
     with st.expander("Folders and buckets, from the command line", icon=":material/terminal:", expanded=is_expanded):
         st.markdown(
@@ -53,24 +54,61 @@ def take_plan_of(job: Job | None) -> None:
         st.query_params.update({"from": sides["from"], "to": sides["to"], TABS_KEY: UPGRADE})
 
 
-def choose_plan(runs: dict[str, Run]) -> SweepPlan | None:
-    """Show the choices; returns the plan, None while something is missing, which is said."""
-    labels = {ALL_RUNS: "Every run", **describe_runs(current_jobs().library, runs.values())}
-    models = st.multiselect("Runs", **bind_select("run", list(labels), many=True), format_func=labels.__getitem__)
+class ChosenSweep(NamedTuple):
+    """A plan, and the uploaded files that it goes over in place of runs."""
+
+    plan: SweepPlan
+    files: list[Any]
+
+    def measure(self) -> SweepSize:
+        sweeps = Sweeps(current_jobs())
+        if self.files:
+            return sweeps.measure_files(self.plan, {file.name: file.size for file in self.files})
+        return sweeps.measure(self.plan)
+
+    def start(self, title: str) -> Job:
+        """Start it. Raises InputError, StorageFailed."""
+        sweeps = Sweeps(current_jobs())
+        if not self.files:
+            return sweeps.start(self.plan, title=title)
+        uploads = store_models(current_jobs().library, [(file.name, file) for file in self.files])
+        return sweeps.start_uploads(self.plan, uploads, title)
+
+
+def choose_sweep(runs: dict[str, Run]) -> ChosenSweep | None:
+    """Show the choices; returns what is to be swept, None while something is missing, which is said."""
+    files = _choose_files(is_expanded=not runs)
+    models = _choose_runs(runs, is_disabled=bool(files)) if runs else []
     tabs = st.tabs([FORMATS, UPGRADE], key=TABS_KEY, bind="query-params", on_change="rerun")
     with tabs[0]:
         cells = _choose_cells()
     with tabs[1]:
         sides = _choose_sides()
     chosen = {"upgrade": sides} if tabs[1].open else cells
-    if not models or not all(chosen.values()):
-        st.caption("Choose at least one run, and one of each.")
+    if not (files or models) or not all(chosen.values()):
+        st.caption("Choose at least one run or file, and one of each.")
         return None
     try:
-        return make_plan({"models": models, **chosen})
+        return ChosenSweep(make_plan({"models": [file.name for file in files] or models, **chosen}), files)
     except RoundtripError as error:
         show_error(error)
         return None
+
+
+def _choose_runs(runs: dict[str, Run], is_disabled: bool) -> list[str]:
+    labels = {ALL_RUNS: "Every run", **describe_runs(current_jobs().library, runs.values())}
+    binding = bind_select("run", list(labels), many=True)
+    return st.multiselect("Runs", **binding, format_func=labels.__getitem__, disabled=is_disabled)
+
+
+def _choose_files(is_expanded: bool) -> list[Any]:
+    with st.expander("Files in place of runs", icon=":material/upload_file:", expanded=is_expanded):
+        files = st.file_uploader("Models", None, accept_multiple_files=True, key="swept")
+        st.caption(
+            "Models of any kind, or a .zip of a folder of them. They are imported first: checked, and run in a sandbox "
+            "only. What the library has already is not imported again."
+        )
+    return list(files or [])
 
 
 def _choose_cells() -> dict[str, list[str]]:
@@ -122,15 +160,26 @@ def _choose_sides() -> dict[str, str]:
     return {"from": source, "to": target} if target else {}
 
 
-def show_size(plan: SweepPlan) -> SweepSize | None:
-    """Say how much a plan is, before anything is done; None where that cannot be told, which is said."""
+def show_size(chosen: ChosenSweep) -> SweepSize | None:
+    """Say how much it is, before anything is done; None where that cannot be told, which is said."""
     try:
-        size = Sweeps(current_jobs()).measure(plan)
+        size = chosen.measure()
     except RoundtripError as error:
         show_error(error)
         return None
     st.caption(escape_markdown(" ".join(describe_size(size))))
     return size
+
+
+def start_sweep(chosen: ChosenSweep, runs: dict[str, Run]) -> Job | None:
+    """Start it; None where the files were refused, which is said."""
+    names = [runs[key].name if key in runs else key for key in chosen.plan.models]
+    title = "Every run" if names == [ALL_RUNS] else ", ".join(names)[:MAX_TITLE]
+    try:
+        return chosen.start(title)
+    except RoundtripError as error:
+        show_error(error)
+        return None
 
 
 KNOWN_ENVIRONMENTS = {HERE: "Roundtrip itself", **{each.key: each.label for each in ENVIRONMENTS}}

@@ -121,7 +121,10 @@ def show_next_step(job: Job) -> None:
     if job.is_active or (job.state == "done" and not passing):
         return
     if job.request["has_files"]:
-        st.caption("It goes over files: go on from the command line, `roundtrip sweep PLAN.toml`.")
+        st.caption(
+            "It goes over files: to go on, give them once more, here or by `roundtrip sweep PLAN.toml`. What was found "
+            "out is not asked again."
+        )
         return
     label = f"Ask {pluralize(passing, 'row')} again" if passing else "Resume"
     if st.button(label, icon=":material/play_arrow:", key="resume-sweep"):
