@@ -21,9 +21,10 @@ pytestmark = pytest.mark.trust
 @pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="there is no signal 9")
 def test_killed_sweep_goes_on_where_it_was(tmp_path: Path):
+    (tmp_path / "models").mkdir()
     for batch in (2, 4, "rows"):
-        write_onnx_file(tmp_path, batch=batch)
-    (tmp_path / "plan.toml").write_text('models = ["."]\nformats = ["as-is", "openvino"]\nat_once = 1')
+        write_onnx_file(tmp_path / "models", batch=batch)
+    (tmp_path / "plan.toml").write_text('models = ["models"]\nformats = ["as-is", "openvino"]\nat_once = 1')
     home = tmp_path / "store"
     command = [sys.executable, "-m", "core", "sweep", str(tmp_path / "plan.toml"), "--json"]
     environment = {**os.environ, "ROUNDTRIP_HOME": str(home), "ROUNDTRIP_WARM_SECONDS": "0"}
