@@ -13,7 +13,7 @@ sources and checks both:
     core.adviser, core.report
     core.jobs
     core.introspection
-    core.upgrade
+    core.sweep, core.upgrade
     core.browser_runtimes, core.exports
     core.context
     core.compatibility, core.health, core.inputs, core.migration, core.size_breakdown, core.uploads
