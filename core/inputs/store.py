@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import os
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
