@@ -1,12 +1,18 @@
 """Jobs that maintain the library: verify, rebuild, repair."""
 
+import contextlib
 import logging
-from typing import TypedDict, cast
+from functools import partial
+from typing import Any, TypedDict, cast
 
+from pydantic import ValidationError
+
+from core.context import AppContext
 from core.errors import RoundtripError
-from core.health import rebuild_catalog, repair_library, verify_entries
+from core.health import VerificationReport, read_last_report, rebuild_catalog, repair_library, verify_entries
 from core.jobs.job_handle import JobHandle
 from core.library import Library
+from core.library.job_store import Job
 from core.uploads import Uploads
 
 log = logging.getLogger("roundtrip")
@@ -27,6 +33,7 @@ class VerifyResult(TypedDict):
     bytes: int
     wrong: list[VerifiedEntry]  # not as they were stored
     remarks: list[VerifiedEntry]
+    report: dict[str, Any] | None  # JSON of a `VerificationReport`, where all entries were verified
 
 
 class CatalogRebuild(TypedDict):
@@ -52,13 +59,38 @@ class RepairJobResult(TypedDict):
 
 def run_verify(handle: JobHandle) -> VerifyResult:
     """Verify the entries of the request, or all."""
-    rows = verify_entries(handle.library, handle.request["ids"], handle.report_progress, handle.is_cancelled)
+    ids = handle.request["ids"]
+    rows = verify_entries(handle.library, ids, handle.report_progress, handle.is_cancelled)
+    report = read_last_report(handle.library) if ids is None else None
     return {
         "entries": len(rows),
         "bytes": sum(row.bytes for row in rows),
         "wrong": [cast(VerifiedEntry, row._asdict()) for row in rows if not row.is_intact],
         "remarks": [cast(VerifiedEntry, row._asdict()) for row in rows if row.remark],
+        "report": report.model_dump(mode="json", by_alias=True) if report else None,
     }
+
+
+def find_last_report(context: AppContext) -> VerificationReport | None:
+    """Return how the last verification of everything ended, on this machine or another of a team.
+
+    None where there was none, and for a single user: it may name what they do not see.
+    """
+    here = read_last_report(context.library)
+    if not context.config.is_team or context.library.access.viewer_id is not None:
+        return here
+    jobs = sorted(context.job_store.list_jobs("verify"), key=lambda job: job.created, reverse=True)
+    there = next(filter(None, map(partial(_read_report, context), jobs)), None)
+    return max(filter(None, (here, there)), key=lambda report: report.created, default=None)
+
+
+def _read_report(context: AppContext, job: Job) -> VerificationReport | None:
+    """The report of a job; None where it has none, or was deleted just now."""
+    with contextlib.suppress(RoundtripError, ValidationError, KeyError):
+        if job.state == "done" and job.request["ids"] is None:
+            report = context.job_store.read(job.id).result["report"]
+            return VerificationReport.model_validate(report) if report else None
+    return None
 
 
 def run_rebuild(handle: JobHandle) -> CatalogRebuild:

@@ -294,7 +294,7 @@ class Jobs(JobRunner):
     def find_cured_files(self, job_id: str) -> dict[str, Path]:
         """Return by model what the upgrade of that job wrote to cure it, as far as it is kept."""
         job = self.job_store.read(job_id)
-        return find_cured_files(self.library.home, job) if job.kind == "upgrade" else {}
+        return find_cured_files(self, job) if job.kind == "upgrade" else {}
 
     def bisect(
         self,

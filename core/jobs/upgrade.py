@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypedDict, cast
 
+from core.context import AppContext
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment, build_environment
 from core.environments.own import HERE, find_own
@@ -33,6 +34,7 @@ from core.upgrade.causes import describe_cause
 from core.upgrade.crossing import Crossing, Expectation
 from core.upgrade.cures import CuredFile, find_cures
 from core.upgrade.finding import Candidate, FoundFiles, find_candidates, unpack, unpack_all
+from core.upgrade.kept_cures import find_kept_cure, keep_cures
 from core.upgrade.model_files import ModelFiles
 from core.upgrade.row_store import RowStore
 from core.upgrade.rows import Status, UpgradeRow, status_of
@@ -166,6 +168,8 @@ class _UpgradeJob:
             with self.handle.library.staging() as folder, cleanup_on_error(self._report_all):
                 self.rows.append(check.check(item, folder))
         self._report(1.0, "Done")
+        if self.handle.config.is_team:  # else the rows' store is that of everybody who looks
+            keep_cures(store, self.rows, self.handle.context.job_store.folder(self.handle.job.id))
         return {
             "name": self.request["name"],
             "source": crossing.source.key,
@@ -283,8 +287,9 @@ def read_rows(rows: Iterable[dict[str, Any]]) -> list[UpgradeRow]:
     return [UpgradeRow.model_validate(row) for row in rows]
 
 
-def find_cured_files(home: Path, job: Job) -> dict[str, Path]:
+def find_cured_files(context: AppContext, job: Job) -> dict[str, Path]:
     """Return what was written to cure the models of a finished job, by their names, as far as it is kept."""
-    store = RowStore(home, get_side(job.request["source"]), get_side(job.request["target"]))
-    rows = read_rows(job.result.get("rows", []))
-    return {row.name: path for row in rows if (path := store.cured_file(row))}
+    store = RowStore(context.library.home, get_side(job.request["source"]), get_side(job.request["target"]))
+    rows = [row for row in read_rows(job.result.get("rows", [])) if row.proven_cure and row.proven_cure.file]
+    folder = context.job_store.folder(job.id) if rows else Path()
+    return {row.name: path for row in rows if (path := store.cured_file(row) or find_kept_cure(folder, row))}
