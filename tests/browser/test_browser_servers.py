@@ -18,7 +18,7 @@ from tests.haproxy import find_haproxy
 from tests.helpers import wait_until
 from tests.postgresql_server import new_database
 
-EPOCHS = 150  # so many that the server is lost long before the last
+EPOCHS = 60  # so many that the server is lost before the last
 PROGRESS = re.compile(r"Epoch (\d+)")
 
 pytestmark = [pytest.mark.trust, pytest.mark.skipif(not find_haproxy(), reason="needs haproxy")]
@@ -83,7 +83,7 @@ def test_page_whose_server_is_lost_comes_back_at_the_other_with_its_job(team: Se
         lambda: read_epoch(page) > seen or "Done:" in page.get_by_test_id("stMain").inner_text(), TIMEOUT_MS / 1000
     )
     take_screenshot(page, "server-lost")
-    expect(page.get_by_text("of the test examples right")).to_be_visible()
+    expect(page.get_by_text("of the test examples right")).to_be_visible(timeout=2 * TIMEOUT_MS)
     page.get_by_role("button", name="Save it").click()
     wait_for_page(page, "Save a run")
     assert team.worker.poll() is None
