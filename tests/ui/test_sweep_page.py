@@ -2,6 +2,7 @@
 
 from core.jobs import Jobs
 from core.library.job_store import Job
+from core.sweep.row_file import append_row
 from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_artifact, make_run
 from tests.helpers import list_staged
@@ -79,6 +80,17 @@ def test_paused_sweep_says_what_is_kept_and_goes_on(visit, empty_jobs: Jobs):
     app = visit(empty_jobs, "sweep", job=job.id)
     assert "1 of 9 rows are known, and not asked again" in app.info[0].value
     assert app.button(key="resume-sweep").label == "Resume"
+
+
+def test_running_sweep_shows_the_rows_so_far_and_a_pause(visit, empty_jobs: Jobs):
+    job = write_sweep(empty_jobs, GOOD, state="running")
+    append_row(empty_jobs.job_store.folder(job.id), GOOD)
+    app = visit(empty_jobs, "sweep", job=job.id)
+    assert not app.exception
+    assert app.dataframe[0].value["Model"].tolist() == ["good"]
+    assert "1 of 1 row answer" in page_text(app).replace("\\", "")
+    assert [button.label for button in app.button if button.key == f"cancel-{job.id}"] == ["Pause"]
+    assert app.button(key="start-sweep").disabled
 
 
 def test_rows_that_a_passing_fault_stopped_are_offered_again(visit, empty_jobs: Jobs):
