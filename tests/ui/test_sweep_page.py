@@ -132,3 +132,20 @@ def test_sweep_page_takes_files_in_place_of_runs(visit, empty_jobs: Jobs):
     }
     assert (job.state, rows["more.zip"]["cause"] != "") == ("done", True)
     assert list_staged(empty_jobs.library.home) == []
+
+
+def test_sweep_page_asks_what_an_upgrade_breaks(visit, empty_jobs: Jobs):
+    make_artifact(empty_jobs.library, make_run(empty_jobs.library), "keras")
+    app = visit(empty_jobs, "sweep", run="library", ask="upgrade", **{"from": "here", "to": "keras-3.3"})
+    assert not app.exception
+    assert [box.value for box in app.selectbox] == ["here", "keras-3.3"]
+    text = page_text(app).replace("\\", "")
+    assert "1 row at most. To build first: Keras 3.3; 1.2 GB on the disk." in text
+    assert app.button(key="start-sweep").label == "Sweep 1 row"
+
+
+def test_sweep_page_of_a_job_shows_what_it_asks(visit, empty_jobs: Jobs):
+    make_run(empty_jobs.library)
+    job = write_sweep(empty_jobs, GOOD)
+    app = visit(empty_jobs, "sweep", job=job.id)
+    assert [box.value for box in app.multiselect] == [["library"], ["onnx"], ["here"], ["here"]]

@@ -145,7 +145,7 @@ def show_earlier(current: str) -> None:
     jobs = [job for job in current_jobs().job_store.list_jobs("sweep") if job.id != current][:EARLIER]
     if not jobs:
         return
-    st.subheader("Earlier sweeps", anchor=False)
+    st.header("Earlier sweeps", anchor=False)
     for job in jobs:
         facts = format_timestamp(job.created), STATES.get(job.state, job.state), job.id
         label = " · ".join([escape_markdown(job.title), *facts])
