@@ -27,6 +27,8 @@ MODULES = (
     "advise",
     "health",
     "migrate",
+    "serve",
+    "worker",
     "stop",
 )
 

@@ -13,6 +13,7 @@ from core.jobs.disagreement import run_disagreement
 from core.jobs.driver import JobKind, Requirements
 from core.jobs.elsewhere import run_build, run_elsewhere
 from core.jobs.import_model import run_import
+from core.jobs.known_places import list_environments_of
 from core.jobs.layers import run_layers
 from core.jobs.maintenance import run_rebuild, run_repair, run_verify
 from core.jobs.resume import run_resume
@@ -30,6 +31,10 @@ def _environments(request: Mapping[str, Any]) -> Requirements:
     return Requirements(environments=tuple(key for key in named if key != HERE))
 
 
+def _places(request: Mapping[str, Any]) -> Requirements:
+    return Requirements(environments=tuple(list_environments_of(request.get("places", ()))))
+
+
 def _sides(request: Mapping[str, Any]) -> Requirements:
     sides = request.get("line") or (request["source"], request["target"])
     return Requirements(environments=tuple(side for side in sides if side != HERE))
@@ -41,7 +46,7 @@ KINDS = {
         JobKind("train", run_train),
         JobKind("save", run_save, requirements=_formats),
         JobKind("import", run_import),
-        JobKind("compare", run_compare),
+        JobKind("compare", run_compare, requirements=_places),
         JobKind("layers", run_layers),
         JobKind("disagree", run_disagreement),
         JobKind("resume", run_resume),

@@ -36,6 +36,7 @@ def _csv_rows(data: ReportData, id_: str) -> list[Line]:
         "run": record.run if record else None,
         "run_name": data.run.name,
         "trust": record.trust if record else None,
+        **_place_columns(data, outcome.get("place")),
         "baseline": data.baseline,
         "inputs": data.job.result["inputs"],
         "bytes": record.bytes if record else None,
@@ -50,6 +51,13 @@ def _csv_rows(data: ReportData, id_: str) -> list[Line]:
         first | _flatten_scalars(metrics) | _flatten_scalars(passed.get(metrics.get("output"), {}), "tolerance.")
         for metrics in outputs
     ]
+
+
+def _place_columns(data: ReportData, place: dict[str, Any] | None) -> Line:
+    """The place and the lock of its packages; no columns where every copy predicted here."""
+    if not any(outcome.get("place") for outcome in data.outcomes.values()):
+        return {}
+    return {"place": place["key"], "lock": place["lock"]} if place else {"place": None, "lock": None}
 
 
 def _grade_columns(grade: dict[str, Any] | None) -> Line:

@@ -5,6 +5,7 @@ from core.library.job_store import Job
 from core.sweep.row_file import append_row
 from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_artifact, make_run
+from tests.factories.sent_files import send_files
 from tests.helpers import list_staged
 from tests.ui.test_pages import page_text
 
@@ -116,8 +117,8 @@ def test_earlier_sweeps_are_one_click_away(visit, empty_jobs: Jobs):
 
 def test_sweep_page_takes_files_in_place_of_runs(visit, empty_jobs: Jobs):
     app = visit(empty_jobs, "sweep", format=["as-is", "onnx"])
-    uploads = [("a.keras", b"xyz"), ("w.weights.h5", b"x"), ("w.json", b"x"), ("more.zip", b"no zip")]
-    app.file_uploader[0].set_value([(name, data, "") for name, data in uploads]).run()
+    uploads = {"a.keras": b"xyz", "w.weights.h5": b"x", "w.json": b"x", "more.zip": b"no zip"}
+    send_files(app, "swept-0", empty_jobs.uploads, uploads)
     assert "3 models of 10 B, " in page_text(app).replace("\\", "")
     app.button(key="start-sweep").click().run()
     assert not app.exception

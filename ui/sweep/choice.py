@@ -20,7 +20,9 @@ from core.upgrade.sides import list_sides
 from ui.components import describe_runs, escape_markdown, show_empty_state, show_error
 from ui.query_params import bind_select
 from ui.session import current_jobs
+from ui.uploader import ChosenFiles, choose_files, forget_files
 
+FILES_KEY = "swept"
 UPGRADE = "upgrade"
 QUESTIONS = {"cells": "In formats and environments", UPGRADE: "Before and after an upgrade"}
 MAX_TITLE = 80  # characters
@@ -59,35 +61,35 @@ class ChosenSweep(NamedTuple):
     """A plan, and the uploaded files that it goes over in place of runs."""
 
     plan: SweepPlan
-    files: list[Any]
+    sent: ChosenFiles
 
     def measure(self) -> SweepSize:
         sweeps = Sweeps(current_jobs())
-        if self.files:
-            return sweeps.measure_files(self.plan, {file.name: file.size for file in self.files})
+        if self.sent.files:
+            return sweeps.measure_files(self.plan, {file.name: file.path.stat().st_size for file in self.sent.files})
         return sweeps.measure(self.plan)
 
     def start(self, title: str) -> Job:
         """Start it. Raises InputError, StorageFailed."""
         sweeps = Sweeps(current_jobs())
-        if not self.files:
+        if not self.sent.files:
             return sweeps.start(self.plan, title=title)
-        uploads = store_models(current_jobs().library, [(file.name, file) for file in self.files])
+        uploads = store_models(current_jobs().library, self.sent.files)
         return sweeps.start_uploads(self.plan, uploads, title)
 
 
 def choose_sweep(runs: dict[str, Run]) -> ChosenSweep | None:
     """Show the choices; returns what is to be swept, None while something is missing, which is said."""
-    files = _choose_files(is_expanded=not runs)
-    models = _choose_runs(runs, is_disabled=bool(files)) if runs else []
+    sent = _choose_files(is_expanded=not runs)
+    models = _choose_runs(runs, is_disabled=bool(sent.files)) if runs else []
     binding = bind_select("ask", list(QUESTIONS))
     question = st.radio("Asked", **binding, format_func=QUESTIONS.__getitem__, horizontal=True)
     chosen: dict[str, Any] = {"upgrade": _choose_sides()} if question == UPGRADE else _choose_cells()
-    if not (files or models) or not all(chosen.values()):
+    if sent.pending or not (sent.files or models) or not all(chosen.values()):
         st.caption("Choose at least one run or file, and one of each.")
         return None
     try:
-        return ChosenSweep(make_plan({"models": [file.name for file in files] or models, **chosen}), files)
+        return ChosenSweep(make_plan({"models": [file.name for file in sent.files] or models, **chosen}), sent)
     except RoundtripError as error:
         show_error(error)
         return None
@@ -99,14 +101,14 @@ def _choose_runs(runs: dict[str, Run], is_disabled: bool) -> list[str]:
     return st.multiselect("Runs", **binding, format_func=labels.__getitem__, disabled=is_disabled)
 
 
-def _choose_files(is_expanded: bool) -> list[Any]:
+def _choose_files(is_expanded: bool) -> ChosenFiles:
     with st.expander("Files in place of runs", icon=":material/upload_file:", expanded=is_expanded):
-        files = st.file_uploader("Models", None, accept_multiple_files=True, key="swept")
+        sent = choose_files("Models", FILES_KEY)
         st.caption(
             "Models of any kind, or a .zip of a folder of them. They are imported first: checked, and run in a sandbox "
             "only. What the library has already is not imported again."
         )
-    return list(files or [])
+    return sent
 
 
 def _choose_cells() -> dict[str, list[str]]:
@@ -174,7 +176,9 @@ def start_sweep(chosen: ChosenSweep, runs: dict[str, Run]) -> Job | None:
     names = [runs[key].name if key in runs else key for key in chosen.plan.models]
     title = "Every run" if names == [ALL_RUNS] else ", ".join(names)[:MAX_TITLE]
     try:
-        return chosen.start(title)
+        job = chosen.start(title)
+        forget_files(FILES_KEY, chosen.sent)
+        return job
     except RoundtripError as error:
         show_error(error)
         return None
