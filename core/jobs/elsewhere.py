@@ -10,6 +10,7 @@ from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment, build_environment, find_built, remove_environment
 from core.environments.judge import ElsewhereOutcome, ask_and_judge
 from core.environments.kits import Kit
+from core.environments.machines import find_asked, get_asked_environment
 from core.environments.pool import WarmProcesses
 from core.errors import InputError, RoundtripError
 from core.exports.environment_kits import unpacked_kit
@@ -62,7 +63,7 @@ class ElsewhereResult(BuildResult):
 
 def build_build_request(environments: Iterable[str]) -> BuildRequest:
     """Raises InputError, UnknownName."""
-    keys = [get_environment(key).key for key in dict.fromkeys(environments)]
+    keys = [get_asked_environment(key).key for key in dict.fromkeys(environments)]
     if not keys:
         raise InputError("No environment was chosen.", cure="Choose at least one.")
     return {"environments": keys}
@@ -74,7 +75,7 @@ def require_may_change_environments(library: Library, environments: Iterable[str
     if keys and library.access.viewer_id is not None:
         raise InputError(
             "Environments take much of the server's disk, so a person who signed in neither builds nor removes them.",
-            received=", ".join(get_environment(key).label for key in keys),
+            received=", ".join(get_asked_environment(key).label for key in keys),
             cure="Ask in those that are built. Whoever runs the server builds others: roundtrip environments build.",
         )
 
@@ -93,7 +94,7 @@ def build_elsewhere_request(
         cure = "Choose copies of this run, or ask the others with their own run."
         raise InputError("This is a copy of another run.", received=", ".join(others[:5]), cure=cure)
     request = build_build_request(environments)
-    taken = frozenset().union(*(get_environment(key).takes for key in request["environments"]))
+    taken = frozenset().union(*(get_asked_environment(key).takes for key in request["environments"]))
     asked = [artifact.id for artifact in copies if artifact.format in taken]
     if not asked:
         raise InputError(
@@ -130,7 +131,10 @@ def _build(handle: JobHandle, key: str, at: int, count: int) -> BuiltEnvironment
     def report(share: float, note: str) -> None:
         handle.report_progress((at + share) / count, note, write_now=True)
 
-    return attempt(lambda: build_environment(handle.config, get_environment(key), report, handle.is_cancelled))
+    environment = get_asked_environment(key)
+    if built := find_asked(handle.config, environment):
+        return built
+    return attempt(lambda: build_environment(handle.config, environment, report, handle.is_cancelled))
 
 
 def _describe(built: BuiltEnvironment | RoundtripError) -> BuildRow:
@@ -145,7 +149,7 @@ def run_elsewhere(handle: JobHandle) -> ElsewhereResult:
     with contextlib.ExitStack() as stack:
         job.unpack_kits(stack)
         for key in job.environments:
-            job.ask_all(get_environment(key))
+            job.ask_all(get_asked_environment(key))
     job.save_predictions()
     return {"environments": job.environments, "rows": job.rows}
 

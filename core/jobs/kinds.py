@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core.environments.machines import split_key
 from core.environments.own import HERE
 from core.jobs.benchmark import run_benchmark
 from core.jobs.bisect import run_bisect
@@ -26,7 +27,8 @@ def _formats(request: Mapping[str, Any]) -> Requirements:
 
 
 def _environments(request: Mapping[str, Any]) -> Requirements:
-    return Requirements(environments=tuple(request["environments"]))
+    named = (split_key(key)[0] for key in request["environments"])  # without the machine, which each one can be
+    return Requirements(environments=tuple(key for key in named if key != HERE))
 
 
 def _places(request: Mapping[str, Any]) -> Requirements:

@@ -8,6 +8,7 @@ from core.break_it import get_card
 from core.demos import get_demo
 from core.demos.base import make_train_settings
 from core.environments.build import find_built
+from core.environments.machines import split_key
 from core.environments.own import HERE
 from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
@@ -320,7 +321,8 @@ class Jobs(JobRunner):
     def _require_may_build(self, environments: Iterable[str]) -> None:
         """Raise InputError where one of them is to be built, and the viewer may not."""
         built = {state["environment"] for state in self.list_environments() if state["bytes"]}
-        missing = [key for key in environments if key not in built and key != HERE]
+        named = [split_key(key)[0] for key in environments]
+        missing = [key for key in named if key not in built and key != HERE]
         require_may_change_environments(self.library, missing)
 
     def verify(self, ids: Iterable[str] | None = None) -> Job:

@@ -24,7 +24,7 @@ def render_csv(data: ReportData) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _escape_formula(value) for name, value in line.items()} for line in lines)
+    writer.writerows({name: escape_formula(value) for name, value in line.items()} for line in lines)
     return buffer.getvalue()
 
 
@@ -78,7 +78,7 @@ def _flatten_scalars(record: Mapping[str, Any], prefix: str = "") -> Line:
     return flat
 
 
-def _escape_formula(value: Any) -> Any:
+def escape_formula(value: Any) -> Any:
     """Put an apostrophe before text that a spreadsheet would run as a formula; numbers stay numbers."""
     if isinstance(value, str) and value.startswith(FORMULA_PREFIXES) and value != "-inf":
         return "'" + value

@@ -63,6 +63,11 @@ def graph_viewer_url(artifact: str, token: str, is_painted: bool = False) -> str
     return _build_url(f"graph/{artifact}/{token}/", {"painted": "1"} if is_painted else {})
 
 
+def upload_url(id_: str = "") -> str:
+    """Return the URL of an upload; without an id, that at which uploads begin."""
+    return _build_url(f"uploads/{id_}" if id_ else "uploads")
+
+
 def browser_url(version: str, name: str) -> str:
     """Return the URL of a file of our worker or of a runtime for the browser."""
     return _build_url(f"browser/{version}/{name}")
