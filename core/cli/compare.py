@@ -30,7 +30,8 @@ from core.jobs import Jobs
 from core.jobs.compare_result import ComparisonOutcome, check_tolerances, parse_tolerances
 from core.jobs.known_places import get_place
 from core.jobs.participants import require_has_been_run, run_id_of
-from core.jobs.places import SEPARATOR, entry_of
+from core.jobs.places import entry_of
+from core.library.ids import PLACE_SEPARATOR
 from core.report import report_kind, write_report
 from core.text.summaries import list_caveats
 
@@ -50,7 +51,7 @@ COMPARE_COLUMNS += ("rows", "not_finite", "passed", "bytes", "seconds", "code")
 
 def _parse_participant(text: str) -> str:
     """Return a participant: an id or an alias, and a place where one is named. Raises UnknownName."""
-    id_, separator, place = text.partition(SEPARATOR)
+    id_, separator, place = text.partition(PLACE_SEPARATOR)
     return f"{parse_id(id_)}{separator}{get_place(place).key if separator else ''}"
 
 
