@@ -246,8 +246,10 @@ def _violations(rows: list[OutcomeRow], most_changed: int | None) -> Iterator[tu
             yield row["artifact"], row["error"]
     for row in rows:
         if outside := [output for output, result in row["tolerance"].items() if not result["passed"]]:
-            yield row["artifact"], InputError(f"Out of tolerance: {', '.join(outside)}.").to_json()
+            cure = "Allow more with --tolerance, or choose a format that stays closer."
+            yield row["artifact"], InputError(f"Out of tolerance: {', '.join(outside)}.", cure=cure).to_json()
         changed = row["changed_rows"] or 0
         if most_changed is not None and not row["error"] and changed > most_changed:
             sentence = f"{changed:,} answers changed; {most_changed:,} are allowed."
-            yield row["artifact"], InputError(sentence).to_json()
+            cure = "Allow more with --max-changed, or choose a format that changes fewer."
+            yield row["artifact"], InputError(sentence, cure=cure).to_json()
