@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import RoundtripError
-from core.library import Library
+from core.object_store.team_library import open_library
 from core.settings import get_settings
 from core.system import send_small_messages_at_once
 from core.telemetry import set_up_logging
@@ -60,7 +60,7 @@ async def lifespan(app):
 def check_startup() -> None:
     """Open the library and read whether people sign in; exit with one sentence where a setting or the disk fails."""
     try:
-        Library()
+        open_library()
         is_sign_in_required()
     except RoundtripError as error:
         sys.exit(str(error))

@@ -44,6 +44,7 @@ BENCHMARKS = {
     "environments-build": "benchmarks.environments:measure_build",
     "upgrade": "benchmarks.upgrading:measure",
     "postgresql": "benchmarks.postgresql:measure",
+    "queue": "benchmarks.queue:measure",
     "object-store": "benchmarks.object_store:measure",
     "bad-inputs": "benchmarks.trust:measure_inputs",
     "faults": "benchmarks.trust:measure_faults",

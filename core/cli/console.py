@@ -107,13 +107,19 @@ def wait_for_job(jobs: "Jobs", job: Job) -> Job:
 
 
 def open_library() -> Library:
-    """The library that `ROUNDTRIP_HOME` names."""
+    """The library that `ROUNDTRIP_HOME` names, or the team's that `ROUNDTRIP_STORE_URL` does."""
+    if get_settings().is_team:
+        from core.object_store.team_library import open_library  # with what only a team needs
+
+        return open_library()
     return Library()
 
 
 def open_job_store(library: Library) -> JobStore:
     """The records of a library's jobs, to be read."""
-    return JobStore(library.home / "jobs", get_settings().keep_jobs)
+    from core.context import open_job_store as open_store  # takes longer to import than many commands take in all
+
+    return open_store(library.home, get_settings())
 
 
 @contextlib.contextmanager

@@ -7,15 +7,10 @@ from core.errors import Damaged, InputError, LibraryError
 from core.library import Library, storage
 from core.library.storage import translate_disk_errors
 from core.library.trash_folder import REMOVAL_FILE
-from core.migration.entry_folders import (
-    DOCUMENT_FILES,
-    FOLDER_BY_KIND,
-    LocalEntry,
-    OnBytes,
-    find_local_entry,
-)
+from core.migration.entry_folders import find_local_entry
 from core.migration.seen_versions import SeenVersions
 from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore
+from core.object_store.local_entry import DOCUMENT_FILES, FOLDER_BY_KIND, LocalEntry, OnBytes
 
 DIFFERENT_CURE = "Keep that which is right under its id, and move the other one away by hand."
 

@@ -29,9 +29,9 @@ def download_url(ids: list[str]) -> str:
     return _build_url(f"download/{','.join(ids)}")
 
 
-def kit_url(artifact: str) -> str:
-    """Return the URL of an artifact's proof kit."""
-    return _build_url(f"kit/{artifact}.zip")
+def kit_url(artifact: str, *, with_answers: bool = False) -> str:
+    """Return the URL of an artifact's proof kit; `with_answers` of that with what environments answered."""
+    return _build_url(f"kit/{artifact}.zip", {"elsewhere": "1"} if with_answers else {})
 
 
 def serving_url(artifact: str, name: str, version: int) -> str:
