@@ -49,7 +49,7 @@ class Announcement(BaseModel):
     accelerators: tuple[str, ...] = ()
     packages: dict[str, str] = {}
     missing_packages: tuple[str, ...] = ()  # of formats
-    environments: tuple[str, ...] = ()  # that are built
+    environments: dict[str, int] = {}  # that are built, with their bytes
     buildable_environments: tuple[str, ...] = ()
     concurrency: int = 1
 
