@@ -50,6 +50,7 @@ def run_diagnostics(library: Library, config: Settings, worker: Worker | None = 
         lambda: _check_disk(library),
         lambda: _check_catalog(library),
         lambda: _check_library(library),
+        lambda: _check_store(library),
         lambda: _check_settings(config),
         lambda: _check_worker(config, worker),
     ]
@@ -164,6 +165,27 @@ def _check_library(library: Library) -> Iterator[HealthCheck]:
         yield HealthCheck("Library", "staging", WARNING, sentence)
     else:
         yield HealthCheck("Library", "staging", OK, "Nothing is left over.")
+
+
+def _check_store(library: Library) -> Iterator[HealthCheck]:
+    """The store that a team shares, and what of it lies here; nothing where there is none."""
+    state = library.entries.check_store()
+    if state is None:
+        return
+    if state.problem:
+        yield HealthCheck("Store", "answers", ERROR, state.problem)
+    else:
+        answer = f"{state.address} answers after {format_duration(state.seconds)}."
+        yield HealthCheck("Store", "answers", OK, answer)
+    cached = (
+        f"{format_size(state.cached_bytes)} of it lie on this machine, of {format_size(state.cache_limit)} that may."
+    )
+    yield HealthCheck("Store", "cache", OK, cached)
+    if state.unshared:
+        count = pluralize(len(state.unshared), "entry", "entries")
+        sentence = f"{count} of this machine's folder are not in the store, and nobody sees them."
+        cure = "Bring them there: roundtrip migrate --to ADDRESS, with the store's address."
+        yield HealthCheck("Store", "only here", WARNING, f"{sentence} {cure}")
 
 
 def _check_settings(config: Settings) -> Iterator[HealthCheck]:

@@ -176,9 +176,10 @@ def _missing_run_steps(library: Library) -> Iterator[_RepairStep]:
 
 
 def _unreadable_record_steps(library: Library, quarantine: bool) -> Iterator[_RepairStep]:
+    unshared = set(library.entries.find_unshared())  # which the store does not have: `migrate` takes them there
     for kind, (record_type, name) in RECORD_BY_FOLDER.items():
         for folder in sorted((library.home / kind).iterdir()):
-            if not ID_PATTERN.fullmatch(folder.name):
+            if not ID_PATTERN.fullmatch(folder.name) or folder.name in unshared:
                 continue
             try:
                 record = record_type.read(folder / name)

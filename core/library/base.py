@@ -121,5 +121,6 @@ def require_own_catalog(catalog: Catalog, owner: str) -> None:
         if not catalog.claim(owner):
             raise InputError(
                 "The database that is set for the catalog belongs to another library.",
-                cure="Give each library a database of its own; where this one was moved, empty that database.",
+                cure="Give each library a database of its own; where this one was moved, empty that database. A team's "
+                "library is opened by `core.object_store.team_library.open_library()`.",
             )

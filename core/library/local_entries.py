@@ -15,7 +15,7 @@ from core.library.catalog.catalog import Catalog
 from core.library.catalog.sync import LOG_FILE, CatalogSync
 from core.library.permissions import find_entry_folder
 from core.library.records import FOLDER_BY_KIND, FileEntry
-from core.library.shared_entries import Fence, TextChange
+from core.library.shared_entries import Fence, StoreState, TextChange
 from core.library.storage import BytesReadCallback, translate_disk_errors
 from core.library.trash_folder import REMOVAL_FILE, RemovalRecord
 
@@ -68,6 +68,9 @@ class LocalEntries:
 
     def find_unshared(self) -> list[str]:
         return []  # nobody else has any
+
+    def check_store(self) -> StoreState | None:
+        return None
 
     def find_foreign(self) -> dict[str, RoundtripError]:
         return {}  # `Library.foreign_paths` tells of those in the home

@@ -6,7 +6,7 @@ The home has one layout for both: the folders are the entries themselves, or wha
 from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Concatenate, ParamSpec, Protocol, TypeVar
+from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
 
 from core.errors import Damaged, RoundtripError
 from core.library.annotation_files import AliasChange, Aliases
@@ -31,6 +31,21 @@ class RowSync(Protocol):
 
     def page_afresh(self, query: Query) -> Page:
         """A page as a new catalog would give it, read from the entries alone. Raises StorageFailed."""
+
+
+class StoreState(NamedTuple):
+    """What a machine sees of the store that it shares with others.
+
+    `problem` is why it does not answer, empty where it does; `cached_bytes` is what lies in the home of the
+    `cache_limit` that may; `unshared` are runs and artifacts of the home that are not in the store.
+    """
+
+    address: str
+    problem: str
+    seconds: float
+    cached_bytes: int
+    cache_limit: int
+    unshared: list[str]
 
 
 class SharedEntries(Protocol):
@@ -77,6 +92,9 @@ class SharedEntries(Protocol):
 
     def find_unshared(self) -> list[str]:
         """The ids of runs and artifacts that lie in the home and that others do not have."""
+
+    def check_store(self) -> StoreState | None:
+        """Ask the store; None where there is none."""
 
     def find_foreign(self) -> dict[str, RoundtripError]:
         """What calls itself an entry where others see it and cannot be read as one, with why."""

@@ -1,7 +1,7 @@
 """`EntryCache`: what a machine has fetched of a store, in the home's own layout; what was unused longest goes first.
 
 Records and documents come first, files when they are asked for. Each file or folder of an entry is fetched beside it,
-held against its hash, and renamed into place: it is whole or absent. Beside them lie the manifests of what is known to
+verified by its hash, and renamed into place: it is whole or absent. Beside them lie the manifests of what is known to
 be in the store, and nothing else is ever deleted here.
 """
 
@@ -40,7 +40,7 @@ class EntryCache:
     """
 
     def __init__(self, home: Path, store: ObjectStore, max_bytes: float):
-        self._home, self._store, self._max_bytes = home, store, max_bytes
+        self._home, self._store, self.max_bytes = home, store, max_bytes
         self._contents, self._manifests = Contents(store), Manifests(store)
         self._folder = home / "cache" / "store"
         self._lock = threading.Lock()
@@ -194,12 +194,16 @@ class EntryCache:
     def _count(self, size: int) -> None:
         """Measure the cache now and then."""
         self._unmeasured += size
-        if self._unmeasured > MEASURED_SHARE * self._max_bytes and self._lock.acquire(blocking=False):
+        if self._unmeasured > MEASURED_SHARE * self.max_bytes and self._lock.acquire(blocking=False):
             try:
                 self._unmeasured = 0
-                self.evict(self._max_bytes)
+                self.evict(self.max_bytes)
             finally:
                 self._lock.release()
+
+    def measure(self) -> int:
+        """Bytes of all that is known to be in the store and lies here."""
+        return sum(map(self._measure, self._ids_by_use()))
 
     def evict(self, max_bytes: float) -> list[str]:
         """Delete entries here, those that were unused longest first, until all take at most so many bytes.

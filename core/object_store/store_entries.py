@@ -6,6 +6,7 @@ wins, and the other reads again.
 """
 
 import contextlib
+import time
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -17,7 +18,7 @@ from core.library.catalog.catalog import Catalog
 from core.library.ids import ID_PATTERN, unknown_id_error
 from core.library.local_entries import lock_home
 from core.library.records import FOLDER_BY_KIND, FileEntry
-from core.library.shared_entries import Fence, TextChange
+from core.library.shared_entries import Fence, StoreState, TextChange
 from core.library.storage import BytesReadCallback, translate_disk_errors
 from core.library.trash_folder import REMOVAL_FILE, RemovalRecord
 from core.object_store.alias_versions import parse_change
@@ -27,7 +28,7 @@ from core.object_store.entry_cache import EntryCache
 from core.object_store.entry_index import EntryIndex
 from core.object_store.local_entry import LocalEntry
 from core.object_store.manifests import Manifest, Manifests
-from core.object_store.object_store import ObjectStore
+from core.object_store.object_store import ObjectStore, mask_address
 from core.object_store.store_rows import ALIAS_KEY, StoreRows
 
 MAX_LOCATED = 20_000  # entries of which is remembered where they lie
@@ -116,6 +117,16 @@ class StoreEntries:
         local = [path.name for folder in FOLDER_BY_KIND.values() for path in (self._home / folder).iterdir()]
         ids = [name for name in local if ID_PATTERN.fullmatch(name)]
         return sorted({*ids} - self._index.read(ids).keys())
+
+    def check_store(self) -> StoreState | None:
+        began, problem = time.monotonic(), ""
+        try:
+            self.store.identify()
+        except RoundtripError as error:
+            problem = str(error)
+        seconds = time.monotonic() - began
+        limit, address = int(self.cache.max_bytes), mask_address(self.store.address)
+        return StoreState(address, problem, seconds, self.cache.measure(), limit, self.find_unshared())
 
     def find_foreign(self) -> dict[str, RoundtripError]:
         problems: dict[str, RoundtripError] = {}

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError, StorageFailed, UnknownName
+from core.health import repair_library, run_diagnostics
 from core.inputs import Inputs
 from core.library import Library
 from core.library.annotation_files import Annotations
@@ -236,3 +237,15 @@ def test_input_sets_are_shared_and_come_back(open_machine: MachineOpener, team_s
     shutil.rmtree(here.home / "inputs")
     assert list(mine.verified_members(held_out.id)) == ["input:x.npy"]
     assert there.ids() == [run.id]
+
+
+def test_health_says_what_lies_in_the_store_and_what_only_here(open_machine: MachineOpener, config: Settings):
+    here = open_machine()
+    make_imported_artifact(here)
+    (here.home / "runs" / "r0000000000").mkdir()
+    checks = {(check.about, check.name): check for check in run_diagnostics(here, config)}
+    assert checks["Store", "answers"].sentence.startswith(f"{here.entries.store.address} answers after ")
+    assert checks["Store", "cache"].sentence.endswith(" of it lie on this machine, of 50.0 GB that may.")
+    assert checks["Store", "only here"].sentence.startswith("1 entry of this machine's folder ")
+    assert repair_library(here) == []
+    assert "Store" not in {check.about for check in run_diagnostics(Library(here.home.parent / "alone"), config)}
