@@ -99,6 +99,8 @@ class Attempt:
                 time.sleep(RETRY_SECONDS)
         if self.is_over:
             log.warning("Job %s has another worker by now, and nothing that was done here counts", job.id)
+            if entry:
+                self._store.files.forget(entry)
         elif entry:
             self._store.adopt_folder(job.id, self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)

@@ -54,21 +54,31 @@ class DatabaseJobStore(JobStore):
     def insert(self, jobs: list[Job], facts_of: FactsOf) -> list[Job]:
         """As `create` for several, in one transaction, in which `facts_of` gives further columns of those that are
         inserted."""
-        stored = self.database.run(self._insert, jobs, facts_of)
+        stored, removed = self.database.run(self._insert, jobs, facts_of)
+        self._forget(removed)
         new = {job.id for job in stored}
         for id_ in new.intersection(os.listdir(self._folder)):
             shutil.rmtree(self._folder / id_, ignore_errors=True)
         return [job if job.id in new else self.read(job.id) for job in jobs]
 
-    def _insert(self, connection: Connection, jobs: list[Job], facts_of: FactsOf) -> list[Job]:
+    def _insert(
+        self, connection: Connection, jobs: list[Job], facts_of: FactsOf
+    ) -> tuple[list[Job], list[job_rows.Removed]]:
+        """Returns the jobs that were not active already, and those that made room for them."""
         active = job_rows.lock_ids(connection, [job.id for job in jobs])
         new = [job for job in jobs if job.id not in active]
-        if new:
-            rows = zip(map(_make_row, new), facts_of(connection, new), strict=True)
-            job_rows.insert_jobs(connection, [row | facts for row, facts in rows])
-            for id_ in job_rows.delete_oldest(connection, self._max_finished):
-                shutil.rmtree(self._folder / id_, ignore_errors=True)
-        return new
+        if not new:
+            return [], []
+        rows = zip(map(_make_row, new), facts_of(connection, new), strict=True)
+        replaced = job_rows.insert_jobs(connection, [row | facts for row, facts in rows])
+        return new, replaced + job_rows.delete_oldest(connection, self._max_finished)
+
+    def _forget(self, removed: list[job_rows.Removed]) -> None:
+        """Delete what jobs that are gone have made; other machines have copies until their cache is full."""
+        for job in removed:
+            shutil.rmtree(self._folder / job.id, ignore_errors=True)
+            if job.entry:
+                self.files.forget(job.entry)
 
     def write(self, job: Job) -> None:
         """Store a job as it stands."""
@@ -176,8 +186,7 @@ class DatabaseJobStore(JobStore):
 
     def delete(self, id_: str) -> None:
         self._read_row(id_)
-        self.database.run(job_rows.delete_job, id_)
-        shutil.rmtree(self._folder / id_, ignore_errors=True)
+        self._forget(self.database.run(job_rows.delete_job, id_))
 
     def count_waiting(self) -> list[tuple[str, int, float]]:
         """Return for each queue how many jobs wait, and for how many seconds the first of them has."""

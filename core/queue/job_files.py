@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from core.error_translation import translated
-from core.errors import LibraryError, cleanup_on_error
+from core.errors import LibraryError, RoundtripError, cleanup_on_error
 from core.library.ids import new_id
 from core.library.records import FileEntry
 from core.library.storage import compute_sha256, list_files, write_text_atomically
@@ -85,6 +85,11 @@ class JobFiles:
             self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
             (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
             return entry
+
+    def forget(self, entry: str) -> None:
+        """Delete an entry, as far as the store answers: nothing refers to it. Its contents may be another's, too."""
+        with contextlib.suppress(RoundtripError):
+            self._manifests.delete(entry)
 
     def fetch(self, entry: str, folder: Path) -> None:
         """Have the files of an entry in a folder, in place of those of another; all of them, or none."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, String, any_, delete, func, insert, literal, select, text, update
+from sqlalchemy import ColumnElement, Delete, String, any_, delete, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection, Row
 
@@ -24,6 +24,13 @@ class Claim(NamedTuple):
     files: str  # a `GivenRecord` as JSON
     queue: str
     waited: float  # seconds
+
+
+class Removed(NamedTuple):
+    """A job that was deleted, and the entry that holds what it made."""
+
+    id: str
+    entry: str | None
 
 
 def record_text(job: Job) -> str:
@@ -62,28 +69,35 @@ def lock_ids(connection: Connection, ids: list[str]) -> set[str]:
     return set(connection.execute(statement).scalars())
 
 
-def insert_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert jobs, in place of any of the same ids that have ended."""
+def insert_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[Removed]:
+    """Insert jobs, in place of any of the same ids that have ended, which are returned."""
     old = [row["id"] for row in rows]
-    connection.execute(delete(JOBS).where(_is_any(old), JOBS.c.state.not_in(ACTIVE_STATES)))
+    ended = delete(JOBS).where(_is_any(old), JOBS.c.state.not_in(ACTIVE_STATES))
+    removed = _delete(connection, ended)
     connection.execute(insert(JOBS), list(rows))
+    return removed
 
 
-def delete_oldest(connection: Connection, keep: int) -> list[str]:
-    """Delete ended jobs but the newest; returns their ids."""
+def delete_oldest(connection: Connection, keep: int) -> list[Removed]:
+    """Delete ended jobs but the newest."""
     ended = select(JOBS.c.id).where(JOBS.c.state.not_in(ACTIVE_STATES))
     surplus = ended.order_by(JOBS.c.created.desc()).offset(keep)
-    return list(connection.execute(delete(JOBS).where(JOBS.c.id.in_(surplus)).returning(JOBS.c.id)).scalars())
+    return _delete(connection, delete(JOBS).where(JOBS.c.id.in_(surplus)))
+
+
+def _delete(connection: Connection, statement: Delete) -> list[Removed]:
+    rows = connection.execute(statement.returning(JOBS.c.id, JOBS.c.entry, JOBS.c.task)).all()
+    remove_tasks(connection, [row.task for row in rows])
+    return [Removed(row.id, row.entry) for row in rows]
 
 
 def update_row(connection: Connection, id_: str, values: dict[str, Any]) -> None:
     connection.execute(update(JOBS).where(JOBS.c.id == id_).values(**values))
 
 
-def delete_job(connection: Connection, id_: str) -> None:
+def delete_job(connection: Connection, id_: str) -> list[Removed]:
     """Delete a job, and take it out of the queue."""
-    tasks = connection.execute(delete(JOBS).where(JOBS.c.id == id_).returning(JOBS.c.task)).scalars()
-    remove_tasks(connection, tasks)
+    return _delete(connection, delete(JOBS).where(JOBS.c.id == id_))
 
 
 def read_row(connection: Connection, id_: str) -> Row[Any] | None:
