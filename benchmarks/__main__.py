@@ -31,6 +31,7 @@ BENCHMARKS = {
     "registry": "benchmarks.keeping:measure_registry",
     "sessions": "benchmarks.sessions:measure",
     "download": "benchmarks.downloading:measure",
+    "upload": "benchmarks.uploading:measure",
     "earlier": "benchmarks.earlier:measure",
     "reruns": "benchmarks.rerunning:measure",
     "command": "benchmarks.commands:measure",

@@ -12,6 +12,7 @@ from core.library.permissions import Viewer
 from core.library.prediction_store import PredictionStore
 from core.object_store.team_library import open_library
 from core.settings import Settings, get_settings
+from core.uploads import Uploads
 from core.worker import Worker
 
 
@@ -24,6 +25,7 @@ class AppContext:
         self.worker = worker or Worker(self.config)
         self.job_store = open_job_store(self.library.home, self.config)
         self.inputs = Inputs(self.library.home, self.config, self.library.entries)
+        self.uploads = Uploads(self.library.home, self.config)
         self.environment_processes = WarmProcesses(self.config)
 
     def for_viewer(self, viewer: Viewer) -> Self:
@@ -36,6 +38,7 @@ class AppContext:
         context.library = self.library.for_viewer(viewer)
         context.job_store = self.job_store.with_access(context.library.access)
         context.inputs = self.inputs.for_viewer(context.library.access)
+        context.uploads = self.uploads.for_viewer(viewer)
         return context
 
     def predictions(self, job_id: str) -> PredictionStore:

@@ -23,6 +23,7 @@ MODULES = (
     "cost",
     "elsewhere",
     "upgrade",
+    "sweep",
     "advise",
     "health",
     "migrate",
