@@ -75,7 +75,7 @@ class JobFiles:
         """Store what a job has made, with its records by file name; returns the id of the entry, None where there are
         no files. The entry is new: that of an earlier job of the same id stays what it is."""
         with translated(LibraryError):
-            if not {path.name for path in folder.iterdir()} - {ENTRY_FILE, *records}:
+            if not folder.is_dir() or not {path.name for path in folder.iterdir()} - {ENTRY_FILE, *records}:
                 return None
             for name, text in records.items():
                 write_text_atomically(folder / name, text, is_flushed=False)

@@ -13,7 +13,10 @@ from core.queue.schema import JOBS
 from core.record import now
 
 CHANNEL = "roundtrip_jobs_1"  # on which the id of a job that began or ended is notified
-LISTED = (JOBS.c.id, JOBS.c.state, JOBS.c.record)
+SILENT_SECONDS = func.extract("epoch", func.now() - func.coalesce(JOBS.c.claimed, JOBS.c.queued)).label(
+    "silent_seconds"
+)
+LISTED = (JOBS.c.id, JOBS.c.state, JOBS.c.record, JOBS.c.queue, SILENT_SECONDS)
 
 
 class Claim(NamedTuple):
@@ -101,7 +104,7 @@ def delete_job(connection: Connection, id_: str) -> list[Removed]:
 
 
 def read_row(connection: Connection, id_: str) -> Row[Any] | None:
-    return connection.execute(select(JOBS).where(JOBS.c.id == id_)).one_or_none()
+    return connection.execute(select(JOBS, SILENT_SECONDS).where(JOBS.c.id == id_)).one_or_none()
 
 
 def list_rows(connection: Connection, kind: str) -> list[Row[Any]]:
