@@ -5,7 +5,7 @@ import shutil
 import threading
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from core.error_translation import translated
 from core.errors import LibraryError, RoundtripError, cleanup_on_error
@@ -20,11 +20,19 @@ ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched
 class GivenFile(BaseModel):
     """A file that a job is given, under the name of the argument and its path in what was given; "" for a file."""
 
-    argument: str
+    argument: str = Field(pattern=r"^[a-z-]+$")
     name: str  # of the file or folder, as it was called
     path: str
     bytes: int
     sha256: str
+
+    @field_validator("name", "path")
+    @classmethod
+    def _require_plain(cls, text: str) -> str:
+        """What a worker fetches stays in the folder that it is fetched into."""
+        if text.startswith("/") or ".." in text.split("/") or "\0" in text:
+            raise ValueError(f"no plain path: {text[:80]!r}")
+        return text
 
 
 class GivenRecord(BaseModel):
