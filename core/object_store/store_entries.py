@@ -171,9 +171,10 @@ class StoreEntries:
         for id_, manifest in manifests.items():
             self._put_contents(manifest, staged[id_])
         with fence(), self._announced(*staged):
-            for id_ in sorted(manifests):  # what an artifact needs comes last: with it both are there
-                if self._put_manifest(manifests[id_]):
-                    self.cache.adopt(manifests[id_], staged[id_])
+            # What an artifact needs comes last: with it both are there.
+            written = [id_ for id_ in sorted(manifests) if self._put_manifest(manifests[id_])]
+            for id_ in written:
+                self.cache.adopt(manifests[id_], staged[id_])
 
     def _make_manifest(self, id_: str, folder: Path, staged: Mapping[str, Path]) -> Manifest:
         """An artifact that is committed with its run is not there without it."""
