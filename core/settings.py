@@ -88,13 +88,22 @@ class Settings(BaseSettings):
     environment_idle_seconds: float = Field(
         300.0, ge=0, description="seconds for which the process of an environment waits for the next kit"
     )
-    upload_mb: int = Field(512, ge=1, description="largest file that is imported, in MB")
+    upload_mb: int = Field(512, ge=1, description="largest file that is imported, or sent from a page, in MB")
+    uploads_total_mb: int = Field(
+        4096, ge=1, description="files of one person that are on their way or wait to be used, together, in MB"
+    )
+    upload_hours: float = Field(
+        24.0, gt=0, description="hours after which an upload is deleted of which no more came, and which nobody used"
+    )
     unpacked_mb: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MB")
     trash_days: int = Field(30, ge=0, description="days until what was removed is deleted for good; 0: never")
     metrics: bool = Field(
         False, description="serve metrics for Prometheus at /metrics, to everybody who reaches the server"
     )
     log_format: Literal["text", "json"] = Field("text", description="how the server's log lines are written")
+    worker_lost_seconds: int = Field(
+        30, ge=1, description="seconds without a sign of life after which a worker's jobs are given to another"
+    )
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
 
     @field_validator("home", "browser_runtimes")

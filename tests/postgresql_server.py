@@ -11,6 +11,8 @@ from pathlib import Path
 
 import sqlalchemy as sql
 
+from tests.debian import install_package
+
 VARIABLE = "ROUNDTRIP_TEST_DATABASE"  # a SQLAlchemy URL of a server on which databases may be created
 DEBIAN_FOLDERS = Path("/usr/lib/postgresql")
 SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")  # a server of tests
@@ -28,9 +30,7 @@ def find_or_install_binaries() -> Path | None:
     """The same, from Debian's package where there were none and it may be installed."""
     if found := find_binaries():
         return found
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "postgresql"]):
-            subprocess.run(command, check=False, timeout=300, capture_output=True)
+    install_package("postgresql")
     return find_binaries()
 
 

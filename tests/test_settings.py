@@ -54,6 +54,6 @@ def test_settings_are_read_whatever_the_case_of_their_names(monkeypatch, fresh_s
 
 def test_settings_of_sizes_state_the_unit_of_their_names():
     units = {name: name.rsplit("_", 1)[-1].upper() for name in Settings.model_fields if name.endswith(("_mb", "_gb"))}
-    assert len(units) == 11
+    assert len(units) == 12
     assert all(f"in {unit}" in (Settings.model_fields[name].description or "") for name, unit in units.items())
     assert not [name for name in Settings.model_fields if f"_{name.rsplit('_', 1)[-1]}".upper() in RENAMED]

@@ -28,6 +28,7 @@ PAGE_TERMS = {
     "seed, signature, test examples, tolerance, verdict",
     "elsewhere": "architecture, checkpoint, graph, layer, run, verdict, weights",
     "upgrade": "architecture, layer, run, sandbox, weights",
+    "sweep": "run, sandbox, verdict",
     "resume": "batch, compile settings, epoch, live model, loss, optimizer moments, optimizer state, run, seed, "
     "weights",
     "tour": "architecture, artifact, batch, epoch, graph, layer, live model, loss, optimizer moments, optimizer state, "

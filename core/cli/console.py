@@ -117,7 +117,9 @@ def open_library() -> Library:
 
 def open_job_store(library: Library) -> JobStore:
     """The records of a library's jobs, to be read."""
-    return JobStore(library.home / "jobs", get_settings().keep_jobs)
+    from core.context import open_job_store as open_store  # takes longer to import than many commands take in all
+
+    return open_store(library.home, get_settings())
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 import contextlib
 import copy
 import os
-import shutil
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -29,6 +28,7 @@ from core.library.permissions import AccessControl
 from core.library.shared_entries import SharedEntries
 from core.settings import MB, Settings, get_settings
 from core.text.labels import pluralize
+from core.uploads import NamedFile, place_file
 
 ProgressCallback = Callable[[float], object]
 Words = Callable[[int], str]
@@ -142,18 +142,17 @@ class Inputs:
         return self._store(source, specs, {"kind": "file", "name": name}, lambda rows: pluralize(rows, "row") + words)
 
     def add_upload(
-        self, uploads: Sequence[tuple[str, BinaryIO]], specs: InputSpecs, image_shape: Sequence[int] | None = None
+        self, files: Sequence[NamedFile], specs: InputSpecs, image_shape: Sequence[int] | None = None
     ) -> InputSet:
-        """Store the same from open files, each with the name that its owner gave it; they are copied to disk first."""
+        """Store the same from files that came from elsewhere, each with the name that its owner gave it."""
         with staging.staging_folder(self._home) as folder:
             paths = []
-            for at, (name, stream) in enumerate(uploads):
+            for at, file in enumerate(files):
                 # An untrusted name touches no path: only a known suffix of it is used.
-                suffix = Path(name).suffix.lower()
-                paths.append(folder / f"{at}{suffix if suffix[1:] in SUPPORTED_SUFFIXES else '.csv'}")
-                with storage.translate_disk_errors(), paths[-1].open("wb") as file:
-                    shutil.copyfileobj(stream, file, storage.CHUNK_BYTES)
-            return self.add_file(paths, specs, image_shape, uploads[0][0] if uploads else "")
+                suffix = Path(file.name).suffix.lower()
+                known = suffix if suffix[1:] in SUPPORTED_SUFFIXES else ".csv"
+                paths.append(place_file(file, folder / f"{at}{known}"))
+            return self.add_file(paths, specs, image_shape, files[0].name if files else "")
 
     def _store_arrays(self, arrays: Arrays, origin: dict[str, Any], words: str) -> InputSet:
         source = source_from_arrays({name: normalize_array(array) for name, array in arrays.items()})

@@ -7,6 +7,7 @@ from core.errors import RoundtripError
 from core.health import rebuild_catalog, repair_library, verify_entries
 from core.jobs.job_handle import JobHandle
 from core.library import Library
+from core.uploads import Uploads
 
 log = logging.getLogger("roundtrip")
 
@@ -83,3 +84,12 @@ def empty_expired_trash(library: Library, days: int) -> None:
             log.info("Deleted for good after %d days in the trash: %s", days, ", ".join(deleted))
     except RoundtripError as error:
         log.warning("The trash was not emptied: %s", error)
+
+
+def delete_expired_uploads(uploads: Uploads) -> None:
+    """Delete uploads that nobody continued or used; log what fails."""
+    try:
+        if count := uploads.delete_expired():
+            log.info("Deleted uploads that nobody used for %g hours: %d", uploads.hours, count)
+    except RoundtripError as error:
+        log.warning("Uploads that have expired were not deleted: %s", error)

@@ -94,6 +94,11 @@ class ObjectStore:
         with self._translated():
             return sorted(item["path"] for items in self._store.list(folder) for item in items)
 
+    def list_sizes(self) -> dict[str, int]:
+        """Return the bytes of every object by its key, in the order of the keys."""
+        with self._translated():
+            return dict(sorted((item["path"], item["size"]) for items in self._store.list() for item in items))
+
     def claim(self) -> None:
         """Mark the place as a store of ours, unless it is one; another's objects stay where they are.
 

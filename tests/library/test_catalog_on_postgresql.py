@@ -69,7 +69,7 @@ def test_database_that_is_gone_is_said_and_what_was_saved_is_listed_later(
     name = sql.make_url(database_url).database
     execute(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
     artifact = make_artifact(library, library.runs()[0], "onnx")
-    with pytest.raises(StorageFailed, match="There is no such database for the catalog"):
+    with pytest.raises(StorageFailed, match="There is no such database"):
         library.find()
     execute(postgresql, f"CREATE DATABASE {name}")
     again = Library(library.home, database_url)
@@ -79,10 +79,10 @@ def test_database_that_is_gone_is_said_and_what_was_saved_is_listed_later(
 @pytest.mark.parametrize(
     ("parts", "sentence"),
     [
-        ({"query": {"host": "/no/such/folder"}}, "The database of the catalog does not answer."),
-        ({"query": {}, "host": "127.0.0.1", "port": 9}, "The database of the catalog does not answer."),
-        ({"database": "no_such_database"}, "There is no such database for the catalog."),
-        ({"username": "no_such_user"}, "The database of the catalog does not let this user in."),
+        ({"query": {"host": "/no/such/folder"}}, "The database does not answer."),
+        ({"query": {}, "host": "127.0.0.1", "port": 9}, "The database does not answer."),
+        ({"database": "no_such_database"}, "There is no such database."),
+        ({"username": "no_such_user"}, "The database does not let this user in."),
     ],
     ids=["folder", "port", "database", "user"],
 )
