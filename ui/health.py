@@ -8,7 +8,6 @@ import streamlit as st
 
 from core.health import HealthCheck, VerificationReport, run_diagnostics
 from core.jobs.maintenance import find_last_report
-from core.library import Library
 from core.library.entry_names import name_entry
 from core.library.job_store import Job
 from core.text.labels import format_timestamp, pluralize
@@ -40,8 +39,9 @@ CHECK_TABS = {
 }
 
 
-def show_last_verification(library: Library) -> None:
+def show_last_verification() -> None:
     """Show the last verification of the whole library: the verdict, the damaged entries, and what was covered."""
+    library = current_jobs().library
     report, ids = find_last_report(current_jobs()), library.ids()
     if report is not None:
         _show_verdict(report, {entry["id"] for entry in report.wrong})

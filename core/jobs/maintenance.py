@@ -1,11 +1,8 @@
 """Jobs that maintain the library: verify, rebuild, repair."""
 
-import contextlib
 import logging
-from functools import partial
-from typing import Any, TypedDict, cast
-
-from pydantic import ValidationError
+from datetime import datetime
+from typing import TypedDict, cast
 
 from core.context import AppContext
 from core.errors import RoundtripError
@@ -30,10 +27,11 @@ class VerifiedEntry(TypedDict):
 
 class VerifyResult(TypedDict):
     entries: int
+    artifacts: int
+    runs: int
     bytes: int
     wrong: list[VerifiedEntry]  # not as they were stored
     remarks: list[VerifiedEntry]
-    report: dict[str, Any] | None  # JSON of a `VerificationReport`, where all entries were verified
 
 
 class CatalogRebuild(TypedDict):
@@ -59,38 +57,15 @@ class RepairJobResult(TypedDict):
 
 def run_verify(handle: JobHandle) -> VerifyResult:
     """Verify the entries of the request, or all."""
-    ids = handle.request["ids"]
-    rows = verify_entries(handle.library, ids, handle.report_progress, handle.is_cancelled)
-    report = read_last_report(handle.library) if ids is None else None
+    rows = verify_entries(handle.library, handle.request["ids"], handle.report_progress, handle.is_cancelled)
     return {
         "entries": len(rows),
+        "artifacts": sum(row.id.startswith("a") for row in rows),
+        "runs": sum(row.id.startswith("r") for row in rows),
         "bytes": sum(row.bytes for row in rows),
         "wrong": [cast(VerifiedEntry, row._asdict()) for row in rows if not row.is_intact],
         "remarks": [cast(VerifiedEntry, row._asdict()) for row in rows if row.remark],
-        "report": report.model_dump(mode="json", by_alias=True) if report else None,
     }
-
-
-def find_last_report(context: AppContext) -> VerificationReport | None:
-    """Return how the last verification of everything ended, on this machine or another of a team.
-
-    None where there was none, and for a single user: it may name what they do not see.
-    """
-    here = read_last_report(context.library)
-    if not context.config.is_team or context.library.access.viewer_id is not None:
-        return here
-    jobs = sorted(context.job_store.list_jobs("verify"), key=lambda job: job.created, reverse=True)
-    there = next(filter(None, map(partial(_read_report, context), jobs)), None)
-    return max(filter(None, (here, there)), key=lambda report: report.created, default=None)
-
-
-def _read_report(context: AppContext, job: Job) -> VerificationReport | None:
-    """The report of a job; None where it has none, or was deleted just now."""
-    with contextlib.suppress(RoundtripError, ValidationError, KeyError):
-        if job.state == "done" and job.request["ids"] is None:
-            report = context.job_store.read(job.id).result["report"]
-            return VerificationReport.model_validate(report) if report else None
-    return None
 
 
 def run_rebuild(handle: JobHandle) -> CatalogRebuild:
@@ -125,3 +100,19 @@ def delete_expired_uploads(uploads: Uploads) -> None:
             log.info("Deleted uploads that nobody used for %g hours: %d", uploads.hours, count)
     except RoundtripError as error:
         log.warning("Uploads that have expired were not deleted: %s", error)
+
+
+def find_last_report(context: AppContext) -> VerificationReport | None:
+    """Return how the last verification of everything ended; in a team it was a worker that did it, with a home of its
+    own, so its job says so."""
+    if not context.config.is_team or context.library.access.viewer_id is not None:
+        return read_last_report(context.library)
+    ended = (job for job in context.job_store.list_jobs("verify") if job.state == "done" and job.request["ids"] is None)
+    return _report_of(context.job_store.read(job.id)) if (job := next(ended, None)) else None
+
+
+def _report_of(job: Job) -> VerificationReport:
+    began, ended = (datetime.fromisoformat(moment or job.created) for moment in (job.started, job.finished))
+    facts = {name: job.result[name] for name in ("artifacts", "runs", "bytes", "wrong", "remarks")}
+    seconds = (ended - began).total_seconds()
+    return VerificationReport.model_validate({"schema": 1, "created": job.finished, "seconds": seconds, **facts})

@@ -22,6 +22,7 @@ from core.validation import refusal
 
 MAX_NAME_LENGTH = 1000  # characters
 MAX_UPLOADS = 200  # of one person, begun or whole
+LEFT_ALONE_HOURS = 1  # after which what nobody continues or uses gives way to what begins
 USE_THEM = "Use what was sent, or remove it where it was chosen; what is left alone is deleted by itself."
 
 
@@ -77,7 +78,8 @@ class Uploads:
         """
         self._require_acceptable(name, size)
         with self._place.lock_creation():
-            self._require_room(size, self._delete_expired().kept)
+            uploads = self._make_way(size, self._delete_expired().kept)
+            self._require_room(size, uploads)
             upload = Upload(id=f"u{secrets.token_hex(16)}", owner=self._owner, name=name, bytes=size)
             self._place.create(upload)
         return upload if size else self._end_empty(upload)
@@ -142,13 +144,24 @@ class Uploads:
         if size > self.max_bytes:
             raise refusal("too-large", f"{size:,} bytes, of at most {self.max_bytes:,}")
 
+    def _make_way(self, size: int, uploads: list[Upload]) -> list[Upload]:
+        """Delete the person's oldest uploads where they are over the quota and were left alone for an hour.
+
+        Returns the uploads that remain, of all that are given. Raises StorageFailed where it is not enough.
+        """
+        own = [upload for upload in uploads if upload.owner == self._owner]
+        own.sort(key=lambda upload: upload.expires(0), reverse=True)
+        limit, removed = max(self._config.uploads_total_mb * MB, self.max_bytes), set()
+        while (total := sum(upload.bytes for upload in own)) + size > limit or len(own) >= MAX_UPLOADS:
+            if not own[-1].has_expired(LEFT_ALONE_HOURS):
+                received = f"{format_size(size)} beside {format_size(total)}, of {format_size(limit)} in all"
+                raise StorageFailed("Too much was sent that nobody has used yet.", received=received, cure=USE_THEM)
+            removed.add(own[-1].id)
+            self._place.delete(own.pop().id)
+        return [upload for upload in uploads if upload.id not in removed]
+
     def _require_room(self, size: int, uploads: list[Upload]) -> None:
-        """Raise StorageFailed where the person has begun too much, or the place could not hold all that is to come."""
-        own = [upload.bytes for upload in uploads if upload.owner == self._owner]
-        limit = max(self._config.uploads_total_mb * MB, self.max_bytes)
-        if sum(own) + size > limit or len(own) >= MAX_UPLOADS:
-            received = f"{format_size(size)} beside {format_size(sum(own))}, of {format_size(limit)} in all"
-            raise StorageFailed("Too much was sent that nobody has used yet.", received=received, cure=USE_THEM)
+        """Raise StorageFailed where the place could not hold all that is to come."""
         free, needed = self._place.free_bytes(), size + sum(upload.bytes - upload.offset for upload in uploads)
         if free is not None and needed > free:
             received = f"{format_size(needed)} are to come, and {format_size(free)} are free"

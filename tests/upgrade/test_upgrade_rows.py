@@ -2,7 +2,6 @@
 
 import json
 import os
-import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -20,7 +19,6 @@ from core.errors import ChildDied, InputError, LibraryError, UnknownName, Worker
 from core.jobs.bisect import build_line
 from core.settings import Settings
 from core.upgrade.causes import describe_cause
-from core.upgrade.kept_cures import find_kept_cure, keep_cures
 from core.upgrade.row_store import ROW_FILE, RowStore
 from core.upgrade.rows import Cure, Status, UpgradeRow, status_of
 from core.upgrade.sides import get_side, keras_release, list_sides, release_line, require_sides
@@ -190,25 +188,3 @@ def test_search_between_other_engines_is_refused():
         build_line("here", "tract")
     with pytest.raises(UnknownName):
         build_line("here", "nowhere")
-
-
-@pytest.mark.parametrize("is_folder", [True, False])
-def test_cured_file_goes_along_in_the_folder_of_its_job(tmp_path: Path, is_folder: bool, monkeypatch):
-    cured = tmp_path / "cured"
-    content = cured / "saved_model.pb" if is_folder else cured
-    content.parent.mkdir(exist_ok=True)
-    content.write_bytes(b"cured")
-    cure = Cure(kind="rewritten-config", sentence="x", is_proven=True, file="for-keras-3.3")
-    store, row = RowStore(tmp_path, get_side("here"), get_side("keras-3.3")), make_row(cures=[cure])
-    store.add(row, cured)
-    job, full = tmp_path / "job", tmp_path / "full"
-    keep_cures(store, [row, make_row(), row], job)
-    monkeypatch.setattr("core.upgrade.kept_cures.MAX_BYTES", 4)
-    keep_cures(store, [row], full)
-    shutil.rmtree(store.folder)  # as on another machine
-    assert store.cured_file(row) is None
-    kept = find_kept_cure(job, row)
-    assert (kept.name, (kept / content.relative_to(cured)).read_bytes()) == ("for-keras-3.3", b"cured")
-    assert [path.name for path in job.rglob("for-*")] == ["for-keras-3.3"]
-    assert find_kept_cure(full, row) is None
-    assert find_kept_cure(job, make_row()) is None

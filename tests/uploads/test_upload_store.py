@@ -204,6 +204,19 @@ def test_quota_is_each_persons_own_and_free_after_use(uploads: Uploads):
     adas.create("c", 1_000_000)
 
 
+def test_upload_that_was_left_alone_gives_way_to_another(uploads: Uploads, monkeypatch: pytest.MonkeyPatch):
+    bos = uploads.for_viewer(BO).create("a", 1_000_000).id
+    older, old = (uploads.create("a", 1_000_000).id for _ in range(2))
+    with pytest.raises(StorageFailed, match="Too much was sent"):
+        uploads.create("c", 1)
+    monkeypatch.setattr("core.uploads.store.LEFT_ALONE_HOURS", 1e-9)
+    uploads.create("b", 1_000_000)
+    assert uploads.read(old)
+    with pytest.raises(UnknownName):
+        uploads.read(older)
+    assert uploads.for_viewer(BO).read(bos)
+
+
 def test_disk_without_room_is_said_before_anything_is_sent(folder_uploads: Uploads, monkeypatch: pytest.MonkeyPatch):
     uploads = folder_uploads
     usage = type("Usage", (), {"free": 1500})

@@ -12,9 +12,9 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 IN_MEMORY_URL = "sqlite://"
 BUSY_TIMEOUT = 5  # seconds to wait for another writer; ours write for parts of a second, and then the page answers
 ADVISORY_LOCK = 7_041_776  # a number of ours, in PostgreSQL
-# A server has so long to take a connection, to say that it got what was sent, and to show that it lives: else a line that
-# was cut holds a page for a quarter of an hour, and who only listens for two hours. Seconds, but for milliseconds before
-# the word that something was got.
+# How long a server has to take a connection, to say that it got what was sent, and to show that it lives: else a line
+# that was cut holds a page for a quarter of an hour, and who only listens for two hours. Seconds, the user timeout
+# milliseconds.
 SERVER_LIMITS = {"connect_timeout": 10, "tcp_user_timeout": 20_000, "keepalives_idle": 20, "keepalives_interval": 5}
 CACHE_KIB = 64_000  # of the database that a connection caches
 
