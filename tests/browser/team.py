@@ -53,11 +53,7 @@ def run_worker(home: Path, warm: WarmProcess | None) -> Iterator[subprocess.Pope
         try:
             yield process
         finally:
-            process.terminate()
-            try:
-                process.wait(timeout=15)
-            except subprocess.TimeoutExpired:
-                process.kill()
+            process.kill()  # its processes end with it
 
 
 @contextlib.contextmanager
