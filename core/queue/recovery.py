@@ -18,23 +18,23 @@ from core.record import now
 MAX_ATTEMPTS = 3
 log = logging.getLogger("roundtrip")
 # Jobs at work whose worker has not been heard of, or does not know of them; and jobs that wait without an entry that
-# will be delivered: it is gone, or was delivered to a worker that is. What is in no queue, a sweep, has no worker.
+# will be delivered: it is gone, or was delivered to a worker that is.
 ABANDONED = text(
     """
     SELECT jobs_1.* FROM jobs_1
     LEFT JOIN workers_1 AS worker ON worker.id = jobs_1.worker
         AND worker.heartbeat > now() - make_interval(secs => worker.lost_seconds)
     LEFT JOIN procrastinate_jobs AS task ON task.id = jobs_1.task
-    WHERE jobs_1.queue <> '' AND (jobs_1.state = 'running' AND (
+    WHERE jobs_1.state = 'running' AND jobs_1.queue <> '' AND (
         worker.id IS NULL
         OR worker.id = :me AND NOT jobs_1.id = ANY(:mine) AND jobs_1.claimed < now() - make_interval(secs => :seconds)
-    ) OR jobs_1.state = 'queued' AND (
+    ) OR jobs_1.state = 'queued' AND jobs_1.queue <> '' AND (
         task.id IS NULL OR task.status NOT IN ('todo', 'doing')
         OR task.status = 'doing' AND NOT EXISTS (
             SELECT 1 FROM workers_1 AS taker WHERE taker.task_worker = task.worker_id
             AND taker.heartbeat > now() - make_interval(secs => taker.lost_seconds)
         )
-    ))
+    )
     FOR UPDATE OF jobs_1 SKIP LOCKED
     """
 )
