@@ -20,18 +20,20 @@ LONG_AGO = "2026-01-01T00:00:00.000+00:00"
 
 
 def test_workers_do_the_jobs_of_a_sweep_and_leave_its_record_alone(team: Team, monkeypatch: pytest.MonkeyPatch):
-    server, gate = team.make_server(), threading.Event()
+    server, is_done, gate = team.make_server(), threading.Event(), threading.Event()
     run = make_run(server.library)
 
     def ask(self: ModelSweep, model: Any) -> Iterator[SweepRow]:
         result = self._work.run(lambda: self._work.jobs._start("echo", "Echo", {"run": model.run}))
+        is_done.set()  # from now on no worker has anything of it
         gate.wait(30)
         yield SweepRow(model=model.name, status=Status.ALIKE, run=result["request"]["run"])
 
     monkeypatch.setattr(ModelSweep, "ask", ask)
     with team.running_node():
         job = Sweeps(server).start(make_plan({"models": [run.id]}))
-        wait_until(lambda: server.job_store.read(job.id).state == "running")
+        assert is_done.wait(60)
+        assert server.job_store.read(job.id).state == "running"
         database = QueueDatabase(team.database_url)
         assert recover_abandoned(database, "a worker of the test", [], 0.0) == ([], [])
         gate.set()
