@@ -14,7 +14,6 @@ from core.sweep.plan import make_plan
 from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_run
 from tests.factories.queue_team import Team
-from tests.helpers import wait_until
 
 LONG_AGO = "2026-01-01T00:00:00.000+00:00"
 
