@@ -102,11 +102,20 @@ class Environment:
     @property
     def folder_name(self) -> str:
         """Name of its folder in the cache: another one for another lock or another release of Python."""
+        hashed = self._hash_lock(before=f"{self.release}\n")
+        return f"{self.lock_path.stem}-{hashed[:12]}"
+
+    @property
+    def lock_sha256(self) -> str:
+        """SHA-256 of its lock, which says of every package which version it is, and which file."""
+        return self._hash_lock()
+
+    def _hash_lock(self, before: str = "") -> str:
         path, status = self.lock_path, self.lock_path.stat()
-        return f"{path.stem}-{_hash_lock(path, self.release, status.st_mtime_ns, status.st_size)}"
+        return _hash_text(path, before, status.st_mtime_ns, status.st_size)
 
 
-@lru_cache(maxsize=128)
-def _hash_lock(path: Path, release: str, changed: int, size: int) -> str:
+@lru_cache(maxsize=256)
+def _hash_text(path: Path, before: str, changed: int, size: int) -> str:
     """Hash a lock, once for each state of its file: a page asks for all of them each time it is drawn."""
-    return hashlib.sha256(f"{release}\n{path.read_text(encoding='utf-8')}".encode()).hexdigest()[:12]
+    return hashlib.sha256(before.encode() + path.read_bytes()).hexdigest()

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from core.environments.machines import split_key
 from core.environments.own import HERE
 from core.jobs.benchmark import run_benchmark
 from core.jobs.bisect import run_bisect
@@ -12,6 +13,7 @@ from core.jobs.disagreement import run_disagreement
 from core.jobs.driver import JobKind, Requirements
 from core.jobs.elsewhere import run_build, run_elsewhere
 from core.jobs.import_model import run_import
+from core.jobs.known_places import list_environments_of
 from core.jobs.layers import run_layers
 from core.jobs.maintenance import run_rebuild, run_repair, run_verify
 from core.jobs.resume import run_resume
@@ -25,7 +27,12 @@ def _formats(request: Mapping[str, Any]) -> Requirements:
 
 
 def _environments(request: Mapping[str, Any]) -> Requirements:
-    return Requirements(environments=tuple(request["environments"]))
+    named = (split_key(key)[0] for key in request["environments"])  # without the machine, which each one can be
+    return Requirements(environments=tuple(key for key in named if key != HERE))
+
+
+def _places(request: Mapping[str, Any]) -> Requirements:
+    return Requirements(environments=tuple(list_environments_of(request.get("places", ()))))
 
 
 def _sides(request: Mapping[str, Any]) -> Requirements:
@@ -39,7 +46,7 @@ KINDS = {
         JobKind("train", run_train),
         JobKind("save", run_save, requirements=_formats),
         JobKind("import", run_import),
-        JobKind("compare", run_compare),
+        JobKind("compare", run_compare, requirements=_places),
         JobKind("layers", run_layers),
         JobKind("disagree", run_disagreement),
         JobKind("resume", run_resume),

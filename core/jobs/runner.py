@@ -27,6 +27,17 @@ def is_reusable(job: Job) -> bool:
     return job.state == "done" and not any(is_transient(part.get("error")) for part in parts)
 
 
+def open_driver(context: AppContext, kinds: Mapping[str, JobKind]) -> JobDriver:
+    """Return what has the jobs done: in a team installation its workers, else threads of this process."""
+    if not context.config.is_team:
+        return LocalDriver(kinds, max(2, context.config.parallel))
+    from core.jobs.queued_driver import QueuedDriver  # which an installation on one machine need not import
+    from core.queue import DatabaseJobStore
+
+    assert isinstance(context.job_store, DatabaseJobStore)
+    return QueuedDriver(kinds, context.job_store)
+
+
 class JobRunner(AppContext):
     """Starts jobs over one library and one worker, and finds them again. `kinds` are all that it starts, by key."""
 
@@ -41,7 +52,7 @@ class JobRunner(AppContext):
     ):
         super().__init__(library, worker, config)
         self.session_limiter = SessionLimiter(self.config.held_children)
-        self.driver = driver or LocalDriver(kinds, max(2, self.config.parallel))
+        self.driver = driver or open_driver(self, kinds)
         self._is_bulk = False
         self._damage_cache: dict[str, tuple[str, str]] = {}
 

@@ -7,7 +7,7 @@ from typing import Any
 from core.break_it import get_card
 from core.demos import get_demo
 from core.demos.base import make_train_settings
-from core.environments.build import find_built
+from core.environments.machines import split_key
 from core.environments.own import HERE
 from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
@@ -22,16 +22,18 @@ from core.jobs.elsewhere import (
     EnvironmentState,
     build_build_request,
     build_elsewhere_request,
-    list_environments,
     remove_environments,
     require_may_change_environments,
 )
+from core.jobs.environment_states import is_built, list_all_environments
 from core.jobs.given_files import MODEL, GivenFiles
 from core.jobs.import_request import ImportOptions, build_import_request, build_reimport_request
 from core.jobs.kinds import KINDS
+from core.jobs.known_places import list_environments_of
 from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, build_layers_request
 from core.jobs.live_session import LiveSession
 from core.jobs.participants import require_has_been_run
+from core.jobs.places import entry_of
 from core.jobs.resume import build_resume_request
 from core.jobs.runner import JobRunner
 from core.jobs.train import TrainRequest
@@ -77,7 +79,7 @@ class Jobs(JobRunner):
         if not chosen:
             raise InputError("No format was chosen.", cure="Choose at least one format to save in.")
         environments = [each for key in chosen if (each := get_format(key).environment)]
-        self._require_may_build(each.key for each in environments if not find_built(self.config, each))
+        self._require_may_build(each.key for each in environments if not is_built(self, each))
         return self._start("save", run.name, {"run": run_id, "formats": list(chosen), "options": chosen})
 
     def import_model(
@@ -132,12 +134,16 @@ class Jobs(JobRunner):
         The same request on the same, undamaged files gives the same finished job again.
 
         Args:
+            artifacts: their ids, or `ID@PLACE` for one that predicts at a place (see `core.jobs.places`).
             baseline: an artifact, or a run for its live model; by default the run of the first artifact.
             inputs: the id of an input set; by default the first `rows` test examples of the baseline's run.
             rerun_failed: whether a job that failed or was stopped is done again, or given as it ended.
         """
         request = build_compare_request(self, artifacts, rows, sources or {}, baseline, inputs)
-        used = [id_ for id_ in (request["baseline"], *request["artifacts"]) if id_.startswith("a")]
+        participants = [request["baseline"], *request["artifacts"]]
+        if environments := list_environments_of(participants):
+            self._require_may_build(environments)
+        used = list(dict.fromkeys(entry_of(id_) for id_ in participants if id_.startswith("a")))
         return self._start_or_reuse("compare", "Comparison", request, used, rerun_failed)
 
     def compare_layers(
@@ -239,8 +245,8 @@ class Jobs(JobRunner):
         return self._start("environments", "Environments", request)
 
     def list_environments(self) -> list[EnvironmentState]:
-        """Return every environment, and whether it is built."""
-        return list_environments(self.config)
+        """Return every environment, and whether it is built, here or on a worker of the team."""
+        return list_all_environments(self)
 
     def remove_environments(self, environments: Iterable[str]) -> dict[str, int]:
         """Delete built environments; returns by key the bytes that were freed."""
@@ -287,7 +293,7 @@ class Jobs(JobRunner):
     def find_cured_files(self, job_id: str) -> dict[str, Path]:
         """Return by model what the upgrade of that job wrote to cure it, as far as it is kept."""
         job = self.job_store.read(job_id)
-        return find_cured_files(self.library.home, job) if job.kind == "upgrade" else {}
+        return find_cured_files(self, job) if job.kind == "upgrade" else {}
 
     def bisect(
         self,
@@ -314,7 +320,8 @@ class Jobs(JobRunner):
     def _require_may_build(self, environments: Iterable[str]) -> None:
         """Raise InputError where one of them is to be built, and the viewer may not."""
         built = {state["environment"] for state in self.list_environments() if state["bytes"]}
-        missing = [key for key in environments if key not in built and key != HERE]
+        named = [split_key(key)[0] for key in environments]
+        missing = [key for key in named if key not in built and key != HERE]
         require_may_change_environments(self.library, missing)
 
     def verify(self, ids: Iterable[str] | None = None) -> Job:

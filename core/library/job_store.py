@@ -209,6 +209,10 @@ class JobStore:
             if ID_PATTERN.fullmatch(folder.name) and folder.is_dir() and not (folder / "job.json").exists()
         )
 
+    def count_waiting(self) -> list[tuple[str, int, float]]:
+        """Return for each queue how many jobs wait, and for how many seconds the first has; here there are none."""
+        return []
+
     def request_cancel(self, id_: str) -> None:
         """Raises UnknownName."""
         marker = self.folder(id_) / "cancel"
@@ -234,9 +238,9 @@ class JobStore:
 
     def save_arrays(self, id_: str, arrays: Arrays) -> None:
         """Store arrays beside a job, in place of those stored before; a reader finds these or those, whole."""
-        new = self._folder / id_ / "arrays.new.npz"
-        np.savez(new, allow_pickle=False, **arrays)
-        os.replace(new, self._folder / id_ / "arrays.npz")
+        folder = self.folder(id_)
+        np.savez(folder / "arrays.new.npz", allow_pickle=False, **arrays)
+        os.replace(folder / "arrays.new.npz", folder / "arrays.npz")
 
     def load_arrays(self, id_: str) -> Arrays:
         """Raises UnknownName, and OSError where they are absent or damaged."""

@@ -114,6 +114,12 @@ def test_active_jobs_are_counted_by_kind_and_state(metrics):
     assert 'roundtrip_jobs{kind="compare",state="queued"} 1.0' in text
 
 
+def test_queues_of_a_team_are_measured_by_length_and_wait(metrics):
+    text = metrics.render([], [("anywhere", 3, 1.5), ("alone", 1, 60.0)]).decode()
+    assert 'roundtrip_queue_jobs{queue="anywhere"} 3.0' in text
+    assert 'roundtrip_queue_oldest_seconds{queue="alone"} 60.0' in text
+
+
 def test_route_serves_metrics_only_where_the_settings_say_so(metrics, monkeypatch, empty_jobs):
     assert request_route("/metrics").status == 404
     monkeypatch.setattr(
