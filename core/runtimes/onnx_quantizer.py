@@ -102,7 +102,7 @@ def _excludes_zero(node: Any, constants: dict[str, Any]) -> bool:
 
     if node.op_type != "Clip":
         return False
-    bounds = {attribute.name: attribute.f for attribute in node.attribute}  # before opset 11
+    bounds: dict[str, float] = {attribute.name: attribute.f for attribute in node.attribute}  # before opset 11
     for bound, name in zip(("min", "max"), node.input[1:], strict=False):
         if name in constants:
             bounds[bound] = float(to_array(constants[name]))
