@@ -70,6 +70,7 @@ docs: .venv/installed-for-docs
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r tests/requirements.txt
 	$(BIN)/python -m tests.browser.chromium
 	$(BIN)/python -m tests.postgresql_server
+	$(BIN)/python -m tests.haproxy
 	touch $@
 
 .venv/installed-for-docs: .venv/installed-for-tests docs/requirements.txt

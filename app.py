@@ -12,7 +12,7 @@ from pathlib import Path
 import streamlit as st
 
 from core.errors import RoundtripError
-from core.library import Library
+from core.object_store.team_library import open_library
 from core.settings import get_settings
 from core.system import send_small_messages_at_once
 from core.telemetry import set_up_logging
@@ -24,15 +24,16 @@ DAY = 86_400  # seconds
 STARTUP_DELAY = 2.0  # seconds without background work, for the first visitor's page; jobs do not wait for them
 
 
-async def empty_trash_daily():
-    """Delete expired entries of the trash shortly after the start, then once a day."""
-    from core.jobs.maintenance import empty_expired_trash
+async def delete_expired_daily():
+    """Delete what has expired in the trash and of uploads, shortly after the start, then once a day."""
+    from core.jobs.maintenance import delete_expired_uploads, empty_expired_trash
     from ui.session import server_jobs
 
     while True:
         await asyncio.sleep(STARTUP_DELAY)
         jobs = server_jobs()
         await asyncio.to_thread(empty_expired_trash, jobs.library, jobs.config.trash_days)
+        await asyncio.to_thread(delete_expired_uploads, jobs.uploads)
         await asyncio.sleep(DAY)
 
 
@@ -47,19 +48,19 @@ async def lifespan(app):
         server_metrics()
     send_small_messages_at_once()
     preload_first_page()
-    trash_task = asyncio.create_task(empty_trash_daily())
+    expiry_task = asyncio.create_task(delete_expired_daily())
     loop = asyncio.get_running_loop()
     warmup_timer = loop.call_later(STARTUP_DELAY, lambda: server_jobs().worker.start(then_check=True))
     yield
     warmup_timer.cancel()
-    trash_task.cancel()
+    expiry_task.cancel()
     server_jobs().worker.close()
 
 
 def check_startup() -> None:
     """Open the library and read whether people sign in; exit with one sentence where a setting or the disk fails."""
     try:
-        Library()
+        open_library()
         is_sign_in_required()
     except RoundtripError as error:
         sys.exit(str(error))

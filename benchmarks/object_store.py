@@ -11,9 +11,9 @@ from pathlib import Path
 
 from benchmarks.measure import Row, in_turn, seconds
 from core.library import Library
-from core.migration.entry_folders import LocalEntry
 from core.migration.transfer import Transfer
 from core.object_store import open_object_store
+from core.object_store.local_entry import LocalEntry
 
 SIZE = 84_000_000
 REPEATS = 5

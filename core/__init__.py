@@ -13,11 +13,11 @@ sources and checks both:
     core.adviser, core.report
     core.jobs
     core.introspection
-    core.upgrade
+    core.sweep, core.upgrade
     core.browser_runtimes, core.exports
     core.context
-    core.compatibility, core.health, core.inputs, core.migration, core.size_breakdown
-    core.environments, core.object_store
+    core.compatibility, core.health, core.inputs, core.migration, core.size_breakdown, core.uploads
+    core.environments, core.object_store, core.queue
     core.library
     core.copy_content, core.reload
     core.worker
@@ -26,8 +26,8 @@ sources and checks both:
     core.evidence
     core.break_it
     core.grading
-    core.activations, core.demos, core.disagreement, core.formats, core.record, core.sandbox
-    core.environments.orbax
+    core.activations, core.demos, core.disagreement, core.formats, core.picture_similarity, core.record, core.sandbox
+    core.environments.orbax, core.environments.pt2
     core.compare, core.error_translation, core.kept_process_lookup, core.runtimes, core.settings
     core.environments.base
     core.known_database_errors, core.known_store_errors, core.known_uv_errors, core.registry, core.telemetry

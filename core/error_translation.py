@@ -108,7 +108,7 @@ def translate_store_error(text: str, address: str) -> RoundtripError:
 
 def translate_database_error(text: str, url: str) -> StorageFailed:
     """Return the error for what the server of the catalog said; `url` is its address without a password."""
-    fallback = "The database of the catalog reported an error.", "Read the details, or ask whoever keeps it."
+    fallback = "The database reported an error.", "Read the details, or ask whoever keeps it."
     sentence, cure = match_known_error(text, DATABASE_ERRORS) or fallback
     return StorageFailed(sentence, received=url, cure=cure, detail=shorten_message(text.strip()))
 

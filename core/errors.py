@@ -6,6 +6,7 @@ RoundtripError
 │   ├── UnpairedRows        answers have no row for each row of the inputs
 │   ├── DataUnavailable     a data set cannot be loaded now
 │   ├── Refused             an untrusted file breaks a rule of the validation
+│   ├── UploadConflict      a piece of an upload does not follow what has come of it
 │   └── SignedOut           users sign in here, and this one has not, or not any more
 ├── FormatError
 │   ├── PackageMissing      the package that a format needs is not installed
@@ -90,6 +91,11 @@ class Refused(InputError):
         super().__init__(sentence, **more)
         self.rule = rule
         self.code = f"{Refused.code}:{rule}"
+
+
+class UploadConflict(InputError):
+    code = "upload-conflict"
+    is_transient = True
 
 
 class SignedOut(InputError):

@@ -5,38 +5,39 @@ from core.errors import KnownError
 DATABASE_ERRORS = (
     KnownError(
         r"password authentication failed|role \"[^\"]*\" does not exist|no pg_hba\.conf entry|Access denied for user",
-        "The database of the catalog does not let this user in.",
-        "Correct the user or the password in ROUNDTRIP_CATALOG_URL, or ask whoever keeps the database.",
+        "The database does not let this user in.",
+        "Correct the user or the password in ROUNDTRIP_DATABASE_URL, or ask whoever keeps the database.",
     ),
     KnownError(
         r"database \"[^\"]*\" does not exist|Unknown database",
-        "There is no such database for the catalog.",
-        "Create it (createdb), or correct its name in ROUNDTRIP_CATALOG_URL.",
+        "There is no such database.",
+        "Create it (createdb), or correct its name in ROUNDTRIP_DATABASE_URL.",
     ),
     KnownError(
         r"permission denied|must be owner",
-        "The database of the catalog may not be written by this user.",
-        "Have the right to create tables in it given to the user that ROUNDTRIP_CATALOG_URL names.",
+        "The database may not be written by this user.",
+        "Have the right to create tables in it given to the user that ROUNDTRIP_DATABASE_URL names.",
     ),
     KnownError(
         r"too many (?:clients|connections)|remaining connection slots",
-        "The database of the catalog has no free connection.",
+        "The database has no free connection.",
         "Try again in a moment, or have more connections allowed there.",
     ),
     KnownError(
         r"read-only transaction|hot standby",
-        "The database of the catalog takes no changes: it is a copy of another.",
-        "Name the server that takes changes in ROUNDTRIP_CATALOG_URL.",
+        "The database takes no changes: it is a copy of another.",
+        "Name the server that takes changes in ROUNDTRIP_DATABASE_URL.",
     ),
     KnownError(
         r"onnection refused|could not translate host|failed to resolve|No such file or directory|timeout expired|"
-        r"timed? ?out|terminating connection|server closed the connection|onnection is closed|(?:shutting|starting) ",
-        "The database of the catalog does not answer.",
-        "See that it runs and that ROUNDTRIP_CATALOG_URL is right, then try again; the library itself is intact.",
+        r"timed? ?out|terminating connection|server closed the connection|onnection is closed|(?:shutting|starting) |"
+        r"not currently accepting",
+        "The database does not answer.",
+        "See that it runs and that ROUNDTRIP_DATABASE_URL is right, then try again; the library itself is intact.",
     ),
     KnownError(
         r"No space left on device|could not extend file",
-        "The disk of the catalog's database is full.",
+        "The disk of the database is full.",
         "Free some space there, then try again; the library itself is intact.",
     ),
 )

@@ -13,6 +13,7 @@ from core.errors import InputError
 
 MB, GB = 10**6, 10**9  # bytes: the units of all settings, as of all sizes on pages
 RENAMED = {"_MIB": "_MB", "_GIB": "_GB"}  # endings that settings had when their units were powers of two
+RENAMED_WHOLE = {"ROUNDTRIP_CATALOG_URL": "ROUNDTRIP_DATABASE_URL"}
 PROJECT = Path(__file__).resolve().parent.parent
 
 
@@ -26,7 +27,13 @@ class Settings(BaseSettings):
         Path(sys.prefix) / "share" / "roundtrip" / "browser-runtimes",
         description="where the runtimes lie that answer in a visitor's browser; `make browser-runtimes` fetches them",
     )
-    catalog_url: str = Field("", description="SQLAlchemy URL of the catalog; empty: catalog.sqlite in home")
+    database_url: str = Field(
+        "", description="SQLAlchemy URL of the catalog, and of a team's jobs; empty: catalog.sqlite in home"
+    )
+    store_url: str = Field(
+        "", description="object store that a team shares (s3://, gs://, az://, file://); needs PostgreSQL; empty: none"
+    )
+    cache_gb: float = Field(50.0, gt=0, description="what a machine caches of the object store in its home, in GB")
     worker: Literal["auto", "fork", "spawn"] = Field("auto", description="how a fresh process is made")
     parallel: int = Field(os.cpu_count() or 1, ge=1, le=64, description="children at work side by side")
     child_gb: float = Field(
@@ -81,19 +88,33 @@ class Settings(BaseSettings):
     environment_idle_seconds: float = Field(
         300.0, ge=0, description="seconds for which the process of an environment waits for the next kit"
     )
-    upload_mb: int = Field(512, ge=1, description="largest file that is imported, in MB")
+    upload_mb: int = Field(512, ge=1, description="largest file that is imported, or sent from a page, in MB")
+    uploads_total_mb: int = Field(
+        4096, ge=1, description="files of one person that are on their way or wait to be used, together, in MB"
+    )
+    upload_hours: float = Field(
+        24.0, gt=0, description="hours after which an upload is deleted of which no more came, and which nobody used"
+    )
     unpacked_mb: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MB")
     trash_days: int = Field(30, ge=0, description="days until what was removed is deleted for good; 0: never")
     metrics: bool = Field(
         False, description="serve metrics for Prometheus at /metrics, to everybody who reaches the server"
     )
     log_format: Literal["text", "json"] = Field("text", description="how the server's log lines are written")
+    worker_lost_seconds: int = Field(
+        30, ge=1, description="seconds without a sign of life after which a worker's jobs are given to another"
+    )
     keep_jobs: int = Field(200, ge=1, description="finished jobs whose records are kept")
 
     @field_validator("home", "browser_runtimes")
     @classmethod
     def _expand_home(cls, folder: Path) -> Path:
         return folder.expanduser()
+
+    @property
+    def is_team(self) -> bool:
+        """Whether a team shares the library, in an object store; the home is this machine's cache of it then."""
+        return bool(self.store_url)
 
     @property
     def environments_folder(self) -> Path:
@@ -113,7 +134,7 @@ def get_settings() -> Settings:
     """Return the settings of this process, read once. Raises InputError for a bad variable."""
     _refuse_former_names()
     try:
-        return Settings()
+        return require_database_of_store(Settings())
     except ValidationError as error:
         first = error.errors()[0]
         name = "ROUNDTRIP_" + "_".join(str(part) for part in first["loc"]).upper()
@@ -124,15 +145,30 @@ def get_settings() -> Settings:
         ) from error
 
 
+def require_database_of_store(config: Settings) -> Settings:
+    """Return the settings. Raises InputError for an object store without PostgreSQL, in which machines find it out."""
+    if config.is_team and not config.database_url.startswith("postgresql"):
+        raise InputError(
+            "A store that a team shares needs a PostgreSQL database, and ROUNDTRIP_DATABASE_URL names none.",
+            received=config.database_url.partition(":")[0] or None,
+            cure="Set ROUNDTRIP_DATABASE_URL=postgresql://USER@HOST/DATABASE, or unset ROUNDTRIP_STORE_URL.",
+        )
+    return config
+
+
 def _refuse_former_names() -> None:
     """Refuse a variable under its former name, which would be passed over without a word. Raises InputError."""
-    for variable, value in os.environ.items():
+    for variable in os.environ:
         name = variable.upper()  # as Settings reads them
         ending = name[-4:]
+        if name in RENAMED_WHOLE:
+            raise _renamed_error(variable, RENAMED_WHOLE[name], "", "Give the same address under the new name.")
         if name.startswith("ROUNDTRIP_") and ending in RENAMED:
+            cure = "Give the number in units of 1,000,000 bytes (MB) or 1,000,000,000 (GB) under the new name."
             renamed = name.removesuffix(ending) + RENAMED[ending]
-            raise InputError(
-                f"The setting {variable} is called {renamed} now.",
-                received=value,
-                cure="Give the number in units of 1,000,000 bytes (MB) or 1,000,000,000 (GB) under the new name.",
-            )
+            raise _renamed_error(variable, renamed, os.environ[variable], cure)
+
+
+def _renamed_error(variable: str, renamed: str, value: str, cure: str) -> InputError:
+    """`value` is empty where it may hold a password."""
+    return InputError(f"The setting {variable} is called {renamed} now.", received=value or None, cure=cure)

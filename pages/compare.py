@@ -17,6 +17,7 @@ from ui.compare.comparison_job import (
 from ui.compare.input_choice import choose_inputs, is_comparison_requested
 from ui.compare.live_panel import LivePanel
 from ui.compare.participants import Participants, choose_baseline, choose_sources_of
+from ui.compare.places import choose_placed_copies
 from ui.compare.tabs import show_comparison_tabs
 from ui.compare.verdicts import show_size_chart, show_verdicts
 from ui.components import show_empty_state
@@ -46,6 +47,7 @@ all_ids = list(dict.fromkeys([baseline, *ids]))
 require_has_been_run(jobs.library, all_ids)
 sources = choose_sources_of(entries, [id_ for id_ in all_ids if id_ in entries])
 
+placed = choose_placed_copies(entries, ids)
 run = jobs.library.run(run_id_of(jobs, baseline))
 live = LivePanel(run, Participants(baseline, ids, short_labels(all_ids, entries, run), entries, sources))
 options = offered_inputs(run, input_specs(jobs.library, baseline), load_reference(run.id))
@@ -59,7 +61,8 @@ if inputs.kind == "typed":
 
 # Every rerun of this page requests the comparison; one that failed or was cancelled is repeated on a click only.
 is_rerun_requested = st.session_state.pop("again", False)
-job = start_comparison(ids, sources=sources, rerun_failed=is_rerun_requested, baseline=baseline, inputs=inputs.id)
+asked = {"sources": sources, "rerun_failed": is_rerun_requested, "baseline": baseline, "inputs": inputs.id}
+job = start_comparison([*ids, *placed], **asked)
 remember_comparison()
 follow_job(jobs.job_store.read(job.id))
 current = jobs.job_store.read(job.id)

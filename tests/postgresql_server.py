@@ -11,6 +11,8 @@ from pathlib import Path
 
 import sqlalchemy as sql
 
+from tests.debian import install_package
+
 VARIABLE = "ROUNDTRIP_TEST_DATABASE"  # a SQLAlchemy URL of a server on which databases may be created
 DEBIAN_FOLDERS = Path("/usr/lib/postgresql")
 SETTINGS = ("fsync=off", "synchronous_commit=off", "full_page_writes=off", "listen_addresses=")  # a server of tests
@@ -28,9 +30,7 @@ def find_or_install_binaries() -> Path | None:
     """The same, from Debian's package where there were none and it may be installed."""
     if found := find_binaries():
         return found
-    if shutil.which("apt-get") and os.geteuid() == 0:
-        for command in (["apt-get", "update", "-qq"], ["apt-get", "install", "-y", "-qq", "postgresql"]):
-            subprocess.run(command, check=False, timeout=300, capture_output=True)
+    install_package("postgresql")
     return find_binaries()
 
 
@@ -73,10 +73,23 @@ def _run(user: str | None, *command: str | Path) -> None:
 @contextlib.contextmanager
 def new_database(server_url: str) -> Iterator[str]:
     """The URL of a new, empty database on that server; it is dropped afterwards."""
+    url = create_database(server_url)
+    yield url
+    execute(server_url, f"DROP DATABASE IF EXISTS {sql.make_url(url).database} WITH (FORCE)")
+
+
+def create_database(server_url: str) -> str:
+    """The URL of a new, empty database on that server."""
     name = f"roundtrip_test_{secrets.token_hex(6)}"
     execute(server_url, f"CREATE DATABASE {name}")
-    yield sql.make_url(server_url).set(database=name).render_as_string(hide_password=False)
-    execute(server_url, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+    return sql.make_url(server_url).set(database=name).render_as_string(hide_password=False)
+
+
+def empty_database(url: str) -> None:
+    """Take all rows out of all tables."""
+    names = "string_agg(quote_ident(tablename), ', ') FROM pg_tables WHERE schemaname = 'public'"
+    statement = f"BEGIN EXECUTE coalesce((SELECT 'TRUNCATE ' || {names}), 'SELECT 1'); END"
+    execute(url, f"DO $$ {statement} $$")
 
 
 def execute(url: str, statement: str) -> None:

@@ -30,6 +30,23 @@ def test_settings_under_former_name_are_refused_with_new_one(monkeypatch, fresh_
     assert "Received: 7." in str(caught.value)
 
 
+def test_catalog_url_is_refused_with_new_name_and_no_password(monkeypatch, fresh_settings):
+    monkeypatch.setenv("ROUNDTRIP_CATALOG_URL", "postgresql://me:secret@host/db")
+    with pytest.raises(InputError, match="ROUNDTRIP_CATALOG_URL is called ROUNDTRIP_DATABASE_URL now") as caught:
+        fresh_settings()
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("database_url", ["", "sqlite:///catalog.sqlite"])
+def test_store_without_postgresql_is_refused(monkeypatch, fresh_settings, database_url: str):
+    monkeypatch.setenv("ROUNDTRIP_STORE_URL", "s3://models/roundtrip")
+    monkeypatch.setenv("ROUNDTRIP_DATABASE_URL", database_url)
+    with pytest.raises(InputError, match="needs a PostgreSQL database"):
+        fresh_settings()
+    monkeypatch.setenv("ROUNDTRIP_DATABASE_URL", "postgresql://host/db")
+    assert fresh_settings().is_team
+
+
 def test_settings_are_read_whatever_the_case_of_their_names(monkeypatch, fresh_settings):
     monkeypatch.setenv("roundtrip_upload_mb", "7")
     assert fresh_settings().upload_mb == 7
@@ -37,6 +54,6 @@ def test_settings_are_read_whatever_the_case_of_their_names(monkeypatch, fresh_s
 
 def test_settings_of_sizes_state_the_unit_of_their_names():
     units = {name: name.rsplit("_", 1)[-1].upper() for name in Settings.model_fields if name.endswith(("_mb", "_gb"))}
-    assert len(units) == 10
+    assert len(units) == 12
     assert all(f"in {unit}" in (Settings.model_fields[name].description or "") for name, unit in units.items())
     assert not [name for name in Settings.model_fields if f"_{name.rsplit('_', 1)[-1]}".upper() in RENAMED]

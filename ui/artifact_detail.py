@@ -9,15 +9,17 @@ import streamlit as st
 
 from core.compare import Verdict
 from core.demos import demo_label
+from core.environments import get_environment
 from core.errors import InputError
 from core.evidence.records import ReloadOutcome
 from core.exports.tf_serving import is_servable, normalize_serving_name, parse_serving_version
 from core.formats import all_formats, get_format
 from core.formats.base import Format
+from core.jobs.elsewhere_answers import list_kit_environments
 from core.library import Artifact, Entry
 from core.library.annotation_files import AliasChange
 from core.library.lineage import Lineage, LineageStep, trace_lineage
-from core.text.labels import format_timestamp
+from core.text.labels import format_timestamp, pluralize
 from core.text.numbers import format_duration, format_size
 from core.text.summaries import describe_batch, describe_places
 from ui.adviser import show_adviser_of_run
@@ -129,8 +131,21 @@ def show_exports(artifact: Artifact, format_: Format) -> None:
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"taking-{artifact.id}"):
         if format_.kit:
             st.link_button("Proof kit", kit_url(artifact.id), icon=":material/verified_user:", help=KIT_HELP)
+            _show_kit_with_answers(artifact)
         if is_servable(format_.key):
             _show_tf_serving(artifact)
+
+
+def _show_kit_with_answers(artifact: Artifact) -> None:
+    """Show a button for the kit with what environments answered; nothing where none did under the locks of today."""
+    if keys := list_kit_environments(current_jobs().job_store, artifact):
+        labels = ", ".join(get_environment(key).label for key in keys)
+        st.link_button(
+            f"Proof kit, with the answers of {pluralize(len(keys), 'environment')}",
+            kit_url(artifact.id, with_answers=True),
+            icon=":material/deployed_code:",
+            help=escape_markdown(f"The same kit, and what this copy answered to its rows in {labels}."),
+        )
 
 
 def _show_tf_serving(artifact: Artifact) -> None:

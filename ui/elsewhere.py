@@ -220,6 +220,9 @@ def _show_outcome(outcome: ElsewhereOutcome) -> None:
             show_error(outcome.error)
         elif outcome.cause:
             st.markdown(escape_markdown(outcome.cause))
+        if outcome.lock_note:
+            st.warning(outcome.lock_note, icon=":material/history:")
         facts = [f"{name} {number}" for name, number in outcome.versions.items() if number]
         facts += [f"{stage} {format_duration(seconds)}" for stage, seconds in outcome.seconds.items()]
+        facts += [f"lock {outcome.lock[:12]}"] if outcome.lock else []
         st.caption(escape_markdown(" · ".join([*facts, *outcome.notes])))

@@ -21,6 +21,7 @@ from ui.findings import show_verdict_and_losses
 from ui.navigation import go
 from ui.routes import download_url
 from ui.session import current_jobs
+from ui.uploader import ChosenFiles, choose_files, forget_files
 
 ACCEPTED_FILES = (
     "Import `.keras`, `.h5`, `.weights.h5` with its architecture as `.json`, `.tflite`, `.onnx`, OpenVINO's `.xml` "
@@ -32,6 +33,7 @@ VALIDATION_CAPTION = (
     "nothing but that file. That says what was checked, not what its author meant."
 )
 IMPORT_BUTTON = "import-model"  # the key of the button
+FILES_KEY = "imported-files"  # of the control that sends them
 FILES_HELP = "Weights and their architecture, or OpenVINO's two files, are chosen together."
 RULE_HELP = "The name of the check that it did not pass. It stays the same, for scripts and for questions."
 RUN_NOW_HELP = (
@@ -62,7 +64,7 @@ def _cached_sandbox_check(_jobs: Jobs) -> Any:
 class ImportForm(NamedTuple):
     """The values of the form; empty where nothing is filled in."""
 
-    files: list[Any]  # of Streamlit
+    files: ChosenFiles
     label: str
     demo: str | None
     signature: str
@@ -72,10 +74,10 @@ class ImportForm(NamedTuple):
 
 def show_import_form(demos: Sequence[Demo]) -> ImportForm | None:
     """Show the form. Returns its values when it is submitted, else None."""
+    # Any ending is allowed: for an unsupported file the validation explains more than the browser would.
+    files = choose_files("Model", FILES_KEY, help_=FILES_HELP)
+    st.caption("A folder: `roundtrip import PATH`.")
     with st.form("import", enter_to_submit=False):
-        # Any ending is allowed: for an unsupported file the validation explains more than the browser would.
-        files = st.file_uploader("Model", None, accept_multiple_files=True, key="brought", help=FILES_HELP)
-        st.caption(_upload_limits())
         name = st.text_input("Name", placeholder="as the file", help="What it is to be called in the library.")
         with st.expander("For checkpoints, several signatures, free sizes, and state", icon=":material/tune:"):
             demo, signature = _show_advanced_fields(demos)
@@ -84,13 +86,6 @@ def show_import_form(demos: Sequence[Demo]) -> ImportForm | None:
     if not is_submitted:
         return None
     return ImportForm(files, name.strip(), demo, signature.strip(), shapes, keeps_state)
-
-
-def _upload_limits() -> str:
-    """Return the command for files that are larger than a browser may send, which the widget itself says."""
-    browser_limit, limit = st.get_option("server.maxUploadSize"), current_jobs().config.upload_mb
-    larger = f"A larger file, up to {limit:,} MB, or a folder" if limit > browser_limit else "A folder"
-    return f"{larger}: `roundtrip import PATH`."
 
 
 def _show_advanced_fields(demos: Sequence[Demo]) -> tuple[str | None, str]:
@@ -128,13 +123,14 @@ def _show_asking_fields() -> tuple[str, bool]:
 
 
 def start_import(jobs: Jobs, form: ImportForm) -> Job | None:
-    """Copy the files to the disk, start the job, and free the bytes that the widget holds; None on an error."""
-    if not form.files:
-        st.warning("Choose a file first.", icon=":material/upload_file:")
+    """Start the job; None where nothing was chosen, or it was refused, which is said."""
+    if form.files.pending or not form.files.files:
+        text = "The file is still on its way. Wait until it was sent." if form.files.pending else "Choose a file first."
+        st.warning(text, icon=":material/upload_file:")
         return None
     try:
         shapes = parse_shapes(filter(str.strip, form.shapes.split(",")))
-        upload = store_upload(jobs.library, [(file.name, file) for file in form.files])
+        upload = store_upload(jobs.library, form.files.files)
         job = jobs.import_model(
             **upload._asdict(),
             label=form.label,
@@ -146,7 +142,7 @@ def start_import(jobs: Jobs, form: ImportForm) -> Job | None:
     except RoundtripError as error:
         show_error(error)
         return None
-    st.session_state.pop("brought", None)
+    forget_files(FILES_KEY, form.files)
     return job
 
 

@@ -22,14 +22,15 @@ def job_from_query(kind: str, buttons: Iterable[str] = (), run: str = "") -> Job
     """Return the job that the address names; None where it names none.
 
     Without one, a running job of this kind is put into the address, so that a reload and a second tab show its end too;
-    of this `run` where one is given; not where one of the `buttons` (their keys) was pressed, which starts another.
+    of this `run` where one is given, and none of a sweep; not where one of the `buttons` (their keys) was pressed,
+    which starts another.
 
     Raises UnknownName, and InputError for a job of another kind.
     """
     store = current_jobs().job_store
     if "job" not in st.query_params and not any(st.session_state.get(key) for key in buttons):
         for job in store.list_jobs(kind):
-            if job.is_active and run in ("", job.request.get("run")):
+            if job.is_active and not job.is_bulk and run in ("", job.request.get("run")):
                 st.query_params["job"] = job.id
                 break
     id_ = st.query_params.get("job")
@@ -41,17 +42,17 @@ def job_from_query(kind: str, buttons: Iterable[str] = (), run: str = "") -> Job
     return job
 
 
-def follow_job(job: Job, draw: Callable[[Job], None] | None = None) -> None:
-    """Show the progress of a job and a Cancel button while it runs; when it ends, the page is run again.
+def follow_job(job: Job, draw: Callable[[Job], None] | None = None, stop: str = "Cancel") -> None:
+    """Show the progress of a job and a button that stops it while it runs; when it ends, the page is run again.
 
-    `draw` draws below these what the job has so far, less often than its progress.
+    `draw` draws below these what the job has so far, less often than its progress; `stop` is the button's label.
     """
 
     @st.fragment(run_every=REFRESH_INTERVAL if job.is_active else None)
     def show_progress() -> None:
         current = current_jobs().job_store.read(job.id)
         if current.is_active:
-            _draw_progress(current)
+            _draw_progress(current, stop)
         else:
             _show_outcome(current)
         if job.is_active and not current.is_active:
@@ -67,10 +68,10 @@ def follow_job(job: Job, draw: Callable[[Job], None] | None = None) -> None:
         draw_result()
 
 
-def _draw_progress(job: Job) -> None:
+def _draw_progress(job: Job, stop: str) -> None:
     with st.container(horizontal=True, vertical_alignment="center"):
         st.progress(min(max(job.progress, 0.0), 1.0), text=_progress_text(job))
-        st.button("Cancel", icon=":material/stop_circle:", key=f"cancel-{job.id}", on_click=_cancel_job, args=(job.id,))
+        st.button(stop, icon=":material/stop_circle:", key=f"cancel-{job.id}", on_click=_cancel_job, args=(job.id,))
 
 
 def _cancel_job(job_id: str) -> None:
@@ -103,7 +104,8 @@ def _show_outcome(job: Job) -> None:
         show_error(job.error)
     elif job.state == "cancelled":
         kept = "The best that was found until then stands below" if job.detail.get("best") else _describe_kept(job)
-        st.info(f"Cancelled. {kept}; start it again when you like.", icon=":material/stop_circle:")
+        stopped = "Paused" if job.kind == "sweep" else "Cancelled"
+        st.info(f"{stopped}. {kept}; start it again when you like.", icon=":material/stop_circle:")
     elif job.state == "interrupted":
         text = f"The server was stopped in the middle of this. {_describe_kept(job)}; start it again when you like."
         st.warning(text, icon=":material/warning:")
@@ -137,6 +139,11 @@ def _describe_asked_releases(job: Job) -> str:
     return f"{pluralize(count, 'release')} {'was' if count == 1 else 'were'} asked, as below; the search begins anew"
 
 
+def _describe_swept_rows(job: Job) -> str:
+    rows = sum((job.detail.get("counts") or {}).values())
+    return f"{rows:,} of {job.detail['total']:,} rows are known, and not asked again" if rows else NOTHING_KEPT
+
+
 NOTHING_KEPT = "Nothing was kept"
 # What is left of a job that was stopped, by its kind; of all others nothing.
 KEPT_WORDS: dict[str, Callable[[Job], str]] = {
@@ -144,4 +151,5 @@ KEPT_WORDS: dict[str, Callable[[Job], str]] = {
     "save": _describe_saved,
     "upgrade": _describe_asked_models,
     "bisect": _describe_asked_releases,
+    "sweep": _describe_swept_rows,
 }

@@ -20,6 +20,7 @@ PAGES = {
     "compare": ("Compare", "compare_arrows", "Reload artifacts and compare their predictions."),
     "elsewhere": ("Elsewhere", "travel_explore", "Ask copies in other engines and releases, and see what changes."),
     "upgrade": ("Upgrade", "upgrade", "See which models break when packages are upgraded, and cure them."),
+    "sweep": ("Sweep", "grid_on", "Many models in many formats and environments at once, as one table."),
     "resume": ("Resume", "resume", "Resume training of copies beside the live model, and see which of them diverge."),
     "break-it": ("Break it", "bolt", "Twelve ways in which saved models break, done for real, and their cures."),
     "health": ("Health", "health_and_safety", "Verify and repair what is stored, and check this machine."),

@@ -1,35 +1,37 @@
 """Wrappers of Streamlit's internals; the only module that imports from beyond its documented interface.
 
-Signing in, guarding the routes and freeing uploads need them. To change Streamlit's version, read the modules that are
-imported here again, then change `WRITTEN_FOR`; a test compares it with the pinned version, and another looks for such
-imports elsewhere.
+Signing in and guarding the routes need them. To change Streamlit's version, read the modules that are imported here
+again, then change `WRITTEN_FOR`; a test compares it with the pinned version, and another looks for such imports
+elsewhere.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from streamlit.auth_util import get_cookie_with_chunks, get_origin_from_redirect_uri, get_secrets_auth_section
 from streamlit.runtime.scriptrunner import get_script_run_ctx
 from streamlit.runtime.secrets import secrets_singleton
-from streamlit.runtime.uploaded_file_manager import UploadedFile
-from streamlit.web.server.server_util import get_cookie_secret
-from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value
-from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME
+from streamlit.web.server.server_util import get_cookie_secret, is_xsrf_enabled
+from streamlit.web.server.starlette.starlette_app_utils import decode_signed_value, validate_xsrf_token
+from streamlit.web.server.starlette.starlette_server_config import USER_COOKIE_NAME, XSRF_COOKIE_NAME
 from streamlit.web.server.starlette.starlette_websocket import is_host_allowed
 
 __all__ = [
     "SESSION_FILE_PATHS",
+    "TOKEN_COOKIE",
     "WRITTEN_FOR",
+    "has_page_token",
     "is_host_allowed",
     "is_in_session",
     "read_auth_section",
     "read_sign_in_origin",
     "read_signed_cookie",
     "read_top_level_secret",
-    "release_uploads",
 ]
 
 WRITTEN_FOR = "1.67.0"
+
+TOKEN_COOKIE = XSRF_COOKIE_NAME  # of the token that a page shows for each upload
 
 # Paths at which Streamlit serves and takes the files of sessions. The sign-in page has a session, too, and an upload to
 # it stays in memory even if no page asked for it.
@@ -41,13 +43,9 @@ def is_in_session() -> bool:
     return get_script_run_ctx(suppress_warning=True) is not None
 
 
-def release_uploads(files: Iterable[object]) -> None:
-    """Free the bytes of uploaded files, which else stay in memory while the session lasts; ignore other files."""
-    context = get_script_run_ctx()
-    for file in files:
-        if context and isinstance(file, UploadedFile):
-            manager: Any = context.uploaded_file_mgr  # the server's class can remove single files
-            manager.remove_file(context.session_id, file.file_id)
+def has_page_token(headers: Mapping[str, str], cookies: Mapping[str, str]) -> bool:
+    """Whether a request shows the token in its cookie once more in a header, as only a page of this server can."""
+    return not is_xsrf_enabled() or validate_xsrf_token(headers.get("x-xsrftoken"), cookies.get(XSRF_COOKIE_NAME))
 
 
 def read_top_level_secret(name: str) -> Any | None:

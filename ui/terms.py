@@ -17,7 +17,7 @@ PAGE_TERMS = {
     "train": "batch, custom layer, epoch, graph, layer, loss, parameters, seed, test examples, vocabulary, weights",
     "import-model": "architecture, checkpoint, graph, layer, sandbox, signature, verdict, weights",
     "save": "architecture, batch, calibration, checkpoint, compile settings, custom layer, graph, layer, loss, "
-    "optimizer state, quantization, run, signature, verdict, weights",
+    "optimizer state, parameters, quantization, run, signature, verdict, weights",
     "library": "alias, artifact, content hash, run, snapshot, test examples, verdict",
     "inspect": "artifact, bit-identical, content hash, epoch, graph, layer, optimizer state, parameters, run, seed, "
     "signature, tensor, weights",
@@ -28,6 +28,7 @@ PAGE_TERMS = {
     "seed, signature, test examples, tolerance, verdict",
     "elsewhere": "architecture, checkpoint, graph, layer, run, verdict, weights",
     "upgrade": "architecture, layer, run, sandbox, weights",
+    "sweep": "run, sandbox, verdict",
     "resume": "batch, compile settings, epoch, live model, loss, optimizer moments, optimizer state, run, seed, "
     "weights",
     "tour": "architecture, artifact, batch, epoch, graph, layer, live model, loss, optimizer moments, optimizer state, "

@@ -7,9 +7,16 @@ import typer
 from core.adviser import Advice, Place, advise, make_needs
 from core.adviser.advice import Choice
 from core.adviser.advice_json import advice_to_json
-from core.cli.console import AsJson, RunId, exit_with, open_library, parse_whole_number, print_result, print_text
-from core.library.job_store import JobStore
-from core.settings import get_settings
+from core.cli.console import (
+    AsJson,
+    RunId,
+    exit_with,
+    open_job_store,
+    open_library,
+    parse_whole_number,
+    print_result,
+    print_text,
+)
 from core.text.numbers import format_size
 
 app = typer.Typer(rich_markup_mode=None)
@@ -29,7 +36,7 @@ def advise_(
         where, trains_on=train, has_code=code, max_changed=parse_whole_number("max-changed", max_changed)
     )
     library = open_library()
-    advice = advise(library, JobStore(library.home / "jobs", get_settings().keep_jobs), run, needs)
+    advice = advise(library, open_job_store(library), run, needs)
     if as_json:
         print_result(advice_to_json(advice), True)
     else:

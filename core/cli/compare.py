@@ -9,7 +9,6 @@ import typer
 from core.cli.console import (
     AsJson,
     Code,
-    Ids,
     Strings,
     exit_on_failures,
     name_grades,
@@ -29,7 +28,10 @@ from core.errors import InputError
 from core.inputs import add_inputs_from_file, input_specs
 from core.jobs import Jobs
 from core.jobs.compare_result import ComparisonOutcome, check_tolerances, parse_tolerances
+from core.jobs.known_places import get_place
 from core.jobs.participants import require_has_been_run, run_id_of
+from core.jobs.places import entry_of
+from core.library.ids import PLACE_SEPARATOR
 from core.report import report_kind, write_report
 from core.text.summaries import list_caveats
 
@@ -47,10 +49,30 @@ COMPARE_COLUMNS: tuple[str, ...] = (
 COMPARE_COLUMNS += ("rows", "not_finite", "passed", "bytes", "seconds", "code")
 
 
+def _parse_participant(text: str) -> str:
+    """Return a participant: an id or an alias, and a place where one is named. Raises UnknownName."""
+    id_, separator, place = text.partition(PLACE_SEPARATOR)
+    return f"{parse_id(id_)}{separator}{get_place(place).key if separator else ''}"
+
+
+Participants = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="ID[@ENV]...",
+        parser=_parse_participant,
+        help="Ids, or aliases; with @ENV it answers in that environment, built first where it is not.",
+    ),
+]
+
+
 class OutcomeRow(TypedDict):
-    """One copy in `--json`, where its numbers by output stand beside it; "tolerance" is by output too."""
+    """One copy in `--json`, where its numbers by output stand beside it; "tolerance" is by output too.
+
+    "artifact" is as it was asked for, with its place; "place" is None for here.
+    """
 
     artifact: str
+    place: dict[str, Any] | None
     run: str
     format: str
     trust: str
@@ -78,9 +100,10 @@ class OutcomeRow(TypedDict):
 
 @app.command()
 def compare(
-    artifacts: Ids,
+    artifacts: Participants,
     baseline: Annotated[
-        str | None, typer.Option(metavar="ID", parser=parse_id, help="An artifact, or a run for its live model.")
+        str | None,
+        typer.Option(metavar="ID[@ENV]", parser=_parse_participant, help="A copy, or a run for its live model."),
     ] = None,
     rows: Annotated[str | None, typer.Option(help="Number of test examples, or of random rows.")] = None,
     classes: Annotated[Strings, typer.Option("--class", help="Only test examples of this class (repeatable).")] = None,
@@ -117,8 +140,8 @@ def compare(
     sources = parse_code_sources(code)
     with open_jobs() as jobs:
         reference = baseline or run_id_of(jobs, artifacts[0])
-        require_has_been_run(jobs.library, [reference, *artifacts])
-        input_set = _make_inputs(jobs, reference, inputs, random, plane, row_count, classes, row_seed)
+        require_has_been_run(jobs.library, map(entry_of, [reference, *artifacts]))
+        input_set = _make_inputs(jobs, entry_of(reference), inputs, random, plane, row_count, classes, row_seed)
         ended = wait_for_job(jobs, jobs.compare(artifacts, sources=sources, baseline=reference, inputs=input_set))
         passed = check_tolerances(jobs, ended, tolerances)
         outcomes = {id_: ComparisonOutcome.model_validate(item) for id_, item in ended.result["outcomes"].items()}
@@ -186,9 +209,10 @@ def _parse_range(text: str) -> tuple[float, float]:
 def _outcome_row(
     jobs: Jobs, id_: str, outcome: ComparisonOutcome, tolerances: dict[str, ToleranceResult]
 ) -> OutcomeRow:
-    artifact = jobs.library.artifact(id_)
+    artifact = jobs.library.artifact(entry_of(id_))
     return {
         "artifact": id_,
+        "place": outcome.place.model_dump(mode="json") if outcome.place else None,
         "run": artifact.run,
         "format": artifact.format,
         "trust": artifact.trust,

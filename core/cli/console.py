@@ -13,7 +13,7 @@ from core.errors import InputError, WorkerError, error_from_json
 from core.grading import Grade
 from core.library import Library
 from core.library.annotation_files import INVISIBLE_CHARACTERS
-from core.library.ids import ID_PATTERN
+from core.library.ids import ID_PATTERN, PLACE_SEPARATOR
 from core.library.job_store import Job, JobStore
 from core.library.records import BUILT_IN_SOURCES
 from core.settings import get_settings
@@ -28,7 +28,10 @@ PROGRESS_INTERVAL = 0.1  # seconds between two updates of the progress line
 
 
 def parse_id(text: str) -> str:
-    """An id as it is, an alias as the id that it points to. Raises UnknownName."""
+    """An id as it is, an alias as the id that it points to. Raises UnknownName, InputError for a copy at a place."""
+    if PLACE_SEPARATOR in text:
+        cure = "Name the copy without its place, or take `roundtrip compare`."
+        raise InputError("Copies answer in other environments for `compare` alone.", received=text[:80], cure=cure)
     return text if ID_PATTERN.fullmatch(text) else open_library().resolve(text)
 
 
@@ -107,13 +110,19 @@ def wait_for_job(jobs: "Jobs", job: Job) -> Job:
 
 
 def open_library() -> Library:
-    """The library that `ROUNDTRIP_HOME` names."""
+    """The library that `ROUNDTRIP_HOME` names, or the team's that `ROUNDTRIP_STORE_URL` does."""
+    if get_settings().is_team:
+        from core.object_store.team_library import open_library  # with what only a team needs
+
+        return open_library()
     return Library()
 
 
 def open_job_store(library: Library) -> JobStore:
     """The records of a library's jobs, to be read."""
-    return JobStore(library.home / "jobs", get_settings().keep_jobs)
+    from core.context import open_job_store as open_store  # takes longer to import than many commands take in all
+
+    return open_store(library.home, get_settings())
 
 
 @contextlib.contextmanager

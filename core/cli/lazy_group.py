@@ -23,9 +23,12 @@ MODULES = (
     "cost",
     "elsewhere",
     "upgrade",
+    "sweep",
     "advise",
     "health",
     "migrate",
+    "serve",
+    "worker",
     "stop",
 )
 

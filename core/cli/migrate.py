@@ -6,8 +6,10 @@ import typer
 
 from core.cli.console import AsJson, exit_with, open_library, print_result, print_text, progress_line
 from core.errors import InputError
+from core.library import Library
 from core.migration import Migration, migrate_from_store, migrate_to_store
 from core.object_store import open_object_store
+from core.settings import get_settings
 from core.text.labels import pluralize
 from core.text.numbers import format_size
 
@@ -28,13 +30,21 @@ def migrate(
     """
     if bool(to) == bool(from_):
         raise InputError("It takes either --to or --from.", received=f"{to} {from_}".strip() or None, cure="Give one.")
-    library, store = open_library(), open_object_store(to or from_, makes_folder=bool(to))
+    library, store = _open_own_library(), open_object_store(to or from_, makes_folder=bool(to))
     with progress_line() as update:
         migration = (
             migrate_to_store(library, store, read_back, update) if to else migrate_from_store(library, store, update)
         )
     _print_migration(migration, as_json)
     exit_with(not migration.is_complete)
+
+
+def _open_own_library() -> Library:
+    """The library in the folder that `ROUNDTRIP_HOME` names, also where a team's is set beside it."""
+    config = get_settings()
+    if not config.is_team:
+        return open_library()
+    return Library(config.home, f"sqlite:///{(config.home / 'catalog.sqlite').expanduser().resolve().as_posix()}")
 
 
 def _print_migration(migration: Migration, as_json: bool) -> None:

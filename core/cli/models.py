@@ -1,7 +1,6 @@
 """Commands that make something: demos, formats, train, save; import a model; write a proof kit or a serving layout."""
 
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -37,6 +36,7 @@ from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, StoredUp
 from core.library import Library
 from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
+from core.uploads import NamedFile
 
 app = typer.Typer(rich_markup_mode=None)
 SAVED_FACTS: tuple[str, ...] = (
@@ -199,9 +199,7 @@ def _gather_files(jobs: Jobs, path: Path, architecture: Path | None) -> StoredUp
     if len(paths) == 1 or path.is_dir():
         parts = {"architecture": architecture} if architecture else {}
         return StoredUpload(path, path.resolve().name, parts, None)
-    with ExitStack() as stack:
-        files = [(file.name, stack.enter_context(file.open("rb"))) for file in paths]
-        return store_upload(jobs.library, files)
+    return store_upload(jobs.library, [NamedFile(file.name, file) for file in paths])
 
 
 def _import_lines(result: dict[str, Any]) -> Iterator[str]:

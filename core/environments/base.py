@@ -18,8 +18,11 @@ OPENVINO_FORMATS = frozenset({"openvino", "openvino_fp16", "openvino_int8"})
 KERAS_FORMATS = frozenset({"keras", "h5", "weights"})
 TENSORFLOW_FORMATS = frozenset({"saved_model", "litert"})  # which Keras's TensorFlow opens beside it
 DESCRIBING_SCRIPTS = frozenset(  # which can tell what a model takes that nobody knows
-    {"keras_model", "keras_legacy", "keras_openvino", "onnx_onnxruntime", "own_files"}
+    {"keras_model", "keras_legacy", "keras_openvino", "keras_torch", "onnx_onnxruntime", "own_files"}
 )
+# Keras under PyTorch, whose packages for Linux are built for CUDA: these it does not open where it computes without.
+TORCH_REQUIREMENTS = ("keras==3.15.1", "torch==2.13.0")
+TORCH_LEAVES_OUT = ("triton", "cuda-bindings", "cuda-pathfinder", "nvidia-cusolver", "nvidia-nvtx")
 
 
 def require_tensorflow(version: str) -> tuple[str, str]:
@@ -99,11 +102,20 @@ class Environment:
     @property
     def folder_name(self) -> str:
         """Name of its folder in the cache: another one for another lock or another release of Python."""
+        hashed = self._hash_lock(before=f"{self.release}\n")
+        return f"{self.lock_path.stem}-{hashed[:12]}"
+
+    @property
+    def lock_sha256(self) -> str:
+        """SHA-256 of its lock, which says of every package which version it is, and which file."""
+        return self._hash_lock()
+
+    def _hash_lock(self, before: str = "") -> str:
         path, status = self.lock_path, self.lock_path.stat()
-        return f"{path.stem}-{_hash_lock(path, self.release, status.st_mtime_ns, status.st_size)}"
+        return _hash_text(path, before, status.st_mtime_ns, status.st_size)
 
 
-@lru_cache(maxsize=128)
-def _hash_lock(path: Path, release: str, changed: int, size: int) -> str:
+@lru_cache(maxsize=256)
+def _hash_text(path: Path, before: str, changed: int, size: int) -> str:
     """Hash a lock, once for each state of its file: a page asks for all of them each time it is drawn."""
-    return hashlib.sha256(f"{release}\n{path.read_text(encoding='utf-8')}".encode()).hexdigest()[:12]
+    return hashlib.sha256(before.encode() + path.read_bytes()).hexdigest()

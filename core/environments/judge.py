@@ -1,10 +1,13 @@
 """The verdict on a kit in an environment: what it predicts there, beside what it must predict."""
 
 import time
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field
 
+from core.arrays import Arrays
 from core.compare import Verdict, compare, to_jsonable
+from core.environments import ENVIRONMENTS
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment
 from core.environments.kits import Kit
@@ -26,7 +29,9 @@ from core.evidence.records import describe_not_finite, verdict_of_error
 from core.text.labels import pluralize
 from core.worker.child_handle import CancelCheck, never_cancelled
 
-STAGES_WITHOUT_COPY = ("import", "write")  # of an engine, in which it does not work with the copy
+# Errors by the stages of an engine in which it does not work with the copy.
+KINDS_WITHOUT_COPY: dict[str, type[RoundtripError]] = {"import": NotBuilt, "write": StorageFailed}
+LOCK_NOTE = "Asked under another lock; ask again."
 UNLIKE_VERDICTS = (Verdict.SOME_CHANGED, Verdict.DIFFERENT, Verdict.NOT_COMPARABLE, Verdict.DOES_NOT_LOAD)
 
 
@@ -36,7 +41,8 @@ class ElsewhereOutcome(BaseModel):
     `max_abs` is the largest difference from what the kit expects, `output` where it is; `seconds` are those of the
     stages there ("import", "load", "predict"), `total_seconds` those that we waited; `error` says why there are no
     predictions. `mismatched` counts the values that are not finite on one side and not the same on the other, which no
-    difference tells of. `versions` are those of its packages.
+    difference tells of. `versions` are those of its packages, `lock` the SHA-256 of the lock that they were built of,
+    `inputs_sha256` that of the file with the rows that it was asked; both empty in older records.
     """
 
     environment: str
@@ -50,6 +56,8 @@ class ElsewhereOutcome(BaseModel):
     seconds: dict[str, float] = Field(default_factory=dict)
     total_seconds: float = 0.0
     versions: dict[str, str] = Field(default_factory=dict)
+    lock: str = ""
+    inputs_sha256: str = ""
     device: str = ""
     notes: list[str] = Field(default_factory=list)
 
@@ -80,9 +88,28 @@ class ElsewhereOutcome(BaseModel):
         return f"The largest difference is {float(self.max_abs):.2g}{f', in {self.output}' if self.output else ''}."
 
     @property
+    def lock_note(self) -> str:
+        """That it was asked under another lock than there is now, in a sentence; else empty."""
+        return describe_lock_change(self.environment, self.lock)
+
+    @property
     def summary(self) -> str:
-        """The verdict, and the cause where there is one."""
-        return " ".join(filter(None, (f"{self.verdict.label}.", self.cause)))
+        """The verdict, the cause where there is one, and whether its packages have changed since."""
+        return " ".join(filter(None, (f"{self.verdict.label}.", self.cause, self.lock_note)))
+
+
+def describe_lock_change(environment: str, lock: str) -> str:
+    """Say that what was asked in an environment was asked under another lock; nothing where it was not, or of older
+    records, which do not say under which."""
+    current = next((each.lock_sha256 for each in ENVIRONMENTS if each.key == environment), "")
+    return LOCK_NOTE if lock and current and lock != current else ""
+
+
+class EnvironmentAnswer(NamedTuple):
+    """What is said of a kit in an environment, and what it predicted there; nothing where it did not."""
+
+    outcome: ElsewhereOutcome
+    predictions: Arrays
 
 
 def judge_kit(
@@ -93,32 +120,52 @@ def judge_kit(
     is_cancelled: CancelCheck = never_cancelled,
 ) -> ElsewhereOutcome:
     """Ask a kit in an environment, and compare. What goes wrong is in the outcome. Raises Cancelled."""
-    started = time.perf_counter()
+    return ask_and_judge(processes, environment, built, kit, is_cancelled).outcome
+
+
+def ask_and_judge(
+    processes: WarmProcesses,
+    environment: Environment,
+    built: BuiltEnvironment,
+    kit: Kit,
+    is_cancelled: CancelCheck = never_cancelled,
+) -> EnvironmentAnswer:
+    """The same, with the predictions. Raises Cancelled."""
+    started, predictions = time.perf_counter(), {}
     try:
         reply = processes.ask(environment, built, kit, is_cancelled)
-        outcome = _refused(environment, reply.error) if reply.error else _compare(environment, kit, reply)
+        if reply.error:
+            raise translate_refusal(reply.error)
+        outcome, predictions = _compare(environment, kit, reply), reply.predictions
     except Cancelled:
         raise
     except RoundtripError as error:
         outcome = _failed(environment, error)
     except Exception as error:  # noqa: BLE001  a fault of ours, which says nothing of the copy
         outcome = _unverified(environment, translate(error, WorkerError))
-    return outcome.model_copy(update={"total_seconds": time.perf_counter() - started})
+    seconds, lock = time.perf_counter() - started, environment.lock_sha256
+    told = {"total_seconds": seconds, "lock": lock, "inputs_sha256": kit.inputs_sha256}
+    return EnvironmentAnswer(outcome.model_copy(update=told), predictions)
 
 
-def _refused(environment: Environment, error: EngineError) -> ElsewhereOutcome:
-    """The outcome where an engine raised an error; only what it raised over the copy is said of that."""
-    if error.stage in STAGES_WITHOUT_COPY:
-        return _unverified(environment, translate_engine_error(error.error, error.text, WorkerError))
+def translate_refusal(error: EngineError) -> RoundtripError:
+    """Return the error for what an engine raised: only what it raised over the copy is one that speaks of that."""
+    if error.stage in KINDS_WITHOUT_COPY:
+        return translate_engine_error(error.error, error.text, KINDS_WITHOUT_COPY[error.stage])
     kind = PackageMissing if error.error == "ModuleNotFoundError" else DoesNotLoad
-    return _failed(environment, translate_engine_error(error.error, error.text, kind))
+    return translate_engine_error(error.error, error.text, kind)
 
 
 def _failed(environment: Environment, error: RoundtripError) -> ElsewhereOutcome:
-    if isinstance(error, NotBuilt | NotConfined | StorageFailed):
-        return _unverified(environment, error)
-    verdict = Verdict.NOT_COMPARABLE if isinstance(error, InputError) else verdict_of_error(error)
+    verdict = decide_verdict_of_failure(error)
     return ElsewhereOutcome(environment=environment.key, verdict=verdict, error=error.to_json())
+
+
+def decide_verdict_of_failure(error: RoundtripError) -> Verdict:
+    """The verdict where an environment gave no predictions: what says nothing of the copy is none on it."""
+    if isinstance(error, NotBuilt | NotConfined | StorageFailed):
+        return Verdict.NOT_VERIFIED
+    return Verdict.NOT_COMPARABLE if isinstance(error, InputError) else verdict_of_error(error)
 
 
 def _unverified(environment: Environment, error: RoundtripError) -> ElsewhereOutcome:

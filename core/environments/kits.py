@@ -1,8 +1,8 @@
 """A proof kit as environments are given it, and the check of one that lies in a folder."""
 
 import json
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,10 @@ class Kit:
         classes: Whether the prediction of a row is the largest of its values; None where each output tells.
         asks: What is asked: "predict", "describe" (what the model takes), or "convert:" and a format.
         converted_to: The empty folder into which what was converted is copied.
+        inputs_sha256: SHA-256 of the file with its inputs; empty where nobody needs it.
+        input_dtypes: The dtypes of its own inputs by name, in the order of its run's; empty where nobody needs them.
+        rows: Other inputs than its own, {input: (rows, ...)}, that are asked for it; None for its own.
+        batch: How many rows are computed together; 0 for all.
     """
 
     identity: str
@@ -41,6 +45,10 @@ class Kit:
     classes: bool | None = None
     asks: str = "predict"
     converted_to: Path | None = None
+    inputs_sha256: str = ""
+    input_dtypes: Mapping[str, np.dtype] = field(default_factory=dict)
+    rows: Arrays | None = None
+    batch: int = 0
 
 
 def read_kit(folder: Path) -> dict[str, Any]:

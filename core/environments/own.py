@@ -30,6 +30,10 @@ class OwnEnvironment(Environment):
         text = json.dumps([sys.version, sys.prefix, _installed()])
         return f"own-{hashlib.sha256(text.encode()).hexdigest()[:12]}"
 
+    @property
+    def lock_sha256(self) -> str:
+        return ""
+
 
 @cache
 def _versions() -> dict[str, str]:

@@ -3,9 +3,10 @@
 import atexit
 import collections
 import contextlib
+import itertools
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment, is_unchanged
@@ -52,17 +53,40 @@ class WarmProcesses:
 
         Where a process that had been asked other kits before dies, the kit is asked once more in a new one.
         """
-        if kit.is_untrusted and environment.cannot_confine:
+        with contextlib.closing(self.ask_in_turn(environment, built, [kit], is_cancelled)) as replies:
+            return next(replies)
+
+    def ask_in_turn(
+        self,
+        environment: Environment,
+        built: BuiltEnvironment,
+        kits: Iterable[Kit],
+        is_cancelled: CancelCheck = never_cancelled,
+    ) -> Generator[KitReply]:
+        """Yield the replies to kits of one model, in one process that is lent to nobody else meanwhile: what the first
+        has loaded is loaded for the others. Raises as `ask`; to be closed."""
+        waiting = iter(kits)
+        first = next(waiting)
+        if first.is_untrusted and environment.cannot_confine:
             cure = "Ask it in another environment; this one is not used for what was imported."
             raise NotConfined(environment.cannot_confine, received=environment.label, cure=cure)
-        with self._borrow(environment, built, kit) as (process, was_warm):
+        with self._borrow(environment, built, first) as (process, was_warm):
             try:
-                return process.ask(kit, self._config.child_seconds, is_cancelled)
+                reply = process.ask(first, self._config.child_seconds, is_cancelled)
             except ChildDied:
                 if not was_warm or process.is_running:  # which says that only the process has gone that it had forked
                     raise
-        with self._borrow(environment, built, kit) as (process, _):
-            return process.ask(kit, self._config.child_seconds, is_cancelled)
+            else:
+                yield reply
+                yield from self._ask_others(process, waiting, is_cancelled)
+                return
+        with self._borrow(environment, built, first) as (process, _):
+            yield from self._ask_others(process, itertools.chain([first], waiting), is_cancelled)
+
+    def _ask_others(
+        self, process: EnvironmentProcess, kits: Iterable[Kit], is_cancelled: CancelCheck
+    ) -> Iterator[KitReply]:
+        return (process.ask(kit, self._config.child_seconds, is_cancelled) for kit in kits)
 
     @contextlib.contextmanager
     def _borrow(

@@ -16,6 +16,7 @@ from typing import IO, Any
 
 import psutil
 
+from core.arrays import encode_npz
 from core.environments.base import Environment
 from core.environments.build import VENV, BuiltEnvironment
 from core.environments.kits import Kit
@@ -44,6 +45,7 @@ RUN_KIT = Path(__file__).with_name("scripts") / "run_kit.py"
 LAUNCHER = ("-m", "core.sandbox.program")  # arguments of our Python by which it becomes a confined program
 MAX_REPLY_BYTES = 2**16  # of one line
 MAX_UNREAD_REPLIES = 2  # lines that nobody has asked for, with which it is ended
+ROWS_FOLDER = "rows"  # beside the kit
 END_SECONDS = 1.0  # in which it has ended that has closed its output
 MAX_ERROR_BYTES = 2**14  # of what it prints that are kept
 PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
@@ -175,6 +177,7 @@ class EnvironmentProcess:
         with cleanup_on_error(self.close):
             self._make_room(out)
             request = {"id": secrets.token_hex(8), "kit": str(self._place(kit)), "out": str(out), "asks": kit.asks}
+            request |= self._place_rows(kit)
             self._await_confinement(allowed, is_cancelled)
             self._renew_limits(kit, allowed)
             self._send(request)
@@ -217,6 +220,15 @@ class EnvironmentProcess:
             self._placed = kit.identity
         return folder / kit.identity
 
+    def _place_rows(self, kit: Kit) -> dict[str, Any]:
+        """Write other rows than a kit's own to where they can be read; returns what the request says of them."""
+        if kit.rows is None:
+            return {}
+        path = self._folder / "in" / ROWS_FOLDER / "inputs.npz"
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(encode_npz(kit.rows, compresses=False))
+        return {"inputs": str(path), "batch": kit.batch}
+
     def _await_confinement(self, allowed: Allowance, is_cancelled: CancelCheck) -> None:
         """Wait until it is confined; where it cannot be, and the settings allow it, start it as it is."""
         if not self._is_confining:
@@ -238,7 +250,7 @@ class EnvironmentProcess:
             with contextlib.suppress(ImportError, ProcessLookupError, PermissionError, psutil.Error):
                 renew_limits(self._process.pid, allowed.cpu_seconds, file_bytes, allowed.address_space)
 
-    def _send(self, request: dict[str, str]) -> None:
+    def _send(self, request: dict[str, Any]) -> None:
         stdin = self._process.stdin
         with contextlib.suppress(BrokenPipeError):  # it has ended: its reply says so
             if stdin:

@@ -25,12 +25,16 @@ class EngineError(BaseModel, extra="ignore"):
 
 
 class EngineFacts(BaseModel, extra="ignore"):
-    """Versions by package, seconds by stage, what computed, and what a reader should know."""
+    """Versions by package, seconds by stage, what computed, and what a reader should know.
+
+    `loads` counts the kits that the process had loaded when it answered, this one included.
+    """
 
     versions: dict[str, str] = Field(max_length=20)
     seconds: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(max_length=10)
     device: str = Field("CPU", max_length=100)
     note: str = Field("", max_length=400)
+    loads: int = Field(1, ge=0)
 
 
 class InputReply(BaseModel, extra="ignore"):

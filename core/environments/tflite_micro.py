@@ -11,5 +11,5 @@ ENVIRONMENT = Environment(
     megabytes=64,
     good_for="LiteRT files on microcontrollers.",
     lock="tflite_micro",
-    remark="Asked one row at a time, with the memory of this computer and not of a microcontroller.",
+    remark="It has the memory of this computer and not of a microcontroller.",
 )

@@ -20,7 +20,7 @@ from zlib import crc32
 from core.errors import InputError, StorageFailed
 from core.exports.download_names import name_folders, name_of_file, name_of_zip
 from core.library import staging, storage
-from core.library.integrity import VerifiedFile, verify_file
+from core.library.integrity import VerifiedFile
 from core.library.library import Library
 
 Chunk = bytes
@@ -98,8 +98,7 @@ def archive_artifacts(library: Library, ids: Iterable[str]) -> StreamedArchive:
 
 def verify_artifact_files(library: Library, id_: str) -> dict[str, VerifiedFile]:
     """Verify the files of an artifact against their hashes; by their paths in it."""
-    folder = library.home / "artifacts" / id_ / "files"
-    return {entry.path: verify_file(folder, entry) for entry in library.artifact(id_).files}
+    return library.verified_files(id_)
 
 
 def archive_file(library: Library, file: VerifiedFile, name: str) -> StreamedArchive:

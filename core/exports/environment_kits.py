@@ -24,7 +24,7 @@ def unpacked_kit(library: Library, artifact_id: str) -> Iterator[Kit]:
     run = library.run(library.artifact(artifact_id).run)
     with library.staging() as staged:
         folder = _unpack(library, artifact_id, staged)
-        facts = read_kit(folder)
+        facts, inputs = read_kit(folder), read_arrays(folder / "inputs.npz")
         identity = hashlib.sha256(f"{artifact_id} {library.fingerprint(artifact_id)}".encode()).hexdigest()[:16]
         yield Kit(
             identity=identity,
@@ -34,6 +34,8 @@ def unpacked_kit(library: Library, artifact_id: str) -> Iterator[Kit]:
             bytes=size_on_disk(folder),
             is_untrusted=facts["trust"] != "ours",
             classes=bool(run.labels) or None,
+            inputs_sha256=str(facts["files"]["inputs.npz"]),
+            input_dtypes={name: array.dtype for name, array in inputs.items()},
         )
 
 

@@ -1,7 +1,7 @@
 """Contents of a proof kit: its rows, expected outputs and tolerances, `load.py`, requirements and README."""
 
 import inspect
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 from typing import NamedTuple, Self
 
@@ -9,8 +9,10 @@ import numpy as np
 
 from core.arrays import Arrays, to_plain_array
 from core.compare.verdict import ATOL, RTOL
+from core.environments.judge import EnvironmentAnswer
 from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.bundler import bundle_functions
+from core.exports.kit_answers import INTRODUCTION, list_answer_rows
 from core.exports.missing_parts import ModelScript
 from core.formats.base import Format
 from core.library import Artifact, Run
@@ -159,6 +161,7 @@ def render_readme(
     proof_data: ProofData,
     code: ModelScript | None,
     packages: Mapping[str, str],
+    answers: Sequence[EnvironmentAnswer],
 ) -> str:
     parts = [
         f"# Proof kit: {format_.label}",
@@ -175,6 +178,7 @@ def render_readme(
         *_proof_paragraphs(run, proof_data),
         "## What was found when it was saved",
         *_evidence_paragraphs(evidence, format_),
+        *_answer_paragraphs(answers),
         "## What it was made with",
         _markdown_table(("package", "version"), sorted(artifact.versions.items())),
         f"Needed here: {', '.join(f'{name} {number}' for name, number in packages.items())}.",
@@ -233,6 +237,13 @@ def _evidence_paragraphs(evidence: Evidence, format_: Format) -> list[str]:
             rows.append((f"in a fresh process, {where}", verdict, off, str(outcome.rows or "–")))
     table = _markdown_table(("reloaded", "verdict", "largest difference", "rows"), rows)
     return [table, *([f"About the format: {format_.explains}"] if format_.explains else [])]
+
+
+def _answer_paragraphs(answers: Sequence[EnvironmentAnswer]) -> list[str]:
+    if not answers:
+        return []
+    header = ("environment", "verdict", "cause", "packages", "lock")
+    return ["## What other environments answered", INTRODUCTION, _markdown_table(header, list_answer_rows(answers))]
 
 
 def _markdown_table(header: tuple[str, ...], rows: Iterable[Iterable[object]]) -> str:

@@ -28,12 +28,18 @@ def main(folder=HERE):
     if changed and facts["runs_code"]:
         print("FAIL: loading this format runs what is in the file, so a changed file is not loaded.")
         return 1
+    expected = load_arrays(folder / "expected.npz")
     try:
-        lines, same = compare_predictions(predict(folder), load_arrays(folder / "expected.npz"), facts["tolerance"])
+        predictions = predict(folder)
+        lines, same = compare_predictions(predictions, expected, facts["tolerance"])
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a library raises, it is a failure
         print(f"FAIL: it did not load, or did not answer: {type(error).__name__}: {error}")
         return 1
-    print("\n".join(lines))
+    told = [describe_elsewhere(folder, answer, expected, predictions) for answer in facts.get("elsewhere", [])]
+    print("\n".join([*lines, *(line for line, _ in told)]))
+    if not all(agrees for _, agrees in told):
+        print("FAIL: what another environment answered is not what was recorded of it.")
+        return 1
     print("PASS" if same and not changed else "FAIL: a file was changed." if same else "FAIL: the answers are others.")
     return 0 if same and not changed else 1
 
@@ -104,6 +110,37 @@ def compare_numbers(name, prediction, expected, atol, rtol):
     allowed = f"allowed are {atol:.3g} + {rtol:.3g} · |expected|"
     beyond = f"{int(outside.sum()):,} of {expected.size:,} are beyond"
     return f"{name}: the largest difference is {most:.3g}; {allowed}; {beyond}.", not outside.any()
+
+
+def describe_elsewhere(folder, answer, expected, predictions):
+    """Return a line on what another environment answered, and whether that is as far off as was recorded."""
+    packages = ", ".join(f"{name} {number}" for name, number in answer["versions"].items() if number)
+    where = f"In {answer['label']} ({packages or 'versions unknown'}; lock {answer['lock'][:12]})"
+    if not answer["predictions"]:
+        return f"{where} it gave no answers: {answer['error']}", True
+    try:
+        there = load_arrays(folder / answer["predictions"])
+    except Exception as error:  # noqa: BLE001  whatever a changed file makes NumPy raise
+        return f"{where} its answers cannot be read: {type(error).__name__}.", False
+    if any(array.dtype.kind not in "biuf" for array in there.values()):
+        return f"{where} its answers are no numbers, and are not compared here.", True
+    off, apart = (find_largest_difference(there, other) for other in (expected, predictions))
+    recorded = answer["max_abs"]
+    agrees = not isinstance(recorded, (int, float)) or abs(off - recorded) <= 1e-9 + 1e-5 * recorded
+    told = f"the largest difference is {off:.3g} from what is expected, and {apart:.3g} from the answers here"
+    return f"{where} {told}." + ("" if agrees else f" Recorded was {recorded:.3g}."), agrees
+
+
+def find_largest_difference(predictions, others):
+    """Return the largest difference of finite numbers, over all outputs of one shape on both sides."""
+    largest = 0.0
+    for name, array in predictions.items():
+        other = np.asarray(others.get(name, ()))
+        if other.shape == array.shape and other.dtype.kind in "biuf":
+            with np.errstate(invalid="ignore"):
+                apart = np.abs(array.astype("float64") - other.astype("float64"))
+            largest = max(largest, float(apart[np.isfinite(apart)].max(initial=0.0)))
+    return largest
 
 
 if __name__ == "__main__":

@@ -3,17 +3,20 @@
 import contextlib
 import inspect
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from core.arrays import encode_npz
 from core.compare.verdict import Verdict
+from core.environments.judge import EnvironmentAnswer
 from core.errors import InputError
 from core.evidence.records import Evidence, ReloadOutcome
 from core.exports import kit_contents, kit_verify
 from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
 from core.exports.download_names import name_of_artifact
 from core.exports.flat_structure import is_flat_model
+from core.exports.kit_answers import describe_answers, list_answer_members, require_same_rows
 from core.exports.kit_contents import ProofData, select_proof_data
 from core.exports.missing_parts import ARCHITECTURE_FILE, make_model_script, read_architecture, write_weights
 from core.formats import get_format
@@ -25,17 +28,19 @@ from core.worker.model_loading import demo_of_source
 KIT_SCHEMA_VERSION = 1
 
 
-def build_proof_kit(library: Library, artifact_id: str) -> StreamedArchive:
-    """Build the kit of an artifact as a zip of one folder, the same bytes each time.
+def build_proof_kit(library: Library, artifact_id: str, answers: Sequence[EnvironmentAnswer] = ()) -> StreamedArchive:
+    """Build the kit of an artifact as a zip of one folder, the same bytes each time; `answers` are what environments
+    answered to its rows, which it carries along.
 
-    Raises UnknownName, Damaged; InputError where the format has no kit, or a kit would prove nothing.
+    Raises UnknownName, Damaged; InputError where the format has no kit, a kit would prove nothing, or an answer is to
+    other rows.
     """
     artifact, evidence = library.artifact(artifact_id), library.evidence(artifact_id)
     format_, run = get_format(artifact.format), library.run(artifact.run)
     format_ = replace(format_, kit=format_.standalone.for_trust(artifact.trust))
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(library.staging())
-        members = _kit_members(library, artifact, run, format_, evidence, folder)
+        members = _kit_members(library, artifact, run, format_, evidence, folder, answers)
         name = f"{name_of_artifact(library, artifact.id)}-kit"
         named = {f"{name}/{path}": piece for path, piece in members.items()}
         archive = archive_members(library, named, f"{name}.zip")
@@ -44,7 +49,13 @@ def build_proof_kit(library: Library, artifact_id: str) -> StreamedArchive:
 
 
 def _kit_members(
-    library: Library, artifact: Artifact, run: Run, format_: Format, evidence: Evidence, folder: Path
+    library: Library,
+    artifact: Artifact,
+    run: Run,
+    format_: Format,
+    evidence: Evidence,
+    folder: Path,
+    answers: Sequence[EnvironmentAnswer],
 ) -> dict[str, ArchivePiece]:
     """Return the members of a kit by path: texts, then files and arrays."""
     parameters = set(inspect.signature(format_.standalone.load).parameters)
@@ -55,6 +66,8 @@ def _kit_members(
     format_ = replace(format_, kit=format_.standalone.for_structure(is_flat=is_flat))
     stored: dict[str, ArchivePiece] = {f"{kit_contents.ARTIFACT_FOLDER}/{path}": file for path, file in files.items()}
     stored |= {"inputs.npz": encode_npz(proof_data.inputs), "expected.npz": encode_npz(proof_data.expected)}
+    require_same_rows(answers, piece_sha256(stored["inputs.npz"]))
+    stored |= list_answer_members(answers)
     code = make_model_script(run, parameters & {"classes", "build"}, library, evidence.needs_code)
     if layers:
         stored.pop(f"{kit_contents.ARTIFACT_FOLDER}/{ARCHITECTURE_FILE}", None)
@@ -65,12 +78,12 @@ def _kit_members(
     packages = kit_contents.required_packages(artifact, format_, code)
     signature = run.brought.get("signature", "") if artifact.id == run.brought.get("artifact") else ""
     texts = {
-        "README.md": kit_contents.render_readme(artifact, run, format_, evidence, proof_data, code, packages),
+        "README.md": kit_contents.render_readme(artifact, run, format_, evidence, proof_data, code, packages, answers),
         "requirements.txt": kit_contents.render_requirements(artifact, packages),
         "load.py": kit_contents.render_load_script(format_, code, weights.name if weights else "", signature),
         "verify.py": inspect.getsource(kit_verify),
         **({"model.py": code.text} if code else {}),
-        "kit.json": _kit_json(artifact, run, format_, evidence, proof_data, stored, packages),
+        "kit.json": _kit_json(artifact, run, format_, evidence, proof_data, stored, packages, answers),
     }
     return {name: text.encode() for name, text in texts.items()} | stored
 
@@ -119,6 +132,7 @@ def _kit_json(
     proof_data: ProofData,
     stored: dict[str, ArchivePiece],
     packages: dict[str, str],
+    answers: Sequence[EnvironmentAnswer],
 ) -> str:
     """Return `kit.json`, which `verify.py` reads."""
     hashes = {name: piece_sha256(piece) for name, piece in stored.items()}
@@ -135,6 +149,7 @@ def _kit_json(
         "tolerance": proof_data.tolerance,
         "versions": packages,
         "files": hashes,
+        **({"elsewhere": describe_answers(answers)} if answers else {}),
     }
     return json.dumps(facts, indent=2) + "\n"
 

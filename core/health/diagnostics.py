@@ -17,6 +17,7 @@ from core.formats import all_formats
 from core.library import Library, Query, staging, storage
 from core.library.catalog.catalog import mask_database_url
 from core.library.records import UNREADABLE
+from core.object_store import mask_address
 from core.settings import Settings
 from core.system import describe_machine
 from core.text.labels import pluralize
@@ -49,6 +50,7 @@ def run_diagnostics(library: Library, config: Settings, worker: Worker | None = 
         lambda: _check_disk(library),
         lambda: _check_catalog(library),
         lambda: _check_library(library),
+        lambda: _check_store(library),
         lambda: _check_settings(config),
         lambda: _check_worker(config, worker),
     ]
@@ -165,6 +167,27 @@ def _check_library(library: Library) -> Iterator[HealthCheck]:
         yield HealthCheck("Library", "staging", OK, "Nothing is left over.")
 
 
+def _check_store(library: Library) -> Iterator[HealthCheck]:
+    """The store that a team shares, and what of it lies here; nothing where there is none."""
+    state = library.entries.check_store()
+    if state is None:
+        return
+    if state.problem:
+        yield HealthCheck("Store", "answers", ERROR, state.problem)
+    else:
+        answer = f"{state.address} answers after {format_duration(state.seconds)}."
+        yield HealthCheck("Store", "answers", OK, answer)
+    cached = (
+        f"{format_size(state.cached_bytes)} of it lie on this machine, of {format_size(state.cache_limit)} that may."
+    )
+    yield HealthCheck("Store", "cache", OK, cached)
+    if state.unshared:
+        count = pluralize(len(state.unshared), "entry", "entries")
+        sentence = f"{count} of this machine's folder are not in the store, and nobody sees them."
+        cure = "Bring them there: roundtrip migrate --to ADDRESS, with the store's address."
+        yield HealthCheck("Store", "only here", WARNING, f"{sentence} {cure}")
+
+
 def _check_settings(config: Settings) -> Iterator[HealthCheck]:
     environment = {name.upper() for name in os.environ}
     for name, value in list_public_settings(config).items():
@@ -177,7 +200,8 @@ def _check_settings(config: Settings) -> Iterator[HealthCheck]:
 def list_public_settings(config: Settings) -> dict[str, object]:
     """Return every setting that may be shown: no password, and not where the library lies."""
     settings = config.model_dump(mode="json", exclude={"home"})
-    return settings | {"catalog_url": mask_database_url(config.catalog_url) or "catalog.sqlite in the library"}
+    database = mask_database_url(config.database_url) or "catalog.sqlite in the library"
+    return settings | {"database_url": database, "store_url": mask_address(config.store_url) or "none"}
 
 
 def _check_worker(config: Settings, worker: Worker | None) -> Iterator[HealthCheck]:

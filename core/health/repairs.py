@@ -163,7 +163,7 @@ def _missing_run_steps(library: Library) -> Iterator[_RepairStep]:
     missing: dict[str, list[str]] = {}
     for id_ in library.ids():
         with contextlib.suppress(UnreadableRecord, UnknownName):  # which another search reports
-            if id_.startswith("a") and not (library.home / "runs" / (run := library.artifact(id_).run)).is_dir():
+            if id_.startswith("a") and not library.has(run := library.artifact(id_).run):
                 missing.setdefault(run, []).append(id_)
     for run, ids in sorted(missing.items()):
         problem = f"The run {run} of {pluralize(len(ids), 'artifact')} is not in the library."
@@ -176,9 +176,10 @@ def _missing_run_steps(library: Library) -> Iterator[_RepairStep]:
 
 
 def _unreadable_record_steps(library: Library, quarantine: bool) -> Iterator[_RepairStep]:
+    unshared = set(library.entries.find_unshared())  # which the store does not have: `migrate` takes them there
     for kind, (record_type, name) in RECORD_BY_FOLDER.items():
         for folder in sorted((library.home / kind).iterdir()):
-            if not ID_PATTERN.fullmatch(folder.name):
+            if not ID_PATTERN.fullmatch(folder.name) or folder.name in unshared:
                 continue
             try:
                 record = record_type.read(folder / name)
@@ -211,7 +212,7 @@ def _quarantine_step(library: Library, path: Path, quarantine: bool, problem: st
 
 def _dangling_alias_steps(library: Library) -> Iterator[_RepairStep]:
     for name, id_ in library.aliases().items():
-        if not (library.home / "artifacts" / id_).is_dir():
+        if not library.has(id_):
             cure = "Take it back from the trash" if id_ in library.trash_ids() else "It is gone: point to another one"
             problem = f"The alias '{name}' points to a copy that is not in the library."
             yield _RepairStep("alias", name, problem, f"{cure}, or drop the alias.")

@@ -10,7 +10,7 @@ from pydantic import Field
 
 from core.error_translation import translate
 from core.errors import Cancelled, Damaged, LibraryError, RoundtripError, UnknownName, UnreadableRecord
-from core.library import Library, integrity, storage
+from core.library import Library, storage
 from core.library.annotation_files import ALIASES_FILE, ANNOTATIONS_FILE
 from core.library.entry_names import name_entry
 from core.library.ids import ID_PATTERN
@@ -113,7 +113,7 @@ def verify_entry(
     try:
         folder, files = _stored_files(library, id_)
         _verify_records(library, id_)
-        damage = list(filter(None, (integrity.find_damage(folder, entry, on_read) for entry in files)))
+        damage = library.list_damage(id_, on_read)
     except Cancelled:
         raise
     except RoundtripError as error:
@@ -169,15 +169,19 @@ def _describe_extra_files(folder: Path, files: list[FileEntry], id_: str) -> str
 
 def _find_foreign_paths(library: Library) -> list[EntryVerification]:
     sentence = "It lies in the folder {} and is no entry of the library."
-    return [
+    rows = [
         EntryVerification(path.name[:80], "foreign", sentence.format(path.parent.name))
         for path in library.foreign_paths()
     ]
+    if library.access.viewer_id is None:
+        for id_, error in library.entries.find_foreign().items():
+            rows.append(EntryVerification(id_, "foreign", f"The store lists it, and it is no entry. {error}"))
+    return rows
 
 
 def _find_dangling_aliases(library: Library) -> list[EntryVerification]:
     try:
-        dangling = [name for name, id_ in library.aliases().items() if not (library.home / "artifacts" / id_).is_dir()]
+        dangling = [name for name, id_ in library.aliases().items() if not library.has(id_)]
     except RoundtripError as error:
         return [EntryVerification(ALIASES_FILE, error.code, str(error))]
     sentence = "It points to an artifact that is not in the library. Point it to another one, or drop it."

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from core.inputs.store import Inputs, ProgressCallback, ignore_progress
 from core.library import Library
 from core.library.records import Run
 from core.runtimes.reference import Reference
+from core.uploads import NamedFile
 
 MAX_NAMED_VALUES = 4  # values of a typed row that its words name
 
@@ -45,9 +46,9 @@ class DrawnChoice(NamedTuple):
 
 
 class FileChoice(NamedTuple):
-    """Uploaded files, each with the name that its owner gave it."""
+    """Files that were sent."""
 
-    uploads: Sequence[tuple[str, BinaryIO]]
+    files: Sequence[NamedFile]
 
 
 class RandomChoice(NamedTuple):
@@ -129,8 +130,8 @@ class InputOptions:
                 return inputs.add_typed(row, _typed_words(self.fields, values))
             case DrawnChoice(row):
                 return inputs.add_drawn(row)
-            case FileChoice(uploads):
-                return inputs.add_upload(uploads, self.specs, self.run.image_shape)
+            case FileChoice(files):
+                return inputs.add_upload(files, self.specs, self.run.image_shape)
             case RandomChoice():
                 return inputs.add_random(self.specs, *choice, on_progress)
             case PlaneChoice(corners):

@@ -3,8 +3,6 @@
 import contextlib
 import copy
 import os
-import shutil
-import time
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -13,49 +11,24 @@ from typing import Any, BinaryIO, Self
 import numpy as np
 
 from core.arrays import Arrays
-from core.errors import Damaged, InputError, RoundtripError, UnknownName
+from core.errors import Damaged, InputError, UnknownName
 from core.inputs.dispatch import SUPPORTED_SUFFIXES, open_source
+from core.inputs.eviction import delete_input_set, evict_input_sets
 from core.inputs.fitting import InputFitter, InputSpecs
 from core.inputs.from_plane import DEFAULT_SIDE, plane_rows
 from core.inputs.from_random import AxisSizes, random_source, row_bytes
 from core.inputs.held_out import choose_rows, describe_selection
-from core.inputs.input_set import DAY, HOUR, RECORD_FILE, InputSet, input_set_id, write_chunks
+from core.inputs.input_set import RECORD_FILE, InputSet, input_set_id, write_chunks
 from core.inputs.npy import RowReader, normalize_array
 from core.inputs.source import InputSource, require_size, source_from_arrays
 from core.library import Library, integrity, staging, storage
 from core.library.ids import validate_id
 from core.library.integrity import VerifiedFile, verify_file
 from core.library.permissions import AccessControl
+from core.library.shared_entries import SharedEntries
 from core.settings import MB, Settings, get_settings
 from core.text.labels import pluralize
-
-
-def evict_input_sets(home: Path, config: Settings, newest_id: str) -> None:
-    """Delete sets over the limits: by number those not used for a day, by bytes those not used for an hour."""
-    total = 0
-    for at, (used, size, folder) in enumerate(sorted(_list_sets(home), reverse=True)):
-        total += size
-        age = time.time() - used
-        is_one_too_many = at >= config.keep_inputs and age > DAY
-        is_too_large = total > config.inputs_total_mb * MB and age > HOUR
-        if (is_one_too_many or is_too_large) and folder.name != newest_id:
-            delete_input_set(home, folder)
-
-
-def _list_sets(home: Path) -> Iterator[tuple[float, int, Path]]:
-    """Yield when each was used last, its bytes, and its folder."""
-    for folder in (home / "inputs").iterdir():
-        with contextlib.suppress(OSError):  # deleted just now
-            record = folder / RECORD_FILE
-            used = (record if record.exists() else folder).stat().st_mtime
-            yield used, sum(file.stat().st_size for file in folder.iterdir()), folder
-
-
-def delete_input_set(home: Path, folder: Path) -> None:
-    """Delete a set, moved away first so that no reader meets half of it."""
-    with contextlib.suppress(RoundtripError, OSError), staging.staging_folder(home) as staged:
-        os.rename(folder, staged / folder.name)
-
+from core.uploads import NamedFile, place_file
 
 ProgressCallback = Callable[[float], object]
 Words = Callable[[int], str]
@@ -68,16 +41,18 @@ def ignore_progress(fraction: float) -> None:
 class Inputs:
     """The input sets of a library, in `home/inputs/<id>/`; of many sets those that were used last.
 
+    In a team's library they are entries of its store, which keeps all of them, and the folder is a cache.
     Whatever makes a set raises InputError when it does not fit, StorageFailed when the disk refuses. Whatever reads one
     raises UnknownName, UnreadableRecord, and Damaged when a file is not what was stored.
     """
 
-    def __init__(self, home: Path, config: Settings | None = None):
+    def __init__(self, home: Path, config: Settings | None = None, entries: SharedEntries | None = None):
         self._folder = Path(home) / "inputs"
         self._home = Path(home)
         self._config = config or get_settings()
         self._verified_stamps: dict[str, list[int]] = {}
         self._access = AccessControl(self._home)
+        self._entries = entries if entries and entries.is_shared else None
 
     def for_viewer(self, access: AccessControl) -> Self:
         """Return the same for one user: sets of others are absent."""
@@ -167,18 +142,17 @@ class Inputs:
         return self._store(source, specs, {"kind": "file", "name": name}, lambda rows: pluralize(rows, "row") + words)
 
     def add_upload(
-        self, uploads: Sequence[tuple[str, BinaryIO]], specs: InputSpecs, image_shape: Sequence[int] | None = None
+        self, files: Sequence[NamedFile], specs: InputSpecs, image_shape: Sequence[int] | None = None
     ) -> InputSet:
-        """Store the same from open files, each with the name that its owner gave it; they are copied to disk first."""
+        """Store the same from files that came from elsewhere, each with the name that its owner gave it."""
         with staging.staging_folder(self._home) as folder:
             paths = []
-            for at, (name, stream) in enumerate(uploads):
+            for at, file in enumerate(files):
                 # An untrusted name touches no path: only a known suffix of it is used.
-                suffix = Path(name).suffix.lower()
-                paths.append(folder / f"{at}{suffix if suffix[1:] in SUPPORTED_SUFFIXES else '.csv'}")
-                with storage.translate_disk_errors(), paths[-1].open("wb") as file:
-                    shutil.copyfileobj(stream, file, storage.CHUNK_BYTES)
-            return self.add_file(paths, specs, image_shape, uploads[0][0] if uploads else "")
+                suffix = Path(file.name).suffix.lower()
+                known = suffix if suffix[1:] in SUPPORTED_SUFFIXES else ".csv"
+                paths.append(place_file(file, folder / f"{at}{known}"))
+            return self.add_file(paths, specs, image_shape, files[0].name if files else "")
 
     def _store_arrays(self, arrays: Arrays, origin: dict[str, Any], words: str) -> InputSet:
         source = source_from_arrays({name: normalize_array(array) for name, array in arrays.items()})
@@ -202,6 +176,8 @@ class Inputs:
                     **written._asdict(),
                     files=entries,
                 )
+                if self._entries:
+                    return self._share(staged, input_set, self._entries)
                 self._commit(staged, input_set)
         evict_input_sets(self._home, self._config, input_set.id)
         return input_set
@@ -224,6 +200,13 @@ class Inputs:
                 raise
         return None
 
+    def _share(self, staged: Path, input_set: InputSet, entries: SharedEntries) -> InputSet:
+        """Commit a set for everybody, unless it is there: then the first record stays."""
+        if entries.locate(input_set.id) is None:
+            storage.write_text_atomically(staged / RECORD_FILE, input_set.to_json_text())
+            entries.commit({input_set.id: staged}, contextlib.nullcontext)
+        return self.read(input_set.id)
+
     # Reading
 
     def read(self, id_: str) -> InputSet:
@@ -235,7 +218,7 @@ class Inputs:
             folder = self._folder / validate_id(id_, "i")
         except UnknownName:
             raise unknown from None
-        if not folder.is_dir():
+        if not (self._entries.locate(id_) if self._entries else folder.is_dir()):
             raise unknown
         input_set = InputSet.read(folder / RECORD_FILE)
         if not self._access.can_see_derived(input_set.owner, input_set.origin):
@@ -293,12 +276,26 @@ class Inputs:
             os.utime(folder / RECORD_FILE)  # what was used last is evicted last
         stamps = [_modified_ns(folder / entry.path) for entry in input_set.files]
         if self._verified_stamps.get(id_) != stamps:
-            integrity.verify_files(folder, input_set.files)
-            self._verified_stamps[id_] = stamps
+            self._verify(folder, input_set)
+            self._verified_stamps[id_] = [_modified_ns(folder / entry.path) for entry in input_set.files]
         return input_set
+
+    def _verify(self, folder: Path, input_set: InputSet) -> None:
+        """Raises Damaged where the files are not what was stored, and a store does not have them either."""
+        if self._entries:
+            self._entries.fetch(input_set.id)
+        try:
+            integrity.verify_files(folder, input_set.files)
+        except Damaged:
+            names = [entry.path for entry in input_set.files]
+            if not (self._entries and self._entries.refetch(input_set.id, names)):
+                raise
+            integrity.verify_files(folder, input_set.files)
 
     @contextlib.contextmanager
     def _open_readers(self, input_set: InputSet, role: str) -> Iterator[dict[str, RowReader]]:
+        if self._entries:
+            self._entries.fetch(input_set.id)
         with contextlib.ExitStack() as stack:
             yield {
                 name.removeprefix(role): stack.enter_context(RowReader(self._folder / input_set.id / file))

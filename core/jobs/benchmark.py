@@ -24,6 +24,7 @@ from core.jobs.benchmark_result import (
     RepeatedMeasurement,
     describe_protocol,
 )
+from core.jobs.job_handle import JobHandle, SourcedRequest
 from core.jobs.participants import (
     artifact_request,
     describe_code_source,
@@ -31,7 +32,6 @@ from core.jobs.participants import (
     resolve_code_sources,
     snapshot_request,
 )
-from core.jobs.runner import JobHandle, SourcedRequest
 from core.library import Library
 from core.library.job_store import Job
 from core.library.records import Artifact

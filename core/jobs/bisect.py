@@ -5,11 +5,10 @@ from typing import Any, NamedTuple, NotRequired, TypedDict, cast
 
 from core.environments.base import Environment
 from core.environments.judge import ElsewhereOutcome
-from core.environments.pool import WarmProcesses
 from core.errors import InputError
 from core.jobs.import_model import validate_content_in_child
-from core.jobs.runner import JobHandle
-from core.jobs.upgrade import Item, UpgradeInput, UpgradeRequest, list_items, open_crossing
+from core.jobs.job_handle import JobHandle
+from core.jobs.upgrade import Item, UpgradeRequest, list_items, open_crossing
 from core.jobs.upgrade_expectations import find_expectation
 from core.runtimes.keras_releases import release_text
 from core.upgrade.causes import describe_cause
@@ -78,31 +77,27 @@ class _Search(NamedTuple):
     """One model, and what it answered on the near side."""
 
     handle: JobHandle
-    processes: WarmProcesses
     expectation: Expectation
     steps: list[BisectStep]
 
 
-def run_bisect(handle: JobHandle, given: UpgradeInput, processes: WarmProcesses) -> BisectResult:
+def run_bisect(handle: JobHandle) -> BisectResult:
     """Search by halves: what answers otherwise once is taken to answer otherwise from there on."""
-    try:
-        with handle.library.staging() as staged:
-            return _run(handle, given, processes, staged)
-    finally:
-        given.discard()
+    with handle.library.staging() as staged:
+        return _run(handle, staged)
 
 
-def _run(handle: JobHandle, given: UpgradeInput, processes: WarmProcesses, staged: Path) -> BisectResult:
+def _run(handle: JobHandle, staged: Path) -> BisectResult:
     request = cast(BisectRequest, handle.request)
-    items, _ = list_items(handle, given, staged)
+    items, _ = list_items(handle, staged)
     item = _require_one(items)
     model = item.lay_out(staged / "model")
     if model.is_untrusted:
         validate_content_in_child(handle.worker, model.format, model.artifact, cancelled=handle.is_cancelled)
     line = _list_opening(request, model.format)
     handle.report_progress(0.0, f"{get_side(line[0]).label}: what is expected", write_now=True)
-    expectation = find_expectation(open_crossing(handle, processes, line[0], line[-1]), model)
-    search = _Search(handle, processes, expectation, [])
+    expectation = find_expectation(open_crossing(handle, line[0], line[-1]), model)
+    search = _Search(handle, expectation, [])
     first, last_alike = _search(search, line)
     found: BisectResult = {
         "name": item.name,
@@ -150,7 +145,7 @@ def _is_alike(search: _Search, line: list[str], at: int) -> bool:
     side = get_side(line[at])
     share = len(search.steps) / max(1, len(line).bit_length() + 1)
     search.handle.report_progress(share, side.label, write_now=True, steps=search.steps)
-    crossing = open_crossing(search.handle, search.processes, line[0], side.key)
+    crossing = open_crossing(search.handle, line[0], side.key)
     expectation = search.expectation
     outcome = crossing.judge(expectation.model, expectation.inputs, expectation.predictions)
     step = _describe_step(side, outcome, expectation)

@@ -9,6 +9,7 @@ from core.compare.comparison import PairJson
 from core.context import AppContext
 from core.errors import InputError, is_transient
 from core.evidence.records import ReloadOutcome
+from core.jobs.places import PlaceFacts
 from core.library.job_store import Job
 from core.system import Machine
 from core.text.numbers import format_exact
@@ -17,12 +18,13 @@ from core.text.numbers import format_exact
 class ComparisonOutcome(ReloadOutcome):
     """An outcome of a comparison: also every number by output, what to know of how the artifact predicts, where the
     code came from that it lacks (in words; empty where it was given none), and whether it was loaded in a process that
-    had loaded other copies before, which takes less time."""
+    had loaded other copies before, which takes less time. `place` is where it predicted, None for here."""
 
     outputs: list[dict[str, Any]] = []
     remark: str = ""
     source: str = ""
     loaded_warm: bool = False
+    place: PlaceFacts | None = None
 
     @property
     def has_predictions(self) -> bool:

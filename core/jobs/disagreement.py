@@ -28,6 +28,7 @@ from core.disagreement import (
 from core.disagreement.confirmation import UNCONFIRMED_NOTE
 from core.disagreement.proposals import OriginDistance
 from core.errors import Cancelled, InputError, RoundtripError, TimedOut
+from core.jobs.job_handle import JobHandle, SourcedRequest, attempt
 from core.jobs.participants import (
     AlignedPredictor,
     loaded_together,
@@ -36,7 +37,6 @@ from core.jobs.participants import (
     resolve_code_sources,
     run_id_of,
 )
-from core.jobs.runner import JobHandle, SourcedRequest, attempt
 from core.library.records import Run
 from core.runtimes.base import BATCH_SIZE
 from core.runtimes.reference import Reference, select_by_prefix

@@ -4,19 +4,24 @@ import contextlib
 from collections.abc import Iterable
 from typing import Any, TypedDict, cast
 
+from core.arrays import Arrays
 from core.environments import ENVIRONMENTS, get_environment
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment, build_environment, find_built, remove_environment
-from core.environments.judge import ElsewhereOutcome, judge_kit
+from core.environments.judge import ElsewhereOutcome, ask_and_judge
 from core.environments.kits import Kit
+from core.environments.machines import find_asked, get_asked_environment
 from core.environments.pool import WarmProcesses
 from core.errors import InputError, RoundtripError
 from core.exports.environment_kits import unpacked_kit
 from core.formats import all_formats, get_format
+from core.jobs.job_handle import JobHandle, attempt
 from core.jobs.participants import require_has_been_run
-from core.jobs.runner import JobHandle, attempt
+from core.jobs.places import at_place
 from core.library import Artifact, Library
 from core.settings import Settings
+
+MAX_KEPT_BYTES = 64 * 2**20  # of predictions, by one job
 
 
 class BuildRequest(TypedDict):
@@ -58,7 +63,7 @@ class ElsewhereResult(BuildResult):
 
 def build_build_request(environments: Iterable[str]) -> BuildRequest:
     """Raises InputError, UnknownName."""
-    keys = [get_environment(key).key for key in dict.fromkeys(environments)]
+    keys = [get_asked_environment(key).key for key in dict.fromkeys(environments)]
     if not keys:
         raise InputError("No environment was chosen.", cure="Choose at least one.")
     return {"environments": keys}
@@ -70,7 +75,7 @@ def require_may_change_environments(library: Library, environments: Iterable[str
     if keys and library.access.viewer_id is not None:
         raise InputError(
             "Environments take much of the server's disk, so a person who signed in neither builds nor removes them.",
-            received=", ".join(get_environment(key).label for key in keys),
+            received=", ".join(get_asked_environment(key).label for key in keys),
             cure="Ask in those that are built. Whoever runs the server builds others: roundtrip environments build.",
         )
 
@@ -89,7 +94,7 @@ def build_elsewhere_request(
         cure = "Choose copies of this run, or ask the others with their own run."
         raise InputError("This is a copy of another run.", received=", ".join(others[:5]), cure=cure)
     request = build_build_request(environments)
-    taken = frozenset().union(*(get_environment(key).takes for key in request["environments"]))
+    taken = frozenset().union(*(get_asked_environment(key).takes for key in request["environments"]))
     asked = [artifact.id for artifact in copies if artifact.format in taken]
     if not asked:
         raise InputError(
@@ -126,7 +131,10 @@ def _build(handle: JobHandle, key: str, at: int, count: int) -> BuiltEnvironment
     def report(share: float, note: str) -> None:
         handle.report_progress((at + share) / count, note, write_now=True)
 
-    return attempt(lambda: build_environment(handle.config, get_environment(key), report, handle.is_cancelled))
+    environment = get_asked_environment(key)
+    if built := find_asked(handle.config, environment):
+        return built
+    return attempt(lambda: build_environment(handle.config, environment, report, handle.is_cancelled))
 
 
 def _describe(built: BuiltEnvironment | RoundtripError) -> BuildRow:
@@ -135,24 +143,27 @@ def _describe(built: BuiltEnvironment | RoundtripError) -> BuildRow:
     return {"seconds": built.seconds, "bytes": built.bytes}
 
 
-def run_elsewhere(handle: JobHandle, processes: WarmProcesses) -> ElsewhereResult:
+def run_elsewhere(handle: JobHandle) -> ElsewhereResult:
     """Build what is not built, and ask every copy in every environment that takes it."""
-    job = _ElsewhereJob(handle, processes)
+    job = _ElsewhereJob(handle)
     with contextlib.ExitStack() as stack:
         job.unpack_kits(stack)
         for key in job.environments:
-            job.ask_all(get_environment(key))
+            job.ask_all(get_asked_environment(key))
+    job.save_predictions()
     return {"environments": job.environments, "rows": job.rows}
 
 
 class _ElsewhereJob:
-    def __init__(self, handle: JobHandle, processes: WarmProcesses):
-        self.handle, self.library, self.processes = handle, handle.library, processes
+    def __init__(self, handle: JobHandle):
+        self.handle, self.library, self.processes = handle, handle.library, handle.context.environment_processes
         request = cast(ElsewhereRequest, handle.request)
         self.environments: dict[str, BuildRow] = {key: {} for key in request["environments"]}
         self.rows: dict[str, ElsewhereRow] = {id_: self._empty_row(id_) for id_ in request["artifacts"]}
         self._kits: dict[str, Kit] = {}
         self._done = 0
+        self._kept: Arrays = {}
+        self._kept_bytes = 0
 
     def _empty_row(self, id_: str) -> ElsewhereRow:
         artifact, best = self.library.artifact(id_), self.library.evidence(id_).best
@@ -179,8 +190,20 @@ class _ElsewhereJob:
     def _ask_kits(self, environment: Environment, built: BuiltEnvironment, taken: dict[str, Kit]) -> None:
         for at, (id_, kit) in enumerate(taken.items()):
             self._report(f"{environment.label}: {get_format(kit.format).label}", at / len(taken))
-            outcome = judge_kit(self.processes, environment, built, kit, self.handle.is_cancelled)
-            self.rows[id_]["cells"][environment.key] = outcome.model_dump(mode="json")
+            answer = ask_and_judge(self.processes, environment, built, kit, self.handle.is_cancelled)
+            self.rows[id_]["cells"][environment.key] = answer.outcome.model_dump(mode="json")
+            self._keep(at_place(id_, environment.key), answer.predictions)
+
+    def _keep(self, participant: str, predictions: Arrays) -> None:
+        """Keep what a copy predicted for the kits that will carry it, as long as that is not much."""
+        self._kept_bytes += sum(array.nbytes for array in predictions.values())
+        if self._kept_bytes <= MAX_KEPT_BYTES:
+            self._kept |= {join_key(participant, name): array for name, array in predictions.items()}
+
+    def save_predictions(self) -> None:
+        """Store what was kept beside the job."""
+        if self._kept:
+            self.handle.context.job_store.save_arrays(self.handle.job.id, self._kept)
 
     def _report(self, note: str, share: float = 0.0) -> None:
         progress = (self._done + share) / len(self.environments)
@@ -224,6 +247,11 @@ def remove_environments(config: Settings, processes: WarmProcesses, keys: Iterab
         processes.close_environment(environment)
         freed[environment.key] = remove_environment(config, environment)
     return freed
+
+
+def join_key(participant: str, output: str) -> str:
+    """Return the name under which a job keeps an output of a copy in an environment."""
+    return f"{participant}/{output}"
 
 
 def read_outcome(cell: dict[str, Any]) -> ElsewhereOutcome:

@@ -19,10 +19,10 @@ from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
 from core.introspection.replies import LoadedModelReply, validate_reply
-from core.jobs.import_request import ImportRequest, replace_unrun_import
+from core.jobs.import_request import ImportRequest, find_stored_files, replace_unrun_import
 from core.jobs.import_trial import find_accepted_input, list_trial_remarks
+from core.jobs.job_handle import ChildLimits, JobHandle
 from core.jobs.known_models import describe_known
-from core.jobs.runner import ChildLimits, JobHandle
 from core.jobs.trial_inputs import TrialInput, describe_ranges
 from core.jobs.uploads import run_of_artifact
 from core.library.ids import new_id
@@ -108,20 +108,19 @@ class ImportResult(TypedDict):
     error: dict[str, str] | None
 
 
-def run_import(request: ImportRequest, handle: JobHandle) -> ImportResult:
+def run_import(handle: JobHandle) -> ImportResult:
     """Import a model; whatever stops it, nothing stays."""
-    try:
-        with handle.library.staging() as staged:
-            return _ImportJob(request, handle, staged).execute()
-    finally:
-        request.discard()
+    with handle.library.staging() as staged:
+        return _ImportJob(handle, staged).execute()
 
 
 class _ImportJob:
     """One import under way: what is known so far, reported with every step."""
 
-    def __init__(self, request: ImportRequest, handle: JobHandle, staged: Path):
-        self.request, self.handle, self.library = request, handle, handle.library
+    def __init__(self, handle: JobHandle, staged: Path):
+        self.request, self.handle, self.library = cast(ImportRequest, handle.request), handle, handle.library
+        stored = self.request["again"]
+        self.given = find_stored_files(self.library, stored) if stored else handle.files
         self.run_folder, self.artifact_folder = staged / "run", staged / "artifact"
         self.files = self.artifact_folder / "files"
         self.files.mkdir(parents=True)
@@ -130,14 +129,15 @@ class _ImportJob:
 
     def execute(self) -> ImportResult:
         self._start_step("Checking the file")
-        config, parts = self.handle.config, self.request.parts
-        upload = validate_upload(self.request.path, self.request.name, self.files, config=config, extra_files=parts)
+        config, given = self.handle.config, self.given
+        assert given.model  # without which there is no such job
+        upload = validate_upload(given.model, given.name, self.files, config=config, extra_files=given.parts)
         self._record_check("Name, size, kind and structure, before anything opened it", *upload.remarks)
         self.import_record = self._build_import_record(upload)
         try:
             facts, reference, evidence = self._load_and_predict(upload.format)
         except NotConfined as error:
-            if self.request.stored_artifact:  # it is stored already
+            if self.request["again"]:  # it is stored already
                 raise
             skipped = "It was not run" if len(self.checks) > 1 else "It was neither looked into nor run"
             self.checks.append({"what": skipped, "remark": error.sentence, "left": "out"})
@@ -145,8 +145,8 @@ class _ImportJob:
         content = self._hash_content()
         self._start_step("Keeping it")
         run, artifact = self._store(facts, reference, evidence, content)
-        if self.request.stored_artifact:
-            replace_unrun_import(self.library, self.request.stored_artifact, artifact)
+        if self.request["again"]:
+            replace_unrun_import(self.library, self.request["again"], artifact)
         return self._build_result(run, artifact, reference, evidence)
 
     def _start_step(self, step: str) -> None:
@@ -159,11 +159,11 @@ class _ImportJob:
 
     def _build_import_record(self, upload: ValidatedUpload) -> ImportRecord:
         """Raises InputError where half of a model is missing."""
-        demo, stored = self.request.demo, self.request.stored_artifact
+        demo, stored = self.request["demo"], self.request["again"]
         if upload.format == "architecture":
             cure = "Import the weights (.h5), and this file with them."
             raise InputError("This is an architecture alone: layers, and no weights to answer with.", cure=cure)
-        has_layers = self.request.parts or demo or (self.files / ARCHITECTURE_FILE).is_file()
+        has_layers = self.request["parts"] or demo or (self.files / ARCHITECTURE_FILE).is_file()
         if get_format(upload.format).needs_architecture and not has_layers:
             cure = "Choose the architecture as a second file (.json), or the demo whose code built the model."
             raise InputError("These are weights alone: numbers without the layers that use them.", cure=cure)
@@ -172,11 +172,11 @@ class _ImportJob:
             # Of the file as it came, which may have been a zip of what is stored.
             "sha256": run_of_artifact(self.library, stored).brought["sha256"] if stored else upload.sha256,
             "format": upload.format,
-            "signature": self.request.signature,
+            "signature": self.request["signature"],
             "demo": demo,
             "settings": get_demo(demo).defaults.model_dump() if demo else None,
-            "keeps_state": self.request.keeps_state,
-            "shapes": self.request.shapes,
+            "keeps_state": self.request["keeps_state"],
+            "shapes": self.request["shapes"],
             "artifact": new_id("a"),
         }
 
@@ -256,7 +256,7 @@ class _ImportJob:
                 reply = validate_reply(LoadedModelReply, predictor.facts)
                 self._record_check("It loads in a sandboxed process, with no code of its own", reply.remark)
                 self._start_step("Asking it")
-                inputs, shapes = reply.run_facts()["inputs"], self.request.shapes
+                inputs, shapes = reply.run_facts()["inputs"], self.request["shapes"]
                 try:
                     trial, predictions = find_accepted_input(predictor, inputs, shapes=shapes, cap=cap, **trial_limits)
                     break
@@ -277,7 +277,7 @@ class _ImportJob:
     def _hash_content(self) -> ContentHash | None:
         """What the files say, as a hash; where the library has a copy that says the same, that is reported."""
         content = compute_content_hash(self.handle.worker.run, self.files, sandboxed=True, **self.handle.limits)
-        if known := describe_known(self.library, content, self.request.stored_artifact):
+        if known := describe_known(self.library, content, self.request["again"]):
             self._record_check(*known)
         return content
 
@@ -285,11 +285,12 @@ class _ImportJob:
         self, model: ModelFacts, reference: Reference, evidence: Evidence, content: ContentHash | None
     ) -> tuple[Run, Artifact]:
         """Store the run and its artifact, both or neither."""
-        record, signature = self.import_record, self.request.signature
+        record, signature = self.import_record, self.request["signature"]
         # The snapshot of an imported model is the files as they came: linked where the disk can, else copied.
         shutil.copytree(self.files, self.run_folder / "snapshot", copy_function=_link_or_copy)
         reference.write(self.run_folder / "reference.npz")
-        facts: dict[str, Any] = {**model, "name": self.request.label or record["file"], "demo": None, "settings": None}
+        name = self.request["label"] or record["file"]
+        facts: dict[str, Any] = {**model, "name": name, "demo": None, "settings": None}
         facts |= {"trust": "brought in", "brought": {**record, "checks": self.checks}}
         copy: dict[str, Any] = {"id": record["artifact"], "format": record["format"], "seconds": 0.0}
         copy |= {"trust": "brought in", "content": content, "options": {"signature": signature} if signature else {}}
@@ -308,7 +309,7 @@ class _ImportJob:
             "outputs": [_output_spec(name, array) for name, array in reference.predictions.items()],
             "checks": self.checks,
             "remark": self.import_record.get("remark", ""),
-            "signature": self.request.signature,
+            "signature": self.request["signature"],
             "signatures": self.import_record.get("signatures", []),
             "verdict": evidence.best.verdict.value,
             "error": evidence.best.error,

@@ -1,98 +1,86 @@
 """Requests of an import: what a person asks for, and stored files that were never run."""
 
 import contextlib
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import TypedDict
+from dataclasses import dataclass, field, replace
+from typing import Any, TypedDict
 
 from core.demos import get_demo
-from core.errors import InputError, RoundtripError, cleanup_on_error
+from core.errors import InputError, RoundtripError
+from core.jobs.given_files import MODEL, GivenFiles
 from core.jobs.uploads import run_of_artifact
-from core.library import Library, staging
+from core.library import Library
 from core.library.records import Artifact
 from core.validation.file_names import display_file_name
 from core.validation.file_types import FILE_NAMES
 
 
 @dataclass(frozen=True)
-class ImportRequest:
-    """What a person imports: a file or folder, what it is called, further files by what they are, the demo whose code
-    belongs to it, and the signature that answers. `temporary_folder` is deleted when the work is done;
-    `stored_artifact` is the artifact whose files these are, where they were stored earlier; `shapes` are those of one
-    row of an input; `keeps_state` says that what the model remembers is kept from row to row."""
+class ImportOptions:
+    """What a person says of what they import: the demo whose code belongs to it, the signature that is to answer, what
+    the run is to be called, the shapes of one row of an input, and whether what the model remembers is kept from row to
+    row."""
 
-    path: Path
-    name: str
-    parts: dict[str, Path] = field(default_factory=dict)
     demo: str | None = None
     signature: str = ""
     label: str = ""
-    temporary_folder: Path | None = None
-    stored_artifact: str = ""
     shapes: dict[str, list[int]] = field(default_factory=dict)
     keeps_state: bool = False
 
-    def to_json(self) -> "ImportRequestJson":
-        """For the job's record: no path of this machine."""
-        return {
-            "name": display_file_name(self.name),
-            "parts": sorted(self.parts),
-            "again": self.stored_artifact,
-            "shapes": self.shapes,
-            "keeps_state": self.keeps_state,
-            "demo": self.demo,
-            "signature": self.signature,
-            "label": self.label,
-        }
 
-    def discard(self) -> None:
-        """Delete the temporary folder."""
-        if self.temporary_folder:
-            staging.release_staging_folder(self.temporary_folder)
-
-
-class ImportRequestJson(TypedDict):
-    """An `ImportRequest` in the record of its job: `again` is the artifact whose stored files these are."""
+class ImportRequest(TypedDict):
+    """In the record of its job: no path of this machine. `parts` came beside the model; `again` is the artifact whose
+    stored files these are, where they were stored earlier; the rest are `ImportOptions`."""
 
     name: str
     parts: list[str]
     again: str
-    shapes: dict[str, list[int]]
-    keeps_state: bool
-    demo: str | None
-    signature: str
-    label: str
-
-
-def build_import_request(request: ImportRequest) -> ImportRequestJson:
-    """Validate the request of the job. Raises InputError and UnknownName, and then its temporary folder is gone."""
-    with cleanup_on_error(request.discard):
-        if not request.path.exists():
-            raise InputError("There is no such file.", received=request.path.name, cure="Check its name and place.")
-        if request.demo:
-            get_demo(request.demo)
-    return request.to_json()
-
-
-class ReimportArguments(TypedDict):
-    """Fields of `core.jobs.import_request.ImportRequest`."""
-
-    path: Path
-    name: str
-    parts: dict[str, Path]
     demo: str | None
     signature: str
     label: str
     shapes: dict[str, list[int]]
     keeps_state: bool
-    stored_artifact: str
 
 
-def reimport_arguments(library: Library, artifact_id: str) -> ReimportArguments:
-    """What is imported again of the stored files of an imported artifact.
+def build_import_request(files: GivenFiles, options: ImportOptions) -> ImportRequest:
+    """Validate what `Jobs.import_model` is given. Raises InputError and UnknownName."""
+    if not (files.model and files.model.exists()):
+        raise InputError("There is no such file.", received=files.name, cure="Check its name and place.")
+    if options.demo:
+        get_demo(options.demo)
+    return _make_request(files, options)
+
+
+def _make_request(files: GivenFiles, options: ImportOptions, again: str = "") -> ImportRequest:
+    return {
+        "name": display_file_name(files.name),
+        "parts": sorted(files.parts),
+        "again": again,
+        "demo": options.demo,
+        "signature": options.signature,
+        "label": options.label,
+        "shapes": options.shapes,
+        "keeps_state": options.keeps_state,
+    }
+
+
+def build_reimport_request(library: Library, artifact_id: str, **changes: Any) -> ImportRequest:
+    """What is imported again of the stored files of an imported artifact, with `changes` of its options.
 
     Raises InputError for any other artifact, UnknownName, Damaged.
     """
+    files, run = find_stored_files(library, artifact_id), run_of_artifact(library, artifact_id)
+    options = ImportOptions(
+        demo=run.brought.get("demo"),
+        signature=run.brought.get("signature") or "",
+        label=run.name,
+        shapes=dict(run.brought.get("shapes") or {}),
+        keeps_state=bool(run.brought.get("keeps_state")),
+    )
+    return _make_request(files, replace(options, **changes), artifact_id)
+
+
+def find_stored_files(library: Library, artifact_id: str) -> GivenFiles:
+    """The stored files of an imported artifact, as they came. Raises InputError for any other, UnknownName, Damaged."""
     artifact, run = library.artifact(artifact_id), run_of_artifact(library, artifact_id)
     if run.brought.get("artifact") != artifact_id:
         cure = "Choose one that was imported."
@@ -101,17 +89,9 @@ def reimport_arguments(library: Library, artifact_id: str) -> ReimportArguments:
     architecture = folder / FILE_NAMES["architecture"]
     has_architecture = artifact.format == "weights" and architecture.is_file()  # of shards it lies in their folder
     has_files_beside = artifact.format == "onnx" and len(list(folder.iterdir())) > 1
-    return {
-        "path": folder if has_files_beside else folder / FILE_NAMES.get(artifact.format, ""),
-        "name": run.brought["file"],
-        "parts": {"architecture": architecture} if has_architecture else {},
-        "demo": run.brought.get("demo"),
-        "signature": run.brought.get("signature") or "",
-        "label": run.name,
-        "shapes": dict(run.brought.get("shapes") or {}),
-        "keeps_state": bool(run.brought.get("keeps_state")),
-        "stored_artifact": artifact_id,
-    }
+    model = folder if has_files_beside else folder / FILE_NAMES.get(artifact.format, "")
+    parts = {"architecture": architecture} if has_architecture else {}
+    return GivenFiles({MODEL: model, **parts}, run.brought["file"])
 
 
 def replace_unrun_import(library: Library, old_artifact_id: str, artifact: Artifact) -> None:

@@ -17,6 +17,7 @@ from core.compare import RTOL
 from core.context import AppContext
 from core.errors import InputError
 from core.formats import get_format
+from core.jobs.job_handle import JobHandle, SourcedRequest
 from core.jobs.layer_steps import LayerStep, new_step, unpair_unrelated, unpaired_predecessors, with_difference
 from core.jobs.participants import (
     load_participant,
@@ -28,7 +29,6 @@ from core.jobs.participants import (
     resolve_code_sources,
     run_id_of,
 )
-from core.jobs.runner import JobHandle, SourcedRequest
 from core.library import Library
 from core.settings import MB
 from core.worker.child_handle import CancelCheck, never_cancelled

@@ -16,6 +16,7 @@ from core.compatibility.losses import list_silent_losses
 from core.context import AppContext
 from core.errors import InputError, LibraryError, cleanup_on_error
 from core.formats import get_format
+from core.jobs.places import entry_of, place_of
 from core.library import Entry, Library, Query
 from core.library.entry_names import name_entry
 from core.library.ids import ID_PATTERN
@@ -31,7 +32,8 @@ from core.worker.tasks.resume import ArtifactCopy, RunSnapshot
 
 def run_id_of(context: AppContext, id_: str) -> str:
     """Return the id of the run that a participant belongs to. Raises UnknownName."""
-    return id_ if id_.startswith("r") else context.library.artifact(id_).run
+    entry = entry_of(id_)
+    return entry if entry.startswith("r") else context.library.artifact(entry).run
 
 
 def require_has_been_run(library: Library, ids: Iterable[str]) -> None:
@@ -162,7 +164,10 @@ def participant_labels(library: Library, ids: Iterable[str]) -> list[str]:
 
 
 def find_silent_losses(library: Library, artifact_id: str) -> list[str]:
-    """What an artifact lost that its answers do not show (see `list_silent_losses`); nothing where none is known."""
+    """What an artifact lost that its answers do not show (see `list_silent_losses`); nothing where none is known, as of
+    a copy at a place."""
+    if place_of(artifact_id):
+        return []
     try:
         artifact = library.artifact(artifact_id)
         return list_silent_losses(library.run(artifact.run), artifact, library.evidence(artifact_id))
@@ -178,6 +183,8 @@ class CallFacts(TypedDict, total=False):
 
 
 def find_call_facts(library: Library, artifact_id: str) -> CallFacts:
+    if place_of(artifact_id):
+        return {}
     try:
         best = library.evidence(artifact_id).best
     except LibraryError:

@@ -10,6 +10,7 @@ from typing import Any, TypedDict, cast
 import numpy as np
 
 from core.errors import CannotTrain, InputError, RoundtripError
+from core.jobs.job_handle import JobHandle, SourcedRequest, attempt
 from core.jobs.participants import (
     artifact_request,
     describe_code_source,
@@ -18,7 +19,6 @@ from core.jobs.participants import (
     snapshot_request,
 )
 from core.jobs.resume_result import ResumeResult, ResumeVerdict, compare_with_live, find_restored_parts
-from core.jobs.runner import JobHandle, SourcedRequest, attempt
 from core.library import Library
 from core.library.records import Run
 from core.worker.child_handle import CancelCheck

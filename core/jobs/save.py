@@ -5,46 +5,37 @@ fresh child. Each copy is reloaded in fresh children.
 """
 
 import contextlib
-import errno
-import os
-import shutil
 import time
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, TypedDict
 
 from core.compare import Verdict
 from core.copy_content import compute_content_hash
 from core.environments.build import build_environment
-from core.error_translation import translate
 from core.errors import (
-    CannotSave,
     ChildDied,
     FormatError,
     RoundtripError,
     StorageFailed,
     TimedOut,
     TooLarge,
-    WorkerError,
     error_from_json,
 )
 from core.evidence.records import Evidence
 from core.formats import get_format
+from core.jobs.job_handle import JobHandle, attempt, map_parallel
 from core.jobs.participants import is_imported, snapshot_request
-from core.jobs.runner import JobHandle, attempt, map_parallel
-from core.library.records import Artifact, Run
+from core.library.records import Artifact
 from core.record import now
 from core.reload import gather_evidence
 from core.runtimes.base import join_remarks
 from core.runtimes.call_state import describe_state
 from core.worker import OutputFolder
-from core.worker.child_errors import find_crash_signal
+from core.worker.child_errors import explain_save_crash
 from core.worker.child_pool import ChildPool
 from core.worker.model_loading import source_with_signature, source_with_snapshot
 from core.worker.protocol import Frame
 
 MAX_KEPT_BYTES = 64 * 2**20  # of a model's weights, up to which it stays in memory between two formats
-RECORD_BYTES = 2**16  # bytes that an artifact has beside its weights, at the least
 REFUSALS = (FormatError, ChildDied, TimedOut, TooLarge)  # errors that stand in the matrix in place of a copy
 STATE_PROGRESS = {"waiting": 0.0, "building": 0.1, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
 
@@ -125,8 +116,12 @@ class _SaveJob:
             options = self.handle.request["options"].get(key, {})
             original, reference = library.original(run), library.reference(run.id)
             request = {**self.snapshot, **limits, "arrays": {} if run.demo else reference.inputs, "options": options}
-            with _translate_child_death(key, folder, run):
+            try:
                 reply = self._run_child("save", format=key, folder=OutputFolder(folder), converts=True, **request)
+            except ChildDied as error:
+                if explained := explain_save_crash(error, get_format(key).label, folder, run.weight_bytes):
+                    raise explained from error
+                raise
             saved = {"seconds": reply.message["seconds"], "remark": str(reply.message["remark"])}
             self._report_row(key, {"state": "reloading", "seconds": saved["seconds"]})
             source = source_with_signature(run.code_source, "")
@@ -147,28 +142,6 @@ class _SaveJob:
             return self.handle.worker.run(task, **request)
         del request["sandboxed"]
         return self.children.run(task, **request)
-
-
-@contextlib.contextmanager
-def _translate_child_death(key: str, folder: Path, run: Run) -> Iterator[None]:
-    """Say why a process ended while it wrote a format.
-
-    Where there is no room for what it was to write, the disk is full: HDF5 brings its process down by that, without a
-    word. Else a converter that was ended by a signal of its own making would end so again.
-    """
-    try:
-        yield
-    except ChildDied as error:
-        if shutil.disk_usage(folder).free <= run.weight_bytes + RECORD_BYTES:
-            full = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-            raise translate(full, WorkerError) from error
-        if crash := find_crash_signal(error):
-            raise CannotSave(
-                f"What writes {get_format(key).label} brought its own process down on this model ({crash}).",
-                cure="Choose another format: the same would happen again.",
-                detail=error.detail,
-            ) from error
-        raise
 
 
 def _result_row(artifact: Artifact, evidence: Evidence) -> SaveRow:

@@ -1,48 +1,47 @@
 """`Jobs`: every operation as a job, with progress, cancel and time limit. Pages and command line call it."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 from core.break_it import get_card
 from core.demos import get_demo
 from core.demos.base import make_train_settings
-from core.environments.build import find_built
+from core.environments.machines import split_key
 from core.environments.own import HERE
 from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
-from core.jobs.benchmark import build_benchmark_request, run_benchmark
+from core.jobs.benchmark import build_benchmark_request
 from core.jobs.benchmark_result import DEFAULT_REPEATS
-from core.jobs.bisect import build_bisect_request, run_bisect
-from core.jobs.break_it import build_cure_request, build_pull_request, run_cure, run_pull
-from core.jobs.compare import build_compare_request, run_compare
-from core.jobs.disagreement import build_disagreement_request, run_disagreement
+from core.jobs.bisect import build_bisect_request
+from core.jobs.break_it import build_cure_request, build_pull_request
+from core.jobs.compare import build_compare_request
+from core.jobs.disagreement import build_disagreement_request
+from core.jobs.driver import JobDriver, JobKind
 from core.jobs.elsewhere import (
     EnvironmentState,
     build_build_request,
     build_elsewhere_request,
-    list_environments,
     remove_environments,
     require_may_change_environments,
-    run_build,
-    run_elsewhere,
 )
-from core.jobs.import_model import run_import
-from core.jobs.import_request import ImportRequest, build_import_request, reimport_arguments
-from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, build_layers_request, run_layers
+from core.jobs.environment_states import is_built, list_all_environments
+from core.jobs.given_files import MODEL, GivenFiles
+from core.jobs.import_request import ImportOptions, build_import_request, build_reimport_request
+from core.jobs.kinds import KINDS
+from core.jobs.known_places import list_environments_of
+from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, build_layers_request
 from core.jobs.live_session import LiveSession
-from core.jobs.maintenance import run_rebuild, run_repair, run_verify
 from core.jobs.participants import require_has_been_run
-from core.jobs.resume import build_resume_request, run_resume
-from core.jobs.runner import JobHandle, JobRunner
-from core.jobs.save import run_save
-from core.jobs.train import TrainRequest, run_train
-from core.jobs.upgrade import UpgradeInput, build_upgrade_request, find_cured_files, run_upgrade
+from core.jobs.places import entry_of
+from core.jobs.resume import build_resume_request
+from core.jobs.runner import JobRunner
+from core.jobs.train import TrainRequest
+from core.jobs.upgrade import build_upgrade_request, find_cured_files
+from core.library import Library
 from core.library.job_store import Job
-from core.validation.file_names import display_file_name
-
-__all__ = ["JobHandle", "Jobs"]
+from core.settings import Settings
+from core.worker import Worker
 
 Sources = dict[str, str] | None  # by artifact "none", "demo", "snapshot", or an architecture artifact's id
 
@@ -55,11 +54,22 @@ class Jobs(JobRunner):
     code that it lacks comes from, by default what it needs.
     """
 
+    def __init__(
+        self,
+        library: Library | None = None,
+        worker: Worker | None = None,
+        config: Settings | None = None,
+        *,
+        kinds: Mapping[str, JobKind] = KINDS,
+        driver: JobDriver | None = None,
+    ):
+        super().__init__(library, worker, config, kinds=kinds, driver=driver)
+
     def train(self, demo: str, **settings: Any) -> Job:
         """Train a demo; `settings` are fields of TrainSettings. The result names the run."""
         recipe = get_demo(demo)
         request: TrainRequest = {"demo": demo, "settings": make_train_settings(recipe, **settings).model_dump()}
-        return self._start("train", recipe.label, request, run_train)
+        return self._start("train", recipe.label, request)
 
     def save(self, run_id: str, formats: Iterable[str], options: dict[str, dict[str, Any]] | None = None) -> Job:
         """Save a run in some formats, side by side, with `options` by format. See `core.jobs.save.SaveResult`."""
@@ -69,8 +79,8 @@ class Jobs(JobRunner):
         if not chosen:
             raise InputError("No format was chosen.", cure="Choose at least one format to save in.")
         environments = [each for key in chosen if (each := get_format(key).environment)]
-        self._require_may_build(each.key for each in environments if not find_built(self.config, each))
-        return self._start("save", run.name, {"run": run_id, "formats": list(chosen), "options": chosen}, run_save)
+        self._require_may_build(each.key for each in environments if not is_built(self, each))
+        return self._start("save", run.name, {"run": run_id, "formats": list(chosen), "options": chosen})
 
     def import_model(
         self,
@@ -97,20 +107,17 @@ class Jobs(JobRunner):
             shapes: the shape of one row by input, where the file leaves sizes free.
             keeps_state: whether what the model remembers is kept from row to row, and not forgotten after each.
         """
-        path = Path(path)
+        files = _give_files(Path(path), name, temporary_folder, parts)
         stated = {input_name: list(shape) for input_name, shape in (shapes or {}).items()}
-        given = (path, name or path.name, dict(parts or {}), demo, signature, label, temporary_folder)
-        return self._start_import(ImportRequest(*given, shapes=stated, keeps_state=keeps_state))
+        with cleanup_on_error(files.discard):
+            request = build_import_request(files, ImportOptions(demo, signature, label, stated, keeps_state))
+        return self._start("import", request["name"], request, files=files)
 
     def reimport_model(self, artifact_id: str, **changes: Any) -> Job:
         """Import the stored files of an artifact once more: what could not be run before is run at last, and takes the
         place of what was stored; or with another `signature` or `label`, it stands beside it. As `import_model`."""
-        arguments: dict[str, Any] = {**reimport_arguments(self.library, artifact_id), **changes}
-        return self._start_import(ImportRequest(**arguments))
-
-    def _start_import(self, request: ImportRequest) -> Job:
-        work, title = partial(run_import, request), display_file_name(request.name)
-        return self._start("import", title, build_import_request(request), work, on_not_started=request.discard)
+        request = build_reimport_request(self.library, artifact_id, **changes)
+        return self._start("import", request["name"], request)
 
     def compare(
         self,
@@ -127,13 +134,17 @@ class Jobs(JobRunner):
         The same request on the same, undamaged files gives the same finished job again.
 
         Args:
+            artifacts: their ids, or `ID@PLACE` for one that predicts at a place (see `core.jobs.places`).
             baseline: an artifact, or a run for its live model; by default the run of the first artifact.
             inputs: the id of an input set; by default the first `rows` test examples of the baseline's run.
             rerun_failed: whether a job that failed or was stopped is done again, or given as it ended.
         """
         request = build_compare_request(self, artifacts, rows, sources or {}, baseline, inputs)
-        used = [id_ for id_ in (request["baseline"], *request["artifacts"]) if id_.startswith("a")]
-        return self._start_or_reuse("compare", "Comparison", request, used, run_compare, rerun_failed)
+        participants = [request["baseline"], *request["artifacts"]]
+        if environments := list_environments_of(participants):
+            self._require_may_build(environments)
+        used = list(dict.fromkeys(entry_of(id_) for id_ in participants if id_.startswith("a")))
+        return self._start_or_reuse("compare", "Comparison", request, used, rerun_failed)
 
     def compare_layers(
         self,
@@ -155,7 +166,7 @@ class Jobs(JobRunner):
             rerun_failed: as for `compare`.
         """
         request = build_layers_request(self, baseline, other, rows, tolerance, sources or {}, inputs)
-        return self._start_or_reuse("layers", "Layer by layer", request, [baseline, other], run_layers, rerun_failed)
+        return self._start_or_reuse("layers", "Layer by layer", request, [baseline, other], rerun_failed)
 
     def create_live_session(self, ids: Iterable[str], sources: Sources = None) -> LiveSession:
         """Artifacts, or runs for their live models, loaded side by side to predict until the session is closed."""
@@ -177,7 +188,7 @@ class Jobs(JobRunner):
         step. See `DisagreementResult`; the best so far is in `Job.detail`.
         """
         request = build_disagreement_request(self, a, b, sources or {}, seconds, seed, evaluations)
-        return self._start("disagree", "Disagreement", request, run_disagreement)
+        return self._start("disagree", "Disagreement", request)
 
     def resume(
         self, run_id: str, artifacts: Iterable[str], epochs: int = 2, sources: Sources = None, seed: int = 0
@@ -187,7 +198,7 @@ class Jobs(JobRunner):
         The same request on the same, undamaged files gives the same finished job again. See `ResumeJobResult`.
         """
         request = build_resume_request(self.library, run_id, artifacts, epochs, sources, seed)
-        return self._start_or_reuse("resume", "Training on", request, [run_id, *request["artifacts"]], run_resume)
+        return self._start_or_reuse("resume", "Training on", request, [run_id, *request["artifacts"]])
 
     def find_resume_job(self, run_id: str, artifacts: Iterable[str], *args: Any, **options: Any) -> Job | None:
         """Return the job that `resume` would, however it ended; None where there is none yet."""
@@ -203,7 +214,7 @@ class Jobs(JobRunner):
         """
         repeats = DEFAULT_REPEATS if repeats is None else repeats
         request = build_benchmark_request(self.library, artifacts, sources or {}, repeats)
-        return self._start("cost", "What copies cost", request, run_benchmark, is_exclusive=True)
+        return self._start("cost", "What copies cost", request)
 
     def pull_lever(self, card: str, again: bool = False) -> Job:
         """Break a saved model as a card of the break-it bench does. See `core.jobs.break_it.TrialResult`.
@@ -214,12 +225,12 @@ class Jobs(JobRunner):
         if not any(job.is_active for job in trials):
             for job in trials:
                 self.job_store.delete(job.id)
-        return self._start_or_reuse("break", get_card(card).title, build_pull_request(card), [], run_pull)
+        return self._start_or_reuse("break", get_card(card).title, build_pull_request(card), [])
 
     def cure(self, card: str) -> Job:
         """Cure what the lever of a card broke, which was done before. As `pull_lever`."""
         request = build_cure_request(card, self._compute_job_id("break", build_pull_request(card), []))
-        return self._start_or_reuse("cure", get_card(card).title, request, [], run_cure)
+        return self._start_or_reuse("cure", get_card(card).title, request, [])
 
     def find_trials(self, card: str) -> tuple[Job | None, Job | None]:
         """Return the jobs of a card's lever and of its cure, however they ended; None where there is none yet."""
@@ -231,11 +242,11 @@ class Jobs(JobRunner):
         """Build environments whose packages differ from ours. See `core.jobs.elsewhere.BuildResult`."""
         request = build_build_request(environments)
         require_may_change_environments(self.library, request["environments"])
-        return self._start("environments", "Environments", request, run_build)
+        return self._start("environments", "Environments", request)
 
     def list_environments(self) -> list[EnvironmentState]:
-        """Return every environment, and whether it is built."""
-        return list_environments(self.config)
+        """Return every environment, and whether it is built, here or on a worker of the team."""
+        return list_all_environments(self)
 
     def remove_environments(self, environments: Iterable[str]) -> dict[str, int]:
         """Delete built environments; returns by key the bytes that were freed."""
@@ -250,8 +261,7 @@ class Jobs(JobRunner):
         """
         request = build_elsewhere_request(self.library, run_id, artifacts, environments)
         self._require_may_build(request["environments"])
-        work = partial(run_elsewhere, processes=self.environment_processes)
-        return self._start("elsewhere", self.library.run(run_id).name, request, work)
+        return self._start("elsewhere", self.library.run(run_id).name, request)
 
     def check_upgrade(
         self,
@@ -274,17 +284,16 @@ class Jobs(JobRunner):
             copies: copies of the library, which are asked the rows of their proof kits.
             temporary_folder: deleted at the end, also where the work never begins.
         """
-        given = UpgradeInput(path, name, list(dict.fromkeys(copies)), temporary_folder)
-        request = build_upgrade_request(self.library, given, source, target, again)
-        with cleanup_on_error(given.discard):
+        files = _give_files(path, name, temporary_folder)
+        with cleanup_on_error(files.discard):
+            request = build_upgrade_request(self.library, files, copies, source, target, again)
             self._require_may_build([source, target])
-        work = partial(run_upgrade, given=given, processes=self.environment_processes)
-        return self._start("upgrade", request["name"] or "Upgrade", request, work, on_not_started=given.discard)
+        return self._start("upgrade", request["name"] or "Upgrade", request, files=files)
 
     def find_cured_files(self, job_id: str) -> dict[str, Path]:
         """Return by model what the upgrade of that job wrote to cure it, as far as it is kept."""
         job = self.job_store.read(job_id)
-        return find_cured_files(self.library.home, job) if job.kind == "upgrade" else {}
+        return find_cured_files(self, job) if job.kind == "upgrade" else {}
 
     def bisect(
         self,
@@ -301,18 +310,18 @@ class Jobs(JobRunner):
         The environments that are asked are built where they are not. See `core.jobs.bisect.BisectResult`; the
         arguments are those of `check_upgrade`.
         """
-        given = UpgradeInput(path, name, list(dict.fromkeys(copies)), temporary_folder)
-        upgrade = build_upgrade_request(self.library, given, source, target, again=True)
-        with cleanup_on_error(given.discard):
+        files = _give_files(path, name, temporary_folder)
+        with cleanup_on_error(files.discard):
+            upgrade = build_upgrade_request(self.library, files, copies, source, target, again=True)
             request = build_bisect_request(upgrade)
             self._require_may_build(request["line"])
-        work = partial(run_bisect, given=given, processes=self.environment_processes)
-        return self._start("bisect", upgrade["name"] or "Which release", request, work, on_not_started=given.discard)
+        return self._start("bisect", upgrade["name"] or "Which release", request, files=files)
 
     def _require_may_build(self, environments: Iterable[str]) -> None:
         """Raise InputError where one of them is to be built, and the viewer may not."""
         built = {state["environment"] for state in self.list_environments() if state["bytes"]}
-        missing = [key for key in environments if key not in built and key != HERE]
+        named = [split_key(key)[0] for key in environments]
+        missing = [key for key in named if key not in built and key != HERE]
         require_may_change_environments(self.library, missing)
 
     def verify(self, ids: Iterable[str] | None = None) -> Job:
@@ -320,13 +329,20 @@ class Jobs(JobRunner):
         named = None if ids is None else list(dict.fromkeys(ids))
         for id_ in named or ():
             self.library.folder(id_)
-        return self._start("verify", "Verify", {"ids": named}, run_verify)
+        return self._start("verify", "Verify", {"ids": named})
 
     def rebuild(self) -> Job:
         """Rebuild the catalog from the folders; the result says where it had been wrong."""
-        return self._start("rebuild", "Rebuild the catalog", {}, run_rebuild)
+        return self._start("rebuild", "Rebuild the catalog", {})
 
     def repair(self, quarantine: bool = False, dry_run: bool = False) -> Job:
         """Repair the library, or with `dry_run` say what would be done (see `core.health.repair_library`)."""
         self.library.require_full_access()
-        return self._start("repair", "Repair", {"quarantine": quarantine, "dry_run": dry_run}, run_repair)
+        return self._start("repair", "Repair", {"quarantine": quarantine, "dry_run": dry_run})
+
+
+def _give_files(
+    path: Path | None, name: str, temporary_folder: Path | None, parts: Mapping[str, Path] | None = None
+) -> GivenFiles:
+    paths = {**({MODEL: path} if path else {}), **(parts or {})}
+    return GivenFiles(paths, name or (path.name if path else ""), temporary_folder)

@@ -1,17 +1,17 @@
 """Job: ask models in one environment and then in another, and say what becomes of each."""
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypedDict, cast
 
+from core.context import AppContext
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment, build_environment
 from core.environments.own import HERE, find_own
-from core.environments.pool import WarmProcesses
 from core.error_translation import translate
 from core.errors import (
     Cancelled,
@@ -23,11 +23,12 @@ from core.errors import (
     WorkerError,
     cleanup_on_error,
 )
+from core.jobs.given_files import GivenFiles
 from core.jobs.import_model import validate_content_in_child
-from core.jobs.runner import JobHandle
+from core.jobs.job_handle import JobHandle
 from core.jobs.upgrade_expectations import find_expectation
 from core.jobs.upgrade_files import lay_out_copy, lay_out_upload
-from core.library import Library, staging
+from core.library import Library
 from core.library.job_store import Job
 from core.settings import MB
 from core.upgrade.causes import describe_cause
@@ -40,6 +41,7 @@ from core.upgrade.rows import Status, UpgradeRow, status_of
 from core.upgrade.sides import get_side, require_sides
 from core.validation.file_names import display_file_name
 
+CURED_FOLDER = "cured"  # beside a job of a team, by the place of the model among its rows
 PROGRESS_ROWS = 20  # that are shown while more models are asked
 # Rules whose breach means that a file is no model at all.
 NO_MODEL_RULES = ("unlike", "empty", "unknown-ending", "zip-broken", "zip-missing", "config-shape", "json-text")
@@ -67,21 +69,6 @@ class UpgradeResult(TypedDict):
     rows: list[dict[str, Any]]
 
 
-@dataclass(frozen=True)
-class UpgradeInput:
-    """What is asked: a file, a zip or a folder, or copies of the library. `temporary_folder` is deleted at the end."""
-
-    path: Path | None = None
-    name: str = ""
-    copies: list[str] = field(default_factory=list)
-    temporary_folder: Path | None = None
-
-    def discard(self) -> None:
-        """Delete the temporary folder."""
-        if self.temporary_folder:
-            staging.release_staging_folder(self.temporary_folder)
-
-
 class Item(NamedTuple):
     """One model to ask: its name, and what lays its files out in an empty folder."""
 
@@ -91,38 +78,33 @@ class Item(NamedTuple):
 
 
 def build_upgrade_request(
-    library: Library, given: UpgradeInput, source: str, target: str, again: bool
+    library: Library, files: GivenFiles, copies: Iterable[str], source: str, target: str, again: bool
 ) -> UpgradeRequest:
-    """Validate what `Jobs.check_upgrade` is given; where it is refused, its temporary folder is gone.
-
-    Raises InputError, UnknownName.
-    """
-    with cleanup_on_error(given.discard):
-        require_sides(source, target)
-        for id_ in given.copies:
-            library.artifact(id_)
-        if given.path is None and not given.copies:
-            raise InputError("No model was chosen.", cure="Choose a folder or a zip, or copies of the library.")
-        if given.path is not None and not given.path.exists():
-            cure = "Check its name and place."
-            raise InputError("There is no such file or folder.", received=given.path.name, cure=cure)
-    name = display_file_name(given.name or given.path.name) if given.path else ""
-    return {"name": name, "copies": given.copies, "source": source, "target": target, "again": again}
+    """Validate what `Jobs.check_upgrade` is given. Raises InputError, UnknownName."""
+    require_sides(source, target)
+    copies = list(dict.fromkeys(copies))
+    for id_ in copies:
+        library.artifact(id_)
+    if files.model is None and not copies:
+        raise InputError("No model was chosen.", cure="Choose a folder or a zip, or copies of the library.")
+    if files.model is not None and not files.model.exists():
+        cure = "Check its name and place."
+        raise InputError("There is no such file or folder.", received=files.model.name, cure=cure)
+    name = display_file_name(files.name) if files.model else ""
+    return {"name": name, "copies": copies, "source": source, "target": target, "again": again}
 
 
-def run_upgrade(handle: JobHandle, given: UpgradeInput, processes: WarmProcesses) -> UpgradeResult:
+def run_upgrade(handle: JobHandle) -> UpgradeResult:
     """Ask every model on both sides; one that fails fails alone, and what was asked before is not asked again."""
-    try:
-        with handle.library.staging() as staged:
-            return _UpgradeJob(handle, given, processes, staged).execute()
-    finally:
-        given.discard()
+    with handle.library.staging() as staged:
+        return UpgradeWork(handle, staged).execute()
 
 
-def open_crossing(handle: JobHandle, processes: WarmProcesses, source: str, target: str) -> Crossing:
+def open_crossing(handle: JobHandle, source: str, target: str) -> Crossing:
     """Build both sides where they are not. Raises as `build_environment`."""
     sides = [get_side(source), get_side(target)]
     built = [_build(handle, side) for side in sides]
+    processes = handle.context.environment_processes
     return Crossing(processes, sides[0], built[0], sides[1], built[1], handle.is_cancelled)
 
 
@@ -133,20 +115,21 @@ def _build(handle: JobHandle, side: Environment) -> BuiltEnvironment:
     return build_environment(handle.config, side, report, handle.is_cancelled)
 
 
-def list_items(handle: JobHandle, given: UpgradeInput, staged: Path) -> tuple[list[Item], int]:
+def list_items(handle: JobHandle, staged: Path) -> tuple[list[Item], int]:
     """Return the models to ask, and how many other files there are. Raises InputError, Refused."""
-    copies = [Item(_name_copy(handle.library, id_), _lay_out_copy(handle, id_)) for id_ in given.copies]
-    if given.path is None:
+    request, given = cast(UpgradeRequest, handle.request), handle.files
+    copies = [Item(_name_copy(handle.library, id_), _lay_out_copy(handle, id_)) for id_ in request["copies"]]
+    if given.model is None:
         return copies, 0
-    path, refused = given.path, {}
-    if (given.name or path.name).casefold().endswith(".zip") and path.is_file():
+    path, refused = given.model, {}
+    if given.name.casefold().endswith(".zip") and path.is_file():
         path = staged / "unpacked"
         path.mkdir()
-        unpack(given.path, path, handle.config.unpacked_mb * MB)
+        unpack(given.model, path, handle.config.unpacked_mb * MB)
     elif given.temporary_folder and path.is_dir():  # of uploads, and so ours to change
         refused = unpack_all(path, staged, handle.config.unpacked_mb * MB)
     found = FoundFiles([], 0) if refused and not any(path.iterdir()) else find_candidates(path)
-    single = given.name if given.path.is_file() and path == given.path else ""
+    single = given.name if given.model.is_file() and path == given.model else ""
     items = [_make_item(handle, candidate, single) for candidate in found.candidates]
     items += [Item(name, partial(_refuse, error)) for name, error in refused.items()]
     return [*copies, *items], found.others
@@ -170,15 +153,17 @@ def _name_copy(library: Library, id_: str) -> str:
     return f"{library.run(artifact.run).name} · {artifact.format} · {id_}"
 
 
-class _UpgradeJob:
-    def __init__(self, handle: JobHandle, given: UpgradeInput, processes: WarmProcesses, staged: Path):
-        self.handle, self.given, self.processes, self.staged = handle, given, processes, staged
+class UpgradeWork:
+    """The work of one job; `staged` is what it was given, unpacked."""
+
+    def __init__(self, handle: JobHandle, staged: Path):
+        self.handle, self.staged = handle, staged
         self.request = cast(UpgradeRequest, handle.request)
         self.rows: list[UpgradeRow] = []
 
     def execute(self) -> UpgradeResult:
-        items, others = list_items(self.handle, self.given, self.staged)
-        crossing = open_crossing(self.handle, self.processes, self.request["source"], self.request["target"])
+        items, others = list_items(self.handle, self.staged)
+        crossing = open_crossing(self.handle, self.request["source"], self.request["target"])
         store = RowStore(self.handle.library.home, crossing.source, crossing.target)
         check = ModelCheck(self.handle, crossing, store, self.request["again"])
         for at, item in enumerate(items):
@@ -186,6 +171,8 @@ class _UpgradeJob:
             with self.handle.library.staging() as folder, cleanup_on_error(self._report_all):
                 self.rows.append(check.check(item, folder))
         self._report(1.0, "Done")
+        if self.handle.config.is_team:
+            self.keep_cured_files(store)
         return {
             "name": self.request["name"],
             "source": crossing.source.key,
@@ -195,6 +182,15 @@ class _UpgradeJob:
             "others": others,
             "rows": [row.model_dump(mode="json") for row in self.rows],
         }
+
+    def keep_cured_files(self, store: RowStore) -> None:
+        """Beside the job, from where every machine has them: the store of rows is this one's alone."""
+        folder = self.handle.context.job_store.folder(self.handle.job.id) / CURED_FOLDER
+        for at, row in enumerate(self.rows):
+            if path := store.cured_file(row):
+                (folder / str(at)).mkdir(parents=True)
+                copy = shutil.copytree if path.is_dir() else shutil.copyfile
+                copy(path, folder / str(at) / path.name)
 
     def _report(self, share: float, note: str) -> None:
         """Record the last rows: all of them, written after each model, would grow with the square of their number."""
@@ -303,8 +299,11 @@ def read_rows(rows: Iterable[dict[str, Any]]) -> list[UpgradeRow]:
     return [UpgradeRow.model_validate(row) for row in rows]
 
 
-def find_cured_files(home: Path, job: Job) -> dict[str, Path]:
+def find_cured_files(context: AppContext, job: Job) -> dict[str, Path]:
     """Return what was written to cure the models of a finished job, by their names, as far as it is kept."""
-    store = RowStore(home, get_side(job.request["source"]), get_side(job.request["target"]))
     rows = read_rows(job.result.get("rows", []))
+    if context.config.is_team:
+        folder = context.job_store.folder(job.id) / CURED_FOLDER
+        return {row.name: path for at, row in enumerate(rows) for path in (folder / str(at)).glob("*")}
+    store = RowStore(context.library.home, get_side(job.request["source"]), get_side(job.request["target"]))
     return {row.name: path for row in rows if (path := store.cured_file(row))}

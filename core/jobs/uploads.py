@@ -1,13 +1,13 @@
 """Uploaded files, and stored files of an earlier import, as requests of an import."""
 
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
 from core.errors import InputError, cleanup_on_error
-from core.library import Library, staging, storage
+from core.library import Library, staging
 from core.library.records import Run
+from core.uploads import NamedFile, place_file
 from core.validation.file_names import is_plain_name
 
 WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX, OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX = ".h5", ".json", ".xml", ".bin"
@@ -28,31 +28,31 @@ class StoredUpload(NamedTuple):
     temporary_folder: Path | None
 
 
-def store_upload(library: Library, uploads: Sequence[tuple[str, BinaryIO]]) -> StoredUpload:
-    """Copy one or two open files, each with the name that its owner gave it, to the library's disk.
+def store_upload(library: Library, files: Sequence[NamedFile]) -> StoredUpload:
+    """Put one or two files into a folder of ours on the library's disk.
 
     Two are weights with their architecture, or OpenVINO's XML with its numbers. Raises InputError for any other two,
     StorageFailed.
     """
-    main, companion = _identify_files([name for name, _ in uploads])
+    main, companion = _identify_files([file.name for file in files])
     folder = staging.create_staging_folder(library.home)
     with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
-        return _copy_upload(folder, dict(uploads), main, companion)
+        return _place_upload(folder, {file.name: file for file in files}, main, companion)
 
 
-def store_models(library: Library, uploads: Sequence[tuple[str, BinaryIO]]) -> StoredUpload:
-    """Copy open files, each with the name that its owner gave it, to the library's disk: a zip, or a folder of models.
+def store_models(library: Library, files: Sequence[NamedFile]) -> StoredUpload:
+    """Put files into a folder of ours on the library's disk: a zip, or a folder of models.
 
     Raises InputError for a name that cannot stand in a folder, or stands twice; StorageFailed.
     """
-    names = [name for name, _ in uploads]
+    names = [file.name for file in files]
     if wrong := [name for name in names if not is_plain_name(name) or names.count(name) > 1]:
         cure = "Rename it, or put them all into one zip."
         raise InputError("A file has a name that is not taken, or two have the same.", received=wrong[0], cure=cure)
     folder = staging.create_staging_folder(library.home)
     with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
         (folder / "models").mkdir()
-        paths = [_copy_stream(stream, folder / "models" / name) for name, stream in uploads]
+        paths = [place_file(file, folder / "models" / file.name) for file in files]
         is_zip = len(names) == 1 and names[0].casefold().endswith(".zip")
         return StoredUpload(paths[0] if is_zip else folder / "models", names[0] if is_zip else "", {}, folder)
 
@@ -82,22 +82,16 @@ def _reject_openvino_half(name: str) -> None:
             raise InputError(sentence, received=name[:300], cure=cure)
 
 
-def _copy_upload(folder: Path, streams: dict[str, BinaryIO], main: str, companion: str | None) -> StoredUpload:
+def _place_upload(folder: Path, files: dict[str, NamedFile], main: str, companion: str | None) -> StoredUpload:
     if companion is None or companion.lower().endswith(ARCHITECTURE_SUFFIX):
-        path = _copy_stream(streams[main], folder / "upload")
-        parts = {} if companion is None else {"architecture": _copy_stream(streams[companion], folder / "part")}
+        path = place_file(files[main], folder / "upload")
+        parts = {} if companion is None else {"architecture": place_file(files[companion], folder / "part")}
         return StoredUpload(path, main, parts, folder)
     pair = folder / "pair"
     pair.mkdir()
     for name, stored in zip((main, companion), OPENVINO_FILES, strict=True):
-        _copy_stream(streams[name], pair / stored)
+        place_file(files[name], pair / stored)
     return StoredUpload(pair, main, {}, folder)
-
-
-def _copy_stream(stream: BinaryIO, path: Path) -> Path:
-    with storage.translate_disk_errors(), path.open("wb") as file:
-        shutil.copyfileobj(stream, file, storage.CHUNK_BYTES)
-    return path
 
 
 def run_of_artifact(library: Library, artifact_id: str) -> Run:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 
 from core.copy_content import compute_content_hash
 from core.error_translation import translate, translated
-from core.errors import CannotSave, DoesNotLoad, InputError, RoundtripError
+from core.errors import CannotSave, ChildDied, DoesNotLoad, InputError, RoundtripError
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
-from core.formats.base import Format
+from core.formats.base import CONVERTED_WEIGHTS, Format
 from core.library.commits import CommitMixin
 from core.library.given_inputs import read_given_inputs
 from core.library.records import Artifact, Run
@@ -28,7 +28,8 @@ from core.runtimes.reference import REFERENCE_ROWS, Reference
 from core.runtimes.traits import custom_objects, model_and_layer_names
 from core.runtimes.unsaved_weights import find_unheld_variables
 from core.settings import get_settings
-from core.worker import Worker
+from core.worker import OutputFolder, Worker
+from core.worker.child_errors import explain_save_crash
 from core.worker.live_models import load_untrained_model, write_model_copy
 from core.worker.model_loading import follow_choices, source_with_snapshot
 
@@ -168,6 +169,7 @@ class _Addition:
         copy = self._staged / f"copy-{format_.key}"
         try:
             (copy / "files").mkdir(parents=True)
+            self._rehearse(format_, copy)
             saved = format_.save_model(
                 self._model, self._run.kind, copy / "files", samples=lambda: self._reference.inputs
             )
@@ -184,6 +186,29 @@ class _Addition:
         warning = f"{self._run.warning} {evidence.best.warning}".strip()
         remark = describe_state(evidence.best.remembers, self._run.keeps_state)
         return AddResult(format_.key, artifact, evidence, warning=warning, remark=remark)
+
+    def _rehearse(self, format_: Format, staged: Path) -> None:
+        """Convert the model in a process of its own first, where it can be rebuilt there.
+
+        Raises CannotSave where the converter brings that process down: here it would be the person's program. Whatever
+        else it says there, of a model that was rebuilt, it is asked again of the live one.
+        """
+        if CONVERTED_WEIGHTS not in format_.keeps or custom_objects(self._model):
+            return
+        folder = staged / "rehearsal"
+        folder.mkdir()
+        request: dict[str, Any] = {"source": self._run.code_source, "kind": self._run.kind, "options": {}}
+        request |= {"snapshot": self._snapshot(), "arrays": self._reference.inputs, "format": format_.key}
+        request |= {"folder": OutputFolder(folder), "seconds": get_settings().child_seconds, "converts": True}
+        try:
+            self._worker.run("save", **request)
+        except ChildDied as error:
+            if explained := explain_save_crash(error, format_.label, folder, self._run.weight_bytes):
+                raise explained from error
+        except RoundtripError:
+            return
+        finally:
+            delete_folder(folder)
 
     def _require_untrained(self) -> None:
         """Raises CannotSave where another thread has trained the model since its reference was computed."""

@@ -131,12 +131,14 @@ def read_annotations_or_empty(folder: Path) -> Annotations:
         return Annotations()
 
 
-def write_annotations(folder: Path, changes: dict[str, Any]) -> Annotations:
-    """Change some annotations of an entry. Raises InputError for what does not fit, UnreadableRecord, OSError."""
-    cleaned = {key: CLEANERS[key](value) for key, value in changes.items()}
-    annotations = read_annotations(folder).model_copy(update=cleaned)
-    storage.write_text_atomically(folder / ANNOTATIONS_FILE, annotations.to_json_text())
-    return annotations
+def clean_changes(changes: dict[str, Any]) -> dict[str, Any]:
+    """Changes of annotations as they are stored. Raises InputError for what does not fit."""
+    return {key: CLEANERS[key](value) for key, value in changes.items()}
+
+
+def parse_annotations(text: str | None) -> Annotations:
+    """The annotations in the text of their file. Raises UnreadableRecord."""
+    return Annotations() if text is None else Annotations.parse(text, ANNOTATIONS_FILE)
 
 
 def read_aliases(home: Path) -> Aliases:

@@ -6,15 +6,15 @@ from typing import Any
 
 from core.errors import InputError, UnknownName
 from core.library.annotation_files import (
+    ANNOTATIONS_FILE,
     AliasChange,
     Aliases,
     Annotations,
+    clean_changes,
     clean_name,
     clean_tags,
-    read_aliases,
+    parse_annotations,
     read_annotations,
-    write_aliases,
-    write_annotations,
 )
 from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
 from core.library.reads import ReadMixin
@@ -43,11 +43,22 @@ class AnnotationMixin(ReadMixin):
             folder = self._own_folder(id_)
             shares_run = changes.get("shared") and id_.startswith("a")
             run_folder = self.folder(self.artifact(id_).run, "r") if shares_run else folder
-            annotations = write_annotations(folder, changes)
+            annotations = self._write_annotations(id_, changes)
             if run_folder != folder and self.access.can_change(run_folder):
-                write_annotations(run_folder, {"shared": True})
-            self._catalog_sync.log_changes(id_, run_folder.name)
+                self._write_annotations(run_folder.name, {"shared": True})
         return annotations
+
+    def _write_annotations(self, id_: str, changes: dict[str, Any]) -> Annotations:
+        """Raises InputError for what does not fit, UnreadableRecord, StorageFailed."""
+        cleaned, written = clean_changes(changes), Annotations()
+
+        def change(text: str | None) -> str:
+            nonlocal written
+            written = parse_annotations(text).model_copy(update=cleaned)
+            return written.to_json_text()
+
+        self.entries.change_document(id_, ANNOTATIONS_FILE, change)
+        return written
 
     def tag(self, ids: Iterable[str], add: Iterable[str] = (), drop: Iterable[str] = ()) -> None:
         """Add tags to some entries and take others off. Raises as `annotate` does."""
@@ -58,18 +69,17 @@ class AnnotationMixin(ReadMixin):
                 id_: clean_tags([*(tag for tag in read_annotations(folder).tags if tag not in drop), *add])
                 for id_, folder in folders.items()
             }  # all of them fit before one is written
-            for id_, folder in folders.items():
-                write_annotations(folder, {"tags": tags[id_]})
-            self._catalog_sync.log_changes(*folders)
+            for id_ in folders:
+                self._write_annotations(id_, {"tags": tags[id_]})
 
     def aliases(self) -> dict[str, str]:
         """Artifact ids by alias. Raises UnreadableRecord."""
-        aliases = read_aliases(self.home).aliases
+        aliases = self.entries.aliases().aliases
         return {alias: id_ for alias, id_ in aliases.items() if self.access.can_see_derived(None, id_)}
 
     def alias_history(self, alias: str = "") -> list[AliasChange]:
         """Where an alias, or each, pointed from when on, the newest change first. Raises UnreadableRecord."""
-        changes = reversed(read_aliases(self.home).known_history())
+        changes = reversed(self.entries.aliases().known_history())
         named = [change for change in changes if alias in ("", change.alias)]
         return [change for change in named if self.access.can_see_derived(None, [change.artifact, change.before])]
 
@@ -81,13 +91,12 @@ class AnnotationMixin(ReadMixin):
         validate_alias(alias)
         with self._write_lock():
             self._own_folder(id_, "a")
-            aliases = read_aliases(self.home)
-            before = aliases.aliases.get(alias)
-            self._require_own_alias(alias, before)
-            if before != id_:
-                self._write_change(aliases, alias, id_)
-                self._catalog_sync.log_changes(id_, *([before] if before else []))
-        return before
+            while True:
+                aliases = self.entries.aliases()
+                before = aliases.aliases.get(alias)
+                self._require_own_alias(alias, before)
+                if before == id_ or self._change_alias(aliases, alias, id_):
+                    return before
 
     def drop_alias(self, alias: str) -> str:
         """Delete an alias. Returns the id that it pointed to.
@@ -95,14 +104,14 @@ class AnnotationMixin(ReadMixin):
         Raises InputError, UnknownName, UnreadableRecord, StorageFailed.
         """
         with self._write_lock():
-            aliases = read_aliases(self.home)
-            before = aliases.aliases.get(alias)
-            if before is None or not self.access.can_see_derived(None, before):
-                raise UnknownName("There is no such alias.", received=alias[:80], cure="See `python -m core alias`.")
-            self._require_own_alias(alias, before)
-            self._write_change(aliases, alias, None)
-            self._catalog_sync.log_changes(before)
-        return before
+            while True:
+                aliases = self.entries.aliases()
+                before = aliases.aliases.get(alias)
+                if before is None or not self.access.can_see_derived(None, before):
+                    raise UnknownName("There is no such alias.", received=alias[:80], cure="See `roundtrip alias`.")
+                self._require_own_alias(alias, before)
+                if self._change_alias(aliases, alias, None):
+                    return before
 
     def add_alias_history(self, changes: Iterable[AliasChange]) -> int:
         """Take over changes of aliases that were noted elsewhere, the oldest first of each; returns how many came.
@@ -112,25 +121,21 @@ class AnnotationMixin(ReadMixin):
         """
         self.require_full_access()
         with self._write_lock():
-            aliases = read_aliases(self.home)
-            added = find_further_changes(aliases.known_history(), changes)
-            for change in added:
-                aliases = aliases.changed(change)
-            if added:
-                write_aliases(self.home, aliases)
-                self._catalog_sync.log_changes(*{change.artifact for change in added if change.artifact})
-        return len(added)
+            added = find_further_changes(self.entries.aliases().known_history(), changes)
+            return sum(self.entries.change_alias(self.entries.aliases(), change) for change in added)
 
-    def _write_change(self, aliases: Aliases, alias: str, id_: str | None) -> None:
-        """Raises OSError."""
+    def _change_alias(self, aliases: Aliases, alias: str, id_: str | None) -> bool:
+        """Whether it was changed; another writer may have been faster. Raises StorageFailed."""
         set_by = clean_name(self.access.viewer.name) if self.access.viewer else ""
         change = AliasChange(alias=alias, artifact=id_, before=aliases.aliases.get(alias), set_by=set_by)
-        write_aliases(self.home, aliases.changed(change))
+        return self.entries.change_alias(aliases, change)
 
     def _require_own_alias(self, alias: str, target: str | None) -> None:
         """Raises InputError where an alias points to what is another's."""
-        folder = self.home / "artifacts" / (target or "")
-        if target and folder.is_dir() and not self.access.can_change(folder):
+        if not target or not ID_PATTERN.fullmatch(target):
+            return
+        folder = self.entries.locate(target)
+        if folder and not self.access.can_change(folder):
             raise InputError("Another person uses this alias.", received=alias, cure="Choose another name.")
 
     def resolve(self, text: str) -> str:

@@ -2,45 +2,40 @@
 
 import contextlib
 import copy
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Self
 
-from filelock import FileLock, Timeout
-
 from core.caching import RecordCache
-from core.errors import InputError, StorageFailed
-from core.library import atomic_commit, storage
+from core.errors import InputError
+from core.library import atomic_commit
 from core.library import staging as staging_module
 from core.library.catalog.catalog import Catalog, CatalogLost
-from core.library.catalog.sync import CatalogSync
-from core.library.ids import unknown_id_error, validate_id
+from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
+from core.library.local_entries import LocalEntries
 from core.library.permissions import AccessControl, Viewer
+from core.library.shared_entries import Fence, SharedEntries
 from core.library.storage import translate_disk_errors
 from core.library.trash_folder import Trash
 from core.settings import get_settings
 
 FOLDERS = ("runs", "artifacts", "trash", "staging", "jobs")
-LOCK_TIMEOUT = 60  # seconds to wait for another writer
 MAX_CACHED_RUN_BYTES = 2**22  # of the records of runs that lists cache
 
 
 class LibraryBase:
     """Where an entry lies, and whether this person may see or change it."""
 
-    def __init__(self, home: Path | str | None = None, catalog_url: str = ""):
+    def __init__(self, home: Path | str | None = None, catalog_url: str = "", shared: SharedEntries | None = None):
         self.home = Path(home or get_settings().home).expanduser().resolve()
         with translate_disk_errors():
             for name in FOLDERS:
                 (self.home / name).mkdir(parents=True, exist_ok=True)
             self._recover_staging()
-        url = catalog_url or get_settings().catalog_url
-        self._catalog = Catalog(url or f"sqlite:///{(self.home / 'catalog.sqlite').as_posix()}", is_owned=not url)
-        if url:
-            self._require_own_catalog()
-        self._catalog_sync = CatalogSync(self.home, self._catalog)
-        self._trash = Trash(self.home)
-        self.access = AccessControl(self.home)
+        self.entries = shared or self._open_local_entries(catalog_url or get_settings().database_url)
+        self._catalog, self._catalog_sync = self.entries.catalog, self.entries.rows
+        self._trash = Trash(self.home, self.entries)
+        self._fence: Fence = contextlib.nullcontext
+        self.access = AccessControl(self.home, locate=self.entries.locate)
         self._run_cache = RecordCache(MAX_CACHED_RUN_BYTES, "runs")
 
     def for_viewer(self, viewer: Viewer) -> Self:
@@ -49,14 +44,17 @@ class LibraryBase:
         library.access = self.access.for_viewer(viewer)
         return library
 
-    def _require_own_catalog(self) -> None:
-        """Of two libraries in one database each would delete the other's rows. Raises InputError."""
-        with contextlib.suppress(CatalogLost):  # the database did not answer, and is replaced
-            if not self._catalog.claim(self.home):
-                raise InputError(
-                    "The database that is set for the catalog belongs to another library.",
-                    cure="Give each library a database of its own; where this one was moved, empty that database.",
-                )
+    def with_fence(self, fence: Fence) -> Self:
+        """The same library, whose commits happen inside `fence()`, and not at all where that raises."""
+        library = copy.copy(self)
+        library._fence = fence
+        return library
+
+    def _open_local_entries(self, url: str) -> LocalEntries:
+        catalog = Catalog(url or f"sqlite:///{(self.home / 'catalog.sqlite').as_posix()}", is_owned=not url)
+        if url:
+            require_own_catalog(catalog, str(self.home))
+        return LocalEntries(self.home, catalog)
 
     def _recover_staging(self) -> None:
         for folder in staging_module.find_abandoned_staging(self.home):
@@ -70,10 +68,21 @@ class LibraryBase:
     @translate_disk_errors()
     def folder(self, id_: str, kinds: str = "ar") -> Path:
         """The folder of an entry. Raises UnknownName."""
-        folder = storage.entry_folder(self.home, validate_id(id_, kinds))
-        if not folder.is_dir() or not self.access.can_see(folder):
+        folder = self.entries.locate(validate_id(id_, kinds))
+        if folder is None or _is_in_trash(folder) or not self.access.can_see(folder):
             raise unknown_id_error(id_)
         return folder
+
+    @translate_disk_errors()
+    def find_folder(self, id_: str) -> Path | None:
+        """The folder of an entry, in its place or in the trash; None where there is none that this person sees."""
+        folder = self.entries.locate(id_) if ID_PATTERN.fullmatch(id_) else None
+        return folder if folder and self.access.can_see(folder) else None
+
+    def has(self, id_: str) -> bool:
+        """Whether an entry that this person sees is in its place, and not in the trash."""
+        folder = self.find_folder(id_)
+        return folder is not None and not _is_in_trash(folder)
 
     def _own_folder(self, id_: str, kinds: str = "ar") -> Path:
         """The folder of an entry that the person may change. Raises UnknownName, InputError for another's."""
@@ -94,19 +103,24 @@ class LibraryBase:
                 cure="Whoever runs the server can, from the command line: python -m core repair.",
             )
 
-    @contextlib.contextmanager
-    def _write_lock(self) -> Iterator[None]:
-        """One writer at a time in all processes, where what was read is written back. Raises StorageFailed."""
-        with translate_disk_errors():
-            try:
-                lock = FileLock(self.home / ".lock", timeout=LOCK_TIMEOUT).acquire()
-            except Timeout as error:
-                raise StorageFailed(
-                    f"Somebody else has been changing the library for {LOCK_TIMEOUT:g} seconds.",
-                    cure="Wait until that is done, then try again.",
-                ) from error
-            with lock:
-                yield
+    def _write_lock(self) -> contextlib.AbstractContextManager[None]:
+        """One writer at a time, where what was read is written back. Raises StorageFailed."""
+        return self.entries.write_lock()
 
     def __repr__(self) -> str:
         return f"Library({str(self.home)!r})"
+
+
+def _is_in_trash(folder: Path) -> bool:
+    return folder.parent.name == "trash"
+
+
+def require_own_catalog(catalog: Catalog, owner: str) -> None:
+    """Of two libraries in one database each would delete the other's rows. Raises InputError."""
+    with contextlib.suppress(CatalogLost):  # the database did not answer, and is replaced
+        if not catalog.claim(owner):
+            raise InputError(
+                "The database that is set for the catalog belongs to another library.",
+                cure="Give each library a database of its own; where this one was moved, empty that database. A team's "
+                "library is opened by `core.object_store.team_library.open_library()`.",
+            )

@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from core.evidence.records import Evidence
-from core.library import atomic_commit, integrity, storage
+from core.library import integrity, storage
 from core.library.ids import new_id
-from core.library.reads import ReadMixin
+from core.library.reads import REFUSALS_FILE, ReadMixin, parse_refusals
 from core.library.records import Artifact, Run
 from core.library.storage import translate_disk_errors
 
@@ -90,12 +90,7 @@ class CommitMixin(ReadMixin):
         return artifact
 
     def _commit(self, staged: dict[str, Path]) -> None:
-        if len(staged) > 1:
-            atomic_commit.commit_atomically(self.home, staged)
-        else:
-            for id_, folder in staged.items():
-                storage.rename_durably(folder, storage.entry_folder(self.home, id_))
-        self._catalog_sync.log_changes(*staged)
+        self.entries.commit(staged, self._fence)
 
     def record_refusals(self, run_id: str, refused: Mapping[str, Any], accepted: Iterable[str]) -> None:
         """Store the formats that refused a run (as `Refusal`s), and drop those of formats that accepted it since.
@@ -106,9 +101,13 @@ class CommitMixin(ReadMixin):
         if not self.access.can_change(folder):
             return
         accepted = set(accepted)
-        earlier = {key: row for key, row in self.refusals(run_id).items() if key not in accepted}
-        with translate_disk_errors():
-            storage.write_text_atomically(folder / "refused.json", json.dumps({**earlier, **refused}, indent=2))
+
+        def change(text: str | None) -> str:
+            earlier = {key: row for key, row in parse_refusals(text).items() if key not in accepted}
+            return json.dumps({**earlier, **refused}, indent=2)
+
+        with self._fence():
+            self.entries.change_document(run_id, REFUSALS_FILE, change)
 
 
 def _write_records(staged: Path, texts: dict[str, str]) -> None:

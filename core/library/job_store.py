@@ -33,7 +33,7 @@ class Job(Record):
 
     `request`, `detail` (what is shown while it runs) and `result` are JSON of its kind, described where that is run
     (`core.jobs`); `error` says why it failed; `owner` is the id of the person who started it, who alone sees it, and
-    None where nobody had signed in.
+    None where nobody had signed in; `is_bulk` says that it is one of many, which let what a person clicks go first.
     """
 
     id: str
@@ -49,6 +49,7 @@ class Job(Record):
     started: str | None = None
     finished: str | None = None
     owner: str | None = None
+    is_bulk: bool = False
     pid: int = Field(default_factory=os.getpid)
     born: float = Field(default_factory=process_start_time)
 
@@ -208,6 +209,10 @@ class JobStore:
             if ID_PATTERN.fullmatch(folder.name) and folder.is_dir() and not (folder / "job.json").exists()
         )
 
+    def count_waiting(self) -> list[tuple[str, int, float]]:
+        """Return for each queue how many jobs wait, and for how many seconds the first has; here there are none."""
+        return []
+
     def request_cancel(self, id_: str) -> None:
         """Raises UnknownName."""
         marker = self.folder(id_) / "cancel"
@@ -233,9 +238,9 @@ class JobStore:
 
     def save_arrays(self, id_: str, arrays: Arrays) -> None:
         """Store arrays beside a job, in place of those stored before; a reader finds these or those, whole."""
-        new = self._folder / id_ / "arrays.new.npz"
-        np.savez(new, allow_pickle=False, **arrays)
-        os.replace(new, self._folder / id_ / "arrays.npz")
+        folder = self.folder(id_)
+        np.savez(folder / "arrays.new.npz", allow_pickle=False, **arrays)
+        os.replace(folder / "arrays.new.npz", folder / "arrays.npz")
 
     def load_arrays(self, id_: str) -> Arrays:
         """Raises UnknownName, and OSError where they are absent or damaged."""

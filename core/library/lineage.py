@@ -80,11 +80,9 @@ def _trace_ancestors(library: Library, artifact: Artifact) -> list[LineageStep]:
 
 def _read_step(library: Library, id_: str) -> tuple[LineageStep, Artifact | None]:
     """An artifact as a step, and its record where that can be read."""
-    for state, folder in (("kept", "artifacts"), ("in the trash", "trash")):
-        with contextlib.suppress(RoundtripError):
-            path = library.home / folder / validate_id(id_, "a")
-            if library.access.can_see(path):
-                artifact = Artifact.read(path / "artifact.json")
-                step = LineageStep(artifact=id_, state=state, format=artifact.format, created=artifact.created)
-                return step, artifact
+    with contextlib.suppress(RoundtripError):
+        if folder := library.find_folder(validate_id(id_, "a")):
+            state = "in the trash" if folder.parent.name == "trash" else "kept"
+            artifact = Artifact.read(folder / "artifact.json")
+            return LineageStep(artifact=id_, state=state, format=artifact.format, created=artifact.created), artifact
     return LineageStep(artifact=id_[:80], state="gone"), None

@@ -7,13 +7,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from core.caching import StampedCache, file_stamp
-from core.errors import UnknownName, UnreadableRecord
+from core.caching import StampedCache
+from core.errors import UnreadableRecord
 from core.library.catalog.catalog import Catalog
-from core.library.catalog.schema import IN_MEMORY_URL
-from core.library.catalog.sync import LOG_FILE, CatalogSync
 from core.library.ids import ID_PATTERN
-from core.library.reads import ReadMixin
+from core.library.reads import ReadMixin, read_named_run
 from core.library.records import FOLDER_BY_KIND, Entry, Page, Query, Run
 from core.library.storage import translate_disk_errors
 from core.text.labels import number_equal
@@ -53,10 +51,12 @@ class ListingMixin(ReadMixin):
     def runs(self) -> list[Run]:
         """All readable runs, newest first."""
         runs = []
-        for folder in (self.home / "runs").iterdir():
+        ids = filter(ID_PATTERN.fullmatch, self.entries.ids("r"))
+        for folder in self.entries.locate_all(ids).values():
             # An unreadable run still shows, as its artifacts' problem.
-            with contextlib.suppress(UnreadableRecord, UnknownName):
-                runs.append(self._read_run(folder.name, partial(self._run_cache.get, Run.read)))
+            with contextlib.suppress(UnreadableRecord):
+                if self.access.can_see(folder):
+                    runs.append(read_named_run(folder, partial(self._run_cache.get, Run.read)))
         return sorted(runs, key=lambda run: run.created, reverse=True)
 
     def run_names(self) -> dict[str, str]:
@@ -64,7 +64,7 @@ class ListingMixin(ReadMixin):
 
         As of the last change that this library made or another process logged: a folder put there by hand is missing.
         """
-        key, stamp = (str(self.home), self.access.viewer_id), file_stamp(self.home / LOG_FILE)
+        key, stamp = (str(self.home), self.access.viewer_id), self.entries.stamp()
         return _run_names.get_or_compute(key, lambda: number_equal(self._names_by_age()), stamp)
 
     def _names_by_age(self) -> dict[str, str]:
@@ -73,10 +73,11 @@ class ListingMixin(ReadMixin):
     @translate_disk_errors()
     def ids(self) -> list[str]:
         """The ids of all runs and artifacts, readable or not."""
-        return sorted(path.name for path in self._list_paths() if self.access.viewer_id is None or self._is_seen(path))
-
-    def _is_seen(self, path: Path) -> bool:
-        return bool(ID_PATTERN.fullmatch(path.name)) and self.access.can_see(path)
+        ids = self.entries.ids("".join(FOLDER_BY_KIND))
+        if self.access.viewer_id is not None:
+            located = self.entries.locate_all(filter(ID_PATTERN.fullmatch, ids))
+            ids = [id_ for id_, folder in located.items() if self.access.can_see(folder)]
+        return sorted(ids)
 
     def _list_paths(self) -> Iterator[Path]:
         return (path for folder in FOLDER_BY_KIND.values() for path in (self.home / folder).iterdir())
@@ -101,4 +102,4 @@ class ListingMixin(ReadMixin):
     def find_on_disk(self) -> list[Entry]:
         """What `find` should return, read from the folders and past the catalog."""
         every = Query(size=None, viewer_id=self.access.viewer_id)
-        return CatalogSync(self.home, Catalog(IN_MEMORY_URL)).query(Catalog.page, every).entries
+        return self._catalog_sync.page_afresh(every).entries

@@ -6,6 +6,8 @@ are seen by their owner alone until that one shares them; a copy is seen only by
 
 import hashlib
 import json
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -49,17 +51,38 @@ class _Ownership(NamedTuple):
     run: str | None = None
 
 
-class AccessControl:
-    """What `viewer` may see and change in the library at `home`; all of it where that is None."""
+FindFolder = Callable[[str], Path | None]
 
-    def __init__(self, home: Path, viewer: Viewer | None = None, ownership_cache: dict[str, _Ownership] | None = None):
+
+def find_entry_folder(home: Path, id_: str) -> Path | None:
+    """Where a run or an artifact lies in a home, in its place or in the trash; None where it is in neither."""
+    if id_[0] not in FOLDER_BY_KIND:
+        return None
+    folders = (home / FOLDER_BY_KIND[id_[0]] / id_, home / "trash" / id_)
+    return next((folder for folder in folders if folder.is_dir()), None)
+
+
+class AccessControl:
+    """What `viewer` may see and change in the library at `home`; all of it where that is None.
+
+    `locate` says where an entry lies, in its place or in the trash.
+    """
+
+    def __init__(
+        self,
+        home: Path,
+        viewer: Viewer | None = None,
+        ownership_cache: dict[str, _Ownership] | None = None,
+        locate: FindFolder | None = None,
+    ):
         self.viewer = viewer
         self._home = home
+        self._locate: FindFolder = locate or partial(find_entry_folder, home)
         self._ownership_cache = {} if ownership_cache is None else ownership_cache  # records never change
 
     def for_viewer(self, viewer: Viewer) -> "AccessControl":
         """The same for a person. Nobody becomes another one by it."""
-        return AccessControl(self._home, self.viewer or viewer, self._ownership_cache)
+        return AccessControl(self._home, self.viewer or viewer, self._ownership_cache, self._locate)
 
     @property
     def viewer_id(self) -> str | None:
@@ -85,6 +108,10 @@ class AccessControl:
         run = self._find_folder(ownership.run, "r") if folder.name.startswith("a") and ownership.run else None
         return combine_sole_viewers(viewer_id, self.sole_viewer(run)) if run else viewer_id
 
+    def run_of(self, folder: Path) -> str | None:
+        """The id of the run of an artifact; None for a run, and where the record cannot be read."""
+        return self._read_ownership(folder).run if folder.name.startswith("a") else None
+
     def can_see_derived(self, owner: str | None, references: Any = ()) -> bool:
         """Whether something that is made from entries is shown: a job, an input set.
 
@@ -101,8 +128,7 @@ class AccessControl:
         """Where a run or an artifact lies, in its place or in the trash; None for what is neither."""
         if not ID_PATTERN.fullmatch(id_) or id_[0] not in kinds:
             return None
-        folders = (self._home / FOLDER_BY_KIND[id_[0]] / id_, self._home / "trash" / id_)
-        return next((folder for folder in folders if folder.is_dir()), None)
+        return self._locate(id_)
 
     def _read_ownership(self, folder: Path) -> _Ownership:
         if folder.name not in self._ownership_cache:

@@ -72,14 +72,19 @@ def flush_folder(folder: Path) -> None:
 
 
 def write_text_atomically(path: Path, text: str, is_flushed: bool = True) -> None:
+    """As `write_bytes_atomically`, in UTF-8."""
+    write_bytes_atomically(path, text.encode(), is_flushed)
+
+
+def write_bytes_atomically(path: Path, data: bytes, is_flushed: bool = True) -> None:
     """Replace a small file so that a reader finds the old one or the new one whole; so does a crash if `is_flushed`.
 
     Raises OSError.
     """
     new = path.with_name(f".{path.name}.{secrets.token_hex(4)}.new")
     try:
-        with new.open("w", encoding="utf-8") as file:
-            file.write(text)
+        with new.open("wb") as file:
+            file.write(data)
             if is_flushed:
                 file.flush()
                 os.fsync(file.fileno())

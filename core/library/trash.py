@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from core.errors import InputError
-from core.library import storage
-from core.library.annotation_files import read_aliases, read_annotations
+from core.library.annotation_files import read_annotations
 from core.library.base import LibraryBase
 from core.library.catalog.catalog import Catalog
 from core.library.ids import ID_PATTERN, unknown_id_error
@@ -29,14 +28,14 @@ class TrashMixin(LibraryBase):
             for id_ in removed:
                 self._require_removable(id_)
             for id_ in removed:
-                self._trash.put(self._own_folder(id_))
-                self._catalog_sync.log_changes(id_)
+                self._own_folder(id_)
+                self.entries.put_in_trash(id_)
         return removed
 
     def _ids_with_artifacts(self, id_: str) -> list[str]:
         self._own_folder(id_)
         copies = self._catalog_sync.query(Catalog.ids_where, "run", [id_]) if id_.startswith("r") else []
-        if not all(self.access.can_change(self.home / "artifacts" / copy) for copy in copies):
+        if not all(map(self.access.can_change, self.entries.locate_all(copies).values())):
             raise InputError(
                 "Others have saved copies of this run, so it is not removed.",
                 received=id_,
@@ -46,7 +45,7 @@ class TrashMixin(LibraryBase):
 
     def _require_removable(self, id_: str) -> None:
         """Raise InputError for what is pinned or has an alias, UnreadableRecord where that cannot be read."""
-        aliases = [alias for alias, target in read_aliases(self.home).aliases.items() if target == id_]
+        aliases = [alias for alias, target in self.entries.aliases().aliases.items() if target == id_]
         if aliases:
             raise InputError(
                 f"The alias '{aliases[0]}' points to it, so it is not removed.",
@@ -66,8 +65,7 @@ class TrashMixin(LibraryBase):
             if not all(self._can_restore(restored) for restored in ids):
                 raise unknown_id_error(id_)
             for restored in ids:
-                self._trash.restore(restored, storage.entry_folder(self.home, restored))
-                self._catalog_sync.log_changes(restored)
+                self.entries.restore(restored)
         return ids
 
     @translate_disk_errors()
@@ -76,14 +74,15 @@ class TrashMixin(LibraryBase):
         return [id_ for id_ in self._trash.ids() if self._can_restore(id_)]
 
     def _can_restore(self, id_: str) -> bool:
-        return self.access.viewer_id is None or (
-            bool(ID_PATTERN.fullmatch(id_)) and self.access.can_change(self.home / "trash" / id_)
-        )
+        if self.access.viewer_id is None:
+            return True
+        folder = self.entries.locate(id_) if ID_PATTERN.fullmatch(id_) else None
+        return folder is not None and self.access.can_change(folder)
 
     @translate_disk_errors()
     def trashed_entries(self, limit: int | None = None) -> list[TrashedEntry]:
         """What can be restored, with what its record says, in the order of `trash_ids`; at most `limit`."""
-        return [self._trash.read_entry(id_) for id_ in self.trash_ids()[:limit]]
+        return self._trash.read_entries(self.trash_ids()[:limit])
 
     def empty_trash(self, days: float) -> list[str]:
         """Delete for good what was removed that many days ago or earlier, and is not pinned. Returns the ids.

@@ -1,20 +1,22 @@
 """The trash: what was removed, when, and what has lain there long enough to be emptied; and the disk usage."""
 
 import contextlib
-import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from core.errors import RoundtripError, UnknownName, UnreadableRecord
-from core.library import staging, storage
+from core.library import storage
 from core.library.annotation_files import read_annotations_or_empty
 from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
 from core.library.records import Artifact, Entry, Run
 from core.library.storage import size_on_disk
 from core.record import Record, now
+
+if TYPE_CHECKING:
+    from core.library.shared_entries import SharedEntries
 
 REMOVAL_FILE = "removed.json"
 
@@ -41,39 +43,32 @@ class TrashedEntry(NamedTuple):
 class Trash:
     """The trash of one library."""
 
-    def __init__(self, home: Path):
-        self._home = home
+    def __init__(self, home: Path, entries: "SharedEntries"):
         self._folder = home / "trash"
+        self._entries = entries
 
     def ids(self) -> list[str]:
         """The ids of what can be restored, what was removed last first."""
-        times = {}
-        with os.scandir(self._folder) as folders:
-            for folder in folders:
-                with contextlib.suppress(FileNotFoundError):  # restored or emptied by another process just now
-                    times[folder.name] = folder.stat(follow_symlinks=False).st_mtime_ns
-        return sorted(times, key=lambda id_: (-times[id_], id_))
-
-    def put(self, folder: Path) -> None:
-        """Move an entry here, and note when. Raises OSError."""
-        storage.rename_durably(folder, self._folder / folder.name)
-        with contextlib.suppress(OSError):  # a full disk is what a trash is emptied for: it counts from when it is seen
-            self._write_removal_record(folder.name)
-
-    def restore(self, id_: str, target: Path) -> None:
-        """Raises OSError."""
-        (self._folder / id_ / REMOVAL_FILE).unlink(missing_ok=True)
-        storage.rename_durably(self._folder / id_, target)
+        return self._entries.trash_ids()
 
     def ids_with_run(self, id_: str) -> list[str]:
         """Return the ids to restore together: an artifact, and its run if that is in the trash. Raises UnknownName."""
-        if not (self._folder / validate_id(id_)).is_dir():
+        if not self._has(validate_id(id_)):
             raise unknown_id_error(id_)
         with contextlib.suppress(UnreadableRecord, UnknownName):  # an unreadable record is restored as it went
             if id_.startswith("a"):
                 run = validate_id(Artifact.read(self._folder / id_ / "artifact.json").run, "r")
-                return [run, id_] if (self._folder / run).is_dir() else [id_]
+                return [run, id_] if self._has(run) else [id_]
         return [id_]
+
+    def _has(self, id_: str) -> bool:
+        return self._entries.locate(id_) == self._folder / id_
+
+    def read_entries(self, ids: Iterable[str]) -> list[TrashedEntry]:
+        """Return entries of the trash, which are looked for all at once."""
+        ids = list(ids)
+        self._entries.locate_all(filter(ID_PATTERN.fullmatch, ids))
+        return [self.read_entry(id_) for id_ in ids]
 
     def read_entry(self, id_: str) -> TrashedEntry:
         """Return an entry of the trash; without a removal record, it counts as removed now."""
@@ -91,22 +86,15 @@ class Trash:
         Returns the ids. Raises StorageFailed.
         """
         deleted = []
-        for id_ in self.ids():
+        ids = self.ids()
+        self._entries.locate_all(filter(ID_PATTERN.fullmatch, ids))
+        for id_ in ids:
             if not ID_PATTERN.fullmatch(id_) or not is_allowed(id_):
                 continue
             trashed = self.read_entry(id_)
-            if not trashed.pinned and trashed.days_in_trash >= days and self._delete(id_):
+            if not trashed.pinned and trashed.days_in_trash >= days and self._entries.delete(id_):
                 deleted.append(id_)
         return deleted
-
-    def _delete(self, id_: str) -> bool:
-        """Out of the trash first, so that what was half deleted cannot be restored."""
-        with storage.translate_disk_errors(), staging.staging_folder(self._home) as staged:
-            try:
-                os.rename(self._folder / id_, staged / id_)
-            except FileNotFoundError:  # another process was faster
-                return False
-        return True
 
     def _write_removal_record(self, id_: str) -> None:
         storage.write_text_atomically(self._folder / id_ / REMOVAL_FILE, RemovalRecord().to_json_text())

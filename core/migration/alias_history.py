@@ -2,12 +2,11 @@
 
 import json
 
-from core.errors import InputError
 from core.library import Library
-from core.library.annotation_files import AliasChange, clean_name
-from core.library.annotations import group_by_alias, validate_alias
-from core.library.ids import validate_id
+from core.library.annotation_files import AliasChange
+from core.library.annotations import group_by_alias
 from core.object_store import Documents, ObjectStore
+from core.object_store.alias_versions import parse_change
 from core.record import INVALID_JSON_ERRORS
 
 
@@ -48,17 +47,5 @@ def pull_aliases(library: Library, store: ObjectStore) -> int:
     """Bring the aliases of a store into a library; returns how many changes came. An alias that the library moved
     itself stays where it points there."""
     documents = Documents(store, "aliases")
-    stored = [_read(alias, version.text) for alias in documents.names() for version in documents.versions(alias)]
+    stored = [parse_change(alias, version.text) for alias in documents.names() for version in documents.versions(alias)]
     return library.add_alias_history([change for change in stored if change])
-
-
-def _read(alias: str, text: str | None) -> AliasChange | None:
-    """A change of that alias; None for an object that is none of ours."""
-    try:
-        change = AliasChange.model_validate_json(text or "")
-        validate_alias(change.alias)
-        for id_ in filter(None, (change.artifact, change.before)):
-            validate_id(id_, "a")
-    except (ValueError, InputError):
-        return None
-    return change.model_copy(update={"set_by": clean_name(change.set_by)}) if change.alias == alias else None

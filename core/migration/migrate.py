@@ -1,5 +1,6 @@
 """A library into a store, or a store into a library: what is there is passed over, what fails fails alone."""
 
+import math
 import threading
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -7,13 +8,16 @@ from functools import partial
 from typing import NamedTuple
 
 from core.error_translation import translate
-from core.errors import Cancelled, LibraryError
+from core.errors import Cancelled, InputError, LibraryError
 from core.library import Library
 from core.migration.alias_history import pull_aliases, push_aliases
-from core.migration.entry_folders import LocalEntry, find_active_jobs, list_local_entries
+from core.migration.entry_folders import find_active_jobs, list_local_entries
 from core.migration.seen_versions import remembered_versions
 from core.migration.transfer import Transfer
 from core.object_store import Manifests, ObjectStore
+from core.object_store.entry_cache import EntryCache
+from core.object_store.local_entry import LocalEntry
+from core.object_store.team_library import read_home_record
 
 WORKERS = 8  # entries at a time: they wait for the network more than for the processor
 Action = Callable[[], tuple[bool, int]]
@@ -76,7 +80,7 @@ def migrate_to_store(
     """
     library.require_full_access()
     store.claim()
-    groups = list_local_entries(library)
+    groups = _leave_out_cached(library, store, list_local_entries(library))
     progress = _Progress(sum(_count_bytes(group) for group in groups.values()), on_progress, is_cancelled)
     rows: list[MigratedEntry] = []
     with remembered_versions(library, store) as seen:
@@ -96,6 +100,10 @@ def migrate_from_store(
     """Bring what lies in a store into a library; the store stays as it is. Arguments and errors as above."""
     library.require_full_access()
     store.require_marker()
+    if read_home_record(library.home):
+        raise _cache_error(
+            store, "Set ROUNDTRIP_HOME to another folder, and unset ROUNDTRIP_STORE_URL for this command."
+        )
     ids = sorted(Manifests(store).ids(), key=lambda id_: ("riaj".index(id_[0]), id_))
     progress = _Progress(len(ids), lambda done, note: None, is_cancelled)
     rows: list[MigratedEntry] = []
@@ -107,6 +115,23 @@ def migrate_from_store(
     changes = pull_aliases(library, store)
     library.rebuild_catalog()
     return Migration(rows, changes, [])
+
+
+def _leave_out_cached(
+    library: Library, store: ObjectStore, groups: dict[str, list[LocalEntry]]
+) -> dict[str, list[LocalEntry]]:
+    """Of a home that caches this store what is not in it yet: the rest may lie here in part. Raises InputError."""
+    record = read_home_record(library.home)
+    if record is None:
+        return groups
+    if record.identity != store.identify():
+        raise _cache_error(store, "Bring its own store into an empty folder first: roundtrip migrate --from ADDRESS.")
+    cache = EntryCache(library.home, store, math.inf)
+    return {group: [entry for entry in entries if not cache.has(entry.id)] for group, entries in groups.items()}
+
+
+def _cache_error(store: ObjectStore, cure: str) -> InputError:
+    return InputError("The library's folder is a cache of another store.", received=store.address, cure=cure)
 
 
 def _count_bytes(entries: Iterable[LocalEntry]) -> int:

@@ -7,15 +7,10 @@ from core.errors import Damaged, InputError, LibraryError
 from core.library import Library, storage
 from core.library.storage import translate_disk_errors
 from core.library.trash_folder import REMOVAL_FILE
-from core.migration.entry_folders import (
-    DOCUMENT_FILES,
-    FOLDER_BY_KIND,
-    LocalEntry,
-    OnBytes,
-    find_local_entry,
-)
+from core.migration.entry_folders import find_local_entry
 from core.migration.seen_versions import SeenVersions
 from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore
+from core.object_store.local_entry import DOCUMENT_FILES, FOLDER_BY_KIND, LocalEntry, OnBytes
 
 DIFFERENT_CURE = "Keep that which is right under its id, and move the other one away by hand."
 
@@ -91,6 +86,8 @@ class Transfer:
         manifest = self._manifests.read(id_)
         if manifest is None or manifest.id != id_:
             raise LibraryError("The store lists an entry without its manifest.", received=id_, cure="Try again.")
+        if manifest.needs and not self._manifests.has(manifest.needs):
+            return False, 0  # the commit of both was never ended, so it is not there
         with translate_disk_errors():
             if entry := find_local_entry(self._library, id_):
                 if not entry.has_sizes_of(manifest) and not _is_job(id_):

@@ -17,6 +17,15 @@ forgets what was before.
 from core.object_store.contents import Contents
 from core.object_store.documents import Documents, Version
 from core.object_store.manifests import Manifest, Manifests
-from core.object_store.object_store import ObjectStore, open_object_store
+from core.object_store.object_store import ObjectStore, mask_address, open_object_store
 
-__all__ = ["Contents", "Documents", "Manifest", "Manifests", "ObjectStore", "Version", "open_object_store"]
+__all__ = [
+    "Contents",
+    "Documents",
+    "Manifest",
+    "Manifests",
+    "ObjectStore",
+    "Version",
+    "mask_address",
+    "open_object_store",
+]

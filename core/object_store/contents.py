@@ -67,6 +67,7 @@ class Contents:
         try:
             yield from self._store.stream(self.key(sha256))
         except FileNotFoundError as error:
+            self._store.require_identified()
             raise Damaged(
                 "Contents that a manifest lists are not in the store.",
                 received=sha256,

@@ -1,5 +1,6 @@
 """`Documents`: small texts that people change, each version an object of its own under the next number."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 from core.object_store.object_store import ObjectStore
@@ -53,9 +54,28 @@ class Documents:
         start = len(self._folder) + 1
         return sorted({key[start:].rpartition("/")[0] for key in self._store.list_keys(self._folder)} - {""})
 
+    def numbers(self) -> dict[str, int]:
+        """Return the number of the newest version of each document."""
+        return latest_numbers(self._store.list_keys(self._folder), self._folder)
+
+    def delete_all(self) -> None:
+        """Delete every version of every document."""
+        for key in self._store.list_keys(self._folder):
+            self._store.delete(key)
+
     def _numbers(self, name: str) -> list[int]:
         ends = (key.rpartition("/")[2] for key in self._store.list_keys(f"{self._folder}/{name}"))
         return sorted(int(end) for end in ends if end.isdecimal() and len(end) == DIGITS)
 
     def _key(self, name: str, number: int) -> str:
         return f"{self._folder}/{name}/{number:0{DIGITS}}"
+
+
+def latest_numbers(keys: Iterable[str], folder: str) -> dict[str, int]:
+    """Return the number of the newest version by what stands before it in a key below `folder`."""
+    numbers: dict[str, int] = {}
+    for key in keys:
+        name, _, end = key.removeprefix(f"{folder}/").rpartition("/")
+        if name and end.isdecimal() and len(end) == DIGITS:
+            numbers[name] = max(numbers.get(name, 0), int(end))
+    return numbers

@@ -25,9 +25,13 @@ def _require_plain_path(entry: FileEntry) -> FileEntry:
 
 
 class Manifest(Record):
-    """The files of an entry that never change, sorted by path."""
+    """The files of an entry that never change, sorted by path.
+
+    An entry that `needs` another, with which it was made, is not there as long as that one is not.
+    """
 
     id: str = Field(pattern=ID_PATTERN.pattern)
+    needs: str | None = Field(None, pattern=ID_PATTERN.pattern)
     files: list[Annotated[FileEntry, AfterValidator(_require_plain_path)]]
 
     @property
@@ -56,6 +60,21 @@ class Manifests:
         """Return the manifest of an entry; None where there is none. Raises UnreadableRecord, StorageFailed."""
         data = self._store.get(self._key(validate_id(id_, "aijr")))
         return None if data is None else Manifest.parse(data, f"{id_}.json")
+
+    def read_whole(self, id_: str) -> Manifest | None:
+        """Return the manifest of an entry that is there with what it needs; None for another. Raises as `read`."""
+        manifest = self.read(id_)
+        if manifest is None or manifest.id != id_ or (manifest.needs and not self.has(manifest.needs)):
+            return None
+        return manifest
+
+    def has(self, id_: str) -> bool:
+        """Whether there is a manifest of that id, readable or not."""
+        return self._store.size(self._key(validate_id(id_, "aijr"))) is not None
+
+    def delete(self, id_: str) -> bool:
+        """Delete the manifest of an entry, which is gone then; returns whether there was one."""
+        return self._store.delete(self._key(validate_id(id_, "aijr")))
 
     def ids(self) -> list[str]:
         """Return the ids of all entries, sorted; objects that are not ours are passed over."""

@@ -1,6 +1,7 @@
 """`ObjectStore`: objects by key in a folder or a bucket (put if absent, get, list), over obstore, in our own errors."""
 
 import contextlib
+import secrets
 from collections.abc import Iterable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -13,7 +14,7 @@ from obstore.store import LocalStore, MemoryStore, from_url
 from pydantic import Field
 
 from core.error_translation import translate_store_error
-from core.errors import InputError
+from core.errors import InputError, StorageFailed
 from core.record import Record
 from core.telemetry import measure
 
@@ -29,8 +30,10 @@ SCHEMES = ("s3", "gs", "az", "file", "memory")
 
 
 class StoreMarker(Record):
-    """That a folder or prefix is a store of ours."""
+    """That a folder or prefix is a store of ours; by its `id` it is known under whatever address, and older stores have
+    none."""
 
+    id: str = ""
     what: str = Field("roundtrip object store", pattern="roundtrip object store")
 
 
@@ -43,6 +46,7 @@ class ObjectStore:
     def __init__(self, store: "AnyStore", address: str):
         self._store = store
         self.address = address
+        self._identity = ""
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
         """Write an object unless there is one of that key; returns whether it was written. Of two writers one is."""
@@ -77,10 +81,23 @@ class ObjectStore:
             return self._store.head(key)["size"]
         return None
 
+    def delete(self, key: str) -> bool:
+        """Delete an object; returns whether there was one."""
+        if self.size(key) is None:
+            return False
+        with contextlib.suppress(FileNotFoundError), self._translated():  # another was faster
+            self._store.delete(key)
+        return True
+
     def list_keys(self, folder: str) -> list[str]:
         """Return the keys of all objects below a folder of keys, sorted."""
         with self._translated():
             return sorted(item["path"] for items in self._store.list(folder) for item in items)
+
+    def list_sizes(self) -> dict[str, int]:
+        """Return the bytes of every object by its key, in the order of the keys."""
+        with self._translated():
+            return dict(sorted((item["path"], item["size"]) for items in self._store.list() for item in items))
 
     def claim(self) -> None:
         """Mark the place as a store of ours, unless it is one; another's objects stay where they are.
@@ -97,7 +114,32 @@ class ObjectStore:
                 received=self.address,
                 cure="Name an empty folder of the bucket, which is made when something is put into it.",
             )
-        self.put_if_absent(MARKER, StoreMarker.model_validate({}).to_json_text().encode())
+        marker = StoreMarker.model_validate({"id": secrets.token_hex(16)})
+        self.put_if_absent(MARKER, marker.to_json_text().encode())
+
+    def identify(self) -> str:
+        """Return what this store is known by on every machine, and hold it to that from now on.
+
+        Raises InputError where this is no store of ours, UnreadableRecord.
+        """
+        self._identity = self._read_identity()
+        if not self._identity:
+            raise _no_store_error(self.address)
+        return self._identity
+
+    def _read_identity(self) -> str:
+        marker = self.get(MARKER)
+        return "" if marker is None else StoreMarker.parse(marker, MARKER).id or self.address
+
+    def require_identified(self) -> None:
+        """Raises StorageFailed where another store, or none, lies now where `identify` saw one: a folder that is not
+        mounted any more looks as if it were empty."""
+        if self._identity and self._read_identity() != self._identity:
+            raise StorageFailed(
+                "The store is not where it was, or another one lies there now; nothing was changed.",
+                received=self.address,
+                cure="See that the folder is mounted, or that nobody emptied the bucket, then try again.",
+            )
 
     def has_marker(self) -> bool:
         """Whether this is a store of ours. Raises UnreadableRecord where its schema is newer, or the marker broken."""
@@ -174,3 +216,9 @@ def open_object_store(address: str, makes_folder: bool = False) -> ObjectStore:
         return ObjectStore(from_url(address, retry_config=RETRY), address)
     except (BaseError, OSError) as error:
         raise translate_store_error(str(error), address) from error
+
+
+def mask_address(address: str) -> str:
+    """Return an address of a store without what may be a secret: names before an @, and options."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

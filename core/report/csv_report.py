@@ -24,7 +24,7 @@ def render_csv(data: ReportData) -> str:
     buffer = io.StringIO()
     writer = csv.DictWriter(buffer, columns, lineterminator="\n")
     writer.writeheader()
-    writer.writerows({name: _escape_formula(value) for name, value in line.items()} for line in lines)
+    writer.writerows({name: escape_formula(value) for name, value in line.items()} for line in lines)
     return buffer.getvalue()
 
 
@@ -36,6 +36,7 @@ def _csv_rows(data: ReportData, id_: str) -> list[Line]:
         "run": record.run if record else None,
         "run_name": data.run.name,
         "trust": record.trust if record else None,
+        **_place_columns(data, outcome.get("place")),
         "baseline": data.baseline,
         "inputs": data.job.result["inputs"],
         "bytes": record.bytes if record else None,
@@ -50,6 +51,13 @@ def _csv_rows(data: ReportData, id_: str) -> list[Line]:
         first | _flatten_scalars(metrics) | _flatten_scalars(passed.get(metrics.get("output"), {}), "tolerance.")
         for metrics in outputs
     ]
+
+
+def _place_columns(data: ReportData, place: dict[str, Any] | None) -> Line:
+    """The place and the lock of its packages; no columns where every copy predicted here."""
+    if not any(outcome.get("place") for outcome in data.outcomes.values()):
+        return {}
+    return {"place": place["key"], "lock": place["lock"]} if place else {"place": None, "lock": None}
 
 
 def _grade_columns(grade: dict[str, Any] | None) -> Line:
@@ -70,7 +78,7 @@ def _flatten_scalars(record: Mapping[str, Any], prefix: str = "") -> Line:
     return flat
 
 
-def _escape_formula(value: Any) -> Any:
+def escape_formula(value: Any) -> Any:
     """Put an apostrophe before text that a spreadsheet would run as a formula; numbers stay numbers."""
     if isinstance(value, str) and value.startswith(FORMULA_PREFIXES) and value != "-inf":
         return "'" + value

@@ -19,12 +19,14 @@ from core.figures.images import row_image_url
 from core.inputs import InputSet
 from core.jobs.compare_result import Tolerance, check_tolerances
 from core.jobs.elsewhere_answers import Answers, find_answers
+from core.jobs.known_places import label_participants
 from core.jobs.participants import run_id_of
+from core.jobs.places import entry_of
 from core.library import Artifact, Run
 from core.library.job_store import Job
 from core.record import now
 from core.system import describe_machine
-from core.text.labels import PredictionLabeler, format_values, pluralize, short_labels
+from core.text.labels import PredictionLabeler, format_values, pluralize
 from core.text.summaries import summarize_outcomes
 from core.versions import installed_versions
 
@@ -146,8 +148,8 @@ def _mark_changes(
 class ReportData(NamedTuple):
     """Everything that any kind of report shows.
 
-    `names` has the baseline first, then every copy, also those without predictions; `outcomes` are the job's own JSON,
-    `losses` by copy what it lost.
+    `names` has the baseline first, then every copy, also those without predictions, and those at other places (see
+    `core.jobs.places`); `outcomes` are the job's own JSON, `losses` by copy what it lost here.
     `elsewhere` is by copy and environment what it answered there, to the rows of its proof kit, where it was asked.
     `passed` is by artifact and output. `artifacts` are the records that the library still has;
     `inputs` is None where they are no longer stored.
@@ -205,7 +207,7 @@ def gather_report_data(context: AppContext, job: Job, tolerances: Mapping[str, T
     for id_ in [baseline, *outcomes]:
         if id_.startswith("a"):
             with contextlib.suppress(UnknownName):
-                artifacts[id_] = context.library.artifact(id_)
+                artifacts[id_] = context.library.artifact(entry_of(id_))
     passed = check_tolerances(context, job, tolerances) if tolerances else {}
     run = context.library.run(run_id_of(context, baseline))
     inputs = None
@@ -215,7 +217,7 @@ def gather_report_data(context: AppContext, job: Job, tolerances: Mapping[str, T
         job=job,
         run=run,
         inputs=inputs,
-        names=short_labels([baseline, *outcomes], artifacts, run),
+        names=label_participants([baseline, *outcomes], {entry_of(id_): each for id_, each in artifacts.items()}, run),
         outcomes=outcomes,
         losses={id_: find_losses(context.library, id_) for id_ in outcomes},
         elsewhere=find_answers(context.job_store, *{record.run for record in artifacts.values()}),

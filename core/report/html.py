@@ -18,9 +18,11 @@ from plotly.offline import get_plotlyjs
 from core.compare import Verdict
 from core.compatibility.losses import Loss
 from core.environments import get_environment
+from core.environments.judge import describe_lock_change
 from core.evidence.records import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
 from core.grading import GRADE_HELP, Grade
+from core.jobs.places import PlaceFacts
 from core.library import Artifact
 from core.report.data import ReportData, describe_inputs
 from core.report.repeat_command import make_repeat_command, needs_inputs_file
@@ -196,7 +198,7 @@ class VerdictCard(NamedTuple):
 def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
     outcome, record = data.outcomes[id_], data.artifacts.get(id_)
     verdict = Verdict(outcome["verdict"])
-    passed = data.passed.get(id_, {})
+    passed, source = data.passed.get(id_, {}), data.job.request["sources"].get(id_, "none")
     return VerdictCard(
         id=id_,
         name=data.names[id_],
@@ -208,13 +210,21 @@ def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
         outcome=outcome,
         error=outcome["error"],
         warning=describe_not_finite(outcome["not_finite"]),
-        remarks=[describe_batch(outcome), *list_caveats(outcome, data.job.request["sources"].get(id_, "none"))],
+        remarks=[*_describe_place(outcome), describe_batch(outcome), *list_caveats(outcome, source)],
         classes=[summarize_changes(metrics) for metrics in outcome["outputs"] if metrics["classes"]],
         record=record,
         saved_with=_format_versions(record),
         passed=all(check["passed"] for check in passed.values()) if passed else None,
         elsewhere={get_environment(key).label: a.summary for key, a in data.elsewhere.get(id_, {}).items()},
     )
+
+
+def _describe_place(outcome: dict[str, Any]) -> list[str]:
+    """Where a copy predicted that did not here, and whether that is another place by now."""
+    if not outcome.get("place"):
+        return []
+    place = PlaceFacts.model_validate(outcome["place"])
+    return [place.words, describe_lock_change(place.key, place.lock)]
 
 
 def _format_versions(record: Artifact | None) -> str:

@@ -14,6 +14,7 @@ SECONDS = (0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 1800.0)  # upper b
 # What is measured, by the name that `measure` is given: of durations how they spread, of the rest the sum or the state.
 DURATIONS = {
     "job_wait_seconds": ("From the start of a job to its first step.", ["kind"]),
+    "queue_wait_seconds": ("From the start of a job to its worker.", ["queue"]),
     "job_seconds": ("How long a job ran.", ["kind", "state"]),
     "child_request_seconds": ("From a request to a child to its reply.", ["task"]),
 }
@@ -53,10 +54,16 @@ class Metrics:
         else:
             self._states[metric].labels(**labels).inc(value)
 
-    def render(self, active_jobs: Iterable[tuple[str, str]]) -> bytes:
-        """Write all metrics in Prometheus' text format, with (kind, state) of each job that waits or runs."""
+    def render(self, active_jobs: Iterable[tuple[str, str]], queues: Iterable[tuple[str, int, float]] = ()) -> bytes:
+        """Write all metrics in Prometheus' text format.
+
+        Args:
+            active_jobs: (kind, state) of each job that waits or runs.
+            queues: the name of each queue of a team in which jobs wait, how many, and for how many seconds the first.
+        """
         jobs = CollectorRegistry()
         jobs.register(_ActiveJobs(active_jobs))
+        jobs.register(_Queues(queues))
         return generate_latest(jobs) + generate_latest(self._registry)
 
 
@@ -71,3 +78,20 @@ class _ActiveJobs(Collector):
         for labels, count in sorted(Counts(self._active_jobs).items()):
             gauge.add_metric(labels, count)
         yield gauge
+
+
+class _Queues(Collector):
+    """What waits in the queues of a team."""
+
+    def __init__(self, queues: Iterable[tuple[str, int, float]]):
+        self._queues = list(queues)
+
+    def collect(self) -> Iterator[GaugeMetricFamily]:
+        lengths = GaugeMetricFamily("roundtrip_queue_jobs", "Jobs that wait in a queue.", labels=["queue"])
+        ages = GaugeMetricFamily(
+            "roundtrip_queue_oldest_seconds", "For how long the first job of a queue has waited.", labels=["queue"]
+        )
+        for name, length, seconds in self._queues:
+            lengths.add_metric([name], length)
+            ages.add_metric([name], seconds)
+        yield from (lengths, ages)

@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,16 +63,35 @@ def find_candidates(path: Path) -> FoundFiles:
 
 
 def _find_in_folder(folder: Path) -> FoundFiles:
+    return find_in_walk(folder, os.walk(folder), _is_own_folder, _is_own_file)
+
+
+def find_in_walk(
+    folder: Path,
+    walk: Iterable[tuple[str, list[str], list[str]]],
+    is_own_folder: Callable[[Path], bool],
+    is_own_file: Callable[[Path], bool],
+) -> FoundFiles:
+    """Find what may be models in a tree of names, which need not lie on the disk.
+
+    Args:
+        folder: its top.
+        walk: as `os.walk` gives it; folders that are taken out of a list are not walked.
+        is_own_folder: whether a folder is to be looked into.
+        is_own_file: whether a file counts.
+
+    Raises InputError where there is too much to look at.
+    """
     candidates: list[Candidate] = []
     files, claimed = 0, 0
-    for root, folders, names in os.walk(folder):
+    for root, folders, names in walk:
         files += len(names)
         if files > MAX_FILES:
             cure = "Ask in smaller folders."
             raise InputError("There are too many files in it.", received=f"more than {MAX_FILES:,}", cure=cure)
         here = Path(root)
-        folders[:] = sorted(name for name in folders if is_plain_name(name) and not (here / name).is_symlink())
-        found, used = _find_files(folder, here, [name for name in names if _is_own_file(here / name)])
+        folders[:] = sorted(name for name in folders if is_plain_name(name) and is_own_folder(here / name))
+        found, used = _find_files(folder, here, [name for name in names if is_own_file(here / name)])
         if packed := [name for name in names if name in SAVED_MODEL_FILES]:
             folders[:] = [name for name in folders if name not in SAVED_MODEL_FOLDERS]
             saved_model, its_files = _find_saved_model(folder, here, packed[0], found, len(names) - used)
@@ -90,6 +109,10 @@ def _find_saved_model(
         path = here / name
         return Candidate(_name_within(folder, path), path, not_asked=SHARED_FOLDER), 1
     return Candidate(_name_within(folder, here), here), files
+
+
+def _is_own_folder(path: Path) -> bool:
+    return not path.is_symlink()
 
 
 def _is_own_file(path: Path) -> bool:

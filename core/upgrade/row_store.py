@@ -25,7 +25,7 @@ ROW_FILE = "row.json"
 
 
 @cache
-def _hash_scripts() -> str:
+def hash_scripts() -> str:
     """Hash what runs in the environments: a row that another release of it gave is asked anew."""
     digest = hashlib.sha256()
     for path in sorted(SCRIPTS.glob("*.py")):
@@ -41,7 +41,7 @@ class RowStore:
         self._sides = source.key, source.folder_name, target.key, target.folder_name
 
     def _path(self, sha256: str) -> Path:
-        text = json.dumps([SCHEMA_VERSION, _hash_scripts(), *self._sides, sha256])
+        text = json.dumps([SCHEMA_VERSION, hash_scripts(), *self._sides, sha256])
         return self.folder / hashlib.sha256(text.encode()).hexdigest()[:32]
 
     def find(self, name: str, sha256: str) -> UpgradeRow | None:

@@ -1,12 +1,18 @@
 """The errors for a child: cancelled, not confined, out of memory, with a bad reply; and how it ended, in words."""
 
+import errno
+import os
 import re
+import shutil
 import signal
+from pathlib import Path
 
-from core.errors import Cancelled, ChildDied, NotConfined, TimedOut, TooLarge, WorkerError
+from core.error_translation import translate
+from core.errors import Cancelled, CannotSave, ChildDied, NotConfined, RoundtripError, TimedOut, TooLarge, WorkerError
 from core.sandbox.limits import Allowance
 from core.settings import GB
 
+RECORD_BYTES = 2**16  # bytes that an artifact has beside its weights, at the least
 INVALID_REPLY = "The reply of a child makes no sense."
 
 
@@ -54,6 +60,23 @@ def find_crash_signal(error: ChildDied) -> str:
     """The signal by which a process ended itself ("SIGSEGV"); empty where it ended otherwise, or was ended."""
     match = CRASH_PATTERN.search(error.sentence)
     return match.group(1) if match else ""
+
+
+def explain_save_crash(error: ChildDied, format_label: str, folder: Path, weight_bytes: int) -> RoundtripError | None:
+    """Return what the end of a process means that wrote a format into a folder; None where nothing more is known.
+
+    Where there is no room for what it was to write, the disk is full: HDF5 brings its process down by that, without a
+    word. Else a converter that was ended by a signal of its own making would end so again: CannotSave.
+    """
+    if shutil.disk_usage(folder).free <= weight_bytes + RECORD_BYTES:
+        return translate(OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), WorkerError)
+    if crash := find_crash_signal(error):
+        return CannotSave(
+            f"What writes {format_label} brought its own process down on this model ({crash}).",
+            cure="Choose another format: the same would happen again.",
+            detail=error.detail,
+        )
+    return None
 
 
 def describe_exit(status: int) -> str:

@@ -21,7 +21,7 @@ LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind
 def worker_environment(config: Settings) -> dict[str, str]:
     """All that a worker process sees of our environment."""
     names = {name for name in os.environ if name.upper() in PASSED_VARIABLES + PASSED_PROXY_VARIABLES}
-    settings = config.model_dump(exclude={"catalog_url"})  # which may hold a password, and no child needs it
+    settings = config.model_dump(exclude={"database_url", "store_url"})  # which may hold secrets; no child needs them
     environment = {name: os.environ[name] for name in names}
     environment |= {f"ROUNDTRIP_{name.upper()}": str(value) for name, value in settings.items()}
     return environment | {

@@ -29,6 +29,8 @@ CALLS_WITH_ID: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
     (Library, "artifact"): lambda service, entries: service.artifact(entries.artifact),
     (Library, "evidence"): lambda service, entries: service.evidence(entries.artifact),
     (Library, "verified_file"): lambda service, entries: service.verified_file(entries.artifact, "model.bin"),
+    (Library, "verified_files"): lambda service, entries: service.verified_files(entries.artifact),
+    (Library, "list_damage"): lambda service, entries: service.list_damage(entries.artifact),
     (Library, "verified_folder"): lambda service, entries: service.verified_folder(entries.artifact),
     (Library, "folder"): lambda service, entries: service.folder(entries.artifact),
     (Library, "history"): lambda service, entries: service.history(entries.run),
@@ -93,6 +95,10 @@ LISTING_CALLS: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
     (Library, "page"): lambda service, entries: [
         service.page(Query(search=word, viewer_id=None)) for word in ("", "business", "keras")
     ],
+    (Library, "find_folder"): lambda service, entries: [
+        service.find_folder(id_) for id_ in (entries.run, entries.artifact)
+    ],
+    (Library, "has"): lambda service, entries: [service.has(id_) for id_ in (entries.run, entries.artifact)],
     (Library, "find_on_disk"): lambda service, entries: service.find_on_disk(),
     (Library, "runs"): lambda service, entries: service.runs(),
     (Library, "run_names"): lambda service, entries: service.run_names(),
@@ -109,10 +115,10 @@ LISTING_CALLS: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
 METHODS_WITHOUT_ID = {
     Library: "add add_alias_history catalog_backend commit_finalized_run commit_first_artifact commit_run "
     "commit_run_and_artifact drop_alias finalize_run for_viewer original rebuild_catalog require_full_access "
-    "resolve staging",
-    Jobs: "build_environments cure find_trials for_viewer import_model list_environments pull_lever rebuild "
+    "resolve staging with_fence",
+    Jobs: "build_environments cure find_trials for_viewer in_bulk import_model list_environments pull_lever rebuild "
     "remove_environments repair train",
-    JobStore: "create finish is_cancel_requested save_arrays with_access write write_final",
+    JobStore: "count_waiting create finish is_cancel_requested save_arrays with_access write write_final",
     Inputs: "add_drawn add_file add_held_out add_plane add_random add_search_result add_typed add_upload for_viewer",
 }
 

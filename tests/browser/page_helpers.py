@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, ConsoleMessage, Error, Locator, Page, Request, expect
+from playwright.sync_api import Browser, ConsoleMessage, Error, FilePayload, Locator, Page, Request, expect
 
 from core.text.glossary import find_terms
 from tests.helpers import wait_until
@@ -30,7 +30,6 @@ STREAMLIT_VIOLATIONS = {
     # One primary colour is the ground of white letters, and the letters of a chosen segment on a dark ground. The
     # label of a disabled widget is grey, and nothing in it says that it is disabled.
     "color-contrast": "[data-variant=segmented_control], [data-testid=stSelectbox]:has(input:disabled)",
-    "presentation-role-conflict": "[data-testid=stFileUploaderDropzone]",
 }
 TIMEOUT_MS = 60_000  # milliseconds: two slow cores
 POINTED_MS = 2_000  # after which the pointer is moved anew
@@ -165,6 +164,7 @@ def resize(page: Page, width: int, dark: bool) -> None:
 
 def check_accessibility(page: Page) -> None:
     """Check that axe-core finds nothing to object to on the page, but in Streamlit's own markup."""
+    page.wait_for_function("() => window.roundtripKeyboard?.timer === undefined")  # tables that scroll are reachable
     violations = Axe().run(page).response["violations"]
     ours = [
         (rule["id"], node["html"][:200])
@@ -226,6 +226,13 @@ def take_screenshot(page: Page, name: str) -> None:
     wait_until_idle(page)
     page.screenshot(path=SCREENSHOT_FOLDER / f"{name}.png", animations="disabled")
     page.set_viewport_size(size)
+
+
+def choose_files(page: Page, *files: Path | FilePayload) -> None:
+    """Choose files in the page's control, and wait until they were sent and the page knows of them."""
+    page.locator("input[type=file]").set_input_files(list(files))
+    expect(page.get_by_text("Sent.", exact=True)).to_have_count(len(files))
+    wait_until_idle(page)
 
 
 def click_row(page: Page, row: int) -> None:

@@ -6,7 +6,14 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.page_helpers import resize, take_screenshot, wait_for_page, wait_for_width, wait_until_idle
+from tests.browser.page_helpers import (
+    choose_files,
+    resize,
+    take_screenshot,
+    wait_for_page,
+    wait_for_width,
+    wait_until_idle,
+)
 from tests.browser.server import Server
 from tests.factories import external_models
 
@@ -22,10 +29,9 @@ def page(server: Server, new_page: Callable[..., Page]) -> Page:
 
 def upload_files(page: Page, *paths: Path) -> None:
     """Choose files, wait until they have come, and send them."""
-    page.locator("input[type=file]").set_input_files(list(paths))
+    choose_files(page, *paths)
     for path in paths:
         expect(page.get_by_text(path.name, exact=True)).to_be_visible()
-    wait_until_idle(page)
     page.get_by_role("button", name="Import", exact=True).click()
 
 

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Locator, Page, TimeoutError, expect
 
 from core.jobs import Jobs
-from tests.browser.page_helpers import switch_page, tick_row, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import choose_files, switch_page, tick_row, wait_for_page, wait_until_idle
 from tests.browser.server import Server, serve
 from tests.factories import external_models
 from tests.factories.populated_library import populate_library
@@ -202,7 +202,7 @@ def test_newcomer_inspects_a_graph_and_imports_a_file(newcomer: Newcomer, tmp_pa
     wait_for_page(page, HOME_TITLE)
     newcomer.open_page("Import", "Import a model")
     path = external_models.write_keras_file(tmp_path)
-    page.locator("input[type=file]").set_input_files(path)
+    choose_files(page, path)
     newcomer.clicks += 1  # the window in which it is chosen is the browser's
     expect(page.get_by_text(path.name, exact=True)).to_be_visible()
     newcomer.click("button", "Import")

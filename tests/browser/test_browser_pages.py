@@ -39,6 +39,7 @@ TITLES = {
     "compare": "Compare",
     "elsewhere": "Elsewhere",
     "upgrade": "Upgrade",
+    "sweep": "Sweep",
     "resume": "Resume training",
     "break_it": "Break it",
     "condition": "Health",

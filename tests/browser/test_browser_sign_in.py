@@ -28,6 +28,8 @@ from tests.factories.warm_start import WarmProcess
 
 pytestmark = pytest.mark.trust
 
+TOKEN = "aa" * 16  # of a page
+TUS = {"Tus-Resumable": "1.0.0", "X-Xsrftoken": TOKEN}
 SECRET = "known to this test and to its server"
 UNKNOWN_IDS = PrivateEntries("r00000000ff", "a00000000ff", "j00000000ff", "i00000000ff")
 ENTRY_URLS = (
@@ -116,6 +118,25 @@ def test_requests_without_valid_sign_in_get_401(clients, private_entries, addres
     for name in ("nobody", "Late Ada"):
         status, text = fetch_redacted(clients[name], address, private_entries["Ada"])
         assert (status, text[:30]) == (401, "You are not signed in any more")
+
+
+def begin_upload(client: httpx.Client) -> httpx.Response:
+    """Begin to send a file, with the token of a page."""
+    client.cookies.set("_streamlit_xsrf", TOKEN)
+    headers = TUS | {"Upload-Length": "3", "Upload-Metadata": "filename YQ=="}
+    return client.post("/uploads", headers=headers)
+
+
+def test_uploads_belong_to_the_person_who_began_them(clients):
+    assert [begin_upload(clients[name]).status_code for name in ("nobody", "Late Ada")] == [401, 401]
+    address = begin_upload(clients["Ada"]).headers["location"]
+    begin_upload(clients["Bo"])
+    piece = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+    for method in ("HEAD", "PATCH", "DELETE"):
+        codes = [clients[name].request(method, address, headers=piece).status_code for name in ("nobody", "Bo")]
+        assert codes == [401, 404]
+    assert clients["Ada"].patch(address, headers=piece, content=b"abc").headers["upload-offset"] == "3"
+    assert clients["Ada"].delete(address, headers=TUS).status_code == 204
 
 
 def test_own_entries_download_completely(clients, private_entries):

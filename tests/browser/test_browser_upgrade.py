@@ -11,7 +11,7 @@ from core.library.job_store import Job, JobStore
 from core.upgrade.row_store import RowStore
 from core.upgrade.rows import Status, UpgradeRow
 from core.upgrade.sides import get_side
-from tests.browser.page_helpers import wait_for_address, wait_for_page
+from tests.browser.page_helpers import choose_files, wait_for_address, wait_for_page
 from tests.browser.server import serve
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.warm_start import WarmProcess
@@ -48,7 +48,7 @@ def test_upgrade_page_keeps_both_choices_and_sends_cured_file(
             page.get_by_role("button", name="Download: new.keras").click()
         assert download.value.suggested_filename == "new.keras-for-keras-3.3.keras"
         assert Path(download.value.path()).read_bytes() == b"cured"
-        page.locator("input[type=file]").set_input_files(tmp_path / "cured")
+        choose_files(page, tmp_path / "cured")
         expect(page.get_by_role("button", name="Check the upgrade")).to_be_enabled()
         page.get_by_role("tab", name="Copies of the library").click()
         wait_for_address(page, "part=Copies")

@@ -20,7 +20,7 @@ def test_server_config_has_secure_settings():
     assert server["address"] == "127.0.0.1"
     assert server["allowedHosts"] == ["127.0.0.1", "localhost", "::1"]
     assert (server["enableCORS"], server["enableXsrfProtection"], server["enableStaticServing"]) == (True, True, False)
-    assert server["maxUploadSize"] <= 64
+    assert server["maxUploadSize"] == 1
     assert document["browser"]["gatherUsageStats"] is False
     assert document["client"]["showErrorDetails"] == "none"
 
@@ -65,6 +65,21 @@ def test_an_upload_without_the_token_of_a_session_is_refused(server, token):
     address = f"{server.url}/_stcore/upload_file/some-session/some-file"
     reply = httpx.put(address, headers=token, files={"file": b"content"})
     assert reply.status_code == 403
+
+
+@pytest.mark.parametrize("headers", [{}, {"X-Xsrftoken": "aa", "Cookie": "_streamlit_xsrf=bb"}])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/uploads"), ("PATCH", "/uploads/u0"), ("DELETE", "/uploads/u0")]
+)
+def test_a_piece_without_the_token_of_a_page_is_refused(server, headers, method, path):
+    reply = httpx.request(method, server.url + path, headers=headers, content=b"content")
+    assert (reply.status_code, reply.text[:31]) == (403, "Only a page of this server can ")
+
+
+def test_another_site_may_not_ask_to_send_files(server):
+    asked = {"Origin": "http://elsewhere.example", "Access-Control-Request-Method": "PATCH"}
+    reply = httpx.options(f"{server.url}/uploads", headers=asked)
+    assert (reply.status_code, [name for name in reply.headers if name.startswith("access-control")]) == (403, [])
 
 
 def test_server_sends_no_cors_header(server):

@@ -8,16 +8,15 @@ from core.compare import compare
 from core.compare.chunks import single_chunk
 from core.grading import (
     GRADE_HELP,
-    MAX_PSNR,
     MAX_SHARES,
     MIN_PSNRS,
     MIN_SSIMS,
     Grade,
     GradeLevel,
     GradingScale,
-    _compare_pictures,
     grade_outputs,
 )
+from core.picture_similarity import MAX_PSNR, compare_pictures
 from core.settings import PROJECT
 
 RANDOM = np.random.default_rng(0)
@@ -81,7 +80,7 @@ def test_grade_of_pictures_sees_changes_behind_hundreds_of_equal_ones():
 
 def test_compare_pictures_of_equal_ones_has_finite_numbers():
     source = single_chunk(PICTURES)
-    assert _compare_pictures(source, source, None) == (1.0, MAX_PSNR)
+    assert compare_pictures(source, source, None) == (1.0, MAX_PSNR)
 
 
 @pytest.mark.parametrize("is_flat", [False, True])

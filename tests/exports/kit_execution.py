@@ -4,10 +4,11 @@ import json
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from core.environments.judge import EnvironmentAnswer
 from core.exports.proof_kit import build_proof_kit
 from core.library import Library
 
@@ -21,9 +22,9 @@ class KitResult(NamedTuple):
     output: str
 
 
-def unpack_kit(library: Library, artifact: str, into: Path) -> Path:
+def unpack_kit(library: Library, artifact: str, into: Path, answers: Sequence[EnvironmentAnswer] = ()) -> Path:
     """The kit of an artifact, unpacked below a folder; gives the kit's own folder."""
-    with build_proof_kit(library, artifact) as parcel:
+    with build_proof_kit(library, artifact, answers) as parcel:
         into.mkdir(parents=True, exist_ok=True)
         packed = into / parcel.name
         packed.write_bytes(b"".join(parcel.read()))

@@ -1,6 +1,7 @@
 """Requests of our routes without a server, and artifacts to request."""
 
 import asyncio
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -37,8 +38,18 @@ def make_artifact_of(library: Library, **contents: bytes) -> Artifact:
         return library.commit_artifact(staged, run.id, evidence, format="keras", seconds=0.1)
 
 
-def request_route(address: str, method: str = "GET", between=lambda: None, **headers: str) -> Reply:
-    """What our routes answer; `between` is done when the headers are out."""
+def request_route(
+    address: str,
+    method: str = "GET",
+    between: Callable[[], object] = lambda: None,
+    body: Iterable[bytes] | None = None,
+    is_cut: bool = False,
+    **headers: str,
+) -> Reply:
+    """What our routes answer; `between` is done when the headers are out.
+
+    `body` comes in these parts; with `is_cut` the connection breaks behind them.
+    """
     given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
     path, _, query = address.partition("?")
     scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1"}
@@ -51,8 +62,14 @@ def request_route(address: str, method: str = "GET", between=lambda: None, **hea
     }
     result: dict = {"body": b""}
 
+    parts = iter([] if body is None else body)
+
     async def receive():
-        await asyncio.sleep(60)
+        if body is None:
+            await asyncio.sleep(60)
+        if (part := next(parts, None)) is not None:
+            return {"type": "http.request", "body": part, "more_body": True}
+        return {"type": "http.disconnect"} if is_cut else {"type": "http.request", "body": b"", "more_body": False}
 
     async def hear(message):
         if message["type"] == "http.response.start":

@@ -36,8 +36,7 @@ def run_job(jobs: Jobs, deed: str, given: Path) -> Job | RoundtripError:
         job = jobs.save(jobs.library.runs()[0].id, ["keras"]) if deed == "save" else jobs.import_model(file)
     except RoundtripError as error:
         return error
-    if thread := jobs._threads.get(job.id):  # which is gone where it has ended already
-        thread.join()
+    jobs.driver.join(job.id)
     return job
 
 

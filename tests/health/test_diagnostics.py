@@ -80,7 +80,7 @@ def test_run_diagnostics_with_in_memory_catalog_warns(empty_library, config, mon
 )
 def test_catalog_password_is_masked(url, said):
     assert mask_database_url(url) == said
-    assert "secret" not in str(list_public_settings(Settings(catalog_url=url)))
+    assert "secret" not in str(list_public_settings(Settings(database_url=url, store_url="s3://secret@bucket/?secret")))
 
 
 def test_run_diagnostics_starts_and_times_worker(empty_library, config, worker):

@@ -1,6 +1,5 @@
 """A library into which models are brought, and a function that brings one in."""
 
-import contextlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 from core.jobs import Jobs
 from core.jobs.uploads import store_upload
 from core.library.job_store import Job
+from core.uploads import NamedFile
 
 
 @pytest.fixture
@@ -16,9 +16,7 @@ def import_files(empty_jobs: Jobs) -> Callable[..., Job]:
     """A function that brings files in as the page does, and gives the job at its end."""
 
     def import_model(*paths: Path, **asked) -> Job:
-        with contextlib.ExitStack() as files:
-            opened = [(path.name, files.enter_context(path.open("rb"))) for path in paths]
-            given = store_upload(empty_jobs.library, opened)
+        given = store_upload(empty_jobs.library, [NamedFile(path.name, path) for path in paths])
         end = empty_jobs.wait(empty_jobs.import_model(**given._asdict(), **asked).id)
         assert list((empty_jobs.library.home / "staging").iterdir()) == []
         return end

@@ -18,6 +18,7 @@ from core.library.job_store import Job
 from core.report.csv_report import render_csv
 from core.report.data import gather_report_data
 from core.report.json_report import render_json
+from core.uploads import NamedFile
 from core.worker import OutputFolder
 from core.worker.child_handle import Child
 from tests.factories import external_models
@@ -179,17 +180,16 @@ def test_rejected_import_stores_nothing(
 
 def test_upload_without_started_job_is_deleted(empty_jobs: Jobs, tmp_path: Path, monkeypatch):
     def received() -> dict:
-        with write_bad_magic(tmp_path).open("rb") as file:
-            return store_upload(empty_jobs.library, [("model.keras", file)])._asdict()
+        return store_upload(empty_jobs.library, [NamedFile("model.keras", write_bad_magic(tmp_path))])._asdict()
 
     staging = empty_jobs.library.home / "staging"
-    assert empty_jobs._slots.acquire(is_exclusive=True, timeout=0)
+    assert empty_jobs.driver.slots.acquire(is_exclusive=True, timeout=0)
     waiting = empty_jobs.import_model(**received())
     assert len(list(staging.iterdir())) == 1
     empty_jobs.cancel(waiting.id)
     assert empty_jobs.wait(waiting.id).state == "cancelled"
     assert list(staging.iterdir()) == []
-    empty_jobs._slots.release()
+    empty_jobs.driver.slots.release()
     with pytest.raises(UnknownName):
         empty_jobs.import_model(**received(), demo="nowhere")
     assert list(staging.iterdir()) == []

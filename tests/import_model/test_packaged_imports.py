@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import error_from_json
 from core.jobs import Jobs
-from core.jobs.import_request import reimport_arguments
+from core.jobs.import_request import build_reimport_request
 from core.library.job_store import Job
 from tests.factories import packaged_models
 from tests.helpers import wait_until_done
@@ -138,7 +138,7 @@ def test_import_command_takes_shapes_and_keeps_state(run_cli, jobs: Jobs, tmp_pa
     path = packaged_models.write_cropping_keras(tmp_path / "crop.keras")
     status, out, _ = run_cli("import", str(path), "--shape", "x=110x4", "--keep-state")
     assert (status, "gives output_0: ? × 8 × 2" in out) == (0, True), out
-    again = reimport_arguments(jobs.library, jobs.library.runs()[0].brought["artifact"])
+    again = build_reimport_request(jobs.library, jobs.library.runs()[0].brought["artifact"])
     assert (again["shapes"], again["keeps_state"]) == ({"x": [110, 4]}, True)
     status, _, err = run_cli("import", str(path), "--shape", "110")
     assert (status, err.startswith("The shape of a row is stated as INPUT=SIZE")) == (1, True)

@@ -1,12 +1,12 @@
 """Files of inputs: each kind in each of its forms, and what is noted about it."""
 
-import io
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from core.inputs import Inputs
+from core.uploads import NamedFile
 from tests.factories.input_files import (
     BILL,
     DAY,
@@ -242,9 +242,12 @@ def test_input_file_keeps_and_counts_nan_and_infinity(store: Inputs, tmp_path: P
 
 
 def test_upload_name_is_only_a_label_never_a_path(store: Inputs, tmp_path: Path):
-    input_set = store.add_upload([("../../<b>x</b>.JSON", io.BytesIO(to_json_bytes(FOUR_COLUMNS)))], [PIXELS])
+    sent = tmp_path / "sent"
+    sent.write_bytes(to_json_bytes(FOUR_COLUMNS))
+    input_set = store.add_upload([NamedFile("../../<b>x</b>.JSON", sent)], [PIXELS])
     assert input_set.words == "2 rows of the file “../../<b>x</b>.JSON”"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["store"]
-    two = [(f"{at}.png", io.BytesIO(make_stroke_image("RGB", (90, 90), 255, 0))) for at in range(2)]
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["sent", "store"]
+    sent.write_bytes(make_stroke_image("RGB", (90, 90), 255, 0))
+    two = [NamedFile(f"{at}.png", sent) for at in range(2)]
     assert store.add_upload(two, [DIGIT], (8, 8)).words == "2 rows of 2 files, the first “0.png”"
     assert list((tmp_path / "store" / "staging").iterdir()) == []

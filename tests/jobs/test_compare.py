@@ -221,7 +221,7 @@ def test_compare_job_killed_child_fails_only_its_artifact(jobs, input_store, tra
         opened[id_] = load_participant(jobs, id_, *rest, **more)
         return opened[id_]
 
-    monkeypatch.setattr("core.jobs.compare.load_participant", remembered)
+    monkeypatch.setattr("core.jobs.comparison_predictions.load_participant", remembered)
     job = jobs.compare([keras, litert], baseline=onnx, inputs=input_set.id)
     answered = jobs.job_store.folder(job.id) / "answers" / keras
 

@@ -1,6 +1,6 @@
 """What a child tells of an untrusted file is believed no more than it may be, and asks for no more than there is."""
 
-import io
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -13,6 +13,7 @@ from core.jobs.import_trial import UNTRIED_REMARK, find_accepted_input, list_tri
 from core.jobs.trial_inputs import generate_trial_inputs, parse_shapes
 from core.jobs.uploads import store_upload
 from core.library import Library
+from core.uploads import NamedFile
 
 VALID_REPLY = {"kind": "onnx", "parameters": 8, "summary": "", "weight_bytes": 32, "not_finite": {}, "traits": {}}
 VALID_REPLY |= {"weights": [], "optimizer": [], "remark": "", "signatures": []}
@@ -152,9 +153,13 @@ def test_find_accepted_input_has_one_time_limit_for_all_trials():
 
 
 @pytest.mark.parametrize(("name", "other"), [("graph.xml", ".bin"), ("GRAPH.BIN", ".xml")])
-def test_store_upload_of_one_openvino_file_names_the_missing_one(empty_library: Library, name: str, other: str):
+def test_store_upload_of_one_openvino_file_names_the_missing_one(
+    empty_library: Library, tmp_path: Path, name: str, other: str
+):
+    path = tmp_path / "sent"
+    path.write_bytes(b"<net/>")
     with pytest.raises(InputError, match="one of OpenVINO's two files") as refused:
-        store_upload(empty_library, [(name, io.BytesIO(b"<net/>"))])
+        store_upload(empty_library, [NamedFile(name, path)])
     assert other in refused.value.cure
     assert list((empty_library.home / "staging").iterdir()) == []
 

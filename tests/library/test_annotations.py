@@ -179,7 +179,7 @@ for number in range(10):
 
 
 def test_annotate_while_locked_times_out_with_storage_failed(empty_library, artifact, monkeypatch):
-    monkeypatch.setattr("core.library.base.LOCK_TIMEOUT", 0.01)
+    monkeypatch.setattr("core.library.local_entries.LOCK_TIMEOUT", 0.01)
     with FileLock(empty_library.home / ".lock"), pytest.raises(StorageFailed) as caught:
         empty_library.annotate(artifact.id, note="mine")
     assert caught.value.sentence == "Somebody else has been changing the library for 0.01 seconds."

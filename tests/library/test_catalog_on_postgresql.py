@@ -50,7 +50,7 @@ def test_library_on_postgresql_lists_what_the_folders_hold(library: Library, dat
 
 
 def test_what_another_process_saves_is_listed_here(library: Library, database_url: str):
-    environment = {**os.environ, "ROUNDTRIP_CATALOG_URL": database_url}
+    environment = {**os.environ, "ROUNDTRIP_DATABASE_URL": database_url}
     command = [sys.executable, "-m", "tests.library.entry_writer", str(library.home), "3"]
     subprocess.run(command, cwd=PROJECT, env=environment, check=True, timeout=120)
     assert library.find() == library.find_on_disk()
@@ -69,7 +69,7 @@ def test_database_that_is_gone_is_said_and_what_was_saved_is_listed_later(
     name = sql.make_url(database_url).database
     execute(postgresql, f"DROP DATABASE {name} WITH (FORCE)")
     artifact = make_artifact(library, library.runs()[0], "onnx")
-    with pytest.raises(StorageFailed, match="There is no such database for the catalog"):
+    with pytest.raises(StorageFailed, match="There is no such database"):
         library.find()
     execute(postgresql, f"CREATE DATABASE {name}")
     again = Library(library.home, database_url)
@@ -79,10 +79,10 @@ def test_database_that_is_gone_is_said_and_what_was_saved_is_listed_later(
 @pytest.mark.parametrize(
     ("parts", "sentence"),
     [
-        ({"query": {"host": "/no/such/folder"}}, "The database of the catalog does not answer."),
-        ({"query": {}, "host": "127.0.0.1", "port": 9}, "The database of the catalog does not answer."),
-        ({"database": "no_such_database"}, "There is no such database for the catalog."),
-        ({"username": "no_such_user"}, "The database of the catalog does not let this user in."),
+        ({"query": {"host": "/no/such/folder"}}, "The database does not answer."),
+        ({"query": {}, "host": "127.0.0.1", "port": 9}, "The database does not answer."),
+        ({"database": "no_such_database"}, "There is no such database."),
+        ({"username": "no_such_user"}, "The database does not let this user in."),
     ],
     ids=["folder", "port", "database", "user"],
 )

@@ -106,7 +106,7 @@ def test_entry_deleted_while_listing_trash_is_skipped(empty_library, run, monkey
         return contextlib.nullcontext(entries)
 
     with monkeypatch.context() as patched:
-        patched.setattr("core.library.trash_folder.os.scandir", late)
+        patched.setattr("core.library.local_entries.os.scandir", late)
         assert empty_library.trash_ids() == [stored]
 
 

@@ -1,11 +1,13 @@
 """What a store promises, whatever lies under it: put if absent, whole or absent, and its faults in words."""
 
 import hashlib
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 
 import pytest
+from obstore.store import LocalStore
 
 from core.errors import Damaged, InputError, StorageFailed, UnreadableRecord
 from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore, Version, open_object_store
@@ -203,3 +205,48 @@ def test_folder_that_cannot_be_made_is_said(tmp_path: Path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageFailed):
         open_object_store(f"file://{tmp_path}/file/store", makes_folder=True)
+
+
+def test_obstore_takes_a_folder_that_is_gone_for_an_empty_store(tmp_path: Path):
+    store = LocalStore(tmp_path / "share", mkdir=True)
+    store.put("a/b", b"1")
+    shutil.rmtree(tmp_path / "share")
+    assert [item for items in store.list() for item in items] == []
+    store.put("a/c", b"2")
+    assert (tmp_path / "share" / "a" / "c").read_bytes() == b"2"
+
+
+def test_store_that_was_identified_notices_that_it_is_another(object_store: ObjectStore):
+    object_store.require_identified()  # nobody asked what it is
+    object_store.claim()
+    identity = object_store.identify()
+    assert (len(identity), object_store.identify()) == (32, identity)
+    object_store.require_identified()
+    assert object_store.delete("roundtrip.json")
+    with pytest.raises(StorageFailed, match="not where it was"):
+        object_store.require_identified()
+    object_store.claim()
+    with pytest.raises(StorageFailed, match="another one lies there"):
+        object_store.require_identified()
+    assert object_store.identify() != identity
+
+
+def test_entry_that_needs_another_is_not_there_without_it(object_store: ObjectStore):
+    manifests, run = Manifests(object_store), make_manifest("r0123456789")
+    artifact = make_manifest("a0123456789").model_copy(update={"needs": run.id})
+    assert manifests.put(artifact) == "written"
+    assert (manifests.read_whole(artifact.id), manifests.read(artifact.id)) == (None, artifact)
+    assert manifests.put(run) == "written"
+    assert manifests.read_whole(artifact.id) == artifact
+    assert (manifests.delete(run.id), manifests.delete(run.id), manifests.read(run.id)) == (True, False, None)
+
+
+def test_documents_give_the_newest_numbers_and_are_deleted(object_store: ObjectStore):
+    documents = Documents(object_store, "documents/a0123456789")
+    for number in range(3):
+        assert documents.append("marks.json", f"{number}", number)
+    assert documents.append("removed.json", "{}", 0)
+    object_store.put_if_absent("documents/a0123456789/marks.json/readme", b"")
+    assert documents.numbers() == {"marks.json": 3, "removed.json": 1}
+    documents.delete_all()
+    assert (documents.numbers(), documents.latest("marks.json")) == ({}, Version(0, None))

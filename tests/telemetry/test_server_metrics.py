@@ -9,6 +9,8 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from core.errors import InputError, RoundtripError, StorageFailed
 from core.jobs import Jobs
+from core.jobs.driver import JobKind
+from core.jobs.kinds import KINDS
 from core.object_store import open_object_store
 from core.settings import PROJECT
 from core.telemetry import measurements
@@ -58,11 +60,12 @@ def test_job_is_counted_with_its_wait_its_time_and_its_end(metrics, empty_jobs: 
     assert read(metrics, "errors_total") == 0
 
 
-def test_job_that_fails_is_counted_with_its_error(metrics, empty_jobs: Jobs, run):
+def test_job_that_fails_is_counted_with_its_error(metrics, empty_jobs: Jobs, run, monkeypatch):
     def fail(handle):
         raise InputError("It does not fit.")
 
-    job = empty_jobs._start("verify", "Verify", {}, fail)
+    monkeypatch.setitem(KINDS, "verify", JobKind("verify", fail))
+    job = empty_jobs.verify()
     assert empty_jobs.wait(job.id).state == "failed"
     wait_until(lambda: read(metrics, "errors_total", where="job", code="input") == 1)
     assert read(metrics, "job_seconds_count", kind="verify", state="failed") == 1
@@ -109,6 +112,12 @@ def test_active_jobs_are_counted_by_kind_and_state(metrics):
     text = metrics.render([("save", "running"), ("save", "running"), ("compare", "queued")]).decode()
     assert 'roundtrip_jobs{kind="save",state="running"} 2.0' in text
     assert 'roundtrip_jobs{kind="compare",state="queued"} 1.0' in text
+
+
+def test_queues_of_a_team_are_measured_by_length_and_wait(metrics):
+    text = metrics.render([], [("anywhere", 3, 1.5), ("alone", 1, 60.0)]).decode()
+    assert 'roundtrip_queue_jobs{queue="anywhere"} 3.0' in text
+    assert 'roundtrip_queue_oldest_seconds{queue="alone"} 60.0' in text
 
 
 def test_route_serves_metrics_only_where_the_settings_say_so(metrics, monkeypatch, empty_jobs):

@@ -15,6 +15,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
+from tests.factories.sent_files import list_whole_uploads, send_files
 
 
 def draw_page(run: str, draws: bool = False) -> None:
@@ -161,24 +162,34 @@ def specs_of_run(sets: Inputs, run: str) -> list[dict]:
     return input_specs(current_jobs().library, run)
 
 
-def test_inputs_chooser_upload_is_stored_and_widget_cleared(input_store: Inputs, trained):
+def test_inputs_chooser_file_is_stored_and_control_cleared(input_store: Inputs, jobs: Jobs, trained):
     run = trained("digits-mlp")
     app = choose_input_source(open_input_page(run), "file")
     assert chosen_input_id(app) is None
     buffer = io.BytesIO()
     np.save(buffer, np.full((3, 64), 0.25))
-    app.file_uploader[0].upload("three.npy", buffer.getvalue(), "application/octet-stream").run()
+    send_files(app, f"input-files-{run}-0", jobs.uploads, {"three.npy": buffer.getvalue()})
     stored = input_store.read(chosen_input_id(require_no_exception(app)))
     assert stored.words == "3 rows of the file “three.npy”"
     assert "“pixels” came as float64 and was turned into float32\\." in app.caption[0].value
-    assert not app.file_uploader[0].value
+    assert not list_whole_uploads(jobs.uploads)
     assert chosen_input_id(reopen(app, run)) == stored.id
 
 
-def test_inputs_chooser_invalid_upload_is_reported_and_not_chosen(input_store: Inputs, trained):
+def test_inputs_chooser_waits_for_files_that_are_on_their_way(input_store: Inputs, jobs: Jobs, trained):
     run = trained("digits-mlp")
     app = choose_input_source(open_input_page(run), "file")
-    app.file_uploader[0].upload("x.csv", b"1,2,3\n", "text/csv").run()
+    key = f"input-files-{run}-0"
+    send_files(app, key, jobs.uploads, {"x.csv": b"1,2,3\n"}, pending=1)
+    assert not require_no_exception(app).error
+    app.session_state[key] = {"files": app.session_state[key]["files"] | {"pending": 0}}
+    assert "The model takes 64 columns" in require_no_exception(app.run()).error[0].value
+
+
+def test_inputs_chooser_invalid_file_is_reported_and_not_chosen(input_store: Inputs, jobs: Jobs, trained):
+    run = trained("digits-mlp")
+    app = choose_input_source(open_input_page(run), "file")
+    send_files(app, f"input-files-{run}-0", jobs.uploads, {"x.csv": b"1,2,3\n"})
     assert "The model takes 64 columns" in require_no_exception(app).error[0].value
     assert chosen_input_id(app) is None
 

@@ -4,7 +4,11 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+from streamlit.testing.v1 import AppTest
+
 from core.compatibility.matrix import build_matrix, to_csv
+from core.environments import get_environment
+from core.formats import get_format
 from core.jobs import Jobs
 from core.jobs.elsewhere_answers import find_answers
 from core.library.job_store import Job
@@ -56,6 +60,30 @@ def test_formats_page_and_matrix_have_a_column_for_each_environment(visit, copie
     status, output, _ = run_command("matrix", run, "--json")
     asked = {row["format"]: sorted(row["elsewhere"]) for row in json.loads(output)}
     assert (status, asked["keras"], asked["onnx"]) == (0, [], ["mnn", "tract"])
+
+
+def draw_exports(artifact, format_):
+    from ui.artifact_detail import show_exports  # its own page: the function is all that it sees
+
+    show_exports(artifact, format_)
+
+
+def test_copy_offers_a_kit_with_answers_under_the_lock_of_today(copied_entries: Callable, monkeypatch):
+    jobs, run, artifacts = copied_entries("digits-mlp", "onnx")
+    job, artifact = write_job(jobs, run, artifacts["onnx"]), jobs.library.artifact(artifacts["onnx"])
+    monkeypatch.setattr("ui.artifact_detail.current_jobs", lambda: jobs)
+
+    def list_addresses() -> list[str]:
+        given = {"artifact": artifact, "format_": get_format("onnx")}
+        app = AppTest.from_function(draw_exports, kwargs=given).run()
+        assert not app.exception
+        return [item.proto.url for item in app.get("link_button")]
+
+    assert list_addresses() == [f"/kit/{artifact.id}.zip"]  # no lock is known of what was asked
+    job.result["rows"][artifact.id]["cells"]["tract"] |= {"lock": get_environment("tract").lock_sha256}
+    jobs.job_store.delete(job.id)
+    jobs.job_store.create(job)
+    assert list_addresses() == [f"/kit/{artifact.id}.zip", f"/kit/{artifact.id}.zip?elsewhere=1"]
 
 
 def test_compare_page_and_reports_say_what_was_answered_elsewhere(visit, copied_entries: Callable, tmp_path: Path):

@@ -4,6 +4,7 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.errors import InputError
 from core.jobs import Jobs
@@ -13,6 +14,7 @@ from core.upgrade.rows import UpgradeRow
 from core.upgrade.sides import get_side
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.private_entries import BO
+from tests.factories.sent_files import send_files
 from tests.ui.test_elsewhere_page import own_jobs, write_built
 from tests.ui.test_pages import page_text
 from ui.components import escape_markdown
@@ -127,7 +129,7 @@ def test_upgrade_page_says_what_is_kept_of_a_stopped_job(visit, empty_jobs, stat
     assert len(app.dataframe) == bool(detail.get("rows") or detail.get("steps"))
 
 
-UPLOADS = [(name, b"x", "application/octet-stream") for name in ("a.weights.h5", "a.json")]
+FILES = ("a.weights.h5", "a.json")
 ENDS = {"from": "here", "to": "keras-3.3"}
 
 
@@ -147,9 +149,14 @@ def asked(empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> list[dict]:
     return calls
 
 
-def test_upgrade_page_checks_uploaded_files(visit, empty_jobs: Jobs, asked: list[dict]):
+def send(app: AppTest, jobs: Jobs, *names: str) -> AppTest:
+    """The page once these files were sent."""
+    return send_files(app, "upgraded-files-0", jobs.uploads, dict.fromkeys(names, b"x"))
+
+
+def test_upgrade_page_checks_files_that_were_sent(visit, empty_jobs: Jobs, asked: list[dict]):
     app = visit(empty_jobs, "upgrade", **ENDS)
-    app.file_uploader[0].set_value([*UPLOADS, ("b.keras", b"x", "")]).run()
+    send(app, empty_jobs, *FILES, "b.keras")
     assert app.button(key="check-upgrade").label == "Check 2 models"
     assert app.button(key="find-release").disabled
     app.checkbox[0].check().run()
@@ -164,7 +171,7 @@ def test_upgrade_page_checks_uploaded_files(visit, empty_jobs: Jobs, asked: list
 
 def test_upgrade_page_searches_release_for_weights_with_their_architecture(visit, empty_jobs: Jobs, asked: list[dict]):
     app = visit(empty_jobs, "upgrade", **ENDS)
-    app.file_uploader[0].set_value(UPLOADS).run()
+    send(app, empty_jobs, *FILES)
     app.button(key="find-release").click().run()
     assert [(call["kind"], call["names"]) for call in asked] == [("bisect", ["a.json", "a.weights.h5"])]
 
@@ -174,7 +181,7 @@ def test_upgrade_page_counts_the_open_tab_and_keeps_what_was_chosen(visit, empty
     copies = [make_artifact(empty_jobs.library, run, key).id for key in ("keras", "onnx")]
     app = visit(empty_jobs, "upgrade", **ENDS, run=run.id, copy=copies[0])
     assert app.button(key="check-upgrade").label == "Check 1 model"
-    app.file_uploader[0].set_value(UPLOADS).run()
+    send(app, empty_jobs, *FILES)
     app.multiselect[0].set_value(copies).run()
     assert app.button(key="check-upgrade").label == "Check 2 models"
     app.button(key="check-upgrade").click().run()
@@ -190,7 +197,7 @@ def test_upgrade_page_shows_refusal(visit, empty_jobs: Jobs, monkeypatch: pytest
 
     monkeypatch.setattr(empty_jobs, "check_upgrade", refuse)
     app = visit(empty_jobs, "upgrade", **ENDS)
-    app.file_uploader[0].set_value(UPLOADS).run()
+    send(app, empty_jobs, *FILES)
     app.button(key="check-upgrade").click().run()
     assert "These two open no format in common" in app.error[0].value
     assert "job" not in app.query_params
@@ -198,7 +205,7 @@ def test_upgrade_page_shows_refusal(visit, empty_jobs: Jobs, monkeypatch: pytest
 
 def test_upgrade_page_offers_no_search_between_engines(visit, empty_jobs: Jobs):
     app = visit(empty_jobs, "upgrade", **{"from": "onnxruntime-1.20", "to": "here"})
-    app.file_uploader[0].set_value([("a.onnx", b"x", "")]).run()
+    send(app, empty_jobs, "a.onnx")
     assert [app.button(key=key).disabled for key in ("check-upgrade", "find-release")] == [False, True]
     assert "Choose two releases of Keras under TensorFlow." in app.button(key="find-release").help
 
@@ -211,7 +218,7 @@ def test_upgrade_page_of_signed_in_person_says_who_builds(visit, own_jobs: Jobs)
     assert "check-upgrade" not in [button.key for button in app.button]
     write_built(own_jobs.config, "keras-3.3")
     app = visit(bos, "upgrade")
-    app.file_uploader[0].set_value([("a.keras", b"x", "")]).run()
+    send(app, bos, "a.keras")
     assert app.selectbox[1].options == ["Keras 3.3"]
     assert [app.button(key=key).disabled for key in ("check-upgrade", "find-release")] == [False, True]
     assert "Not all releases between the two are built." in app.button(key="find-release").help

@@ -14,7 +14,7 @@ from core.cli.upgrade import _write_cured
 from core.environments.pool import WarmProcesses
 from core.errors import Cancelled
 from core.jobs import Jobs
-from core.jobs.runner import JobHandle
+from core.jobs.job_handle import JobHandle
 from core.jobs.upgrade import Item, ModelCheck, read_rows
 from core.library import staging
 from core.report.upgrade_report import write_upgrade_report
@@ -48,7 +48,7 @@ def cross_to(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
     with WarmProcesses(jobs.config) as pool:
 
         def choose(target: str) -> None:
-            def cross(handle, processes, source_key: str, target_key: str) -> Crossing:
+            def cross(handle, source_key: str, target_key: str) -> Crossing:
                 sides = [make_engine(name, lock="tract", forks=True) for name in ("described", target)]
                 return Crossing(pool, sides[0], built, sides[1], built, handle.is_cancelled)
 

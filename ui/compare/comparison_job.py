@@ -8,17 +8,20 @@ import streamlit as st
 from core.errors import RoundtripError
 from core.inputs import InputSet
 from core.jobs.compare_result import ComparisonOutcome
+from core.jobs.known_places import label_participants
 from core.jobs.participants import run_id_of
+from core.jobs.places import place_of
 from core.library import Entry, Run
 from core.library.job_store import Job
 from core.record import now
-from core.text.labels import short_labels
 from ui.compare.participants import Participants
+from ui.compare.places import PARAM_PREFIX
 from ui.query_params import KEY_PREFIX
 from ui.session import current_jobs
 
 LAST_ADDRESS = "last-comparison"  # in the session: the parameters of the comparison that it saw last
 COMPARISON_PARAMS = ("artifact", "baseline", "ask", "inputs")
+PARAM_PREFIXES = ("code-", PARAM_PREFIX)  # before the id of a copy
 STARTED_COMPARISON = "comparison-begun"  # in the session: the job of the comparison that it started last
 
 
@@ -30,8 +33,8 @@ def restore_last_comparison() -> None:
 
 
 def remember_comparison() -> None:
-    """Keep what the address says of the copies, their code and the inputs, for the next visit of this session."""
-    names = [name for name in st.query_params if name in COMPARISON_PARAMS or name.startswith("code-")]
+    """Keep what the address says of the copies, their code, places and inputs, for the next visit of this session."""
+    names = [name for name in st.query_params if name in COMPARISON_PARAMS or name.startswith(PARAM_PREFIXES)]
     st.session_state[LAST_ADDRESS] = {name: st.query_params.get_all(name) for name in names}
 
 
@@ -62,8 +65,9 @@ class FinishedComparison(NamedTuple):
 
     @property
     def artifact_names(self) -> dict[str, str]:
-        """The names of all that has files, without live models, by id."""
-        return {id_: name for id_, name in self.participants.names.items() if id_.startswith("a")}
+        """The names of all that has files, without live models, by id; each copy once, wherever it answers."""
+        names = self.participants.names.items()
+        return {id_: name for id_, name in names if id_.startswith("a") and not place_of(id_)}
 
 
 def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
@@ -71,7 +75,7 @@ def load_comparison(job: Job, entries: dict[str, Entry]) -> FinishedComparison:
     baseline, jobs = job.result["baseline"], current_jobs()
     outcomes = {id_: ComparisonOutcome.model_validate(fields) for id_, fields in job.result["outcomes"].items()}
     run = jobs.library.run(run_id_of(jobs, baseline))
-    all_names = short_labels([baseline, *outcomes], entries, run)
+    all_names = label_participants([baseline, *outcomes], entries, run)
     names = {id_: name for id_, name in all_names.items() if id_ not in outcomes or outcomes[id_].has_predictions}
     # The copy that is furthest off stands first: it is the most likely to be inspected.
     others = sorted(outcomes, key=lambda id_: -(outcomes[id_].max_abs or 0.0))

@@ -19,18 +19,19 @@ from core.inputs.store import ProgressCallback, ignore_progress
 from core.text.labels import format_values, reference_row_labels
 from core.text.numbers import format_size
 from ui.compare.input_widgets import (
-    choose_file,
     choose_held_out,
+    choose_input_files,
     choose_plane,
     choose_random,
     choose_typed,
+    files_key,
     restore_widgets,
 )
 from ui.components import escape_markdown, show_error
 from ui.query_params import bind_select
 from ui.routes import inputs_url
 from ui.session import current_jobs
-from ui.streamlit_internals import release_uploads
+from ui.uploader import ChosenFiles, forget_files
 
 RANGE_CHECK_ROWS = 4096  # rows whose range is compared with that of the data
 PREVIEW_ROWS = 8  # rows of a table
@@ -146,8 +147,9 @@ def _choose_of_kind(kind: str, options: InputOptions, draw: Callable[[], Arrays 
         case "drawn" if draw:
             return _make_drawn(options, draw())
         case "file":
-            if uploaded := choose_file(options):
-                _store_upload(options, uploaded)
+            chosen = choose_input_files(options)
+            if chosen.files and not chosen.pending:
+                _store_files(options, chosen)
             if error := st.session_state.get("upload-error"):
                 show_error(error)
                 return None
@@ -194,16 +196,15 @@ def _make_drawn(options: InputOptions, row: Arrays | None) -> InputSet | None:
     return _make(options, DrawnChoice(row))
 
 
-def _store_upload(options: InputOptions, choice: FileChoice) -> None:
-    """Store uploaded files as an input set, free their bytes, and run the page again."""
+def _store_files(options: InputOptions, chosen: ChosenFiles) -> None:
+    """Store files as an input set, and run the page again."""
     st.session_state.pop("upload-error", None)
     try:
         with st.spinner("Reading the file"):
-            st.query_params["inputs"] = _make(options, choice).id
+            st.query_params["inputs"] = _make(options, FileChoice(chosen.files)).id
     except RoundtripError as error:
         st.session_state["upload-error"] = error.to_json()
-    release_uploads(file for _, file in choice.uploads)
-    st.session_state["upload-count"] += 1
+    forget_files(files_key(options), chosen)
     st.rerun()
 
 

@@ -8,7 +8,6 @@ from core.demos.base import InputField
 from core.inputs.dispatch import DATA_SUFFIXES, IMAGE_SUFFIXES
 from core.inputs.fitting import InputSpecs
 from core.inputs.options import (
-    FileChoice,
     HeldOutChoice,
     InputChoice,
     InputOptions,
@@ -19,6 +18,7 @@ from core.inputs.options import (
 from core.runtimes.specs import InputSpec
 from core.text.labels import reference_row_labels
 from ui.components import escape_markdown
+from ui.uploader import ChosenFiles, choose_files
 
 MAX_ROWS = 1_000_000
 MAX_SEED = 2**32 - 1
@@ -141,24 +141,26 @@ def _slider_step(example: float, minimum: float, maximum: float) -> tuple[float,
 # A file
 
 
-def choose_file(options: InputOptions) -> FileChoice | None:
-    """Show a file uploader; return None while it is empty."""
+def choose_input_files(options: InputOptions) -> ChosenFiles:
+    """Show the control that sends them; returns those that have come."""
     suffixes = [*DATA_SUFFIXES, *IMAGE_SUFFIXES] if options.takes_images else list(DATA_SUFFIXES)
     images = "PNG or JPEG picture, or a " if options.takes_images else ""
-    files = st.file_uploader(
+    return choose_files(
         f"A {images}CSV, JSON, NPZ or NPY file for {_specs_text(options.specs)}",
-        type=suffixes,
-        accept_multiple_files=options.takes_images,
-        key=f"upload-{options.run.id}-{st.session_state.setdefault('upload-count', 0)}",
-        help="Names, shapes and types are checked against what the model takes; several pictures may be given at once.",
+        files_key(options),
+        suffixes=suffixes,
+        many=options.takes_images,
+        help_="Names, shapes and types are checked against what the model takes."
+        + (" Several pictures can be chosen at once." if options.takes_images else ""),
     )
-    if not files:
-        return None
-    return FileChoice([(file.name, file) for file in (files if isinstance(files, list) else [files])])
+
+
+def files_key(options: InputOptions) -> str:
+    return f"input-files-{options.run.id}"
 
 
 def _specs_text(specs: InputSpecs) -> str:
-    texts = [f"{escape_markdown(spec['name'])} ({_spec_text(spec)})" for spec in specs[:6]]
+    texts = [f"{spec['name']} ({_spec_text(spec)})" for spec in specs[:6]]
     return ", ".join(texts) + (" …" if len(specs) > 6 else "") if texts else "this model"
 
 

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from core.jobs.places import place_of
 from core.library import Entry
 from core.text.labels import live_model_phrase, short_labels
 from ui.artifact_picker import ArtifactChoices, choose_artifact, choose_code_sources
@@ -39,7 +40,7 @@ class Participants(NamedTuple):
 
     Attributes:
         baseline: An artifact, or a run for its live model.
-        others: The artifacts compared with it.
+        others: The artifacts compared with it, also such that are at a place (see `core.jobs.places`).
         names: The label of each on the page.
         sources: Where the code that an artifact lacks comes from.
     """
@@ -54,3 +55,14 @@ class Participants(NamedTuple):
     def ids(self) -> list[str]:
         """All of them, the baseline first."""
         return list(dict.fromkeys([self.baseline, *self.others]))
+
+    @property
+    def here(self) -> "Participants":
+        """Those that are loaded here."""
+        return self._replace(others=[id_ for id_ in self.others if not place_of(id_)])
+
+    @property
+    def left_out(self) -> str:
+        """Whom `here` leaves out, in a sentence; empty for nobody."""
+        names = [self.names[id_] for id_ in self.others if place_of(id_)]
+        return f"Loaded here only, so left out: {'; '.join(names)}." if names else ""

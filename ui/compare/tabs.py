@@ -13,6 +13,7 @@ from ui.compare.layers import show_layers
 from ui.compare.metrics import show_figures, show_metrics, show_pairwise_matrix
 from ui.compare.prediction_rows import ROWS_TAB, show_predictions
 from ui.compare.tolerance import tolerances_from_query
+from ui.components import escape_markdown
 from ui.routes import report_url
 from ui.size_breakdown import show_byte_strips
 
@@ -63,13 +64,21 @@ def _show_no_predictions() -> None:
 def _artifact_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], None]]:
     """Return the views for which the copies are loaded again, and the report, by title."""
     fidelity = {id_: outcome.max_abs for id_, outcome in comparison.outcomes.items()}
+    here = comparison.participants.here
     return {
-        "Compare layers": lambda: show_layers(comparison.participants, comparison.inputs),
-        "Find a disagreement": lambda: show_disagreement(comparison.participants),
+        "Compare layers": lambda: _show_here(comparison, lambda: show_layers(here, comparison.inputs)),
+        "Find a disagreement": lambda: _show_here(comparison, lambda: show_disagreement(here)),
         "Bytes by part": lambda: show_byte_strips(comparison.artifact_names),
-        "Speed and memory": lambda: show_benchmark(comparison.participants, fidelity),
+        "Speed and memory": lambda: _show_here(comparison, lambda: show_benchmark(here, fidelity)),
         "Reports": lambda: _show_report_downloads(comparison.job.id),
     }
+
+
+def _show_here(comparison: FinishedComparison, show: Callable[[], None]) -> None:
+    """Show a view of the copies that are loaded here, and say which of the participants are not."""
+    if left_out := comparison.participants.left_out:
+        st.caption(escape_markdown(left_out))
+    show()
 
 
 def _show_report_downloads(job_id: str) -> None:

@@ -8,6 +8,7 @@ from core.environments import get_environment
 from core.figures.theme import NEUTRAL, PLOTLY_CONFIG
 from core.jobs.compare_result import ComparisonOutcome
 from core.jobs.elsewhere_answers import find_answers
+from core.jobs.places import place_of
 from core.text.labels import live_model_phrase, verdict_meaning
 from core.text.numbers import format_duration
 from core.text.summaries import describe_batch, list_caveats
@@ -23,7 +24,8 @@ BAR_COLOURS = {"green": "#0D9488", "blue": "#0284C7", "orange": "#D97706", "red"
 
 def show_size_chart(comparison: FinishedComparison) -> None:
     """Show the size of each copy beside its verdict, as bars in the verdict's colour."""
-    outcomes, names, library = comparison.outcomes, comparison.participants.names, current_jobs().library
+    names, library = comparison.participants.names, current_jobs().library
+    outcomes = {id_: outcome for id_, outcome in comparison.outcomes.items() if not place_of(id_)}
     verdicts = {id_: shown_verdict(outcome.verdict, outcome.error) for id_, outcome in outcomes.items()}
     figure = size_chart(
         [names[id_] for id_ in outcomes],
@@ -58,7 +60,8 @@ def show_verdicts(comparison: FinishedComparison) -> None:
                 if outcome.has_predictions:
                     source = comparison.participants.sources.get(id_, "none")
                     facts = outcome.model_dump()
-                    caveats = escape_markdown(" ".join([describe_batch(facts), *list_caveats(facts, source)]))
+                    where = [outcome.place.words] if outcome.place else []
+                    caveats = escape_markdown(" ".join([*where, describe_batch(facts), *list_caveats(facts, source)]))
                     st.caption(f"{caveats} Loaded in {format_duration(outcome.load_seconds)}.".strip())
                 for key, answer in elsewhere.get(id_, {}).items():
                     st.caption(

@@ -1,4 +1,4 @@
-"""Routes beside the pages: the health check, verified and streamed downloads, the graph viewer, browsers' runtimes."""
+"""Routes beside the pages: the health check, downloads, uploads, the graph viewer, browsers' runtimes."""
 
 from collections.abc import Awaitable, Callable
 from importlib import import_module
@@ -56,6 +56,8 @@ ROUTES = [
     Route("/inputs/{id}.npz", _lazy("endpoints", "get_inputs")),
     Route("/report/{job}.{kind}", _lazy("endpoints", "get_report")),
     Route("/tensor/{artifact}.npy", _lazy("endpoints", "get_tensor")),
+    Route("/uploads", _lazy("uploads", "create_upload"), methods=["POST", "OPTIONS"]),
+    Route("/uploads/{id}", _lazy("uploads", "handle_upload"), methods=["HEAD", "PATCH", "DELETE"]),
     Route("/browser/{version}/{path:path}", _lazy("browser_runtimes", "get_browser_file")),
     Route("/browser-rows/{run}.json", _lazy("browser_runtimes", "get_browser_rows")),
     Route("/graph/{artifact}/{token}/{path:path}", _lazy("graph_viewer", "get_graph_viewer")),

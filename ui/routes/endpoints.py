@@ -22,6 +22,7 @@ from core.exports.tf_serving import build_serving_zip
 from core.introspection.tensor_download import download_tensor
 from core.jobs import Jobs
 from core.jobs.compare_result import parse_tolerances
+from core.jobs.elsewhere_answers import find_kit_answers
 from core.jobs.participants import run_id_of
 from core.report import write_report
 from ui.routes.archive_response import send_archive
@@ -40,9 +41,15 @@ async def get_artifacts(request: Request) -> Response:
 
 
 async def get_proof_kit(request: Request) -> Response:
-    """Send the proof kit of one artifact."""
-    id_ = request.path_params["id"]
-    return await _send(request, lambda jobs: build_proof_kit(jobs.library, jobs.library.resolve(id_)))
+    """Send the proof kit of one artifact; with `?elsewhere=1` also what environments answered to its rows."""
+    id_, has_answers = request.path_params["id"], request.query_params.get("elsewhere") == "1"
+
+    def pack(jobs: Jobs) -> StreamedArchive:
+        artifact = jobs.library.resolve(id_)
+        answers = find_kit_answers(jobs.job_store, artifact) if has_answers else {}
+        return build_proof_kit(jobs.library, artifact, list(answers.values()))
+
+    return await _send(request, pack)
 
 
 async def get_tf_serving(request: Request) -> Response:

@@ -24,5 +24,6 @@ async def get_metrics(request: Request) -> Response:
 
 
 def _render() -> bytes:
-    active = [(job.kind, job.state) for job in server_jobs().job_store.list_jobs() if job.is_active]
-    return server_metrics().render(active)
+    store = server_jobs().job_store
+    active = [(job.kind, job.state) for job in store.list_jobs() if job.is_active]
+    return server_metrics().render(active, store.count_waiting())

@@ -29,9 +29,9 @@ def download_url(ids: list[str]) -> str:
     return _build_url(f"download/{','.join(ids)}")
 
 
-def kit_url(artifact: str) -> str:
-    """Return the URL of an artifact's proof kit."""
-    return _build_url(f"kit/{artifact}.zip")
+def kit_url(artifact: str, *, with_answers: bool = False) -> str:
+    """Return the URL of an artifact's proof kit; `with_answers` of that with what environments answered."""
+    return _build_url(f"kit/{artifact}.zip", {"elsewhere": "1"} if with_answers else {})
 
 
 def serving_url(artifact: str, name: str, version: int) -> str:
@@ -61,6 +61,11 @@ def graph_viewer_url(artifact: str, token: str, is_painted: bool = False) -> str
     With `is_painted`, the page that embeds it may paint the boxes.
     """
     return _build_url(f"graph/{artifact}/{token}/", {"painted": "1"} if is_painted else {})
+
+
+def upload_url(id_: str = "") -> str:
+    """Return the URL of an upload; without an id, that at which uploads begin."""
+    return _build_url(f"uploads/{id_}" if id_ else "uploads")
 
 
 def browser_url(version: str, name: str) -> str:

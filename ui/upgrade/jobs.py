@@ -38,9 +38,9 @@ def start_bisect(models: ChosenModels, sides: ChosenSides) -> Job | None:
 
 def _start(models: ChosenModels, start: Callable[..., Job]) -> Job | None:
     try:
-        if not models.files:
+        if not models.sent.files:
             return start(copies=models.copies)
-        stored = store_models(current_jobs().library, [(file.name, file) for file in models.files])
+        stored = store_models(current_jobs().library, models.sent.files)
         return start(path=stored.path, name=stored.name, temporary_folder=stored.temporary_folder)
     except RoundtripError as error:
         show_error(error)

@@ -1,6 +1,6 @@
-"""The choice of the models that are asked: uploaded files, or copies of the library."""
+"""The choice of the models that are asked: files that are sent, or copies of the library."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import streamlit as st
 
@@ -10,24 +10,26 @@ from core.upgrade.finding import count_models
 from ui.components import describe_runs, show_empty_state
 from ui.query_params import TABS_KEY, bind_select
 from ui.session import current_jobs
+from ui.uploader import ChosenFiles, choose_files
 
 FILES, COPIES = "Files", "Copies of the library"
+FILES_KEY = "upgraded-files"  # of the control that sends them
 
 
 class ChosenModels(NamedTuple):
-    """Uploaded files, or copies of the library by their ids."""
+    """Files that were sent, or copies of the library by their ids."""
 
-    files: list[Any]
+    sent: ChosenFiles
     copies: list[str]
 
     @property
     def is_filled(self) -> bool:
-        return bool(self.files or self.copies)
+        return bool(self.sent.files or self.copies) and not self.sent.pending
 
     @property
     def total(self) -> int:
         """How many models they are, as far as their names tell: weights with their architecture are one, a zip too."""
-        return count_models(file.name for file in self.files) + len(self.copies)
+        return count_models(file.name for file in self.sent.files) + len(self.copies)
 
 
 def choose_models() -> ChosenModels:
@@ -36,22 +38,22 @@ def choose_models() -> ChosenModels:
         # An address with copies opens the tab in which they stand.
         st.query_params[TABS_KEY] = st.session_state[TABS_KEY] = COPIES
     tabs = st.tabs([FILES, COPIES], key=TABS_KEY, bind="query-params", on_change="rerun")
-    # Both are drawn: what was uploaded stays while the other tab is open.
+    # Both are drawn: what was sent stays while the other tab is open.
     with tabs[0]:
-        files = _choose_files()
+        sent = _choose_files()
     with tabs[1]:
         copies = _choose_copies()
-    return ChosenModels([], copies) if tabs[1].open else ChosenModels(files, [])
+    return ChosenModels(ChosenFiles([], []), copies) if tabs[1].open else ChosenModels(sent, [])
 
 
-def _choose_files() -> list[Any]:
-    files = st.file_uploader("Models", None, accept_multiple_files=True, key="upgraded")
+def _choose_files() -> ChosenFiles:
+    sent = choose_files("Models", FILES_KEY)
     st.caption(
         "Models of any kind, or a .zip of a folder of them. Weights need their architecture (.json) of the same "
         "name. They are checked as imports are, and run in a sandbox only. The files are not kept; what became of "
         "each model is, and what was cured. A folder: `roundtrip upgrade`."
     )
-    return list(files or [])
+    return sent
 
 
 def _choose_copies() -> list[str]:

@@ -5,7 +5,7 @@ from kit_files import ask_row_by_row, find_file, read_shapes
 
 MODULES = ("numpy", "ai_edge_litert.compiled_model")
 DISTRIBUTIONS = ("ai-edge-litert",)
-NOTE = "Asked one row at a time."
+NOTE = "Its engine computes one row after another."
 
 
 def load(kit):

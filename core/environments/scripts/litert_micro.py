@@ -5,7 +5,7 @@ from kit_files import ask_row_by_row, find_file
 
 MODULES = ("numpy", "tflite_micro.python.tflite_micro.runtime")
 DISTRIBUTIONS = ("tflite-micro",)
-NOTE = "Asked one row at a time."
+NOTE = "Its engine computes one row after another."
 ARENA_BYTES = 64 * 2**20  # of working memory: a desktop's, so that a model fails for what it is and not for its size
 
 

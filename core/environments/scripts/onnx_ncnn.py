@@ -11,7 +11,7 @@ from kit_files import ask_row_by_row, find_file, read_shapes
 
 MODULES = ("numpy", "ncnn")
 DISTRIBUTIONS = ("ncnn", "pnnx")
-NOTE = "Asked one row at a time."
+NOTE = "Its engine computes one row after another."
 CONVERT_SECONDS = 120
 
 

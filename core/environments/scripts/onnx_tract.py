@@ -10,15 +10,28 @@ TYPES = {"float32": "f32", "float64": "f64", "float16": "f16", "int32": "i32", "
 
 def load(kit):
     path, shapes = find_file(kit, ".onnx"), read_shapes(kit)
-    rows = len_of_rows(shapes)
+    plans = {sort_shapes(shapes): plan_rows(path, shapes)}
+
+    def predict(inputs):
+        given = {name: (array.shape, array.dtype) for name, array in inputs.items()}
+        key = sort_shapes(given)
+        if key not in plans:
+            plans[key] = plan_rows(path, given)
+        return plans[key](inputs)
+
+    return predict
+
+
+def sort_shapes(shapes):
+    return tuple(sorted((name, shape) for name, (shape, _) in shapes.items()))
+
+
+def plan_rows(path, shapes):
+    """Plan for all rows at once, or for one by one where the file takes no more."""
     try:
-        return plan(path, shapes, rows)
+        return plan(path, shapes, next(iter(shapes.values()))[0][0])
     except Exception:  # noqa: BLE001  a file for one row at a time
         return ask_row_by_row(plan(path, shapes, 1))
-
-
-def len_of_rows(shapes):
-    return next(iter(shapes.values()))[0][0]
 
 
 def plan(path, shapes, rows):

@@ -11,7 +11,8 @@ SCRIPT is the module of an engine beside this one. It says by its names how a ki
     load(kit)       returns a function from inputs by name to outputs by name, batch first
     describe(kit)   returns name, dtype and shape of what the model takes, where the engine can tell
     convert(kit, kind, folder)  writes the model in another format, where the engine can
-    DEVICE, NOTE    what computes, and what a reader should know, where there is something to say
+    DEVICE, NOTE    what computes, and what a reader should know, where there is something to say; what it should know
+                    of this model alone is `note` of the function that `load` returned
 
 The script of a format, which is written and read here (see `core.runtimes.environment_link`), has two names more:
 
@@ -58,9 +59,13 @@ class Engine:
         self.path, self.seconds, self.stage = path, {}, "import"
         self.module: Any = None
         self.loaded: Any = (None, None)
+        self.loads = 0
 
-    def run(self, kit, out, asks="predict"):
-        """Predict the inputs of a kit, "describe" what it takes, or "convert:FORMAT"; returns the facts."""
+    def run(self, kit, out, asks="predict", inputs=None, batch=0):
+        """Predict the inputs of a kit, "describe" what it takes, or "convert:FORMAT"; returns the facts.
+
+        The file `inputs` holds other rows than the kit's own; `batch` of them are computed together, 0 for all.
+        """
         self.stage = "import"
         try:
             self.import_modules()
@@ -71,7 +76,7 @@ class Engine:
                 return self._convert(kit, out, asks.removeprefix(CONVERT))
             self._load(kit)
             self.stage = "predict"
-            predictions, again = self._predict(kit)
+            predictions, again = self._predict(inputs or Path(kit) / "inputs.npz", batch)
             self.stage = "write"
             write_predictions(Path(out) / PREDICTIONS, predictions)
         except BaseException as error:  # noqa: BLE001  whatever a library raises, it is this kit's result
@@ -126,18 +131,20 @@ class Engine:
     def _load(self, kit):
         if self.loaded[0] != kit:
             self.loaded = (None, None)
+            self.loads += 1
             started = time.perf_counter()
             self.loaded = (kit, self.module.load(Path(kit)))
             self.seconds["load"] = time.perf_counter() - started
 
-    def _predict(self, kit):
+    def _predict(self, path, batch):
         import numpy as np
 
-        with np.load(Path(kit) / "inputs.npz", allow_pickle=False) as archive:
+        with np.load(path, allow_pickle=False) as archive:
             inputs = {name: archive[name] for name in archive}
         started = time.perf_counter()
-        outputs = self.loaded[1](inputs)
-        return {name: np.asarray(array) for name, array in outputs.items()}, time.perf_counter() - started
+        parts = [self.loaded[1](part) for part in split_rows(inputs, batch)]
+        outputs = {name: join_rows([np.asarray(part[name]) for part in parts]) for name in parts[0]}
+        return outputs, time.perf_counter() - started
 
     def _facts(self):
         versions = {"python": platform.python_version()}
@@ -147,8 +154,23 @@ class Engine:
             "versions": versions,
             "seconds": dict(self.seconds),
             "device": getattr(self.module, "DEVICE", "CPU"),
-            "note": getattr(self.module, "NOTE", ""),
+            "note": getattr(self.loaded[1], "note", "") or getattr(self.module, "NOTE", ""),
+            "loads": self.loads,
         }
+
+
+def split_rows(inputs, batch):
+    """Return inputs in parts of so many rows; whole for 0."""
+    if not batch:
+        return [inputs]
+    starts = range(0, len(next(iter(inputs.values()))), batch)
+    return [{name: array[start : start + batch] for name, array in inputs.items()} for start in starts]
+
+
+def join_rows(parts):
+    import numpy as np
+
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
 def installed_version(name):
@@ -187,7 +209,9 @@ def serve(engine):
 def answer(engine, request):
     kit, out, asks = request["kit"], request["out"], request.get("asks", "predict")
     task = {"save": engine.save, "read": engine.read}.get(request.get("task"))
-    return {"id": request["id"]} | (task(kit, out) if task else engine.run(kit, out, asks))
+    if task:
+        return {"id": request["id"]} | task(kit, out)
+    return {"id": request["id"]} | engine.run(kit, out, asks, request.get("inputs"), request.get("batch", 0))
 
 
 def serve_forked(engine, policy):

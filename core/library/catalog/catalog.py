@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import threading
 import weakref
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -64,9 +64,9 @@ class Catalog:
         """What a server refused, without the statement and its values, which may be another person's."""
         return translate_database_error(str(getattr(error, "orig", None) or error), mask_database_url(self._url))
 
-    def claim(self, home: Path) -> bool:
-        """Whether this is the catalog of the library in `home`; it becomes that where it was of none."""
-        digest = hashlib.sha256(str(home).encode()).hexdigest()
+    def claim(self, owner: str) -> bool:
+        """Whether this is the catalog of that folder or store; it becomes that where it was of none."""
+        digest = hashlib.sha256(owner.encode()).hexdigest()
         claimed = self._execute(read_state, "home")
         if claimed is None:
             self._execute(set_state, "home", digest, write=True)
@@ -120,6 +120,19 @@ class Catalog:
                     raise self._translate(error) from error
         raise AssertionError("The second attempt returns or raises.")
 
+    def execute(self, operation: Callable[..., ResultT], *arguments: Any, write: bool = False) -> ResultT:
+        """Run an operation of another's tables in the same database; its first argument is a connection."""
+        return self._execute(operation, *arguments, write=write)
+
+    @contextlib.contextmanager
+    def transaction(self) -> Iterator[sql.Connection]:
+        """A transaction on a server, which lasts as long as the block. Raises StorageFailed."""
+        try:
+            with self._engine.begin() as connection:
+                yield connection
+        except SQLAlchemyError as error:
+            raise self._translate(error) from error
+
     # Writing
 
     def sync(
@@ -154,7 +167,15 @@ class Catalog:
         """Store what the rows stand for."""
         self._execute(set_state, "state", state, write=True)
 
+    def rebuild_counts(self) -> None:
+        """Count the rows of every group again."""
+        self._execute(rebuild_counts, write=True)
+
     # Reading
+
+    def listed_ids(self) -> set[str]:
+        """The ids of all rows."""
+        return {id_ for id_, _, _ in self._execute(read_stamps)}
 
     def load_sync_state(self) -> str:
         """The state that was saved last; empty for a new catalog."""

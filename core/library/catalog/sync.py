@@ -17,13 +17,14 @@ from pathlib import Path
 from typing import Concatenate, NamedTuple, ParamSpec, TypeVar
 
 from core.caching import file_stamp
-from core.errors import LibraryError, StorageFailed, UnknownName, UnreadableRecord
-from core.evidence.records import Evidence
-from core.library.annotation_files import ALIASES_FILE, ANNOTATIONS_FILE, read_aliases, read_annotations_or_empty
+from core.errors import StorageFailed, UnreadableRecord
+from core.library.annotation_files import ALIASES_FILE, ANNOTATIONS_FILE, read_aliases
 from core.library.catalog.catalog import Catalog, CatalogLost
-from core.library.ids import ID_PATTERN, validate_id
-from core.library.permissions import NOBODY, AccessControl, combine_sole_viewers, sole_viewer
-from core.library.records import Artifact, Entry, IndexedEntry, Run
+from core.library.catalog.entry_rows import RUN_FILES, read_entry_folder, read_or_describe
+from core.library.catalog.schema import IN_MEMORY_URL
+from core.library.ids import ID_PATTERN
+from core.library.permissions import AccessControl
+from core.library.records import IndexedEntry, Page, Query
 from core.library.storage import translate_disk_errors
 
 LOG_FILE = "changes.log"
@@ -80,9 +81,7 @@ SCAN_INTERVAL_FACTOR = 20  # a scan is taken again after so many times its own d
 MAX_FOREGROUND_SCAN = 0.1  # seconds: a query does not wait for a longer scan
 MAX_SCAN_AGE = 3600.0  # seconds: after these, it does
 MAX_ATTEMPTS = 3  # with the catalog as it is, with a new one, with one in memory
-MAX_CACHED_RUNS = 1000  # so that a run is not read for each of its artifacts
 ARTIFACT_FILES = ("artifact.json", "evidence.json", ANNOTATIONS_FILE)
-RUN_FILES = ("run.json", ANNOTATIONS_FILE)
 AliasesByArtifact = Mapping[str, tuple[str, ...]]
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
@@ -183,8 +182,12 @@ class CatalogSync:
             except CatalogLost as lost:
                 self._state, error = None, lost
         raise StorageFailed(
-            "The catalog cannot be read.", cure="Set ROUNDTRIP_CATALOG_URL to a database that answers."
+            "The catalog cannot be read.", cure="Set ROUNDTRIP_DATABASE_URL to a database that answers."
         ) from error
+
+    def page_afresh(self, query: Query) -> Page:
+        """A page as a new catalog would give it. Raises StorageFailed."""
+        return CatalogSync(self._home, Catalog(IN_MEMORY_URL)).query(Catalog.page, query)
 
     def log_changes(self, *ids: str) -> None:
         """Log entries after they were changed; what is done is done, also where the log takes no more.
@@ -265,63 +268,11 @@ class CatalogSync:
 
     def read_entry(self, id_: str) -> IndexedEntry | None:
         """The entry of an artifact as its folder has it now; None where there is no such folder."""
-        try:
-            with translate_disk_errors():
-                folder = self._home / "artifacts" / id_
-                return self._read_folder(folder) if folder.is_dir() else None
-        except LibraryError as error:  # one that the disk does not give stops no list
-            return IndexedEntry(Entry(id_, problem=str(error)), is_final=False, sole_viewer=NOBODY)
+        folder = self._home / "artifacts" / id_
+        return read_or_describe(id_, lambda: self._read_folder(folder) if folder.is_dir() else None)
 
     def _read_folder(self, folder: Path) -> IndexedEntry:
-        """Raises StorageFailed, OSError."""
-        annotations = read_annotations_or_empty(folder)
-        entry = Entry(
-            folder.name,
-            pinned=annotations.pinned,
-            tags=tuple(annotations.tags),
-            aliases=self._aliases().get(folder.name, ()),
-            shared=annotations.shared,
-            note=" ".join(annotations.note[:200].split())[:100],
-        )
-        try:
-            artifact = Artifact.read(folder / "artifact.json")
-            entry = entry._replace(owner=artifact.owner, run=artifact.run)
-            evidence = Evidence.read(folder / "evidence.json")
-            run_folder = self._home / "runs" / validate_id(artifact.run, "r")
-            run = _read_run_facts(run_folder, tuple(file_stamp(run_folder / name) for name in RUN_FILES))
-        except (UnreadableRecord, UnknownName) as error:
-            entry = entry._replace(problem=str(error))
-            return IndexedEntry(entry, annotations.note, sole_viewer=self._access.sole_viewer(folder))
-        entry = entry._replace(
-            run_name=run.name,
-            demo=run.demo,
-            format=artifact.format,
-            created=artifact.created,
-            bytes=artifact.bytes,
-            verdict=evidence.best.verdict.value,
-            needs_code=evidence.needs_code,
-            trust=run.trust if artifact.trust == "ours" else artifact.trust,
-            made_from=artifact.made_from,
-            content=artifact.content.sha256 if artifact.content else None,
-        )
-        hashes = [file.sha256 for file in artifact.files] + ([entry.content] if entry.content else [])
-        only = combine_sole_viewers(sole_viewer(artifact.owner, annotations.shared), run.sole_viewer)
-        return IndexedEntry(entry, annotations.note, tuple(hashes), sole_viewer=only)
-
-
-class _RunFacts(NamedTuple):
-    """What the entries of a run's artifacts say of it."""
-
-    name: str
-    demo: str | None
-    trust: str
-    sole_viewer: str
-
-
-@lru_cache(MAX_CACHED_RUNS)
-def _read_run_facts(folder: Path, stamps: tuple[tuple[int, int, int] | None, ...]) -> _RunFacts:
-    run, annotations = Run.read(folder / "run.json"), read_annotations_or_empty(folder)
-    return _RunFacts(annotations.name or run.name, run.demo, run.trust, sole_viewer(run.owner, annotations.shared))
+        return read_entry_folder(self._home, self._access, folder, self._aliases().get(folder.name, ()))
 
 
 @lru_cache(8)

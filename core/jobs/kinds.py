@@ -1,0 +1,64 @@
+"""All kinds of jobs. Their keys stand in records on disk and do not change."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from core.environments.machines import split_key
+from core.environments.own import HERE
+from core.jobs.benchmark import run_benchmark
+from core.jobs.bisect import run_bisect
+from core.jobs.break_it import run_cure, run_pull
+from core.jobs.compare import run_compare
+from core.jobs.disagreement import run_disagreement
+from core.jobs.driver import JobKind, Requirements
+from core.jobs.elsewhere import run_build, run_elsewhere
+from core.jobs.import_model import run_import
+from core.jobs.known_places import list_environments_of
+from core.jobs.layers import run_layers
+from core.jobs.maintenance import run_rebuild, run_repair, run_verify
+from core.jobs.resume import run_resume
+from core.jobs.save import run_save
+from core.jobs.train import run_train
+from core.jobs.upgrade import run_upgrade
+
+
+def _formats(request: Mapping[str, Any]) -> Requirements:
+    return Requirements(formats=tuple(request["formats"]))
+
+
+def _environments(request: Mapping[str, Any]) -> Requirements:
+    named = (split_key(key)[0] for key in request["environments"])  # without the machine, which each one can be
+    return Requirements(environments=tuple(key for key in named if key != HERE))
+
+
+def _places(request: Mapping[str, Any]) -> Requirements:
+    return Requirements(environments=tuple(list_environments_of(request.get("places", ()))))
+
+
+def _sides(request: Mapping[str, Any]) -> Requirements:
+    sides = request.get("line") or (request["source"], request["target"])
+    return Requirements(environments=tuple(side for side in sides if side != HERE))
+
+
+KINDS = {
+    kind.key: kind
+    for kind in (
+        JobKind("train", run_train),
+        JobKind("save", run_save, requirements=_formats),
+        JobKind("import", run_import),
+        JobKind("compare", run_compare, requirements=_places),
+        JobKind("layers", run_layers),
+        JobKind("disagree", run_disagreement),
+        JobKind("resume", run_resume),
+        JobKind("cost", run_benchmark, is_exclusive=True),
+        JobKind("break", run_pull),
+        JobKind("cure", run_cure),
+        JobKind("environments", run_build, requirements=_environments),
+        JobKind("elsewhere", run_elsewhere, requirements=_environments),
+        JobKind("upgrade", run_upgrade, requirements=_sides),
+        JobKind("bisect", run_bisect, requirements=_sides),
+        JobKind("verify", run_verify),
+        JobKind("rebuild", run_rebuild),
+        JobKind("repair", run_repair),
+    )
+}

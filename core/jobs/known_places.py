@@ -1,0 +1,74 @@
+"""All places where copies can predict, which of them take a copy, and the names of participants."""
+
+from collections.abc import Iterable, Mapping
+from functools import cache
+
+from core.environments import ENVIRONMENTS
+from core.errors import InputError
+from core.formats import get_format
+from core.jobs.environment_place import EnvironmentPlace
+from core.jobs.places import Place, entry_of, place_of, require_placeable
+from core.library import Library
+from core.registry import find_by_key
+from core.text.labels import HasFormat, HasTrust, short_labels
+
+
+@cache
+def list_places() -> tuple[Place, ...]:
+    """Every place, in the order in which they are shown."""
+    return tuple(EnvironmentPlace(environment) for environment in ENVIRONMENTS)
+
+
+def get_place(key: str) -> Place:
+    """Return the place of that key. Raises UnknownName with the keys that exist."""
+    return find_by_key(list_places(), key, "place")
+
+
+def list_takers(format_key: str) -> list[Place]:
+    """Return the places that take copies in a format."""
+    return [place for place in list_places() if place.takes(format_key)]
+
+
+def find_places(library: Library, participants: Iterable[str]) -> dict[str, str]:
+    """Return by participant the identity of its place, for those that are at one.
+
+    Raises InputError for what cannot predict there, UnknownName for a place or an artifact that there is not.
+    """
+    return {id_: _require_taken(library, id_).identity for id_ in participants if place_of(id_)}
+
+
+def _require_taken(library: Library, participant: str) -> Place:
+    """Return the place of a participant. Raises as `find_places`."""
+    place, id_ = get_place(place_of(participant)), entry_of(participant)
+    if id_.startswith("r"):
+        cure = "Save the run, and name a copy of it."
+        raise InputError("A live model has no files that another place could load.", received=participant, cure=cure)
+    artifact = library.artifact(id_)
+    require_placeable(library.run(artifact.run))
+    if not place.takes(artifact.format):
+        fitting = ", ".join(each.key for each in list_takers(artifact.format))
+        cure = f"Choose from {fitting}." if fitting else "Leave the place out: none takes this format."
+        label = get_format(artifact.format).label
+        raise InputError(f"{place.label} takes no copies in the format {label}.", received=participant, cure=cure)
+    return place
+
+
+def list_environments_of(participants: Iterable[str]) -> list[str]:
+    """Return the environments that must be built for participants. Raises UnknownName."""
+    places = [get_place(key) for key in dict.fromkeys(map(place_of, participants)) if key]
+    return [environment for place in places for environment in place.environments]
+
+
+def label_participants(
+    participants: Iterable[str], entries: Mapping[str, HasFormat], run: HasTrust | None = None
+) -> dict[str, str]:
+    """Name participants as `short_labels` names their entries, and say where those are that are not here."""
+    ids = list(participants)
+    names = short_labels(dict.fromkeys(map(entry_of, ids)), entries, run)
+    return {id_: names[entry_of(id_)] + _name_place(place_of(id_)) for id_ in ids}
+
+
+def _name_place(key: str) -> str:
+    """Name a place after a copy; by its key where a later version does not have it any more, and nothing for here."""
+    label = next((place.label for place in list_places() if place.key == key), key)
+    return f", in {label}" if label else ""

@@ -1,0 +1,62 @@
+"""One attempt at a job of the queue, on the worker that has it: its files fetched, its work done for its owner."""
+
+from collections.abc import Mapping
+
+from core.context import AppContext
+from core.errors import Cancelled, InputError, RoundtripError
+from core.jobs.driver import JobKind, do_job
+from core.jobs.given_files import GivenFiles
+from core.jobs.job_handle import JobHandle
+from core.jobs.watched_job import watch_job
+from core.library.permissions import Viewer
+from core.library.staging import create_staging_folder, release_staging_folder
+from core.queue import Attempt, GivenRecord, JobFiles
+from core.telemetry import measure
+
+
+def do_attempt(context: AppContext, kinds: Mapping[str, JobKind], attempt: Attempt, files: JobFiles) -> None:
+    """Do the work of an attempt and record its end.
+
+    Args:
+        context: a copy of the worker's, which becomes that of the job: everything that is written counts only while the
+            attempt is the job's.
+    """
+    context.job_store = attempt.job_store()
+    context.library = context.library.with_fence(attempt.fence)
+    if attempt.job.owner is not None:
+        context = context.for_viewer(Viewer(attempt.job.owner))
+    measure("queue_wait_seconds", attempt.waited, queue=attempt.queue)
+    handle = JobHandle(context, attempt.job.model_copy(deep=True))
+    with watch_job(handle.job) as watched:
+        try:
+            kind = _find_kind(kinds, attempt)
+            handle.files = _fetch(context, attempt, files)
+        except RoundtripError as error:
+            state = "cancelled" if isinstance(error, Cancelled) else "failed"
+            handle.finish(state=state, error=error.to_json())
+        else:
+            do_job(handle, kind, watched)
+        watched.end(handle.job)
+
+
+def _find_kind(kinds: Mapping[str, JobKind], attempt: Attempt) -> JobKind:
+    if kind := kinds.get(attempt.job.kind):
+        return kind
+    raise InputError(
+        "The worker that took this job is of another version, which knows no such job.",
+        received=attempt.job.kind,
+        cure="Install the same version of Roundtrip on all machines, then start it again.",
+    )
+
+
+def _fetch(context: AppContext, attempt: Attempt, files: JobFiles) -> GivenFiles:
+    """Fetch what the job was given into a staging folder, which ends with the work."""
+    given = GivenRecord.model_validate_json(attempt.files)
+    if not given.files:
+        return GivenFiles(name=given.name)
+    folder = create_staging_folder(context.library.home)
+    try:
+        return GivenFiles(files.fetch_given(given.files, folder), given.name, folder)
+    except RoundtripError:
+        release_staging_folder(folder)
+        raise

@@ -1,0 +1,155 @@
+"""`Sweeps`: many models × formats × environments × machines, made of ordinary jobs that are waited for.
+
+A sweep is no work of a driver's: in a slot of its own it would wait for jobs that wait for that slot. It runs in a
+thread of the process that started it, and its jobs wherever the driver has them done.
+"""
+
+import contextlib
+import hashlib
+import json
+import threading
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+from typing import Any, TypedDict, cast
+
+from core.errors import InputError, RoundtripError, cleanup_on_error
+from core.jobs.driver import JobKind, do_job
+from core.jobs.given_files import GivenFiles
+from core.jobs.job_handle import JobHandle, Work
+from core.jobs.service import Jobs
+from core.jobs.sweep_files import list_uploads
+from core.jobs.sweep_run import SweepResult, SweepRun
+from core.jobs.uploads import StoredUpload
+from core.jobs.watched_job import watch_job
+from core.library.job_store import Job
+from core.settings import MB
+from core.sweep.models import ADDRESS, SweptModel, is_in_library, list_models, list_named_files
+from core.sweep.plan import SweepPlan, make_plan
+from core.sweep.row_file import read_row_file
+from core.sweep.rows import SweepRow, sort_rows
+from core.sweep.size import SweepSize, measure_sweep
+from core.validation.file_names import display_file_name
+
+SWEEP = "sweep"  # the kind of its job
+LAST_BYTES = 2**19  # of the rows of a sweep that runs, which a page reads
+
+
+class SweepRequest(TypedDict):
+    """In the record of its job: no path of this machine, so one over files goes on where its plan lies.
+
+    `plan` is a `SweepPlan` as JSON, in whose models files and folders are named without their place; `has_files` says
+    that there are any.
+    """
+
+    plan: dict[str, Any]
+    has_files: bool
+    again: bool
+
+
+class Sweeps:
+    """Measures, starts, resumes and reads sweeps as the person of these jobs sees them."""
+
+    def __init__(self, jobs: Jobs):
+        self._jobs, self._library = jobs, jobs.library
+
+    def measure(self, plan: SweepPlan, folder: Path = Path()) -> SweepSize:
+        """Return how much a plan is; `folder` is that of the plan. Raises as `list_models`."""
+        return measure_sweep(plan, list_models(self._library, plan.models, folder), self._sizes_to_build())
+
+    def measure_files(self, plan: SweepPlan, sizes: Mapping[str, int]) -> SweepSize:
+        """Return how much a plan over uploads is; `sizes` are their bytes by name."""
+        return measure_sweep(plan, list_named_files(sizes), self._sizes_to_build())
+
+    def _sizes_to_build(self) -> dict[str, int]:
+        states = self._jobs.list_environments()
+        return {state["environment"]: state["megabytes"] * 10**6 for state in states if not state["bytes"]}
+
+    def start(self, plan: SweepPlan, folder: Path = Path(), title: str = "", again: bool = False) -> Job:
+        """Start a sweep, or go on with it: what was found out before is not asked again, unless `again`.
+
+        The same plan in the same folder is the same job; one that runs is returned. Raises as `list_models`.
+        """
+        models = list_models(self._library, plan.models, folder)
+        job = self._make_job(plan, folder, title, again)
+        with contextlib.suppress(RoundtripError):
+            if (running := self._jobs.job_store.read(job.id)).is_active:
+                return running
+        return self._start(job, plan, models, GivenFiles())
+
+    def start_uploads(self, plan: SweepPlan, uploads: StoredUpload, title: str = "") -> Job:
+        """Start a sweep over uploaded files, in whose place the plan has their names. They are deleted at its end.
+
+        Raises InputError where there is no model among them, and then they are gone; StorageFailed.
+        """
+        files = GivenFiles(temporary_folder=uploads.temporary_folder)
+        with cleanup_on_error(files.discard):
+            models = list_uploads(uploads, self._jobs.config.unpacked_mb * MB)
+            return self._start(self._make_job(plan, uploads.path, title, again=False), plan, models, files)
+
+    def _start(self, job: Job, plan: SweepPlan, models: list[SweptModel], files: GivenFiles) -> Job:
+        self._jobs.job_store.create(job)
+        handle = JobHandle(self._jobs, job.model_copy(deep=True), files)
+        work = partial(_run_sweep, self._jobs, plan, models)
+        threading.Thread(target=self._run, args=(handle, work), daemon=True).start()
+        return job
+
+    def _make_job(self, plan: SweepPlan, folder: Path, title: str, again: bool) -> Job:
+        viewer = self._library.access.viewer_id
+        has_files = any(_is_path(name) for name in plan.models)
+        text = json.dumps([SWEEP, plan.model_dump(mode="json"), str(folder.resolve()) if has_files else "", viewer])
+        id_ = "j" + hashlib.sha256(text.encode()).hexdigest()[:10]
+        named = [display_file_name(Path(name).name or name) if _is_path(name) else name for name in plan.models]
+        recorded = plan.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"models": named}
+        request: SweepRequest = {"plan": recorded, "has_files": has_files, "again": again}
+        return Job(id=id_, kind=SWEEP, title=title or "Sweep", request=dict(request), owner=viewer)
+
+    @staticmethod
+    def _run(handle: JobHandle, work: Work) -> None:
+        with watch_job(handle.job) as watched:
+            do_job(handle, JobKind(SWEEP, work), watched)
+            watched.end(handle.job)
+
+    def resume(self, job_id: str) -> Job:
+        """Go on with a sweep that was stopped, or ask once more what a passing fault stopped.
+
+        Raises UnknownName, and InputError for one over files, whose place is in no record.
+        """
+        job = self._read(job_id)
+        request = cast(SweepRequest, job.request)
+        if request["has_files"]:
+            cure = "Give them once more, here or by roundtrip sweep PLAN: what was found out is not asked again."
+            raise InputError("This sweep goes over files, and their place is in no record.", cure=cure)
+        return self.start(read_request_plan(job), title=job.title)
+
+    def read_rows(self, job_id: str) -> list[SweepRow]:
+        """Return the rows of a sweep, as far as it has come. Raises UnknownName, InputError for another job."""
+        job = self._read(job_id)
+        if rows := job.result.get("rows"):
+            return sort_rows(SweepRow.model_validate(row) for row in rows)
+        stored = read_row_file(self._jobs.job_store.folder(job_id))
+        return sort_rows(stored or [SweepRow.model_validate(row) for row in job.detail.get("rows", [])])
+
+    def read_last_rows(self, job_id: str) -> list[SweepRow]:
+        """Return the rows that came last, of a long sweep not all: a page asks for them every second. Raises alike."""
+        self._read(job_id)
+        return sort_rows(read_row_file(self._jobs.job_store.folder(job_id), LAST_BYTES))
+
+    def _read(self, job_id: str) -> Job:
+        job = self._jobs.job_store.read(job_id)
+        if job.kind != SWEEP:
+            raise InputError("This is no sweep.", received=job_id, cure="Name the job of a sweep.")
+        return job
+
+
+def _run_sweep(jobs: Jobs, plan: SweepPlan, models: list[SweptModel], handle: JobHandle) -> SweepResult:
+    return SweepRun(handle, jobs, plan, models).execute()
+
+
+def _is_path(name: str) -> bool:
+    return not (is_in_library(name) or ADDRESS.match(name))
+
+
+def read_request_plan(job: Job) -> SweepPlan:
+    """Return the plan in the record of a sweep. Raises InputError where an environment or format of it is gone."""
+    return make_plan(cast(SweepRequest, job.request)["plan"])

@@ -1,0 +1,86 @@
+"""The files of a swept model, laid out as an import or an upgrade takes them, and what they are known by."""
+
+import contextlib
+import hashlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from core.errors import Refused
+from core.jobs.uploads import StoredUpload
+from core.library import Library
+from core.library.storage import compute_sha256, list_files, translate_disk_errors
+from core.sweep.models import SweptModel, list_files_below
+from core.upgrade.finding import Candidate, unpack_all
+
+
+@contextlib.contextmanager
+def fetched_candidate(library: Library, model: SweptModel) -> Iterator[Candidate]:
+    """The files of a model on the disk, brought there first where they are in a bucket. Raises as its `fetch`."""
+    assert model.candidate is not None
+    if model.fetch is None:
+        yield model.candidate
+        return
+    with library.staging() as folder:
+        yield model.fetch(folder)
+
+
+@contextlib.contextmanager
+def placed_files(library: Library, model: SweptModel) -> Iterator[Path]:
+    """The path of a model's file or folder; with an architecture a folder in which nothing but the two lies."""
+    with fetched_candidate(library, model) as candidate:
+        if candidate.architecture is None:
+            yield candidate.path
+            return
+        with library.staging() as folder:
+            for path in (candidate.path, candidate.architecture):
+                _link_or_copy(path, folder / path.name)
+            yield folder
+
+
+def list_uploads(uploads: StoredUpload, max_bytes: int) -> list[SweptModel]:
+    """Return the models among uploaded files, of which zips are unpacked to at most `max_bytes`; a zip that is refused
+    is a model that is not asked.
+
+    Raises InputError where there is none.
+    """
+    assert uploads.temporary_folder is not None
+    folder = uploads.path
+    with translate_disk_errors():
+        if folder.is_file():
+            folder = uploads.temporary_folder / "models"
+            folder.mkdir()
+            uploads.path.rename(folder / uploads.name)
+        staged = uploads.temporary_folder / "staged"
+        staged.mkdir()
+        refused = unpack_all(folder, staged, max_bytes)
+        is_empty = not any(folder.iterdir())
+    models = [] if refused and is_empty else list_files_below(folder)
+    return [*models, *(_refused_model(name, folder, error) for name, error in refused.items())]
+
+
+def _refused_model(name: str, folder: Path, error: Refused) -> SweptModel:
+    return SweptModel(name, (), 0, candidate=Candidate(name, folder / name, not_asked=error.sentence))
+
+
+def _link_or_copy(source: Path, target: Path) -> None:
+    with translate_disk_errors():
+        try:
+            os.link(source, target)
+        except OSError:  # another disk
+            shutil.copyfile(source, target)
+
+
+def hash_candidate(candidate: Candidate) -> str:
+    """Return the SHA-256 of a file, as an import records it; of several files and of folders one of ours.
+
+    Raises StorageFailed.
+    """
+    with translate_disk_errors():
+        if candidate.path.is_file() and candidate.architecture is None:
+            return compute_sha256(candidate.path)
+        paths = [*list_files(candidate.path)] if candidate.path.is_dir() else [candidate.path]
+        paths += [candidate.architecture] if candidate.architecture else []
+        lines = [f"{compute_sha256(path)}  {os.path.relpath(path, candidate.path.parent)}\n" for path in paths]
+        return hashlib.sha256("".join(lines).encode()).hexdigest()

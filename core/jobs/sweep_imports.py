@@ -1,0 +1,87 @@
+"""Files of a sweep on their way into the library: what is there already is not imported again."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+from core.errors import NotConfined, Refused, RoundtripError, UnknownName, error_from_json
+from core.jobs.sweep_files import fetched_candidate, hash_candidate
+from core.jobs.sweep_jobs import SweepJobs
+from core.library.records import Run
+from core.sweep.answer_store import AnswerStore, answer_key
+from core.sweep.models import SweptModel
+from core.upgrade.finding import Candidate
+from core.versions import installed_versions
+
+
+class SweepImports:
+    """The runs of files, by the hash of their content. Threads may share it."""
+
+    def __init__(self, work: SweepJobs, answers: AnswerStore, again: bool):
+        self._work, self._answers, self._again = work, answers, again
+        self._library = work.jobs.library
+        self._lock = threading.Lock()
+        self._runs_by_hash: dict[str, str] | None = None
+
+    def find_or_import(self, model: SweptModel) -> str:
+        """Return the run of a file, which is imported where the library has none of the same content.
+
+        Raises what the import raises, again where it was refused before; InputError, StorageFailed, Cancelled.
+        """
+        with fetched_candidate(self._library, model) as candidate:
+            sha256 = hash_candidate(candidate)
+            if run := self._find(sha256):
+                return run
+            if error := self._find_refusal(sha256, candidate):
+                raise error
+            return self._import(model, candidate, sha256)
+
+    def _find(self, sha256: str) -> str:
+        with self._lock:
+            if self._runs_by_hash is None:
+                self._runs_by_hash = {run.brought["sha256"]: run.id for run in self._library.runs() if _is_plain(run)}
+            if run := self._runs_by_hash.get(sha256):
+                return run
+        answer = self._answers.find(self._key(sha256)) or {}
+        try:
+            return self._library.run(answer["run"]).id if answer.get("run") else ""
+        except UnknownName:  # it was removed since then
+            return ""
+
+    def _find_refusal(self, sha256: str, candidate: Candidate) -> RoundtripError | None:
+        answer = None if self._again else self._answers.find(self._key(sha256, candidate.path.suffix))
+        return error_from_json(answer["error"]) if answer else None
+
+    def _key(self, sha256: str, *more: str) -> str:
+        """By who looks: nobody takes another's run. A refusal holds as long as the packages and the name's ending."""
+        versions = sorted(installed_versions().items()) if more else []
+        return answer_key("import", self._library.access.viewer_id, sha256, versions, *more)
+
+    def _import(self, model: SweptModel, candidate: Candidate, sha256: str) -> str:
+        try:
+            result = self._work.run(lambda: self._work.jobs.import_model(**_import_arguments(model, candidate)))
+        except Refused as error:
+            self._answers.add(self._key(sha256, candidate.path.suffix), {"error": error.to_json()})
+            raise
+        run = str(result["run"])
+        if not self._library.run(run).has_been_run:
+            problem = result["error"] or {}
+            raise NotConfined(problem.get("sentence", "It was kept, and not run."), cure=problem.get("cure", ""))
+        with self._lock:
+            if self._runs_by_hash is not None and candidate.architecture is None:
+                self._runs_by_hash[sha256] = run
+        self._answers.add(self._key(sha256), {"run": run})
+        return run
+
+
+def _is_plain(run: Run) -> bool:
+    """Whether a run was imported as a sweep imports it, from what is one file."""
+    brought = run.brought
+    is_asked_otherwise = brought.get("signature") or brought.get("demo") or brought.get("shapes") or run.keeps_state
+    is_half = brought.get("format") in ("weights", "weights_sharded", "checkpoint")
+    return bool(brought.get("sha256")) and run.has_been_run and not is_asked_otherwise and not is_half
+
+
+def _import_arguments(model: SweptModel, candidate: Candidate) -> dict[str, Any]:
+    parts = {"architecture": candidate.architecture} if candidate.architecture else {}
+    return {"path": candidate.path, "name": Path(model.name).name, "parts": parts, "label": model.name}

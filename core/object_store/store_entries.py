@@ -1,0 +1,255 @@
+"""`StoreEntries`: the entries of a library that a team shares, in an object store, with a cache in this machine's home.
+
+An entry is put contents first, then its manifest, if there was none: from then on it is there for everybody, whatever
+becomes of this process. What people change gets a further version, after the one that they read: of two writers one
+wins, and the other reads again.
+"""
+
+import contextlib
+import time
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from core.errors import Damaged, InputError, RoundtripError, UnreadableRecord
+from core.library import integrity, storage
+from core.library.annotation_files import AliasChange, Aliases
+from core.library.catalog.catalog import Catalog
+from core.library.ids import ID_PATTERN, unknown_id_error
+from core.library.local_entries import lock_home
+from core.library.records import FOLDER_BY_KIND, FileEntry
+from core.library.shared_entries import Fence, StoreState, TextChange
+from core.library.storage import BytesReadCallback, translate_disk_errors
+from core.library.trash_folder import REMOVAL_FILE, RemovalRecord
+from core.object_store.alias_versions import parse_change
+from core.object_store.contents import Contents
+from core.object_store.documents import Documents
+from core.object_store.entry_cache import EntryCache
+from core.object_store.entry_index import EntryIndex
+from core.object_store.local_entry import LocalEntry
+from core.object_store.manifests import Manifest, Manifests
+from core.object_store.object_store import ObjectStore, mask_address
+from core.object_store.store_rows import ALIAS_KEY, StoreRows
+
+MAX_LOCATED = 20_000  # entries of which is remembered where they lie
+SENDERS = 8  # files at a time: they wait for the network
+
+
+class StoreEntries:
+    """See `SharedEntries`. Threads and processes may share it.
+
+    Args:
+        home: This machine's folder.
+        catalog: In PostgreSQL, for all machines.
+        cache_bytes: What the home may take of the store.
+    """
+
+    is_shared = True
+
+    def __init__(self, home: Path, store: ObjectStore, catalog: Catalog, cache_bytes: float):
+        self._home, self.catalog = home, catalog
+        self.store, self._contents, self._manifests = store, Contents(store), Manifests(store)
+        self._index = EntryIndex(catalog)
+        self.cache = EntryCache(home, store, cache_bytes)
+        self.rows = StoreRows(home, store, catalog, self._index, self.cache)
+        self._located: dict[str, tuple[int, Path]] = {}
+
+    # Reading
+
+    def locate(self, id_: str) -> Path | None:
+        changes = self.rows.catch_up()
+        folder = self._recall(id_, changes) or self.rows.bring(id_)
+        if folder:
+            self._remember(id_, changes, folder)
+        return folder
+
+    def _recall(self, id_: str, changes: int) -> Path | None:
+        """Where an entry lies, if nothing was changed since it was looked for."""
+        known = self._located.get(id_)
+        return known[1] if known and known[0] == changes and known[1].is_dir() else None
+
+    def _remember(self, id_: str, changes: int, folder: Path) -> None:
+        if len(self._located) >= MAX_LOCATED:
+            self._located.clear()
+        self._located[id_] = changes, folder
+
+    def locate_all(self, ids: Iterable[str]) -> dict[str, Path]:
+        changes, ids = self.rows.catch_up(), list(dict.fromkeys(ids))
+        recalled = {id_: folder for id_ in ids if (folder := self._recall(id_, changes))}
+        brought = self.rows.bring_all(id_ for id_ in ids if id_ not in recalled)
+        for id_, folder in brought.items():
+            self._remember(id_, changes, folder)
+        located = recalled | brought
+        return {id_: located[id_] for id_ in ids if id_ in located}
+
+    def fetch(self, id_: str, names: Collection[str] = ()) -> None:
+        folder = self.locate(id_)
+        if folder is None:
+            raise unknown_id_error(id_)
+        self.cache.fetch(id_, folder, names)
+
+    def refetch(self, id_: str, names: Collection[str]) -> bool:
+        folder = self.locate(id_)
+        if folder is None:
+            raise unknown_id_error(id_)
+        self.cache.drop(folder, names)
+        self.cache.fetch(id_, folder, names)
+        return True
+
+    def list_damage(
+        self, id_: str, folder: Path, files: Iterable[FileEntry], on_read: BytesReadCallback
+    ) -> list[Damaged]:
+        """In the store, which is the truth; what is damaged in the cache is deleted there, and so fetched again."""
+        damage = []
+        for file in files:
+            try:
+                self._contents.verify(file.sha256, on_read)
+            except Damaged as error:
+                damage.append(error)
+            if (folder / file.path).exists() and integrity.find_damage(folder, file):
+                self.cache.drop(folder, [file.path.split("/")[0]])
+        return damage
+
+    def ids(self, kinds: str) -> list[str]:
+        self.rows.catch_up()
+        return self._index.ids(kinds, is_removed=False)
+
+    def trash_ids(self) -> list[str]:
+        self.rows.catch_up()
+        return self._index.ids("".join(FOLDER_BY_KIND), is_removed=True)
+
+    def stamp(self) -> Hashable:
+        return self.rows.catch_up()
+
+    def find_unshared(self) -> list[str]:
+        local = [path.name for folder in FOLDER_BY_KIND.values() for path in (self._home / folder).iterdir()]
+        ids = [name for name in local if ID_PATTERN.fullmatch(name)]
+        return sorted({*ids} - self._index.read(ids).keys())
+
+    def check_store(self) -> StoreState | None:
+        began, problem = time.monotonic(), ""
+        try:
+            self.store.identify()
+        except RoundtripError as error:
+            problem = str(error)
+        seconds = time.monotonic() - began
+        limit, address = int(self.cache.max_bytes), mask_address(self.store.address)
+        return StoreState(address, problem, seconds, self.cache.measure(), limit, self.find_unshared())
+
+    def find_foreign(self) -> dict[str, RoundtripError]:
+        problems: dict[str, RoundtripError] = {}
+        for id_ in {*self._manifests.ids()} - self._index.numbers().keys():
+            try:
+                manifest = self._manifests.read(id_)
+                if manifest and manifest.id != id_:
+                    raise UnreadableRecord("It is the manifest of another entry.", received=manifest.id)
+            except RoundtripError as error:
+                problems[id_] = error
+        return problems
+
+    # Writing
+
+    @contextlib.contextmanager
+    def _announced(self, *keys: str) -> Iterator[None]:
+        """While the store is changed: index and catalog follow, or others see to it where this process ends."""
+        self._require_mounted()
+        token = self._index.announce(keys)
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(RoundtripError):  # what did not get through stays announced
+                self._settle(token, keys)
+            raise
+        self._settle(token, keys)
+
+    def _require_mounted(self) -> None:
+        """What is written into a folder that is not mounted any more lies on this machine's disk, where nobody sees
+        it. Raises StorageFailed."""
+        if self.store.address.startswith("file:"):
+            self.store.require_identified()
+
+    def _settle(self, token: str, keys: Collection[str]) -> None:
+        self.rows.settle(keys)
+        self._index.withdraw(token)
+
+    @translate_disk_errors()
+    def commit(self, staged: Mapping[str, Path], fence: Fence) -> None:
+        self._require_mounted()
+        manifests = {id_: self._make_manifest(id_, folder, staged) for id_, folder in staged.items()}
+        for id_, manifest in manifests.items():
+            self._put_contents(manifest, staged[id_])
+        with fence(), self._announced(*staged):
+            # What an artifact needs comes last: with it both are there.
+            written = [id_ for id_ in sorted(manifests) if self._put_manifest(manifests[id_])]
+            for id_ in written:
+                self.cache.adopt(manifests[id_], staged[id_])
+
+    def _make_manifest(self, id_: str, folder: Path, staged: Mapping[str, Path]) -> Manifest:
+        """An artifact that is committed with its run is not there without it."""
+        manifest = LocalEntry(id_, folder).make_manifest(storage.ignore_progress, is_recorded=True)
+        needs = next((other for other in staged if other != id_ and other.startswith("r")), None)
+        return manifest.model_copy(update={"needs": needs})
+
+    def _put_contents(self, manifest: Manifest, folder: Path) -> None:
+        def put(file: FileEntry) -> bool:
+            return self._contents.put_file(folder / file.path, file.sha256, storage.ignore_progress)
+
+        with ThreadPoolExecutor(SENDERS) as pool:
+            list(pool.map(put, manifest.files))
+
+    def _put_manifest(self, manifest: Manifest) -> bool:
+        """Whether the entry of the store has these files, as after an answer that was lost on the way; of equal input
+        sets the first stays. Raises InputError for another entry of the same id."""
+        if self._manifests.put(manifest) != "different":
+            return True
+        if manifest.id.startswith("i"):
+            return False
+        raise InputError("The store has another entry under this id.", received=manifest.id, cure="Do it again.")
+
+    def change_document(self, id_: str, name: str, change: TextChange) -> None:
+        documents = self._documents(id_)
+        while True:
+            latest = documents.latest(name)
+            text = change(latest.text)
+            if text in (latest.text, None):
+                return
+            with self._announced(id_):
+                if documents.append(name, text, latest.number):
+                    return
+
+    def _documents(self, id_: str) -> Documents:
+        return Documents(self.store, f"documents/{id_}")
+
+    def put_in_trash(self, id_: str) -> None:
+        with self._announced(id_):
+            self._documents(id_).replace(REMOVAL_FILE, RemovalRecord.model_validate({}).to_json_text())
+
+    def restore(self, id_: str) -> None:
+        with self._announced(id_):
+            self._documents(id_).replace(REMOVAL_FILE, None)
+
+    def delete(self, id_: str) -> bool:
+        """Its contents stay in the store, where others may list them."""
+        with self._announced(id_):
+            was_there = self._manifests.delete(id_)
+            self._documents(id_).delete_all()
+            self.cache.forget(id_)
+        return was_there
+
+    def aliases(self) -> Aliases:
+        self.rows.catch_up()
+        return self.rows.aliases()
+
+    def change_alias(self, aliases: Aliases, change: AliasChange) -> bool:
+        documents, key = Documents(self.store, "aliases"), f"{ALIAS_KEY}{change.alias}"
+        latest = documents.latest(change.alias)
+        stored = parse_change(change.alias, latest.text)
+        with self._announced(key):
+            if (stored.artifact if stored else None) != aliases.aliases.get(change.alias):
+                return False
+            return documents.append(change.alias, change.model_dump_json(), latest.number)
+
+    @contextlib.contextmanager
+    def write_lock(self) -> Iterator[None]:
+        with lock_home(self._home), self._index.lock_writers():
+            yield

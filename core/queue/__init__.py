@@ -1,0 +1,39 @@
+"""What the machines of a team share beside their store: the records of jobs, the queue and the workers, in PostgreSQL.
+
+Procrastinate is the queue. A job is delivered to a worker at least once, and takes effect once: each delivery takes the
+next attempt of the job's row (`Attempt`), and nothing counts that an attempt writes once the job has another. What lies
+here can be lost: entries are in the object store.
+"""
+
+from core.queue.attempt import Attempt, take_attempt, taken_over_error
+from core.queue.database import QueueDatabase
+from core.queue.database_job_store import DatabaseJobStore, open_database_job_store
+from core.queue.job_files import GivenFile, GivenRecord, JobFiles
+from core.queue.notifications import JobNotifications
+from core.queue.recovery import recover_abandoned
+from core.queue.requirements import Announcement, WorkerRequirements, find_shortest_lack
+from core.queue.tasks import QueueManager, defer, make_app
+from core.queue.worker_registry import Report, WorkerRegistry, WorkerState
+
+__all__ = [
+    "Announcement",
+    "Attempt",
+    "DatabaseJobStore",
+    "GivenFile",
+    "GivenRecord",
+    "JobFiles",
+    "JobNotifications",
+    "QueueDatabase",
+    "QueueManager",
+    "Report",
+    "WorkerRegistry",
+    "WorkerRequirements",
+    "WorkerState",
+    "defer",
+    "find_shortest_lack",
+    "make_app",
+    "open_database_job_store",
+    "recover_abandoned",
+    "take_attempt",
+    "taken_over_error",
+]

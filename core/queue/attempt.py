@@ -1,0 +1,188 @@
+"""`Attempt`: what one worker does for a job. Nothing that it writes counts any more once the job has another."""
+
+import contextlib
+import copy
+import logging
+import shutil
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Self
+
+from sqlalchemy.engine import Connection
+from sqlalchemy.exc import SQLAlchemyError
+
+from core.errors import Cancelled, RoundtripError, StorageFailed, cleanup_on_error
+from core.library.job_store import Job
+from core.queue import job_rows
+from core.queue.database import QueueDatabase
+from core.queue.database_job_store import AWAY_SECONDS, RETRY_SECONDS, DatabaseJobStore
+from core.queue.job_rows import Claim
+
+WRITE_SECONDS = 0.2  # between two records of a job's progress
+LOOK_SECONDS = 0.5  # between two looks whether the job was cancelled, or taken over
+FENCE_SECONDS = 60  # after which a database gives up the lock of a worker that does nothing with it
+log = logging.getLogger("roundtrip")
+
+
+class Attempt:
+    """One attempt at a job, from its claim to its end. A thread of its own keeps in touch with the database, so that
+    the job itself never waits for it."""
+
+    def __init__(self, store: DatabaseJobStore, claim: Claim, should_abort: Callable[[], bool] = lambda: False):
+        self.job, self.number, self.files = claim.job, claim.attempt, claim.files
+        self.queue, self.waited = claim.queue, claim.waited
+        self._store, self._database, self._should_abort = store, store.database, should_abort
+        self.folder = store.attempt_folder(claim.job.id, claim.attempt)
+        self._newest: Job | None = None  # that was not written yet
+        self._is_cancelled = self.is_over = False
+        self._wake, self._is_ending = threading.Event(), threading.Event()
+        self._thread = threading.Thread(target=self._keep_in_touch, daemon=True, name=f"attempt-{self.job.id}")
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._is_ending.set()
+        self._wake.set()
+        self._thread.join()
+
+    def job_store(self) -> "AttemptJobStore":
+        """Return the records of jobs, where that of this one is written as part of the attempt."""
+        return AttemptJobStore(self._store, self)
+
+    def should_stop(self) -> bool:
+        """Whether a person cancelled the job, or the attempt is the job's no more. Asks nothing of the database."""
+        return self._is_cancelled or self.is_over or self._should_abort()
+
+    def write(self, job: Job) -> None:
+        """Have the newest state written soon. Raises Cancelled where the attempt is over."""
+        if self.is_over:
+            raise taken_over_error()
+        self._newest = job.model_copy(deep=True)
+        self._wake.set()
+
+    def _keep_in_touch(self) -> None:
+        while not self._is_ending.is_set():
+            self._wake.wait(LOOK_SECONDS)
+            self._wake.clear()
+            job, self._newest = self._newest, None
+            try:
+                self._touch(job)
+            except StorageFailed:  # the next look may find it again
+                self._newest = self._newest or job
+            self._is_ending.wait(WRITE_SECONDS)
+
+    def _touch(self, job: Job | None) -> None:
+        if job is None:
+            asked = self._database.run(job_rows.read_request, self.job.id, self.number)
+        else:
+            asked = self._database.run(job_rows.write_progress, job, self.number)
+        self.is_over = self.is_over or asked is None
+        self._is_cancelled = self._is_cancelled or bool(asked)
+
+    def end(self, job: Job) -> None:
+        """Record how the job ended, whenever the database is there; nothing where the attempt is over."""
+        self.__exit__()
+        entry: str | None = None
+        while not self.is_over:
+            try:
+                entry = entry or self._store.put_files(job, self.folder)
+                self.is_over = not self._database.run(job_rows.end, job, self.number, entry)
+                break
+            except StorageFailed as error:
+                log.warning("The end of job %s could not be recorded, and will be: %s", job.id, error)
+                time.sleep(RETRY_SECONDS)
+        if self.is_over:
+            log.warning("Job %s has another worker by now, and nothing that was done here counts", job.id)
+            if entry:
+                self._store.files.forget(entry)
+        elif entry:
+            self._store.adopt_folder(job.id, self.folder)
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.is_over = True
+
+    def give_back(self) -> None:
+        """End the attempt without an end of the job, which another worker takes up."""
+        self.is_over = True
+        self._database.run(job_rows.give_back, self.job.id, self.number)
+
+    @contextlib.contextmanager
+    def fence(self) -> Iterator[None]:
+        """While this lasts, nobody can take the job over; it begins when the database is there.
+
+        Raises Cancelled where somebody has taken it over, StorageFailed where the database stays away.
+        """
+        with contextlib.closing(self._lock_when_possible()) as connection:
+            yield
+            try:
+                connection.commit()
+            except SQLAlchemyError as error:
+                raise self._database.translate(error) from error
+
+    def _lock_when_possible(self) -> Connection:
+        deadline = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return self._lock()
+            except StorageFailed:
+                if self.should_stop() or time.monotonic() > deadline:
+                    raise
+            time.sleep(RETRY_SECONDS)
+
+    def _lock(self) -> Connection:
+        """A connection whose transaction holds the row of the job."""
+        connection = self._database.connect()
+        try:
+            with cleanup_on_error(connection.close):
+                connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{FENCE_SECONDS}s'")
+                is_ours = job_rows.lock_attempt(connection, self.job.id, self.number)
+                if self.is_over or not is_ours:
+                    self.is_over = True
+                    raise taken_over_error()
+        except SQLAlchemyError as error:
+            raise self._database.translate(error) from error
+        return connection
+
+
+class AttemptJobStore(DatabaseJobStore):
+    """The records of jobs as the work of one attempt writes them."""
+
+    def __init__(self, store: DatabaseJobStore, attempt: Attempt):
+        self.__dict__.update(copy.copy(store).__dict__)
+        self._attempt = attempt
+
+    def write(self, job: Job) -> None:
+        if job.id != self._attempt.job.id:
+            return super().write(job)
+        return self._attempt.write(job)
+
+    def finish(self, job: Job) -> None:
+        if job.id != self._attempt.job.id:
+            return super().finish(job)
+        return self._attempt.end(job)
+
+    def folder(self, id_: str) -> Path:
+        """That of the attempt: an earlier one may still be writing into its own."""
+        return self._attempt.folder if id_ == self._attempt.job.id else super().folder(id_)
+
+    def is_cancel_requested(self, id_: str) -> bool:
+        return self._attempt.should_stop() if id_ == self._attempt.job.id else super().is_cancel_requested(id_)
+
+
+def take_attempt(
+    store: DatabaseJobStore, id_: str, worker: str, should_abort: Callable[[], bool] = lambda: False
+) -> Attempt | None:
+    """Take the next attempt at a job that waits; None where there is none to take. Raises StorageFailed."""
+    database: QueueDatabase = store.database
+    claim = database.run(job_rows.claim, id_, worker)
+    return Attempt(store, claim, should_abort) if claim else None
+
+
+def taken_over_error() -> RoundtripError:
+    return Cancelled(
+        "Another worker has taken this job up, because this one had not answered for a while.",
+        cure="Nothing is to be done: the other one's result counts.",
+    )

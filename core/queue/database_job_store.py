@@ -1,0 +1,236 @@
+"""`DatabaseJobStore`: the records of jobs in PostgreSQL, for all machines; what jobs make, in a folder of this one."""
+
+import contextlib
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy.engine import Connection, Row
+
+from core.errors import RoundtripError, StorageFailed, UnreadableRecord
+from core.library.ids import unknown_id_error, validate_id
+from core.library.job_store import Job, JobStore
+from core.library.storage import translate_disk_errors
+from core.object_store import open_object_store
+from core.queue import job_rows
+from core.queue.database import QueueDatabase
+from core.queue.job_files import JobFiles
+from core.queue.kept_jobs import KeptJobs
+from core.record import INVALID_JSON_ERRORS, broken_record_error, now
+from core.settings import Settings
+
+AWAY_SECONDS = 600.0  # for which the end of a job waits for a database that is away
+RETRY_SECONDS = 1.0  # between two attempts
+FactsOf = Callable[[Connection, list[Job]], list[dict[str, Any]]]
+
+
+def open_database_job_store(folder: Path, config: Settings) -> "DatabaseJobStore":
+    """Open the records of a team's jobs. Raises InputError, StorageFailed."""
+    store = open_object_store(config.store_url)
+    database, seconds = QueueDatabase(config.database_url), config.worker_lost_seconds
+    return DatabaseJobStore(folder, config.keep_jobs, database, JobFiles(store), seconds)
+
+
+class DatabaseJobStore(JobStore):
+    """The same methods as `JobStore`. A job that has ended has its files in the object store, from where `folder`
+    fetches them.
+
+    Each method also raises StorageFailed where the database does not answer.
+    """
+
+    def __init__(
+        self, folder: Path, max_finished: int, database: QueueDatabase, files: JobFiles, lost_seconds: int = 30
+    ):
+        super().__init__(folder, max_finished)
+        self.database = database
+        self._kept, self._lost_seconds = KeptJobs(database, lost_seconds), lost_seconds
+        self.files = files
+        with translate_disk_errors():
+            folder.mkdir(parents=True, exist_ok=True)
+
+    def create(self, job: Job) -> Job:
+        """Write a new job that this process does, in place of any of the same id that has ended, and delete the oldest
+        ended ones.
+
+        Where one of the same id is active, another process was faster, and that one is returned.
+        """
+        (stored,) = self.insert([job], lambda _, jobs: [{} for _ in jobs])
+        self._kept.add([job.id])
+        return stored
+
+    def insert(self, jobs: list[Job], facts_of: FactsOf) -> list[Job]:
+        """As `create` for several, in one transaction, in which `facts_of` gives further columns of those that are
+        inserted."""
+        stored, removed = self.database.run(self._insert, jobs, facts_of)
+        self._forget(removed)
+        new = {job.id for job in stored}
+        for id_ in new.intersection(os.listdir(self._folder)):
+            shutil.rmtree(self._folder / id_, ignore_errors=True)
+        return [job if job.id in new else self.read(job.id) for job in jobs]
+
+    def _insert(
+        self, connection: Connection, jobs: list[Job], facts_of: FactsOf
+    ) -> tuple[list[Job], list[job_rows.Removed]]:
+        """Returns the jobs that were not active already, and those that made room for them."""
+        active = job_rows.lock_ids(connection, [job.id for job in jobs])
+        new = [job for job in jobs if job.id not in active]
+        if not new:
+            return [], []
+        rows = zip(map(_make_row, new), facts_of(connection, new), strict=True)
+        replaced = job_rows.insert_jobs(connection, [row | facts for row, facts in rows])
+        return new, replaced + job_rows.delete_oldest(connection, self._max_finished)
+
+    def _forget(self, removed: list[job_rows.Removed]) -> None:
+        """Delete what jobs that are gone have made; other machines have copies until their cache is full."""
+        for job in removed:
+            shutil.rmtree(self._folder / job.id, ignore_errors=True)
+            if job.entry:
+                self.files.forget(job.entry)
+
+    def write(self, job: Job) -> None:
+        """Store a job as it stands. Raises OSError."""
+        values = {"state": job.state, "record": job_rows.record_text(job)}
+        if job.result:
+            values["result"] = job.model_dump_json(include={"result"})
+        try:
+            self.database.run(job_rows.update_row, job.id, values)
+        except StorageFailed as error:
+            raise OSError(str(error)) from error
+
+    def write_final(self, job: Job) -> None:
+        self.finish(job)
+
+    def finish(self, job: Job) -> None:
+        """Store how a job ended that this process did, whenever the database is there; nothing where it had ended."""
+        entry: str | None = None
+        deadline = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                entry = entry or self.put_files(job, self._folder / job.id)
+                self.database.run(job_rows.end, job, None, entry)
+                return
+            except StorageFailed:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(RETRY_SECONDS)
+
+    def read(self, id_: str) -> Job:
+        row = self._read_row(id_)
+        job = self._parse(row)
+        if row.result is None:
+            return job
+        try:
+            return job.model_copy(update={"result": dict(json.loads(row.result)["result"])})
+        except INVALID_JSON_ERRORS as error:
+            raise broken_record_error(Path(f"job {id_}"), error) from error
+
+    def _read_row(self, id_: str) -> Row[Any]:
+        row = self.database.run(job_rows.read_row, validate_id(id_, "j"))
+        if row is None or not self._can_see(row):
+            raise unknown_id_error(id_)
+        return row
+
+    def _can_see(self, row: Row[Any]) -> bool:
+        if self._access.viewer_id is None:
+            return True
+        try:
+            job = job_rows.parse_job(row)
+        except UnreadableRecord:
+            return False
+        return self._access.can_see_derived(job.owner, job.request)
+
+    def list_jobs(self, kind: str = "") -> list[Job]:
+        rows = self.database.run(job_rows.list_rows, kind)
+        jobs = [self._parse_or_none(row) for row in rows]
+        return [job for job in jobs if job and self._access.can_see_derived(job.owner, job.request)]
+
+    def _parse_or_none(self, row: Row[Any]) -> Job | None:
+        try:
+            return self._parse(row)
+        except UnreadableRecord:
+            return None
+
+    def _parse(self, row: Row[Any]) -> Job:
+        """A row's job; one that its process did beside the queue is interrupted where that says nothing any more."""
+        job = job_rows.parse_job(row)
+        if job.is_active and not row.queue and row.silent_seconds > self._lost_seconds:
+            return job.model_copy(update={"state": "interrupted", "finished": now()})
+        return job
+
+    def orphans(self) -> list[Job]:
+        """None: the workers give the jobs of one that is gone to another."""
+        return []
+
+    def unreadable_jobs(self) -> list[tuple[Path, RoundtripError]]:
+        unreadable: list[tuple[Path, RoundtripError]] = []
+        for row in self.database.run(job_rows.list_rows, "") if self._access.viewer_id is None else ():
+            try:
+                job_rows.parse_job(row)
+            except UnreadableRecord as error:
+                unreadable.append((self._folder / row.id, error))
+        return unreadable
+
+    def unstarted_folders(self) -> list[Path]:
+        """None: a folder here belongs to a record in the database, or is a copy."""
+        return []
+
+    def request_cancel(self, id_: str) -> None:
+        """Have a job stopped by the worker that does it; one that waits ends at once. Raises UnknownName."""
+        self._read_row(id_)
+        self.database.run(_cancel, id_)
+
+    def is_cancel_requested(self, id_: str) -> bool:
+        row = self.database.run(job_rows.read_row, validate_id(id_, "j"))
+        return row is not None and bool(row.cancel_requested)
+
+    def folder(self, id_: str) -> Path:
+        """Where the files of a job lie on this machine, fetched where they were made on another. Raises UnknownName."""
+        row = self._read_row(id_)
+        folder: Path = self._folder / row.id
+        folder.mkdir(exist_ok=True)
+        if row.entry:
+            self.files.fetch(row.entry, folder)
+        return folder
+
+    def attempt_folder(self, id_: str, attempt: int) -> Path:
+        """Make the folder of one attempt, empty."""
+        folder = self._folder / f"{validate_id(id_, 'j')}.{attempt}"
+        with translate_disk_errors():
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.mkdir(parents=True)
+        return folder
+
+    def put_files(self, job: Job, folder: Path) -> str | None:
+        """Store the files of a job that ended; returns the entry that they are now, None where there are none."""
+        records = {"job.json": job_rows.record_text(job), "result.json": job.model_dump_json(include={"result"})}
+        return self.files.put_made(folder, records)
+
+    def adopt_folder(self, id_: str, folder: Path) -> None:
+        """Have the folder of an attempt be that of its job, so that this machine need not fetch it."""
+        with contextlib.suppress(OSError):
+            shutil.rmtree(self._folder / id_, ignore_errors=True)
+            folder.rename(self._folder / id_)
+
+    def delete(self, id_: str) -> None:
+        self._read_row(id_)
+        self._forget(self.database.run(job_rows.delete_job, id_))
+
+    def count_waiting(self) -> list[tuple[str, int, float]]:
+        """Return for each queue how many jobs wait, and for how many seconds the first of them has."""
+        return self.database.run(job_rows.count_waiting)
+
+
+def _make_row(job: Job) -> dict[str, Any]:
+    row = {name: getattr(job, name) for name in ("id", "kind", "state", "created")}
+    result = job.model_dump_json(include={"result"}) if job.result else None
+    return {**row, "record": job_rows.record_text(job), "result": result}
+
+
+def _cancel(connection: Connection, id_: str) -> None:
+    row = job_rows.request_cancel(connection, id_)
+    if row is not None and row.state == "queued":
+        job_rows.end(connection, job_rows.cancelled_before(job_rows.parse_job(row)), None)

@@ -1,0 +1,122 @@
+"""What jobs are given and what they make, as entries and contents of the object store."""
+
+import contextlib
+import shutil
+import threading
+from pathlib import Path
+
+from pydantic import BaseModel, Field, field_validator
+
+from core.error_translation import translated
+from core.errors import LibraryError, RoundtripError, cleanup_on_error
+from core.library.ids import new_id
+from core.library.records import FileEntry
+from core.library.storage import compute_sha256, list_files, write_text_atomically
+from core.object_store import Contents, Manifest, Manifests, ObjectStore
+
+ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched into it, or that it became
+
+
+class GivenFile(BaseModel):
+    """A file that a job is given, under the name of the argument and its path in what was given; "" for a file."""
+
+    argument: str = Field(pattern=r"^[a-z-]+$")
+    name: str  # of the file or folder, as it was called
+    path: str
+    bytes: int
+    sha256: str
+
+    @field_validator("name", "path")
+    @classmethod
+    def _require_plain(cls, text: str) -> str:
+        """What a worker fetches stays in the folder that it is fetched into."""
+        if text.startswith("/") or ".." in text.split("/") or "\0" in text:
+            raise ValueError(f"no plain path: {text[:80]!r}")
+        return text
+
+
+class GivenRecord(BaseModel):
+    """All that a job is given, and what its owner calls it."""
+
+    name: str = ""
+    files: list[GivenFile] = Field(default_factory=list)
+
+
+class JobFiles:
+    """The files of jobs in one object store. Each method raises StorageFailed, and Damaged for bytes that changed."""
+
+    def __init__(self, store: ObjectStore):
+        self._contents, self._manifests = Contents(store), Manifests(store)
+        self._lock = threading.Lock()
+
+    def put_given(self, given: dict[str, Path]) -> list[GivenFile]:
+        """Store files and folders that a job is given, by the names of its arguments."""
+        with translated(LibraryError):
+            return [file for argument, path in given.items() for file in self._put_argument(argument, path)]
+
+    def _put_argument(self, argument: str, path: Path) -> list[GivenFile]:
+        paths = list_files(path) if path.is_dir() else [path]
+        files = []
+        for each in paths:
+            entry = self._put(each, each.relative_to(path).as_posix() if each != path else "")
+            files.append(GivenFile(argument=argument, name=path.name, **entry.model_dump()))
+        return files
+
+    def _put(self, path: Path, name: str) -> FileEntry:
+        entry = FileEntry(path=name, bytes=path.stat().st_size, sha256=compute_sha256(path))
+        self._contents.put_file(path, entry.sha256, lambda count: None)
+        return entry
+
+    def fetch_given(self, files: list[GivenFile], folder: Path) -> dict[str, Path]:
+        """Fetch what a job is given into an empty folder; returns the paths by the names of the arguments."""
+        paths = {}
+        with translated(LibraryError):
+            for file in files:
+                root = folder / file.argument / file.name
+                target = root / file.path if file.path else root
+                target.parent.mkdir(parents=True, exist_ok=True)
+                self._contents.fetch_file(file.sha256, target, lambda count: None)
+                paths[file.argument] = root
+        return paths
+
+    def put_made(self, folder: Path, records: dict[str, str]) -> str | None:
+        """Store what a job has made, with its records by file name; returns the id of the entry, None where there are
+        no files. The entry is new: that of an earlier job of the same id stays what it is."""
+        with translated(LibraryError):
+            if not folder.is_dir() or not {path.name for path in folder.iterdir()} - {ENTRY_FILE, *records}:
+                return None
+            for name, text in records.items():
+                write_text_atomically(folder / name, text, is_flushed=False)
+            paths = [path for path in list_files(folder) if path.name != ENTRY_FILE]
+            files = [self._put(path, path.relative_to(folder).as_posix()) for path in paths]
+            entry = new_id("j")
+            self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
+            (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
+            return entry
+
+    def forget(self, entry: str) -> None:
+        """Delete an entry, as far as the store answers: nothing refers to it. Its contents may be another's, too."""
+        with contextlib.suppress(RoundtripError):
+            self._manifests.delete(entry)
+
+    def fetch(self, entry: str, folder: Path) -> None:
+        """Have the files of an entry in a folder, in place of those of another; all of them, or none."""
+        with self._lock, translated(LibraryError):
+            if self._is_there(entry, folder):
+                return
+            manifest = self._manifests.read(entry)
+            new = folder.with_name(f"{folder.name}.{entry}")
+            with cleanup_on_error(lambda: shutil.rmtree(new, ignore_errors=True)):
+                shutil.rmtree(new, ignore_errors=True)
+                for file in manifest.files if manifest else ():
+                    (new / file.path).parent.mkdir(parents=True, exist_ok=True)
+                    self._contents.fetch_file(file.sha256, new / file.path, lambda count: None)
+                new.mkdir(parents=True, exist_ok=True)
+                (new / ENTRY_FILE).write_text(entry, encoding="utf-8")
+                shutil.rmtree(folder, ignore_errors=True)
+                new.rename(folder)
+
+    def _is_there(self, entry: str, folder: Path) -> bool:
+        with contextlib.suppress(FileNotFoundError):
+            return (folder / ENTRY_FILE).read_text(encoding="utf-8") == entry
+        return False

@@ -1,0 +1,195 @@
+"""Statements over the table of jobs: each changes a job only where that is still to be changed."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from sqlalchemy import ColumnElement, Delete, String, any_, delete, func, insert, literal, select, text, update
+from sqlalchemy.dialects.postgresql import ARRAY
+from sqlalchemy.engine import Connection, Row
+
+from core.errors import Cancelled
+from core.library.job_store import ACTIVE_STATES, Job
+from core.queue.schema import JOBS
+from core.record import now
+
+CHANNEL = "roundtrip_jobs_1"  # on which the id of a job that began or ended is notified
+SILENT_SECONDS = func.extract("epoch", func.now() - func.coalesce(JOBS.c.claimed, JOBS.c.queued)).label(
+    "silent_seconds"
+)
+LISTED = (JOBS.c.id, JOBS.c.state, JOBS.c.record, JOBS.c.queue, SILENT_SECONDS)
+
+
+class Claim(NamedTuple):
+    """One attempt at a job, which is that of its worker until another one takes the next."""
+
+    job: Job
+    attempt: int
+    files: str  # a `GivenRecord` as JSON
+    queue: str
+    waited: float  # seconds
+
+
+class Removed(NamedTuple):
+    """A job that was deleted, and the entry that holds what it made."""
+
+    id: str
+    entry: str | None
+
+
+def record_text(job: Job) -> str:
+    """A job as its row holds it: without its result."""
+    return job.model_dump_json(by_alias=True, exclude={"result"})
+
+
+def parse_job(row: Row[Any]) -> Job:
+    """A row's job. Its state is the column's: what a worker wrote into the record may be older. Raises
+    UnreadableRecord."""
+    job = Job.parse(row.record, f"job {row.id}")
+    return job if job.state == row.state else job.model_copy(update={"state": row.state})
+
+
+def cancelled_before(job: Job) -> Job:
+    """A job as it ends that was cancelled while it waited."""
+    error = Cancelled("It was cancelled before it began.", cure="Start it again when you like.")
+    return job.model_copy(update={"state": "cancelled", "finished": now(), "error": error.to_json()})
+
+
+def notify(connection: Connection, *ids: str) -> None:
+    for id_ in ids:
+        connection.execute(select(func.pg_notify(CHANNEL, id_)))
+
+
+def _is_any(ids: list[str]) -> ColumnElement[bool]:
+    """The condition of a row of one of these ids, which go as one array: thousands of values take long to prepare."""
+    return JOBS.c.id == any_(literal(ids, ARRAY(String(16))))
+
+
+def lock_ids(connection: Connection, ids: list[str]) -> set[str]:
+    """Have nobody else insert jobs of these ids until the transaction ends; returns those that are active already."""
+    if len(ids) == 1:  # in bulk ids are new ones, and the table's key refuses a second
+        connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(ids[0]))))
+    statement = select(JOBS.c.id).where(_is_any(ids), JOBS.c.state.in_(ACTIVE_STATES))
+    return set(connection.execute(statement).scalars())
+
+
+def insert_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[Removed]:
+    """Insert jobs, in place of any of the same ids that have ended, which are returned."""
+    old = [row["id"] for row in rows]
+    ended = delete(JOBS).where(_is_any(old), JOBS.c.state.not_in(ACTIVE_STATES))
+    removed = _delete(connection, ended)
+    connection.execute(insert(JOBS), list(rows))
+    return removed
+
+
+def delete_oldest(connection: Connection, keep: int) -> list[Removed]:
+    """Delete ended jobs but the newest."""
+    ended = select(JOBS.c.id).where(JOBS.c.state.not_in(ACTIVE_STATES))
+    surplus = ended.order_by(JOBS.c.created.desc()).offset(keep)
+    return _delete(connection, delete(JOBS).where(JOBS.c.id.in_(surplus)))
+
+
+def _delete(connection: Connection, statement: Delete) -> list[Removed]:
+    rows = connection.execute(statement.returning(JOBS.c.id, JOBS.c.entry, JOBS.c.task)).all()
+    remove_tasks(connection, [row.task for row in rows])
+    return [Removed(row.id, row.entry) for row in rows]
+
+
+def update_row(connection: Connection, id_: str, values: dict[str, Any]) -> None:
+    connection.execute(update(JOBS).where(JOBS.c.id == id_).values(**values))
+
+
+def delete_job(connection: Connection, id_: str) -> list[Removed]:
+    """Delete a job, and take it out of the queue."""
+    return _delete(connection, delete(JOBS).where(JOBS.c.id == id_))
+
+
+def read_row(connection: Connection, id_: str) -> Row[Any] | None:
+    return connection.execute(select(JOBS, SILENT_SECONDS).where(JOBS.c.id == id_)).one_or_none()
+
+
+def list_rows(connection: Connection, kind: str) -> list[Row[Any]]:
+    statement = select(*LISTED).order_by(JOBS.c.created.desc(), JOBS.c.id)
+    return list(connection.execute(statement.where(JOBS.c.kind == kind) if kind else statement))
+
+
+def claim(connection: Connection, id_: str, worker: str) -> Claim | None:
+    """Take the next attempt at a job that waits; None where it does not wait any more: this delivery is not needed."""
+    values = {"state": "running", "attempt": JOBS.c.attempt + 1, "worker": worker, "claimed": func.now()}
+    statement = update(JOBS).where(JOBS.c.id == id_, JOBS.c.state == "queued").values(**values)
+    waited = func.extract("epoch", func.now() - JOBS.c.queued)
+    row = connection.execute(statement.returning(JOBS, waited.label("waited"))).one_or_none()
+    if row is None:
+        return None
+    notify(connection, id_)
+    return Claim(parse_job(row), row.attempt, row.files, row.queue, float(row.waited))
+
+
+def _of_attempt(id_: str, attempt: int) -> tuple[Any, ...]:
+    return (JOBS.c.id == id_, JOBS.c.attempt == attempt, JOBS.c.state == "running")
+
+
+def write_progress(connection: Connection, job: Job, attempt: int) -> bool | None:
+    """Write how far an attempt is; returns whether its job is to be cancelled, None where the attempt is over."""
+    statement = update(JOBS).where(*_of_attempt(job.id, attempt)).values(record=record_text(job))
+    asked: bool | None = connection.execute(statement.returning(JOBS.c.cancel_requested)).scalar_one_or_none()
+    return asked
+
+
+def read_request(connection: Connection, id_: str, attempt: int) -> bool | None:
+    """Returns as `write_progress`, and writes nothing."""
+    statement = select(JOBS.c.cancel_requested).where(*_of_attempt(id_, attempt))
+    asked: bool | None = connection.execute(statement).scalar_one_or_none()
+    return asked
+
+
+def lock_attempt(connection: Connection, id_: str, attempt: int) -> bool:
+    """Lock the row of a job until the transaction ends; whether this attempt is the job's."""
+    return connection.execute(select(JOBS.c.id).where(*_of_attempt(id_, attempt)).with_for_update()).first() is not None
+
+
+def end(connection: Connection, job: Job, attempt: int | None, entry: str | None = None) -> bool:
+    """Write how a job ended, and take it out of the queue; False where this attempt is not the job's any more.
+
+    Without an attempt it ends where it is active, whoever has it.
+    """
+    is_ours = (
+        (JOBS.c.id == job.id, JOBS.c.state.in_(ACTIVE_STATES)) if attempt is None else _of_attempt(job.id, attempt)
+    )
+    result = job.model_dump_json(include={"result"}) if job.result else None
+    values = {"state": job.state, "record": record_text(job), "result": result, "files": "{}", "entry": entry}
+    statement = update(JOBS).where(*is_ours).values(**values).returning(JOBS.c.task)
+    row = connection.execute(statement).one_or_none()
+    if row is None:
+        return False
+    remove_tasks(connection, [row.task])
+    notify(connection, job.id)
+    return True
+
+
+def remove_tasks(connection: Connection, tasks: Iterable[int | None]) -> None:
+    """Take entries out of Procrastinate's table, as far as they are there."""
+    if ids := [task for task in tasks if task is not None]:
+        connection.execute(text("DELETE FROM procrastinate_jobs WHERE id = ANY(:ids)"), {"ids": ids})
+
+
+def request_cancel(connection: Connection, id_: str) -> Row[Any] | None:
+    """Ask the worker of a job to stop; returns the row, None where the job does not exist or has ended."""
+    statement = update(JOBS).where(JOBS.c.id == id_, JOBS.c.state.in_(ACTIVE_STATES)).values(cancel_requested=True)
+    row = connection.execute(statement.returning(JOBS)).one_or_none()
+    if row is not None and row.state == "running" and row.task is not None:
+        connection.execute(select(func.procrastinate_cancel_job_v1(row.task, True, False)))
+    return row
+
+
+def give_back(connection: Connection, id_: str, attempt: int) -> bool:
+    """End an attempt without an end of its job, which waits for the next; False where it was over already."""
+    values = {"state": "queued", "worker": None, "queued": func.now()}
+    result = connection.execute(update(JOBS).where(*_of_attempt(id_, attempt)).values(**values))
+    return result.rowcount > 0
+
+
+def count_waiting(connection: Connection) -> list[tuple[str, int, float]]:
+    """Return for each queue how many jobs wait, and for how many seconds the first of them has."""
+    age = func.extract("epoch", func.now() - func.min(JOBS.c.queued))
+    statement = select(JOBS.c.queue, func.count(), age).where(JOBS.c.state == "queued").group_by(JOBS.c.queue)
+    return [(queue, count, float(seconds)) for queue, count, seconds in connection.execute(statement)]

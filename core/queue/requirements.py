@@ -1,0 +1,63 @@
+"""What a job needs of a worker, what a worker has, and which queue the job waits in by that."""
+
+import hashlib
+from collections.abc import Iterable
+
+from pydantic import BaseModel, ConfigDict
+
+NAME_LENGTH = 40
+ANYWHERE = "anywhere"  # the queue of what every worker can do
+
+
+class WorkerRequirements(BaseModel):
+    """What a worker must have for a job; jobs that need the same wait in the same queue.
+
+    `environments` must be built there, or be such that it can build them; `packages` are those of formats, as pip calls
+    them; `is_exclusive` says that the worker does nothing else meanwhile.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    environments: tuple[str, ...] = ()
+    packages: tuple[str, ...] = ()
+    is_exclusive: bool = False
+
+    @property
+    def queue(self) -> str:
+        """The name of the queue, of at most 40 characters: Procrastinate makes of it a channel of PostgreSQL, which
+        takes no more. What it stands for lies in a table."""
+        parts = [f"environment.{name}" for name in self.environments] + [f"package.{name}" for name in self.packages]
+        name = "+".join(parts + (["alone"] if self.is_exclusive else [])) or ANYWHERE
+        if len(name) <= NAME_LENGTH:
+            return name
+        return f"{name[: NAME_LENGTH - 13]}-{hashlib.sha256(self.model_dump_json().encode()).hexdigest()[:12]}"
+
+
+class Announcement(BaseModel):
+    """What a worker says of itself when it starts; `memory` in bytes."""
+
+    name: str
+    version: str  # of Roundtrip
+    python: str
+    system: str
+    processor: str
+    processors: int
+    memory: int
+    accelerators: tuple[str, ...] = ()
+    packages: dict[str, str] = {}
+    missing_packages: tuple[str, ...] = ()  # of formats
+    environments: dict[str, int] = {}  # that are built, with their bytes
+    buildable_environments: tuple[str, ...] = ()
+    concurrency: int = 1
+
+    def list_missing(self, requirements: WorkerRequirements) -> list[str]:
+        """Return what a worker of these facts lacks for a job, in words; empty where it can do it."""
+        can_run = {*self.environments, *self.buildable_environments}
+        missing = [f"the environment {key}" for key in requirements.environments if key not in can_run]
+        return missing + [f"the package {name}" for name in requirements.packages if name in self.missing_packages]
+
+
+def find_shortest_lack(announcements: Iterable[Announcement], requirements: WorkerRequirements) -> list[str] | None:
+    """Return what the worker that comes nearest lacks: empty where one can do it, None where there is no worker."""
+    lacks = [announcement.list_missing(requirements) for announcement in announcements]
+    return min(lacks, key=len) if lacks else None

@@ -1,0 +1,156 @@
+"""The models of a plan: runs of the library, files on the disk, objects of a bucket."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Self
+
+from core.errors import InputError
+from core.library import Library
+from core.library.ids import ID_PATTERN
+from core.library.records import Entry, Run
+from core.library.storage import size_on_disk
+from core.object_store import open_object_store
+from core.sweep.object_files import fetch_candidate, find_objects
+from core.sweep.plan import ALL_RUNS
+from core.upgrade.finding import Candidate, find_candidates, find_in_walk
+from core.validation.file_types import FILE_TYPES
+
+ADDRESS = re.compile(r"[a-z0-9]+://")  # of a bucket
+MAX_MODELS = 10_000  # of one sweep
+
+Fetch = Callable[[Path], Candidate]  # brings the files of a model into an empty folder
+
+
+@dataclass(frozen=True)
+class SweptModel:
+    """One model.
+
+    Attributes:
+        formats: Those in which it lies there already.
+        bytes: Of these.
+        run: Its id in the library; empty for files.
+        candidate: Its files on the disk, or their names in the bucket.
+        fetch: Brings them here; None where they are on the disk.
+    """
+
+    name: str
+    formats: tuple[str, ...]
+    bytes: int
+    run: str = ""
+    candidate: Candidate | None = None
+    fetch: Fetch | None = None
+
+    @property
+    def not_asked(self) -> str:
+        """Why it is not asked, in a sentence; empty where it is."""
+        return self.candidate.not_asked if self.candidate else ""
+
+    def with_name(self, name: str) -> Self:
+        return replace(self, name=name)
+
+
+def list_models(library: Library, names: Iterable[str], folder: Path) -> list[SweptModel]:
+    """Return the models of a plan, under names of which none stands twice.
+
+    Args:
+        names: As in `SweepPlan.models`.
+        folder: That of the plan.
+
+    Raises InputError where one is not there, names no model, or there are too many; UnknownName, StorageFailed.
+    """
+    names = list(names)
+    copies = _list_copies(library) if any(map(is_in_library, names)) else {}
+    models = [model for name in names for model in _list_named(library, name, folder, copies)]
+    if len(models) > MAX_MODELS:
+        cure = f"Name at most {MAX_MODELS:,} in one plan."
+        raise InputError("There are too many models in it.", received=f"{len(models):,}", cure=cure)
+    if not models:
+        raise InputError("There is no run in the library yet.", cure="Train, save or import a model first.")
+    return _name_apart(models)
+
+
+def is_in_library(name: str) -> bool:
+    """Whether a name in a plan is that of a run, or of every run."""
+    return name == ALL_RUNS or bool(ID_PATTERN.fullmatch(name) and name.startswith("r"))
+
+
+def _list_named(library: Library, name: str, folder: Path, copies: dict[str, list[Entry]]) -> list[SweptModel]:
+    if is_in_library(name):
+        runs = [run for run in library.runs() if run.has_been_run] if name == ALL_RUNS else [library.run(name)]
+        return [_take_run(run, copies.get(run.id, ())) for run in runs]
+    if library.access.viewer_id is not None:
+        sentence = "A person who signed in sweeps runs of the library."
+        raise InputError(sentence, received=name, cure="Import the models first, then choose their runs.")
+    return list(_list_objects(name)) if ADDRESS.match(name) else list_files_below(folder / Path(name).expanduser())
+
+
+def _take_run(run: Run, copies: Iterable[Entry]) -> SweptModel:
+    readable = [copy for copy in copies if not copy.problem]
+    formats = dict.fromkeys(str(copy.format) for copy in readable)
+    return SweptModel(run.name, tuple(formats), sum(copy.bytes or 0 for copy in readable), run.id)
+
+
+def _list_copies(library: Library) -> dict[str, list[Entry]]:
+    """Return all copies by their runs, in one look at the catalog: a look for each of thousands takes seconds."""
+    copies: dict[str, list[Entry]] = {}
+    for entry in library.find():
+        copies.setdefault(entry.run or "", []).append(entry)
+    return copies
+
+
+def list_files_below(path: Path) -> list[SweptModel]:
+    """Return the models in a folder, or the one that a file is. Raises InputError as `find_candidates`."""
+    return [
+        SweptModel(
+            candidate.name,
+            _guess_formats(candidate, candidate.path.is_dir()),
+            size_on_disk(candidate.path),
+            candidate=candidate,
+        )
+        for candidate in find_candidates(path).candidates
+    ]
+
+
+def _list_objects(address: str) -> Iterator[SweptModel]:
+    store = open_object_store(address)
+    sizes = store.list_sizes()
+    for candidate, keys in find_objects(sizes, address):
+        size = sum(sizes[key] for key in keys)
+        fetch = partial(fetch_candidate, store, candidate, keys)
+        is_whole = candidate.path == Path()  # all that lies there is a single SavedModel
+        name = address.rstrip("/").rpartition("/")[2] if is_whole else candidate.name
+        formats = _guess_formats(candidate, candidate.path.as_posix() not in keys)
+        yield SweptModel(name, formats, size, candidate=candidate, fetch=fetch)
+
+
+def list_named_files(sizes: Mapping[str, int]) -> list[SweptModel]:
+    """Return the models that files of one folder are, as their names tell, with their bytes; a zip counts as one."""
+    found = find_in_walk(Path(), [(".", [], list(sizes))], lambda path: True, lambda path: True)
+    named = [SweptModel(each.name, _guess_formats(each, False), sizes[each.name]) for each in found.candidates]
+    zips = [name for name in sizes if name.casefold().endswith(".zip")]
+    return [*named, *(SweptModel(name, (), sizes[name]) for name in zips)]
+
+
+def _guess_formats(candidate: Candidate, is_folder: bool) -> tuple[str, ...]:
+    """Return the format that a name tells; a folder is a SavedModel."""
+    name = candidate.path.name.casefold()
+    if is_folder or candidate.not_asked:
+        return () if candidate.not_asked else ("saved_model",)
+    kind = next((file_type.kind for ending, file_type in FILE_TYPES.items() if name.endswith(ending)), "")
+    kind = "weights" if kind == "h5" and candidate.architecture else kind
+    return (kind,) if kind else ()
+
+
+def _name_apart(models: list[SweptModel]) -> list[SweptModel]:
+    """Number the second of a name, and those that follow."""
+    seen: Counter[str] = Counter()
+    named = []
+    for model in models:
+        seen[model.name] += 1
+        number = f" ({seen[model.name]})" if seen[model.name] > 1 else ""
+        named.append(model.with_name(model.name + number))
+    return named

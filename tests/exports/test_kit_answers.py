@@ -1,0 +1,108 @@
+"""What environments answered, in a proof kit: its members, its README, and what verify.py says of it."""
+
+import hashlib
+import io
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core.arrays import encode_npz
+from core.compare import Verdict
+from core.environments import get_environment
+from core.environments.judge import ElsewhereOutcome, EnvironmentAnswer
+from core.errors import InputError
+from core.exports.proof_kit import build_proof_kit
+from core.library import Library
+from tests.exports.kit_execution import run_kit, unpack_kit
+from tests.exports.test_proof_kit import make_artifact_with_outcome, read_members
+
+TRACT = get_environment("tract")
+FAILED = {"verdict": Verdict.DOES_NOT_LOAD, "max_abs": None, "versions": {}, "error": {"sentence": "It has a loop."}}
+
+
+@pytest.fixture
+def artifact(empty_library: Library) -> str:
+    return make_artifact_with_outcome(empty_library, "onnx")
+
+
+def make_answer(library: Library, artifact: str, off: float = 0.5, **changes) -> EnvironmentAnswer:
+    """What an environment answered to the rows of a kit, all of it off by this."""
+    kit = read_members(library, artifact)
+    with np.load(io.BytesIO(kit["expected.npz"])) as archive:
+        predictions = {name: archive[name] + np.float32(off) for name in archive}
+    facts = {"environment": "tract", "verdict": Verdict.SAME_ANSWERS, "max_abs": off, "rows": 64, "changed_rows": 0}
+    facts |= {"versions": {"tract": "0.23.9"}, "lock": TRACT.lock_sha256}
+    outcome = facts | {"inputs_sha256": hashlib.sha256(kit["inputs.npz"]).hexdigest()} | changes
+    return EnvironmentAnswer(ElsewhereOutcome.model_validate(outcome), {} if outcome.get("error") else predictions)
+
+
+def run_with_answers(library: Library, artifact: str, folder: Path, *answers: EnvironmentAnswer) -> tuple[int, str]:
+    """Run a kit with these answers in it, whose model answers what is expected."""
+    kit = unpack_kit(library, artifact, folder, answers)
+    load = (
+        f"import numpy as np\n\n\ndef load():\n    return lambda inputs: dict(np.load({str(kit / 'expected.npz')!r}))\n"
+    )
+    (kit / "load.py").write_text(load)
+    return run_kit(kit)
+
+
+def test_kit_without_answers_says_nothing_of_them(empty_library: Library, artifact: str):
+    kit = read_members(empty_library, artifact)
+    assert "elsewhere" not in json.loads(kit["kit.json"])
+    assert b"other environments" not in kit["README.md"]
+
+
+def test_kit_carries_predictions_lock_and_facts(empty_library: Library, artifact: str, tmp_path: Path):
+    answer = make_answer(empty_library, artifact)
+    folder = unpack_kit(empty_library, artifact, tmp_path, [answer])
+    facts = json.loads((folder / "kit.json").read_text())
+    (told,) = facts["elsewhere"]
+    assert (told["label"], told["verdict"], told["max_abs"], told["lock"]) == (
+        "tract 0.23",
+        "same-answers",
+        0.5,
+        TRACT.lock_sha256,
+    )
+    assert (folder / told["predictions"]).read_bytes() == encode_npz(answer.predictions)
+    assert hashlib.sha256((folder / "elsewhere" / "tract.lock.txt").read_bytes()).hexdigest() == told["lock"]
+    assert facts["files"].keys() >= {told["predictions"], "elsewhere/tract.lock.txt"}
+    line = f"| tract 0.23 | Same answers | The largest difference is 0.5. | tract 0.23.9 | {told['lock'][:12]} |"
+    assert line in (folder / "README.md").read_text()
+
+
+def test_verify_says_how_far_other_environments_were_off(empty_library: Library, artifact: str, tmp_path: Path):
+    answers = [
+        make_answer(empty_library, artifact),
+        make_answer(empty_library, artifact, **FAILED, environment="mnn"),
+    ]
+    status, output = run_with_answers(empty_library, artifact, tmp_path, *answers)
+    assert (status, output.splitlines()[-1]) == (0, "PASS")
+    assert f"In tract 0.23 (tract 0.23.9; lock {TRACT.lock_sha256[:12]}) the largest difference is 0.5 from" in output
+    assert "and 0.5 from the answers here." in output
+    assert "it gave no answers: It has a loop." in output
+
+
+def test_verify_fails_where_a_record_is_not_that_of_its_answers(empty_library: Library, artifact: str, tmp_path: Path):
+    answer = make_answer(empty_library, artifact, max_abs=0.0)
+    status, output = run_with_answers(empty_library, artifact, tmp_path, answer)
+    assert (status, "Recorded was 0." in output) == (1, True)
+    assert output.splitlines()[-1].startswith("FAIL: what another environment answered is not what was recorded")
+
+
+def test_verify_notices_changed_answers_of_others(empty_library: Library, artifact: str, tmp_path: Path):
+    run_with_answers(empty_library, artifact, tmp_path / "kit", make_answer(empty_library, artifact))
+    (kit,) = (tmp_path / "kit").iterdir()
+    (kit / "elsewhere" / "tract.npz").write_bytes(b"")
+    status, output = run_kit(kit)
+    assert (status, "CHANGED: elsewhere/tract.npz" in output) == (1, True)
+    assert "its answers cannot be read: EOFError." in output
+
+
+def test_answers_to_other_rows_are_refused(empty_library: Library, artifact: str):
+    answer = make_answer(empty_library, artifact, inputs_sha256="0" * 64)
+    with pytest.raises(InputError, match="asked other rows there than this kit holds") as raised:
+        build_proof_kit(empty_library, artifact, [answer])
+    assert raised.value.received == "tract 0.23"
+    assert list(empty_library.home.joinpath("staging").iterdir()) == []

@@ -1,0 +1,92 @@
+"""A team installation of a test: a database, a store, servers that submit small jobs, and workers that do them.
+
+As a program it is such a worker: python -m tests.factories.queue_team HOME DATABASE STORE NAME LOST_SECONDS
+"""
+
+import contextlib
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from core.context import AppContext
+from core.jobs import Jobs
+from core.jobs.node import Node
+from core.queue import DatabaseJobStore, QueueDatabase, WorkerRegistry, WorkerState, open_database_job_store
+from core.settings import PROJECT, Settings
+from core.worker import Worker
+from tests.factories.small_kinds import SMALL_KINDS
+from tests.helpers import wait_until
+
+LOST_SECONDS = 2
+
+
+class Team(NamedTuple):
+    """Where a team's jobs and files lie."""
+
+    folder: Path
+    database_url: str
+
+    @property
+    def store_url(self) -> str:
+        (self.folder / "objects").mkdir(exist_ok=True)
+        return f"file://{self.folder}/objects"
+
+    def config(self, machine: str, lost_seconds: int = LOST_SECONDS, **settings: Any) -> Settings:
+        settings |= {"database_url": self.database_url, "store_url": self.store_url, "parallel": 2}
+        return Settings(home=self.folder / machine, worker_lost_seconds=lost_seconds, **settings)
+
+    def open_store(self, machine: str, **settings: Any) -> DatabaseJobStore:
+        config = self.config(machine, **settings)
+        return open_database_job_store(config.home / "jobs", config)
+
+    def make_server(self, machine: str = "server") -> Jobs:
+        """What a web server has."""
+        config = self.config(machine)
+        return Jobs(None, Worker(config), config, kinds=SMALL_KINDS)
+
+    def make_node(self, machine: str = "node", concurrency: int = 2, lost_seconds: int = LOST_SECONDS) -> Node:
+        config = self.config(machine, lost_seconds)
+        context = AppContext(None, Worker(config), config)
+        return Node(context, SMALL_KINDS, self.open_store(machine), machine, concurrency)
+
+    def workers(self) -> list[WorkerState]:
+        return WorkerRegistry(QueueDatabase(self.database_url)).list_workers()
+
+    @contextlib.contextmanager
+    def running_node(self, machine: str = "node", **options: Any) -> Iterator[Node]:
+        """A worker in a thread of this process, which drains at the end."""
+        node = self.make_node(machine, **options)
+        thread = threading.Thread(target=node.run, daemon=True)
+        thread.start()
+        wait_until(lambda: any(worker.id == node.id for worker in self.workers()))
+        try:
+            yield node
+        finally:
+            if thread.is_alive():
+                node._loop.call_soon_threadsafe(node.stop)
+                thread.join(20)
+            assert not thread.is_alive()
+
+    @contextlib.contextmanager
+    def node_process(self, machine: str) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker in a process of its own, which is killed at the end."""
+        arguments = [self.folder / machine, self.database_url, self.folder, machine, LOST_SECONDS]
+        command = [sys.executable, "-m", "tests.factories.queue_team", *map(str, arguments)]
+        with subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}) as process:
+            try:
+                yield process
+            finally:
+                process.kill()
+
+
+def main() -> None:
+    _, database_url, folder, machine, lost_seconds = sys.argv[1:]
+    Team(Path(folder), database_url).make_node(machine, lost_seconds=int(lost_seconds)).run()
+
+
+if __name__ == "__main__":
+    main()

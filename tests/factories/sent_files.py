@@ -1,0 +1,31 @@
+"""Files that have been sent, as the control in a browser tells a page of them."""
+
+from collections.abc import Mapping
+
+from streamlit.testing.v1 import AppTest
+
+from core.uploads import Uploads
+
+
+def store_file(uploads: Uploads, name: str, content: bytes) -> str:
+    """An upload that has come whole; returns its id."""
+    upload = uploads.create(name, len(content))
+    piece = uploads.open_piece(upload.id, 0)
+    piece.write(content)
+    piece.keep()
+    piece.close()
+    return upload.id
+
+
+def list_whole_uploads(uploads: Uploads) -> list[str]:
+    """The names of the files that have come whole and are still there."""
+    return [upload.name for _, upload in uploads._list() if upload and upload.is_whole]
+
+
+def send_files(
+    app: AppTest, widget_key: str, uploads: Uploads, files: Mapping[str, bytes], pending: int = 0
+) -> AppTest:
+    """Run the page once the control with this key has sent files by name, and others are on their way."""
+    whole = [store_file(uploads, name, content) for name, content in files.items()]
+    app.session_state[widget_key] = {"files": {"whole": whole, "pending": pending}}
+    return app.run()

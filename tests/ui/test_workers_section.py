@@ -1,0 +1,67 @@
+"""Workers on the Health page: nothing on one machine, each with what it does in a team."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from core.library.permissions import Viewer
+from core.queue import Announcement, QueueDatabase, Report, WorkerRegistry
+from tests.factories.queue_team import Team
+from tests.postgresql_server import new_database
+from tests.ui.test_health_page import page_text, press_button
+
+
+@pytest.fixture
+def team(tmp_path: Path, postgresql: str) -> Iterator[Team]:
+    """A team without a worker."""
+    with new_database(postgresql) as url:
+        yield Team(tmp_path, url)
+
+
+def test_health_page_of_one_machine_says_nothing_of_workers(visit, empty_jobs):
+    assert "Workers" not in [header.value for header in visit(empty_jobs, "health").header]
+
+
+def test_health_page_of_a_team_says_how_to_start_a_worker(visit, team):
+    text = page_text(visit(team.make_server(), "health"))
+    assert "No worker answers**, so no job begins. Start one, on this or any machine: `roundtrip worker`." in text
+
+
+def test_health_page_shows_a_worker_and_drains_it(visit, team):
+    jobs, registry = team.make_server(), WorkerRegistry(QueueDatabase(team.database_url))
+    facts = {
+        "version": "0.1.0",
+        "python": "3.11",
+        "system": "Linux",
+        "processor": "Box",
+        "processors": 4,
+        "memory": 8e9,
+    }
+    registry.announce("big-1", Announcement(name="big_box", packages={"keras": "3.15.1"}, **facts), lost_seconds=60)
+    job = jobs._start("echo", "An *echo*", {})
+    registry.beat("big-1", Report(jobs=(job.id,), load=1.25, memory_used=0.5), None)
+    app = visit(jobs, "health")
+    assert not app.exception
+    assert "1 worker**, 1 at work" in page_text(app)
+    assert "**big_box** *An *echo**" in page_text(app)
+    assert "load 1.2 of 4, memory 50%" in page_text(app)
+    assert "**Packages:** keras 3.15.1" in page_text(app)
+    app = press_button(app, "Drain")
+    assert [worker.asked for worker in registry.list_workers()] == ["drain"]
+    assert "Drain" not in [button.label for button in app.button]
+
+
+def test_person_who_signed_in_can_stop_no_worker(visit, team):
+    jobs, registry = team.make_server(), WorkerRegistry(QueueDatabase(team.database_url))
+    facts = {
+        "version": "0.1.0",
+        "python": "3.11",
+        "system": "Linux",
+        "processor": "Box",
+        "processors": 4,
+        "memory": 8e9,
+    }
+    registry.announce("big-1", Announcement(name="big_box", **facts), lost_seconds=60)
+    app = visit(jobs.for_viewer(Viewer("p" + "1" * 24)), "health")
+    assert [button.disabled for button in app.button if button.label in ("Drain", "Stop")] == [True, True]
