@@ -131,6 +131,7 @@ class EntryCache:
         manifest = self.manifest(id_)
         parts = {_top(file) for file in manifest.files} - set(RECORD_FILES)
         missing = [name for name in sorted(parts & set(names) if names else parts) if not (folder / name).exists()]
+        self._touch(id_)  # whoever asks is about to use them
         if not missing:
             return measure("cache_requests", cache="store", result="hit")
         measure("cache_requests", cache="store", result="miss")

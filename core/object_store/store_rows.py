@@ -120,15 +120,19 @@ class StoreRows:
             self._index.count_change()
 
     def _settle_entry(self, id_: str, is_forced: bool) -> None:
-        """A manifest that cannot be read is that of no entry; `find_foreign` tells of it."""
-        with contextlib.suppress(UnreadableRecord):
-            if self._manifests.read_whole(id_):
-                documents = Documents(self._store, f"documents/{id_}")
-                numbers = {name: number for name, number in documents.numbers().items() if name in DOCUMENT_FILES}
-                versions = {name: documents.read(name, number) for name, number in numbers.items()}
-                return self._index.write(id_, versions, is_forced)
-        self._store.require_identified()
-        return self._index.drop(id_)
+        """A manifest that cannot be read changes nothing: a machine with a newer version may read it."""
+        try:
+            is_there = self._manifests.read_whole(id_) is not None
+        except UnreadableRecord:
+            return
+        if is_there:
+            documents = Documents(self._store, f"documents/{id_}")
+            numbers = {name: number for name, number in documents.numbers().items() if name in DOCUMENT_FILES}
+            versions = {name: documents.read(name, number) for name, number in numbers.items()}
+            self._index.write(id_, versions, is_forced)
+        else:
+            self._store.require_identified()
+            self._index.drop(id_)
 
     def _settle_alias(self, alias: str) -> set[str]:
         """Returns the artifacts that it points or pointed to."""
