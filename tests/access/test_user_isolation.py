@@ -118,7 +118,8 @@ METHODS_WITHOUT_ID = {
     "resolve staging with_fence",
     Jobs: "build_environments cure find_trials for_viewer in_bulk import_model list_environments pull_lever rebuild "
     "remove_environments repair train",
-    JobStore: "count_waiting create finish is_cancel_requested save_arrays with_access write write_final",
+    JobStore: "count_waiting create evict finish is_cancel_requested local_folder save_arrays with_access write "
+    "write_final",
     Inputs: "add_drawn add_file add_held_out add_plane add_random add_search_result add_typed add_upload for_viewer",
 }
 
