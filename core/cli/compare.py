@@ -30,7 +30,8 @@ from core.jobs import Jobs
 from core.jobs.compare_result import ComparisonOutcome, check_tolerances, parse_tolerances
 from core.jobs.known_places import get_place
 from core.jobs.participants import require_has_been_run, run_id_of
-from core.jobs.places import SEPARATOR, entry_of
+from core.jobs.places import entry_of
+from core.library.ids import PLACE_SEPARATOR
 from core.report import report_kind, write_report
 from core.text.summaries import list_caveats
 
@@ -50,7 +51,7 @@ COMPARE_COLUMNS += ("rows", "not_finite", "passed", "bytes", "seconds", "code")
 
 def _parse_participant(text: str) -> str:
     """Return a participant: an id or an alias, and a place where one is named. Raises UnknownName."""
-    id_, separator, place = text.partition(SEPARATOR)
+    id_, separator, place = text.partition(PLACE_SEPARATOR)
     return f"{parse_id(id_)}{separator}{get_place(place).key if separator else ''}"
 
 
@@ -245,8 +246,10 @@ def _violations(rows: list[OutcomeRow], most_changed: int | None) -> Iterator[tu
             yield row["artifact"], row["error"]
     for row in rows:
         if outside := [output for output, result in row["tolerance"].items() if not result["passed"]]:
-            yield row["artifact"], InputError(f"Out of tolerance: {', '.join(outside)}.").to_json()
+            cure = "Allow more with --tolerance, or choose a format that stays closer."
+            yield row["artifact"], InputError(f"Out of tolerance: {', '.join(outside)}.", cure=cure).to_json()
         changed = row["changed_rows"] or 0
         if most_changed is not None and not row["error"] and changed > most_changed:
             sentence = f"{changed:,} answers changed; {most_changed:,} are allowed."
-            yield row["artifact"], InputError(sentence).to_json()
+            cure = "Allow more with --max-changed, or choose a format that changes fewer."
+            yield row["artifact"], InputError(sentence, cure=cure).to_json()

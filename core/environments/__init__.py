@@ -23,6 +23,8 @@ MODULES = (
     "iree",
     "keras_jax",
     "keras_openvino",
+    "keras_torch",
+    "pt2",
     "orbax",
     "keras_3_15_python_3_13",
     "keras_3_3",

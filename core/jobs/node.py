@@ -19,7 +19,7 @@ from core.error_translation import translate_database_error
 from core.errors import InputError, RoundtripError
 from core.jobs.driver import JobKind
 from core.jobs.kinds import KINDS
-from core.jobs.node_facts import describe_node, report_node
+from core.jobs.node_facts import describe_node, list_built, report_node
 from core.jobs.queued_work import do_attempt
 from core.queue import (
     Attempt,
@@ -177,7 +177,15 @@ class Node:
             self._announce()
         elif asked:
             self._loop.call_soon_threadsafe(self.stop if asked == "stop" else self.drain)
+        self._announce_environments()
         self._recover(jobs)
+
+    def _announce_environments(self) -> None:
+        """Others are built here, or removed, while this worker is at work."""
+        built = list_built(self._context.config)
+        if built != self._announcement.environments:
+            self._announcement = self._announcement.model_copy(update={"environments": built})
+            self._registry.update(self.id, self._announcement)
 
     def _recover(self, jobs: list[str]) -> None:
         """Look for jobs of workers that are gone: after the database itself was away all seem to be, for a while."""

@@ -23,7 +23,6 @@ DEVICES = (("/proc/driver/nvidia/gpus", "NVIDIA"), ("/sys/class/kfd/kfd/topology
 def describe_node(config: Settings, name: str, concurrency: int) -> Announcement:
     """Return what this machine is and can do."""
     machine = describe_machine()
-    built = [environment.key for environment in ENVIRONMENTS if find_built(config, environment)]
     return Announcement(
         name=name,
         version=__version__,
@@ -35,10 +34,15 @@ def describe_node(config: Settings, name: str, concurrency: int) -> Announcement
         accelerators=tuple(_list_accelerators()),
         packages=installed_versions(),
         missing_packages=tuple(sorted({name for each in all_formats() for name in each.missing_packages})),
-        environments=tuple(built),
+        environments=list_built(config),
         buildable_environments=tuple(each.key for each in ENVIRONMENTS) if _can_build() else (),
         concurrency=concurrency,
     )
+
+
+def list_built(config: Settings) -> dict[str, int]:
+    """Return the environments that are built here, with their bytes."""
+    return {each.key: built.bytes for each in ENVIRONMENTS if (built := find_built(config, each))}
 
 
 def _can_build() -> bool:

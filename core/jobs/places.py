@@ -15,26 +15,25 @@ from core.arrays import Arrays
 from core.context import AppContext
 from core.errors import InputError
 from core.library import Run
+from core.library.ids import PLACE_SEPARATOR
 from core.runtimes.base import BATCH_SIZE
 from core.settings import Settings
 from core.worker.child_handle import CancelCheck
 
-SEPARATOR = "@"
-
 
 def entry_of(participant: str) -> str:
     """Return the id of the run or the artifact that a participant is."""
-    return participant.partition(SEPARATOR)[0]
+    return participant.partition(PLACE_SEPARATOR)[0]
 
 
 def place_of(participant: str) -> str:
     """Return the key of the place where a participant predicts; empty for here."""
-    return participant.partition(SEPARATOR)[2]
+    return participant.partition(PLACE_SEPARATOR)[2]
 
 
 def at_place(artifact_id: str, place: str) -> str:
     """Return the participant that a copy is at a place."""
-    return f"{artifact_id}{SEPARATOR}{place}"
+    return f"{artifact_id}{PLACE_SEPARATOR}{place}"
 
 
 class PlaceFacts(BaseModel):

@@ -22,17 +22,17 @@ from core.jobs.sweep_files import list_uploads
 from core.jobs.sweep_run import SweepResult, SweepRun
 from core.jobs.uploads import StoredUpload
 from core.jobs.watched_job import watch_job
-from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
 from core.settings import MB
-from core.sweep.models import ADDRESS, SweptModel, list_models, list_named_files
-from core.sweep.plan import ALL_RUNS, SweepPlan, make_plan
+from core.sweep.models import ADDRESS, SweptModel, is_in_library, list_models, list_named_files
+from core.sweep.plan import SweepPlan, make_plan
 from core.sweep.row_file import read_row_file
 from core.sweep.rows import SweepRow, sort_rows
 from core.sweep.size import SweepSize, measure_sweep
 from core.validation.file_names import display_file_name
 
 SWEEP = "sweep"  # the kind of its job
+LAST_BYTES = 2**19  # of the rows of a sweep that runs, which a page reads
 
 
 class SweepRequest(TypedDict):
@@ -130,6 +130,11 @@ class Sweeps:
         stored = read_row_file(self._jobs.job_store.folder(job_id))
         return sort_rows(stored or [SweepRow.model_validate(row) for row in job.detail.get("rows", [])])
 
+    def read_last_rows(self, job_id: str) -> list[SweepRow]:
+        """Return the rows that came last, of a long sweep not all: a page asks for them every second. Raises alike."""
+        self._read(job_id)
+        return sort_rows(read_row_file(self._jobs.job_store.folder(job_id), LAST_BYTES))
+
     def _read(self, job_id: str) -> Job:
         job = self._jobs.job_store.read(job_id)
         if job.kind != SWEEP:
@@ -142,7 +147,7 @@ def _run_sweep(jobs: Jobs, plan: SweepPlan, models: list[SweptModel], handle: Jo
 
 
 def _is_path(name: str) -> bool:
-    return name != ALL_RUNS and not ADDRESS.match(name) and not ID_PATTERN.fullmatch(name)
+    return not (is_in_library(name) or ADDRESS.match(name))
 
 
 def read_request_plan(job: Job) -> SweepPlan:

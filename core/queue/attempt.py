@@ -17,13 +17,11 @@ from core.errors import Cancelled, RoundtripError, StorageFailed, cleanup_on_err
 from core.library.job_store import Job
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
-from core.queue.database_job_store import DatabaseJobStore
+from core.queue.database_job_store import AWAY_SECONDS, RETRY_SECONDS, DatabaseJobStore
 from core.queue.job_rows import Claim
 
 WRITE_SECONDS = 0.2  # between two records of a job's progress
 LOOK_SECONDS = 0.5  # between two looks whether the job was cancelled, or taken over
-RETRY_SECONDS = 1.0  # between two attempts to record an end where the database does not answer
-AWAY_SECONDS = 600.0  # for which a commit waits for a database that is away
 FENCE_SECONDS = 60  # after which a database gives up the lock of a worker that does nothing with it
 log = logging.getLogger("roundtrip")
 
@@ -99,6 +97,8 @@ class Attempt:
                 time.sleep(RETRY_SECONDS)
         if self.is_over:
             log.warning("Job %s has another worker by now, and nothing that was done here counts", job.id)
+            if entry:
+                self._store.files.forget(entry)
         elif entry:
             self._store.adopt_folder(job.id, self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)

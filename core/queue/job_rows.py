@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, String, any_, delete, func, insert, literal, select, text, update
+from sqlalchemy import ColumnElement, Delete, String, any_, delete, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection, Row
 
@@ -13,7 +13,10 @@ from core.queue.schema import JOBS
 from core.record import now
 
 CHANNEL = "roundtrip_jobs_1"  # on which the id of a job that began or ended is notified
-LISTED = (JOBS.c.id, JOBS.c.state, JOBS.c.record)
+SILENT_SECONDS = func.extract("epoch", func.now() - func.coalesce(JOBS.c.claimed, JOBS.c.queued)).label(
+    "silent_seconds"
+)
+LISTED = (JOBS.c.id, JOBS.c.state, JOBS.c.record, JOBS.c.queue, SILENT_SECONDS)
 
 
 class Claim(NamedTuple):
@@ -24,6 +27,13 @@ class Claim(NamedTuple):
     files: str  # a `GivenRecord` as JSON
     queue: str
     waited: float  # seconds
+
+
+class Removed(NamedTuple):
+    """A job that was deleted, and the entry that holds what it made."""
+
+    id: str
+    entry: str | None
 
 
 def record_text(job: Job) -> str:
@@ -62,32 +72,39 @@ def lock_ids(connection: Connection, ids: list[str]) -> set[str]:
     return set(connection.execute(statement).scalars())
 
 
-def insert_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert jobs, in place of any of the same ids that have ended."""
+def insert_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[Removed]:
+    """Insert jobs, in place of any of the same ids that have ended, which are returned."""
     old = [row["id"] for row in rows]
-    connection.execute(delete(JOBS).where(_is_any(old), JOBS.c.state.not_in(ACTIVE_STATES)))
+    ended = delete(JOBS).where(_is_any(old), JOBS.c.state.not_in(ACTIVE_STATES))
+    removed = _delete(connection, ended)
     connection.execute(insert(JOBS), list(rows))
+    return removed
 
 
-def delete_oldest(connection: Connection, keep: int) -> list[str]:
-    """Delete ended jobs but the newest; returns their ids."""
+def delete_oldest(connection: Connection, keep: int) -> list[Removed]:
+    """Delete ended jobs but the newest."""
     ended = select(JOBS.c.id).where(JOBS.c.state.not_in(ACTIVE_STATES))
     surplus = ended.order_by(JOBS.c.created.desc()).offset(keep)
-    return list(connection.execute(delete(JOBS).where(JOBS.c.id.in_(surplus)).returning(JOBS.c.id)).scalars())
+    return _delete(connection, delete(JOBS).where(JOBS.c.id.in_(surplus)))
+
+
+def _delete(connection: Connection, statement: Delete) -> list[Removed]:
+    rows = connection.execute(statement.returning(JOBS.c.id, JOBS.c.entry, JOBS.c.task)).all()
+    remove_tasks(connection, [row.task for row in rows])
+    return [Removed(row.id, row.entry) for row in rows]
 
 
 def update_row(connection: Connection, id_: str, values: dict[str, Any]) -> None:
     connection.execute(update(JOBS).where(JOBS.c.id == id_).values(**values))
 
 
-def delete_job(connection: Connection, id_: str) -> None:
+def delete_job(connection: Connection, id_: str) -> list[Removed]:
     """Delete a job, and take it out of the queue."""
-    tasks = connection.execute(delete(JOBS).where(JOBS.c.id == id_).returning(JOBS.c.task)).scalars()
-    remove_tasks(connection, tasks)
+    return _delete(connection, delete(JOBS).where(JOBS.c.id == id_))
 
 
 def read_row(connection: Connection, id_: str) -> Row[Any] | None:
-    return connection.execute(select(JOBS).where(JOBS.c.id == id_)).one_or_none()
+    return connection.execute(select(JOBS, SILENT_SECONDS).where(JOBS.c.id == id_)).one_or_none()
 
 
 def list_rows(connection: Connection, kind: str) -> list[Row[Any]]:

@@ -25,7 +25,7 @@ ABANDONED = text(
     LEFT JOIN workers_1 AS worker ON worker.id = jobs_1.worker
         AND worker.heartbeat > now() - make_interval(secs => worker.lost_seconds)
     LEFT JOIN procrastinate_jobs AS task ON task.id = jobs_1.task
-    WHERE jobs_1.state = 'running' AND (
+    WHERE jobs_1.state = 'running' AND jobs_1.queue <> '' AND (
         worker.id IS NULL
         OR worker.id = :me AND NOT jobs_1.id = ANY(:mine) AND jobs_1.claimed < now() - make_interval(secs => :seconds)
     ) OR jobs_1.state = 'queued' AND jobs_1.queue <> '' AND (

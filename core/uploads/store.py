@@ -29,6 +29,7 @@ from core.validation import refusal
 ID = re.compile(r"u[0-9a-f]{32}")
 MAX_NAME_LENGTH = 1000  # characters
 MAX_UPLOADS = 200  # of one person, begun or whole
+LEFT_ALONE_HOURS = 1  # after which what nobody continues or uses gives way to what begins
 LOCK_SECONDS = 10  # to wait for another upload that begins
 HOUR = 3600  # seconds
 USE_THEM = "Use what was sent, or remove it where it was chosen; what is left alone is deleted by itself."
@@ -71,6 +72,7 @@ class Uploads:
         self._require_acceptable(name, size)
         with self._creation_lock():
             self._delete_expired()
+            self._require_quota(size)
             self._require_room(size)
             upload = Upload(id=f"u{secrets.token_hex(16)}", owner=self._owner, name=name, bytes=size)
             with translate_disk_errors():
@@ -158,14 +160,23 @@ class Uploads:
         if size > self.max_bytes:
             raise refusal("too-large", f"{size:,} bytes, of at most {self.max_bytes:,}")
 
-    def _require_room(self, size: int) -> None:
-        """Raise StorageFailed where the person has begun too much, or the disk could not hold all that is to come."""
-        uploads = [upload for _, upload in self._list() if upload]
-        own = [upload.bytes for upload in uploads if upload.owner == self._owner]
+    def _require_quota(self, size: int) -> None:
+        """Delete the person's oldest uploads where they are over the quota and were left alone for an hour.
+
+        Raises StorageFailed where it is not enough.
+        """
+        own = [upload for _, upload in self._list() if upload and upload.owner == self._owner]
+        own.sort(key=lambda upload: upload.expires(0), reverse=True)
         limit = max(self._config.uploads_total_mb * MB, self.max_bytes)
-        if sum(own) + size > limit or len(own) >= MAX_UPLOADS:
-            received = f"{format_size(size)} beside {format_size(sum(own))}, of {format_size(limit)} in all"
-            raise StorageFailed("Too much was sent that nobody has used yet.", received=received, cure=USE_THEM)
+        while (total := sum(upload.bytes for upload in own)) + size > limit or len(own) >= MAX_UPLOADS:
+            if not own[-1].has_expired(LEFT_ALONE_HOURS):
+                received = f"{format_size(size)} beside {format_size(total)}, of {format_size(limit)} in all"
+                raise StorageFailed("Too much was sent that nobody has used yet.", received=received, cure=USE_THEM)
+            delete_folder(self._folder / own.pop().id)
+
+    def _require_room(self, size: int) -> None:
+        """Raise StorageFailed where the disk could not hold all that is to come."""
+        uploads = [upload for _, upload in self._list() if upload]
         with translate_disk_errors():
             free = shutil.disk_usage(self._folder).free
         if (needed := size + sum(upload.bytes - upload.offset for upload in uploads)) > free:

@@ -20,7 +20,7 @@ def make_onnxruntime() -> Environment:
 
 def add_places(patch: pytest.MonkeyPatch, jobs: Jobs, folder: Path, *engines: str) -> None:
     """Have ONNX Runtime and engines of ours be the only places, all of them built."""
-    environments = [make_onnxruntime(), *(make_engine(engine, lock="tract") for engine in engines)]
+    environments = [make_onnxruntime(), *(make_engine(engine) for engine in engines)]
     built = borrow_own_packages(folder)
     places = tuple(map(EnvironmentPlace, environments))
     patch.setattr("core.jobs.known_places.list_places", lambda: places)

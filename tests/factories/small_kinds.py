@@ -10,6 +10,7 @@ import numpy as np
 from core.errors import CannotSave
 from core.jobs.driver import JobKind, Requirements
 from core.jobs.job_handle import JobHandle
+from core.jobs.kinds import KINDS
 from core.library.storage import list_files
 from core.worker.child_errors import cancelled_error
 from tests.factories.library_entries import make_run
@@ -93,5 +94,6 @@ SMALL_KINDS = {
         JobKind("store", run_store),
         JobKind("stamp", run_stamp),
         JobKind("sleep", run_sleep),
+        KINDS["verify"],
     )
 }

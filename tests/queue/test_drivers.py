@@ -127,3 +127,12 @@ def test_job_of_the_same_id_takes_the_place_of_the_ended_one(jobs):
     assert (end.kind, end.result["request"]) == ("echo", {"again": True})
     with pytest.raises(OSError, match="arrays"):
         jobs.job_store.load_arrays(end.id)
+
+
+def test_what_a_job_made_is_deleted_with_it(jobs):
+    entries = jobs.library.home.parent / "objects" / "entries"  # of the team
+    before = set(entries.glob("*"))
+    job = jobs.wait(start(jobs, "store").id)
+    jobs.job_store.delete(job.id)
+    assert not (jobs.library.home / "jobs" / job.id).exists()
+    assert set(entries.glob("*")) == before

@@ -150,6 +150,22 @@ def test_quota_is_each_persons_own_and_free_after_use(uploads: Uploads):
     adas.create("c", 1_000_000)
 
 
+def test_upload_that_was_left_alone_gives_way_to_another(tmp_path: Path):
+    uploads = Uploads(tmp_path, Settings(upload_mb=1, uploads_total_mb=2))
+    old, older, bos = (view.create("a", 1_000_000).id for view in (uploads, uploads, uploads.for_viewer(BO)))
+    date_back(uploads, old, 1.1)
+    date_back(uploads, older, 2)
+    date_back(uploads.for_viewer(BO), bos, 3)
+    uploads.create("b", 1_000_000)
+    assert uploads.read(old)
+    with pytest.raises(UnknownName):
+        uploads.read(older)
+    date_back(uploads, old, 0.9)
+    with pytest.raises(StorageFailed, match="Too much was sent"):
+        uploads.create("c", 1)
+    assert uploads.for_viewer(BO).read(bos)
+
+
 def test_disk_without_room_is_said_before_anything_is_sent(uploads: Uploads, monkeypatch: pytest.MonkeyPatch):
     usage = type("Usage", (), {"free": 1500})
     monkeypatch.setattr("core.uploads.store.shutil.disk_usage", lambda _: usage)

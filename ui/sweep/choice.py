@@ -18,12 +18,13 @@ from core.sweep.size import SweepSize, describe_size
 from core.text.numbers import format_size
 from core.upgrade.sides import list_sides
 from ui.components import describe_runs, escape_markdown, show_empty_state, show_error
-from ui.query_params import TABS_KEY, bind_select
+from ui.query_params import bind_select
 from ui.session import current_jobs
 from ui.uploader import ChosenFiles, choose_files, forget_files
 
 FILES_KEY = "swept"
-FORMATS, UPGRADE = "Formats and environments", "An upgrade"
+UPGRADE = "upgrade"
+QUESTIONS = {"cells": "In formats and environments", UPGRADE: "Before and after an upgrade"}
 MAX_TITLE = 80  # characters
 FIELDS = {"models": "run", "formats": "format", "environments": "in", "machines": "machine"}  # with query parameters
 
@@ -53,7 +54,7 @@ def take_plan_of(job: Job | None) -> None:
         if field in recorded and not (field == "models" and job.request["has_files"]):
             st.query_params[name] = recorded[field]
     if sides := recorded.get("upgrade"):
-        st.query_params.update({"from": sides["from"], "to": sides["to"], TABS_KEY: UPGRADE})
+        st.query_params.update({"from": sides["from"], "to": sides["to"], "ask": UPGRADE})
 
 
 class ChosenSweep(NamedTuple):
@@ -81,12 +82,9 @@ def choose_sweep(runs: dict[str, Run]) -> ChosenSweep | None:
     """Show the choices; returns what is to be swept, None while something is missing, which is said."""
     sent = _choose_files(is_expanded=not runs)
     models = _choose_runs(runs, is_disabled=bool(sent.files)) if runs else []
-    tabs = st.tabs([FORMATS, UPGRADE], key=TABS_KEY, bind="query-params", on_change="rerun")
-    with tabs[0]:
-        cells = _choose_cells()
-    with tabs[1]:
-        sides = _choose_sides()
-    chosen = {"upgrade": sides} if tabs[1].open else cells
+    binding = bind_select("ask", list(QUESTIONS))
+    question = st.radio("Asked", **binding, format_func=QUESTIONS.__getitem__, horizontal=True)
+    chosen: dict[str, Any] = {"upgrade": _choose_sides()} if question == UPGRADE else _choose_cells()
     if sent.pending or not (sent.files or models) or not all(chosen.values()):
         st.caption("Choose at least one run or file, and one of each.")
         return None

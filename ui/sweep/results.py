@@ -1,5 +1,6 @@
 """The table of a sweep, which fills while it runs; its reports; and earlier sweeps."""
 
+from collections import Counter
 from functools import partial
 
 import streamlit as st
@@ -7,7 +8,7 @@ import streamlit as st
 from core.jobs.sweep import Sweeps
 from core.library.job_store import Job
 from core.report.sweep_report import RENDERERS
-from core.sweep.rows import LABELS, Status, SweepRow, summarize_sweep
+from core.sweep.rows import LABELS, Status, SweepRow, summarize_counts, summarize_sweep
 from core.text.labels import format_timestamp, pluralize
 from ui.components import escape_markdown, size_column
 from ui.navigation import go
@@ -35,24 +36,31 @@ STATES = {
 
 def show_sweep(job: Job) -> None:
     """Show the rows of a sweep as far as it has come, and its reports."""
+    if job.is_active:
+        _show_rows_so_far(job)
+        return
     rows = _read_rows(job)
     if not rows:
         return
     st.markdown(f"**{escape_markdown(summarize_sweep(rows))}**")
-    shown = _filter(rows, job) if not job.is_active else rows
+    shown = _filter(rows, job)
     if len(shown) > MAX_TABLE_ROWS:
-        left = f"The {'last' if job.is_active else 'first'} {MAX_TABLE_ROWS:,} of {pluralize(len(shown), 'row')}"
-        st.caption(f"{left}; reports have all of them.")
-        shown = shown[-MAX_TABLE_ROWS:] if job.is_active else shown[:MAX_TABLE_ROWS]
-    _show_table(shown)
-    if not job.is_active:
-        _show_reports(job.id)
+        st.caption(f"The first {MAX_TABLE_ROWS:,} of {pluralize(len(shown), 'row')}; reports have all of them.")
+    _show_table(shown[:MAX_TABLE_ROWS])
+    _show_reports(job.id)
+
+
+def _show_rows_so_far(job: Job) -> None:
+    counts: Counter[str] = Counter(job.detail.get("counts") or {})
+    if rows := Sweeps(current_jobs()).read_last_rows(job.id):
+        st.markdown(f"**{escape_markdown(summarize_counts(counts))}**")
+        if len(rows) < counts.total():
+            st.caption(f"The last {len(rows):,} of {pluralize(counts.total(), 'row')} so far.")
+        _show_table(rows)
 
 
 def _read_rows(job: Job) -> list[SweepRow]:
-    """The rows; those of a job that has ended are kept, by who may see it: its record was read before."""
-    if job.is_active:
-        return Sweeps(current_jobs()).read_rows(job.id)
+    """The rows of a job that has ended. They are kept by who may see them: the job's record was read before."""
     return _read_ended_rows(job.id, job.finished or "", job.owner or "")
 
 
@@ -137,7 +145,7 @@ def show_earlier(current: str) -> None:
     jobs = [job for job in current_jobs().job_store.list_jobs("sweep") if job.id != current][:EARLIER]
     if not jobs:
         return
-    st.subheader("Earlier sweeps", anchor=False)
+    st.header("Earlier sweeps", anchor=False)
     for job in jobs:
         facts = format_timestamp(job.created), STATES.get(job.state, job.state), job.id
         label = " · ".join([escape_markdown(job.title), *facts])

@@ -11,7 +11,8 @@ SCRIPT is the module of an engine beside this one. It says by its names how a ki
     load(kit)       returns a function from inputs by name to outputs by name, batch first
     describe(kit)   returns name, dtype and shape of what the model takes, where the engine can tell
     convert(kit, kind, folder)  writes the model in another format, where the engine can
-    DEVICE, NOTE    what computes, and what a reader should know, where there is something to say
+    DEVICE, NOTE    what computes, and what a reader should know, where there is something to say; what it should know
+                    of this model alone is `note` of the function that `load` returned
 
 The script of a format, which is written and read here (see `core.runtimes.environment_link`), has two names more:
 
@@ -153,7 +154,7 @@ class Engine:
             "versions": versions,
             "seconds": dict(self.seconds),
             "device": getattr(self.module, "DEVICE", "CPU"),
-            "note": getattr(self.module, "NOTE", ""),
+            "note": getattr(self.loaded[1], "note", "") or getattr(self.module, "NOTE", ""),
             "loads": self.loads,
         }
 
