@@ -30,6 +30,7 @@ CALLS_WITH_ID: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
     (Library, "evidence"): lambda service, entries: service.evidence(entries.artifact),
     (Library, "verified_file"): lambda service, entries: service.verified_file(entries.artifact, "model.bin"),
     (Library, "verified_files"): lambda service, entries: service.verified_files(entries.artifact),
+    (Library, "find_missing"): lambda service, entries: service.find_missing(entries.artifact),
     (Library, "list_damage"): lambda service, entries: service.list_damage(entries.artifact),
     (Library, "verified_folder"): lambda service, entries: service.verified_folder(entries.artifact),
     (Library, "folder"): lambda service, entries: service.folder(entries.artifact),
