@@ -173,6 +173,10 @@ class NotBuilt(WorkerError):
     code = "not-built"
 
 
+class WorkerGone(WorkerError):
+    code = "worker-gone"
+
+
 class NotConfined(WorkerError):
     code = "not-confined"
     is_transient = False
