@@ -58,9 +58,9 @@ def _parse_participant(text: str) -> str:
 Participants = Annotated[
     list[str],
     typer.Argument(
-        metavar="ID[@ENV]...",
+        metavar="ID[@PLACE]...",
         parser=_parse_participant,
-        help="Ids, or aliases; with @ENV it answers in that environment, built first where it is not.",
+        help="Ids, or aliases; with @ENV (built first where it is not), @MACHINE or @ENV@MACHINE it answers there.",
     ),
 ]
 
@@ -103,7 +103,7 @@ def compare(
     artifacts: Participants,
     baseline: Annotated[
         str | None,
-        typer.Option(metavar="ID[@ENV]", parser=_parse_participant, help="A copy, or a run for its live model."),
+        typer.Option(metavar="ID[@PLACE]", parser=_parse_participant, help="A copy, or a run for its live model."),
     ] = None,
     rows: Annotated[str | None, typer.Option(help="Number of test examples, or of random rows.")] = None,
     classes: Annotated[Strings, typer.Option("--class", help="Only test examples of this class (repeatable).")] = None,

@@ -7,7 +7,7 @@ from typing import Any
 from core.break_it import get_card
 from core.demos import get_demo
 from core.demos.base import make_train_settings
-from core.environments.machines import split_key
+from core.environments.machines import get_machine, split_key
 from core.environments.own import HERE
 from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
@@ -24,6 +24,7 @@ from core.jobs.elsewhere import (
     build_elsewhere_request,
     remove_environments,
     require_may_change_environments,
+    require_workers,
 )
 from core.jobs.environment_states import is_built, list_all_environments
 from core.jobs.given_files import MODEL, GivenFiles
@@ -255,11 +256,12 @@ class Jobs(JobRunner):
         return remove_environments(self.config, self.environment_processes, keys)
 
     def ask_elsewhere(self, run_id: str, environments: Iterable[str], artifacts: Iterable[str] | None = None) -> Job:
-        """Ask copies of a run, by default all, in environments, which are built where they are not.
+        """Ask copies of a run, by default all, in environments, built where they are not, or `ENVIRONMENT@MACHINE`.
 
         A person who signed in asks in those that are built. See `core.jobs.elsewhere.ElsewhereResult`.
         """
         request = build_elsewhere_request(self.library, run_id, artifacts, environments)
+        require_workers(self, request["environments"])
         self._require_may_build(request["environments"])
         return self._start("elsewhere", self.library.run(run_id).name, request)
 
@@ -320,7 +322,7 @@ class Jobs(JobRunner):
     def _require_may_build(self, environments: Iterable[str]) -> None:
         """Raise InputError where one of them is to be built, and the viewer may not."""
         built = {state["environment"] for state in self.list_environments() if state["bytes"]}
-        named = [split_key(key)[0] for key in environments]
+        named = [key for key, machine in map(split_key, environments) if not get_machine(machine).worker]
         missing = [key for key in named if key not in built and key != HERE]
         require_may_change_environments(self.library, missing)
 

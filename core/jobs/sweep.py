@@ -14,8 +14,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
+from core.environments.machines import join_keys
+from core.environments.own import HERE
 from core.errors import InputError, UnknownName, cleanup_on_error
 from core.jobs.driver import JobKind, do_job
+from core.jobs.elsewhere import require_workers
 from core.jobs.given_files import GivenFiles
 from core.jobs.job_handle import JobHandle, Work
 from core.jobs.service import Jobs
@@ -74,6 +77,7 @@ class Sweeps:
         The same plan in the same folder is the same job; one that runs is returned. Raises as `list_models`.
         """
         models = list_models(self._library, plan.models, folder)
+        self._require_workers(plan)
         job = self._make_job(plan, folder, title, again)
         with contextlib.suppress(UnknownName):
             if (running := self.end_if_gone(self._jobs.job_store.read(job.id))).is_active:
@@ -96,8 +100,12 @@ class Sweeps:
         """
         files = GivenFiles(temporary_folder=uploads.temporary_folder)
         with cleanup_on_error(files.discard):
+            self._require_workers(plan)
             models = list_uploads(uploads, self._jobs.config.unpacked_mb * MB)
             return self._start(self._make_job(plan, uploads.path, title, again=False), plan, models, files)
+
+    def _require_workers(self, plan: SweepPlan) -> None:
+        require_workers(self._jobs, (join_keys(HERE, machine) for machine in plan.machines))
 
     def _start(self, job: Job, plan: SweepPlan, models: list[SweptModel], files: GivenFiles) -> Job:
         created = self._jobs.job_store.create(job)

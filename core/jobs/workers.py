@@ -56,6 +56,11 @@ def find_built_environments(context: AppContext) -> dict[str, int]:
     return built
 
 
+def list_taking_workers(context: AppContext) -> list[str]:
+    """Return the names of the workers that take jobs now."""
+    return sorted({each.name for each in WorkerRegistry(_database(context)).announcements()})
+
+
 def _database(context: AppContext) -> QueueDatabase:
     if isinstance(context.job_store, DatabaseJobStore):
         return context.job_store.database

@@ -41,7 +41,7 @@ def test_environment_on_a_machine_is_the_same_packages_with_its_variables():
     plain, limited = get_environment("litert-reference"), get_asked_environment("litert-reference@sse41")
     assert limited.variables == {**plain.variables, "ONEDNN_MAX_CPU_ISA": "SSE41"}
     assert (limited.folder_name, limited.key) == (plain.folder_name, "litert-reference@sse41")
-    assert limited.label == "LiteRT, reference kernels, this machine, up to SSE4.1"
+    assert limited.label == "LiteRT, reference kernels, this machine up to SSE4.1"
     assert split_key(limited.key) == ("litert-reference", "sse41")
 
 

@@ -85,7 +85,7 @@ def test_place_that_is_not_built_says_nothing_of_the_copy(placed, monkeypatch: p
         raise NotBuilt("The package index did not answer.", cure="Connect to the network.")
 
     jobs, _, onnx = placed
-    monkeypatch.setattr("core.jobs.environment_place.build_environment", refuse)
+    monkeypatch.setattr("core.jobs.environment_place.build_asked", refuse)
     there = at_place(onnx, "own-onnx")
     outcome = wait_until_done(jobs, jobs.compare([onnx, there], 5)).result["outcomes"][there]
     assert (outcome["verdict"], outcome["error"]["code"]) == ("not-verified", "not-built")

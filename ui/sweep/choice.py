@@ -9,6 +9,7 @@ from core.environments.machines import MACHINES
 from core.environments.own import HERE
 from core.errors import RoundtripError
 from core.formats import all_formats
+from core.jobs.environment_states import list_machines
 from core.jobs.sweep import Sweeps
 from core.jobs.uploads import store_models
 from core.library import Run
@@ -114,13 +115,16 @@ def _choose_files(is_expanded: bool) -> ChosenFiles:
 def _choose_cells() -> dict[str, list[str]]:
     formats = {AS_IS: "The copies that there are"}
     formats |= {each.key: each.label for each in all_formats() if not each.unavailable_reason}
-    machines = {machine.key: machine.label for machine in MACHINES}
+    machines = {machine.key: machine.label for machine in list_machines(current_jobs())}
     _propose({"format": AS_IS, "in": HERE, "machine": MACHINES[0].key})
     return {
         "formats": _choose("Formats", "format", formats, "Copies that are missing are saved first."),
         "environments": _choose("Environments", "in", _name_environments(), "Those not built yet are built first."),
         "machines": _choose(
-            "Machines", "machine", machines, "The same copy, computed with fewer of this processor's instructions."
+            "Machines",
+            "machine",
+            machines,
+            "The same copy, computed with fewer of this processor's instructions, or on a worker of the team.",
         ),
     }
 
@@ -185,4 +189,3 @@ def start_sweep(chosen: ChosenSweep, runs: dict[str, Run]) -> Job | None:
 
 
 KNOWN_ENVIRONMENTS = {HERE: "Roundtrip itself", **{each.key: each.label for each in ENVIRONMENTS}}
-KNOWN_MACHINES = {machine.key: machine.label for machine in MACHINES}

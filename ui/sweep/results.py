@@ -5,6 +5,7 @@ from functools import partial
 
 import streamlit as st
 
+from core.environments.machines import label_machine
 from core.jobs.sweep import Sweeps
 from core.library.job_store import Job
 from core.report.sweep_report import RENDERERS
@@ -13,7 +14,7 @@ from core.text.labels import format_timestamp, pluralize
 from ui.components import escape_markdown, size_column
 from ui.navigation import go
 from ui.session import current_jobs
-from ui.sweep.choice import KNOWN_ENVIRONMENTS, KNOWN_MACHINES
+from ui.sweep.choice import KNOWN_ENVIRONMENTS
 
 SYMBOLS = {Status.ALIKE: "✓", Status.CHANGED: "≠", Status.DOES_NOT_LOAD: "✗"}
 MIME = {
@@ -86,7 +87,7 @@ def _show_table(rows: list[SweepRow]) -> None:
         "Verdict": [f"{SYMBOLS.get(row.status, '?')} {row.label}" for row in rows],
         "Format": [row.format or "–" for row in rows],
         "Environment": [KNOWN_ENVIRONMENTS.get(row.environment, row.environment) for row in rows],
-        "Machine": [KNOWN_MACHINES.get(row.machine, row.machine) for row in rows],
+        "Machine": [label_machine(row.machine) for row in rows],
         "Changed": [row.changed_rows for row in rows],
         "Size": sizes,
         "Seconds": [row.seconds for row in rows],
