@@ -68,6 +68,7 @@ class Node:
 
     def run(self) -> None:
         """Take and do jobs until told to end. Raises StorageFailed where the database is not there at the start."""
+        self._store.delete_old_attempts()
         try:
             asyncio.run(self._run())
         except (ConnectorException, PoolTimeout) as error:
