@@ -17,6 +17,7 @@ from core.object_store.entry_index import EntryIndex
 from core.object_store.store_rows import StoreRows
 from core.queue import Attempt, DatabaseJobStore, recover_abandoned, take_attempt
 from core.worker import Worker
+from tests.factories.library_entries import make_imported_artifact
 from tests.factories.queue_team import Team
 from tests.factories.small_kinds import SMALL_KINDS
 from tests.postgresql_server import execute
@@ -99,7 +100,7 @@ class FaultyTeam:
             do_attempt(copy.copy(self.machines[name]), SMALL_KINDS, attempt, self.store(name).files)
 
     def recover(self) -> list[str]:
-        database = next(iter(self.machines.values())).job_store.database  # type: ignore[attr-defined]
+        database = self.store(next(iter(self.machines))).database
         return recover_abandoned(database, "a worker of the test", [], 0).queued
 
     # What may become of a job. Each way ends with the job done.
@@ -151,6 +152,12 @@ class FaultyTeam:
         attempt = self.take(second, job)
         assert attempt
         self.do(second, attempt)
+
+    def crash_while_saving(self, name: str, step: int) -> None:
+        """A process without any job, which is killed while it stores a model."""
+        with KilledAt(step):
+            make_imported_artifact(self.library(name))
+        self.reopen(name)
 
     def ways(self) -> dict[str, Callable[..., None]]:
         return {"whole": self.do_whole, "killed": self.do_killed, "late": self.do_late, "frozen": self.do_frozen}
