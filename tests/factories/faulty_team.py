@@ -2,11 +2,14 @@
 
 import copy
 import threading
+import time
 from collections.abc import Callable
+from datetime import datetime, tzinfo
 from typing import Any
 
 import pytest
 
+from core import record
 from core.context import AppContext
 from core.jobs.queued_work import do_attempt
 from core.library import Library
@@ -64,6 +67,19 @@ class KilledAt:
             return real(*arguments, **more)
 
         return step
+
+
+def shift_clock(patch: pytest.MonkeyPatch, seconds: float) -> None:
+    """Have this process believe that it is so many seconds later."""
+    real = time.time
+
+    class ShiftedDatetime(datetime):
+        @classmethod
+        def now(cls, tz: tzinfo | None = None) -> "ShiftedDatetime":
+            return cls.fromtimestamp(real() + seconds, tz)
+
+    patch.setattr(time, "time", lambda: real() + seconds)
+    patch.setattr(record, "datetime", ShiftedDatetime)
 
 
 class FaultyTeam:

@@ -1,4 +1,4 @@
-"""A PostgreSQL that is not there, refuses, is slow, or is gone for a while, under a team's library, server and worker."""
+"""A PostgreSQL that is not there, refuses, is slow or gone for a while, under a team's library, server and worker."""
 
 import subprocess
 import sys

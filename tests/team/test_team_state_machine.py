@@ -3,7 +3,7 @@ whatever order, with jobs that are delivered again because their worker was kill
 
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Protocol
 
@@ -245,7 +245,7 @@ class SharedLibraryMachine(RuleBasedStateMachine):
 @pytest.fixture(params=["local", "team"])
 def run_machine(
     request: pytest.FixtureRequest, tmp_path: Path, tally: Callable[[str, int], None]
-) -> Iterator[Callable[..., None]]:
+) -> Callable[..., None]:
     """A function that runs the machine over one world."""
     url = request.getfixturevalue("team_database")() if request.param == "team" else ""
 
@@ -265,7 +265,7 @@ def run_machine(
         machine.TestCase().runTest()
         tally(STEPS_TALLY.format(request.param), machine.count)
 
-    yield run
+    return run
 
 
 def test_library_and_jobs_match_the_dictionary(run_machine):
