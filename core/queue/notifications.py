@@ -7,7 +7,6 @@ import weakref
 
 import psycopg
 
-from core.library.catalog.schema import SIGNS_OF_LIFE
 from core.queue.database import QueueDatabase
 from core.queue.job_rows import CHANNEL
 
@@ -58,7 +57,7 @@ def _listen(reference: "weakref.ref[JobNotifications]", conninfo: str) -> None:
     """Listen until nobody has the object any more."""
     while reference() is not None:
         try:
-            with psycopg.connect(conninfo, autocommit=True, **SIGNS_OF_LIFE) as connection:
+            with psycopg.connect(conninfo, autocommit=True) as connection:
                 connection.execute(f"LISTEN {CHANNEL}")
                 while reference() is not None:
                     for notification in connection.notifies(timeout=LISTEN_SECONDS, stop_after=1):
