@@ -23,7 +23,10 @@ SOCKET_NAME = "worker"
 COMMAND_SUFFIX = "-command"  # the end of the name of the socket that takes whole commands
 CREDENTIALS = struct.Struct("3i")  # pid, uid and gid, as Linux gives them of the other end of a socket
 # What a process of ours sees of its environment, beside our own settings.
-PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME", "USERPROFILE")
+PASSED_VARIABLES = (
+    *("PATH", "LANG", "LC_ALL", "TMPDIR", "TEMP", "TMP", "SYSTEMROOT", "HOME", "USERPROFILE"),
+    *("ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS"),  # which are `core.system.INSTRUCTION_LIMITS`
+)
 PASSED_PROXY_VARIABLES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR")
 
 

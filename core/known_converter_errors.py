@@ -15,6 +15,11 @@ CONVERTER_ERRORS = (
         "Keras notes the first alone; or let call() take one list or dictionary.",
     ),
     KnownError(
+        r"Layer (\w+) requires TensorFlow",
+        "Keras computes the layer {0} by TensorFlow alone, which is not among these packages.",
+        "Do that step outside of the model, or take SavedModel or .keras and packages with TensorFlow.",
+    ),
+    KnownError(
         r"Select TensorFlow op\(s\).*?\((Flex\w+)\) failed to prepare",
         "The file needs an operation of TensorFlow itself ({0}), which the LiteRT runtime does not have.",
         "Build recurrent layers with unroll=True, use the float32 policy, keep text outside; or choose SavedModel.",
@@ -151,6 +156,11 @@ CONVERTER_ERRORS = (
         r"Error invoking IREE compiler tool",
         "IREE's compiler does not compile this file.",
         "Take the ONNX file, or the StableHLO file, whichever this one is not.",
+    ),
+    KnownError(
+        r"memory_format that is unsupported in ExecuTorch: torch\.(\w+)",
+        "ExecuTorch does not take the order in which this model keeps the numbers of its pictures ({0}).",
+        "Take LiteRT or ONNX for phones.",
     ),
     KnownError(
         r"Didn't find op for builtin opcode '(\w+)'",

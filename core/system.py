@@ -17,6 +17,13 @@ START_TIME_TOLERANCE = 1.0  # seconds by which two readings of one process's sta
 CPUINFO = Path("/proc/cpuinfo")
 PROC = Path("/proc")
 CGROUPS = Path("/sys/fs/cgroup")
+# Variables by which engines compute with fewer of a processor's instructions than it has.
+INSTRUCTION_LIMITS = ("ONEDNN_MAX_CPU_ISA", "TF_ENABLE_ONEDNN_OPTS")
+# Those that decide which kernels an engine takes, as kernels of Linux call them: of x86, then of ARM.
+INSTRUCTION_SETS = (
+    *("sse4_1", "avx", "avx2", "fma", "avx512f", "avx512_vnni", "avx512_bf16", "amx_int8"),
+    *("asimd", "asimddp", "sve", "i8mm", "bf16"),
+)
 MEMORY_LIMIT_FILES = ("memory.max", "memory.limit_in_bytes")  # of a control group, in the kernel's new and old way
 
 
@@ -65,6 +72,16 @@ def _processor_name() -> str:
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
     return platform.processor() or platform.machine()
+
+
+@cache
+def list_instruction_sets() -> tuple[str, ...]:
+    """Return those of `INSTRUCTION_SETS` that this processor has; empty where the system does not say so."""
+    with contextlib.suppress(OSError):
+        lines = CPUINFO.read_text().splitlines()
+        flags = next((line.partition(":")[2].split() for line in lines if line.startswith(("flags", "Features"))), [])
+        return tuple(name for name in INSTRUCTION_SETS if name in flags)
+    return ()
 
 
 @cache

@@ -5,7 +5,14 @@ import streamlit as st
 from core.jobs.elsewhere import list_readable_copies
 from core.text.labels import pluralize
 from ui.components import describe_runs, show_empty_state, trust_badge
-from ui.elsewhere import choose_environments, show_answers, show_costs, show_environments, show_not_asked
+from ui.elsewhere import (
+    choose_environments,
+    choose_machines,
+    show_answers,
+    show_costs,
+    show_environments,
+    show_not_asked,
+)
 from ui.job_progress import follow_job, job_from_query
 from ui.navigation import go
 from ui.query_params import bind_select
@@ -15,8 +22,8 @@ ASK_BUTTON = "ask-elsewhere"
 
 st.title("Elsewhere", anchor=False)
 st.markdown(
-    "A copy whose answers are right on this machine may fail elsewhere: under another release, in another engine. Each "
-    "environment below has packages of its own, and is asked with the copy's proof kit."
+    "A copy whose answers are right on this machine may fail elsewhere: under another release, in another engine, on "
+    "another processor. Each environment below has packages of its own, and is asked with the copy's proof kit."
 )
 jobs = current_jobs()
 runs = {run.id: run for run in jobs.library.runs() if run.has_been_run and jobs.library.artifacts_of(run.id)}
@@ -30,20 +37,26 @@ job = job_from_query("elsewhere", [ASK_BUTTON], st.query_params.get("run", ""))
 if job and "run" not in st.query_params:
     st.query_params["run"] = job.request["run"]
 labels = describe_runs(jobs.library, runs.values())
-run = runs[st.selectbox("Run", **bind_select("run", list(runs), clears=("job", "in")), format_func=labels.__getitem__)]
+run = runs[
+    st.selectbox("Run", **bind_select("run", list(runs), clears=("job", "in", "on")), format_func=labels.__getitem__)
+]
 trust_badge(run.trust)
 copies = list_readable_copies(jobs.library, run.id)
-chosen = choose_environments(run.id, {copy.format for copy in copies})
+formats = {copy.format for copy in copies}
+chosen = choose_environments(run.id, formats)
+on_machines = choose_machines([state["environment"] for state in chosen], formats)
+keys = [*(state["environment"] for state in chosen), *on_machines]
 show_costs(chosen)
 show_not_asked(copies, chosen)
 if job and job.request["run"] != run.id:
     job = None
 is_running = bool(job and job.is_active)
-label = f"Ask in {pluralize(len(chosen), 'environment')}" if chosen else "Ask"
+label = f"Ask in {pluralize(len(keys), 'environment')}" if keys else "Ask"
 icon = ":material/travel_explore:"
-if st.button(label, type="primary", icon=icon, key=ASK_BUTTON, disabled=not chosen or is_running):
-    keys = [state["environment"] for state in chosen]
-    go("elsewhere", **{"run": run.id, "in": keys, "job": jobs.ask_elsewhere(run.id, keys).id})
+if st.button(label, type="primary", icon=icon, key=ASK_BUTTON, disabled=not keys or is_running):
+    chosen_keys = [state["environment"] for state in chosen]
+    machines = st.query_params.get_all("on")
+    go("elsewhere", **{"run": run.id, "in": chosen_keys, "on": machines, "job": jobs.ask_elsewhere(run.id, keys).id})
 if job:
     follow_job(job, show_answers)
 st.header("The environments")

@@ -46,6 +46,11 @@ if rows:
     show_formats_in_sentences(rows)
     st.header("All at a glance")
     show_format_matrix(rows)
+    if not any(row.machines for row in rows):
+        with st.container(border=True, horizontal=True, vertical_alignment="center"):
+            st.markdown("No copy of this run was asked on another machine yet.")
+            if st.button("Ask on other machines", icon=":material/memory:"):
+                go("elsewhere", run=run.id)
     with st.container(horizontal=True):
         name = f"{name_of_run(run)}-formats-{now()[:10]}"
         st.download_button("Markdown", to_markdown(rows), f"{name}.md", icon=":material/download:")

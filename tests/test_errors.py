@@ -1,7 +1,9 @@
 """The error tree: as it is drawn, and through JSON."""
 
+import ast
 import json
 import re
+from collections.abc import Iterator
 
 import pytest
 
@@ -16,6 +18,7 @@ from core.errors import (
     WorkerError,
     error_from_json,
 )
+from core.settings import PROJECT
 
 
 def read_docstring_tree() -> list[tuple[int, str]]:
@@ -34,6 +37,35 @@ def read_class_tree(root: type[RoundtripError], depth: int = 0) -> list[tuple[in
 
 def list_subclasses(root: type[RoundtripError] = RoundtripError) -> list[type[RoundtripError]]:
     return [root] + [kind for branch in root.__subclasses__() for kind in list_subclasses(branch)]
+
+
+def list_errors_without_cure(source: str) -> Iterator[int]:
+    """The lines that make an InputError and do not say what to do next; `**` may hold it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Call) and getattr(node.func, "id", getattr(node.func, "attr", "")) == "InputError":
+            cures = [keyword.value for keyword in node.keywords if keyword.arg in ("cure", None)]
+            if not cures or any(isinstance(cure, ast.Constant) and not cure.value for cure in cures):
+                yield node.lineno
+
+
+@pytest.mark.parametrize(
+    ("source", "lines"),
+    [
+        ('raise InputError("No.")', [1]),
+        ('raise errors.InputError("No.", received=3, cure="")', [1]),
+        ('raise InputError("No.", cure="Give another.")', []),
+        ('raise InputError("No.", cure=cure)', []),
+    ],
+)
+def test_error_without_cure_is_noticed(source, lines):
+    assert list(list_errors_without_cure(source)) == lines
+
+
+def test_every_input_error_says_what_to_do_next():
+    sources = {path: path.read_text(encoding="utf-8") for path in sorted((PROJECT / "core").rglob("*.py"))}
+    assert sum("InputError(" in source for source in sources.values()) > 40
+    missing = [f"{path}:{line}" for path, source in sources.items() for line in list_errors_without_cure(source)]
+    assert missing == []
 
 
 def test_error_tree_in_docstring_matches_the_classes():

@@ -7,10 +7,14 @@ import pandas as pd
 import streamlit as st
 
 from core.compare import Verdict
+from core.compatibility.machines import MachineVerdict, describe_machines_asked
 from core.environments import ENVIRONMENTS, get_environment
 from core.environments.judge import ElsewhereOutcome
+from core.environments.machines import THIS_MACHINE, get_environment_or_own, join_keys, label_asked
+from core.environments.own import HERE
 from core.errors import RoundtripError
 from core.jobs.elsewhere import ElsewhereRow, EnvironmentState, name_formats, read_outcome
+from core.jobs.environment_states import list_machines
 from core.library import Artifact
 from core.library.job_store import Job
 from core.text.labels import pluralize, short_labels
@@ -51,6 +55,36 @@ def choose_environments(run_id: str, formats: set[str]) -> list[EnvironmentState
     if not chosen:
         st.caption("Choose at least one environment.")
     return [states[key] for key in chosen]
+
+
+def choose_machines(chosen: Iterable[str], formats: set[str]) -> list[str]:
+    """Choose the machines that are also asked; returns the keys of environments on them.
+
+    Roundtrip itself is asked there, and what is `chosen`, as far as that takes a format and the machine can change what
+    it answers.
+    """
+    environments = [get_environment_or_own(key) for key in (HERE, *chosen)]
+    machines = {each.key: each for each in list_machines(current_jobs()) if each.key != THIS_MACHINE}
+    keys = {
+        key: [
+            join_keys(environment.key, key)
+            for environment in environments
+            if any(machine.limits(environment, format_key) for format_key in formats & environment.takes)
+        ]
+        for key, machine in machines.items()
+    }
+    offered = [key for key, places in keys.items() if places]
+    if not offered:
+        return []
+    asked = st.multiselect(
+        "Machines",
+        **bind_select("on", offered, many=True),
+        format_func=lambda key: machines[key].label,
+        placeholder="This machine only",
+        help="The same copies with fewer of this processor's instructions, which stands for another processor; of a "
+        "team also on its workers. Roundtrip itself is asked there, and the environments that are chosen above.",
+    )
+    return [place for key in asked for place in keys[key]]
 
 
 def _is_signed_in() -> bool:
@@ -147,7 +181,7 @@ def show_answers(job: Job) -> None:
     built = job.result.get("environments") or job.detail.get("environments") or {}
     for key, row in built.items():
         if "error" in row:
-            show_error(row["error"], title=_label(key))
+            show_error(row["error"], title=label_asked(key))
     if not any(row["cells"] or row["error"] for row in rows.values()):
         return
     labels = short_labels(list(rows), _read_artifacts(rows))
@@ -169,7 +203,7 @@ def _show_table(rows: dict[str, ElsewhereRow], labels: dict[str, str], keys: lis
     table: dict[str, list[str]] = {"Copy": [labels[id_] for id_ in rows]}
     table["Here"] = [_symbol(Verdict(row["here"])) for row in rows.values()]
     for key in keys:
-        table[_label(key)] = [
+        table[label_asked(key)] = [
             _symbol(Verdict(row["cells"][key]["verdict"])) if key in row["cells"] else "–" for row in rows.values()
         ]
     pinned = {"Copy": st.column_config.Column(pinned=True)}
@@ -179,11 +213,6 @@ def _show_table(rows: dict[str, ElsewhereRow], labels: dict[str, str], keys: lis
         "Each compared with the model's own answers to the rows of its proof kit. ✓ the same, or rounding only · ≈ the "
         "same answers · ≠ some changed · ✗ other answers, or none · ? not verified · – not a format that it takes."
     )
-
-
-def _label(key: str) -> str:
-    """Name an environment; by its key one that a later version does not have any more."""
-    return next((environment.label for environment in ENVIRONMENTS if environment.key == key), key)
 
 
 def _symbol(verdict: Verdict) -> str:
@@ -207,6 +236,9 @@ def _show_copy(id_: str, label: str, row: ElsewhereRow) -> None:
     with st.expander(f"**{label}** · {_summarize(outcomes)}", icon=":material/description:", key=f"elsewhere-{id_}"):
         if row["error"]:
             show_error(row["error"])
+        asked = {outcome.environment: outcome for outcome in outcomes}
+        if words := describe_machines_asked(asked, MachineVerdict(HERE, Verdict(row["here"]))):
+            st.markdown(f":material/memory: {escape_markdown(words)}")
         for outcome in outcomes:
             _show_outcome(outcome)
 
@@ -214,7 +246,7 @@ def _show_copy(id_: str, label: str, row: ElsewhereRow) -> None:
 def _show_outcome(outcome: ElsewhereOutcome) -> None:
     with st.container(border=True):
         with st.container(horizontal=True, vertical_alignment="center"):
-            st.markdown(f"**{escape_markdown(_label(outcome.environment))}**", width="content")
+            st.markdown(f"**{escape_markdown(label_asked(outcome.environment))}**", width="content")
             verdict_badge(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
         if outcome.error:
             show_error(outcome.error)
@@ -225,4 +257,5 @@ def _show_outcome(outcome: ElsewhereOutcome) -> None:
         facts = [f"{name} {number}" for name, number in outcome.versions.items() if number]
         facts += [f"{stage} {format_duration(seconds)}" for stage, seconds in outcome.seconds.items()]
         facts += [f"lock {outcome.lock[:12]}"] if outcome.lock else []
+        facts += [outcome.machine.words] if outcome.machine else []
         st.caption(escape_markdown(" · ".join([*facts, *outcome.notes])))

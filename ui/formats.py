@@ -77,7 +77,13 @@ def show_format_matrix(rows: list[MatrixRow]) -> None:
 def show_matrix_row(row: MatrixRow) -> None:
     """Show one row of the matrix under the name of its format, cell by cell."""
     trust_badge(row.trust)
+    _show_machines(row)
     show_cells(row)
+
+
+def _show_machines(row: MatrixRow) -> None:
+    if row.machines:
+        st.markdown(f":material/memory: {escape_markdown(row.machines)}")
 
 
 def show_cells(row: MatrixRow, first: str = "") -> None:

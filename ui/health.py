@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import streamlit as st
 
-from core.health import HealthCheck, VerificationReport, read_last_report, run_diagnostics
-from core.library import Library
+from core.health import HealthCheck, VerificationReport, run_diagnostics
+from core.jobs.maintenance import find_last_report
 from core.library.entry_names import name_entry
 from core.library.job_store import Job
 from core.text.labels import format_timestamp, pluralize
@@ -39,9 +39,10 @@ CHECK_TABS = {
 }
 
 
-def show_last_verification(library: Library) -> None:
+def show_last_verification() -> None:
     """Show the last verification of the whole library: the verdict, the damaged entries, and what was covered."""
-    report, ids = read_last_report(library), library.ids()
+    library = current_jobs().library
+    report, ids = find_last_report(current_jobs()), library.ids()
     if report is not None:
         _show_verdict(report, {entry["id"] for entry in report.wrong})
         _show_coverage(report, len(ids))

@@ -6,11 +6,11 @@ from typing import Any
 import streamlit as st
 
 from core.environments.base import Environment
-from core.environments.build import find_built
 from core.errors import RoundtripError
 from core.formats import all_formats, formats_at_hand, get_format
 from core.formats.base import PARTS, Format, Option
 from core.formats.groups import group_formats
+from core.jobs.environment_states import is_built
 from core.library import Entry, Query, Run
 from core.library.job_store import Job
 from core.text.labels import pluralize
@@ -64,13 +64,9 @@ def _why_not(format_: Format, run: Run) -> str:
     """Return why a run cannot be saved in a format by the one who looks; empty where it can."""
     refusal = format_.refusal_reason(run.kind, run.weight_bytes, run.trust)
     environment, is_signed_in = format_.environment, current_jobs().library.access.viewer_id is not None
-    if refusal or not (environment and is_signed_in) or _is_built(environment):
+    if refusal or not (environment and is_signed_in) or is_built(current_jobs(), environment):
         return refusal
     return f"Its environment, {environment.label}, is not built. Whoever runs the server builds it."
-
-
-def _is_built(environment: Environment) -> bool:
-    return find_built(current_jobs().config, environment) is not None
 
 
 def _show_tick_buttons(run: Run, formats: Sequence[Format], at_hand: list[str]) -> None:
@@ -162,7 +158,7 @@ def _show_environment(environment: Environment) -> None:
     """Say which packages a format is written and read with, and what building them takes."""
     size = format_size(environment.megabytes * 10**6)
     costs = f"which is built first: {size} on the disk, from the package index."
-    cost = "which is built here." if _is_built(environment) else costs
+    cost = "which is built here." if is_built(current_jobs(), environment) else costs
     st.caption(f":material/construction: In the environment *{escape_markdown(environment.label)}*, {cost}")
 
 

@@ -17,7 +17,7 @@ PAGE_TERMS = {
     "train": "batch, custom layer, epoch, graph, layer, loss, parameters, seed, test examples, vocabulary, weights",
     "import-model": "architecture, checkpoint, graph, layer, sandbox, signature, verdict, weights",
     "save": "architecture, batch, calibration, checkpoint, compile settings, custom layer, graph, layer, loss, "
-    "optimizer state, quantization, run, signature, verdict, weights",
+    "optimizer state, parameters, quantization, run, signature, verdict, weights",
     "library": "alias, artifact, content hash, run, snapshot, test examples, verdict",
     "inspect": "artifact, bit-identical, content hash, epoch, graph, layer, optimizer state, parameters, run, seed, "
     "signature, tensor, weights",

@@ -66,7 +66,8 @@ def first_rows(reference: Reference) -> Arrays:
 def encode_array(name: str, array: np.ndarray) -> EncodedArray:
     """Return an array of a dtype that browsers have, as JSON carries it. Raises InputError for any other."""
     if array.dtype.name not in DTYPES:
-        raise InputError("A browser's runtime does not take this.", received=array.dtype.name)
+        cure = f"Give a model whose inputs are of one of these: {', '.join(DTYPES)}."
+        raise InputError("A browser's runtime does not take this.", received=array.dtype.name, cure=cure)
     content = np.ascontiguousarray(array, array.dtype.newbyteorder("<")).tobytes()
     encoded = base64.b64encode(content).decode()
     return {"name": name, "dtype": array.dtype.name, "dims": list(array.shape), "base64": encoded}

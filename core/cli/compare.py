@@ -30,7 +30,8 @@ from core.jobs import Jobs
 from core.jobs.compare_result import ComparisonOutcome, check_tolerances, parse_tolerances
 from core.jobs.known_places import get_place
 from core.jobs.participants import require_has_been_run, run_id_of
-from core.jobs.places import SEPARATOR, entry_of
+from core.jobs.places import entry_of
+from core.library.ids import PLACE_SEPARATOR
 from core.report import report_kind, write_report
 from core.text.summaries import list_caveats
 
@@ -50,16 +51,16 @@ COMPARE_COLUMNS += ("rows", "not_finite", "passed", "bytes", "seconds", "code")
 
 def _parse_participant(text: str) -> str:
     """Return a participant: an id or an alias, and a place where one is named. Raises UnknownName."""
-    id_, separator, place = text.partition(SEPARATOR)
+    id_, separator, place = text.partition(PLACE_SEPARATOR)
     return f"{parse_id(id_)}{separator}{get_place(place).key if separator else ''}"
 
 
 Participants = Annotated[
     list[str],
     typer.Argument(
-        metavar="ID[@ENV]...",
+        metavar="ID[@PLACE]...",
         parser=_parse_participant,
-        help="Ids, or aliases; with @ENV it answers in that environment, built first where it is not.",
+        help="Ids, or aliases; with @ENV (built first where it is not), @MACHINE or @ENV@MACHINE it answers there.",
     ),
 ]
 
@@ -102,7 +103,7 @@ def compare(
     artifacts: Participants,
     baseline: Annotated[
         str | None,
-        typer.Option(metavar="ID[@ENV]", parser=_parse_participant, help="A copy, or a run for its live model."),
+        typer.Option(metavar="ID[@PLACE]", parser=_parse_participant, help="A copy, or a run for its live model."),
     ] = None,
     rows: Annotated[str | None, typer.Option(help="Number of test examples, or of random rows.")] = None,
     classes: Annotated[Strings, typer.Option("--class", help="Only test examples of this class (repeatable).")] = None,
@@ -245,8 +246,10 @@ def _violations(rows: list[OutcomeRow], most_changed: int | None) -> Iterator[tu
             yield row["artifact"], row["error"]
     for row in rows:
         if outside := [output for output, result in row["tolerance"].items() if not result["passed"]]:
-            yield row["artifact"], InputError(f"Out of tolerance: {', '.join(outside)}.").to_json()
+            cure = "Allow more with --tolerance, or choose a format that stays closer."
+            yield row["artifact"], InputError(f"Out of tolerance: {', '.join(outside)}.", cure=cure).to_json()
         changed = row["changed_rows"] or 0
         if most_changed is not None and not row["error"] and changed > most_changed:
             sentence = f"{changed:,} answers changed; {most_changed:,} are allowed."
-            yield row["artifact"], InputError(sentence).to_json()
+            cure = "Allow more with --max-changed, or choose a format that changes fewer."
+            yield row["artifact"], InputError(sentence, cure=cure).to_json()

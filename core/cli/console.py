@@ -13,7 +13,7 @@ from core.errors import InputError, WorkerError, error_from_json
 from core.grading import Grade
 from core.library import Library
 from core.library.annotation_files import INVISIBLE_CHARACTERS
-from core.library.ids import ID_PATTERN
+from core.library.ids import ID_PATTERN, PLACE_SEPARATOR
 from core.library.job_store import Job, JobStore
 from core.library.records import BUILT_IN_SOURCES
 from core.settings import get_settings
@@ -28,7 +28,10 @@ PROGRESS_INTERVAL = 0.1  # seconds between two updates of the progress line
 
 
 def parse_id(text: str) -> str:
-    """An id as it is, an alias as the id that it points to. Raises UnknownName."""
+    """An id as it is, an alias as the id that it points to. Raises UnknownName, InputError for a copy at a place."""
+    if PLACE_SEPARATOR in text:
+        cure = "Name the copy without its place, or take `roundtrip compare`."
+        raise InputError("Copies answer in other environments for `compare` alone.", received=text[:80], cure=cure)
     return text if ID_PATTERN.fullmatch(text) else open_library().resolve(text)
 
 

@@ -18,8 +18,12 @@ from core.cli.console import (
     wait_for_job,
 )
 from core.compare import Verdict
+from core.compatibility.machines import MachineVerdict, describe_machines_asked
 from core.environments import get_environment
+from core.environments.machines import MACHINES, WORKER, get_machine, join_keys
+from core.environments.own import HERE
 from core.errors import InputError
+from core.jobs import Jobs
 from core.jobs.elsewhere import read_outcome
 from core.text.labels import pluralize, verdict_label
 from core.text.numbers import format_duration, format_size
@@ -44,23 +48,53 @@ def elsewhere(
         Strings,
         typer.Option("--in", metavar="ENV", help="An environment, built first where it is not; by default all built."),
     ] = None,
+    machines: Annotated[
+        Strings,
+        typer.Option(
+            "--on",
+            metavar="MACHINE",
+            help="Ask there: a kind of machine, or a worker of the team. Without --in Roundtrip itself is asked.",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Ask a run's copies in other runtimes and releases, and compare their answers with the model's."""
     with open_jobs() as jobs:
-        keys = environments or [state["environment"] for state in jobs.list_environments() if state["bytes"]]
+        keys = _list_keys(jobs, environments, machines)
         if not keys:
             cure = "Name one (--in), or build some: roundtrip environments build."
             raise InputError("No environment is built.", cure=cure)
         result = wait_for_job(jobs, jobs.ask_elsewhere(run, keys)).result
     outcomes = [read_outcome(cell) for row in result["rows"].values() for cell in row["cells"].values()]
     print_result(result if as_json else _table(result), as_json, COLUMNS)
+    if not as_json:
+        _print_sentences(result)
     failures = [(key, built["error"]) for key, built in result["environments"].items() if "error" in built]
     failures += [(id_, row["error"]) for id_, row in result["rows"].items() if row["error"]]
     if unverified := sum(outcome.is_unverified for outcome in outcomes):
         print_text(f"{unverified:,} of {pluralize(len(outcomes), 'answer')} not verified.", to_stderr=True)
     exit_on_failures(failures)
     exit_with(any(outcome.is_unlike for outcome in outcomes))
+
+
+def _list_keys(jobs: Jobs, environments: Strings, machines: Strings) -> list[str]:
+    """What is asked: of each machine the environments that are named, else Roundtrip itself."""
+    if machines:
+        return [join_keys(name, _parse_machine(text)) for text in machines for name in environments or [HERE]]
+    return environments or [state["environment"] for state in jobs.list_environments() if state["bytes"]]
+
+
+def _parse_machine(text: str) -> str:
+    """Return the key of a machine; a name that is no kind of machine is that of a worker."""
+    is_key = text.startswith(WORKER) or any(text == machine.key for machine in MACHINES)
+    return get_machine(text if is_key else WORKER + text).key
+
+
+def _print_sentences(result: dict[str, Any]) -> None:
+    for id_, row in result["rows"].items():
+        outcomes = {key: read_outcome(cell) for key, cell in row["cells"].items()}
+        if words := describe_machines_asked(outcomes, MachineVerdict(HERE, Verdict(row["here"]))):
+            print_text(f"{id_}: {words}")
 
 
 def _table(result: dict[str, Any]) -> list[TableRow]:

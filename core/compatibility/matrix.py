@@ -19,8 +19,10 @@ from core.compatibility.columns import (
     not_applicable,
     not_verified,
 )
-from core.environments import ENVIRONMENTS
+from core.compatibility.machines import MachineVerdict, describe_machines_asked
 from core.environments.judge import ElsewhereOutcome
+from core.environments.machines import label_asked, sort_asked
+from core.environments.own import HERE
 from core.errors import error_from_json
 from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import all_formats, get_format
@@ -61,12 +63,14 @@ class MatrixRowJson(TypedDict):
     contradictions: list[str]
     cells: dict[str, FindingJson]
     elsewhere: dict[str, FindingJson]
+    machines: str
 
 
 class MatrixRow(NamedTuple):
     """One format of a run: its cells by column; `sentence` says why there is no copy, or why it did not load.
 
-    `elsewhere` is by environment what was found out about its answers there, where it was asked.
+    `elsewhere` is by environment what was found out about its answers there, where it was asked; `machines` says in a
+    sentence how it answers on several, where it was asked on any other than this.
     """
 
     format: str
@@ -75,6 +79,7 @@ class MatrixRow(NamedTuple):
     sentence: str = ""
     trust: str = "ours"
     elsewhere: Mapping[str, Finding] = MappingProxyType({})
+    machines: str = ""
 
     @property
     def name(self) -> str:
@@ -97,6 +102,7 @@ class MatrixRow(NamedTuple):
             "contradictions": self.find_contradictions(),
             "cells": {key: cell.to_json() for key, cell in self.cells.items()},
             "elsewhere": {key: cell.to_json() for key, cell in self.elsewhere.items()},
+            "machines": self.machines,
         }
 
 
@@ -163,9 +169,10 @@ def describe_elsewhere(outcome: ElsewhereOutcome) -> Finding:
     """Say what was found out about a copy's answers in an environment."""
     if outcome.is_unverified:
         return not_verified(outcome.summary)
+    words = f"{outcome.summary} Its machine: {outcome.machine.words}." if outcome.machine else outcome.summary
     if outcome.error:
-        return failed(outcome.summary)
-    return (kept if outcome.verdict.rank <= Verdict.ROUNDING.rank else changed)(outcome.summary)
+        return failed(words)
+    return (kept if outcome.verdict.rank <= Verdict.ROUNDING.rank else changed)(words)
 
 
 def build_matrix(
@@ -181,27 +188,29 @@ def build_matrix(
     newest = {entry.format: entry.id for entry in entries if entry.format and not entry.problem}
     rows |= {key: build_row(run, key, id_, library.evidence(id_)) for key, id_ in newest.items()}
     for key, id_ in newest.items():
-        elsewhere = {name: describe_elsewhere(outcome) for name, outcome in answers.get(id_, {}).items()}
-        rows[key] = rows[key]._replace(elsewhere=elsewhere)
+        asked, best = answers.get(id_, {}), library.evidence(id_).best
+        elsewhere = {name: describe_elsewhere(outcome) for name, outcome in asked.items()}
+        here = MachineVerdict(HERE, best.verdict, best.changed_rows, best.rows)
+        rows[key] = rows[key]._replace(elsewhere=elsewhere, machines=describe_machines_asked(asked, here))
     order = [format_.key for format_ in all_formats()]
     return sorted(rows.values(), key=lambda row: order.index(row.format) if row.format in order else len(order))
 
 
 def list_environments_asked(rows: list[MatrixRow]) -> dict[str, str]:
-    """Return by key the labels of the environments in which any row was asked, in the registry's order."""
-    asked = {key for row in rows for key in row.elsewhere}
-    return {environment.key: environment.label for environment in ENVIRONMENTS if environment.key in asked}
+    """Return by key the labels of the environments, also on other machines, in which any row was asked, in order."""
+    return {key: label_asked(key) for key in sort_asked({key for row in rows for key in row.elsewhere})}
 
 
 def to_table(rows: list[MatrixRow]) -> list[list[str]]:
     """Return header and rows as text: each cell its sign, its state and its words."""
-    environments = list_environments_asked(rows)
+    environments, has_machines = list_environments_asked(rows), any(row.machines for row in rows)
     header = ["format", *(column.label for column in COLUMNS), *(f"In {label}" for label in environments.values())]
+    header += ["Over machines"] * has_machines
     body = []
     for row in rows:
         cells = [row.cells[column.key] for column in COLUMNS]
         cells += [row.elsewhere.get(key, NOT_ASKED) for key in environments]
-        body.append([row.name, *(f"{cell.text}: {cell.words}" for cell in cells)])
+        body.append([row.name, *(f"{cell.text}: {cell.words}" for cell in cells), *[row.machines] * has_machines])
     return [header, *body]
 
 

@@ -103,7 +103,8 @@ def make_gradient_step(model: Model) -> Any:
 def make_train_step(model: Model) -> TrainStep:
     """The train step of a classifier. Raises InputError for a copy that came back without the code of its training."""
     if not hasattr(model, "logits"):
-        raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
+        cure = "Train a copy that is loaded into the code of its model, such as a checkpoint."
+        raise InputError("What came back answers, and has no way to train.", received=type(model).__name__, cure=cure)
     step = make_gradient_step(model)
     return lambda inputs, targets: float(step(inputs["pixels"], targets["digit"]))
 

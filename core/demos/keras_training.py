@@ -46,9 +46,11 @@ def make_keras_train_step(model: Model, run_eagerly: bool = False) -> TrainStep:
     no Keras model, or was never compiled.
     """
     if not hasattr(model, "train_on_batch"):
-        raise InputError("What came back answers, and has no way to train.", received=type(model).__name__)
+        cure = "Train a copy in a format that keeps the layers, such as .keras."
+        raise InputError("What came back answers, and has no way to train.", received=type(model).__name__, cure=cure)
     if not model.compiled:
-        raise InputError("What came back has layers and no compile settings, so it cannot train as it is.")
+        cure = "Compile the model before it is saved, in a format that keeps the compile settings, such as .keras."
+        raise InputError("What came back has layers and no compile settings, so it cannot train as it is.", cure=cure)
     model.run_eagerly = run_eagerly
     model.make_train_function(force=True)  # a model that has just been trained would go on with its graph
     return partial(_train_on_batch, model)

@@ -18,8 +18,11 @@ OPENVINO_FORMATS = frozenset({"openvino", "openvino_fp16", "openvino_int8"})
 KERAS_FORMATS = frozenset({"keras", "h5", "weights"})
 TENSORFLOW_FORMATS = frozenset({"saved_model", "litert"})  # which Keras's TensorFlow opens beside it
 DESCRIBING_SCRIPTS = frozenset(  # which can tell what a model takes that nobody knows
-    {"keras_model", "keras_legacy", "keras_openvino", "onnx_onnxruntime", "own_files"}
+    {"keras_model", "keras_legacy", "keras_openvino", "keras_torch", "onnx_onnxruntime", "own_files"}
 )
+# Keras under PyTorch, whose packages for Linux are built for CUDA: these it does not open where it computes without.
+TORCH_REQUIREMENTS = ("keras==3.15.1", "torch==2.13.0")
+TORCH_LEAVES_OUT = ("triton", "cuda-bindings", "cuda-pathfinder", "nvidia-cusolver", "nvidia-nvtx")
 
 
 def require_tensorflow(version: str) -> tuple[str, str]:

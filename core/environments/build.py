@@ -9,6 +9,7 @@ import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 import tempfile
@@ -31,6 +32,8 @@ from core.worker.child_handle import POLL_SECONDS, CancelCheck, never_cancelled
 RECORD = "built.json"  # in the folder of an environment, written last
 VENV = "venv"
 BIN = "Scripts" if os.name == "nt" else "bin"
+# Beside the main index lies another build of a release, with a name of its own (2.13.0+cpu), which uv takes for newer.
+OTHER_BUILD = re.compile(r"no hashes were provided or computed for: \S+==\S+\+")
 
 Report = Callable[[float, str], None]  # share of the work that is done, and what is being done
 
@@ -140,7 +143,13 @@ def _install(
     run("venv", "--project", staged, "--no-project", "--relocatable", "--python", python, folder / VENV)
     report(0.05, f"{environment.label}: fetching packages, {environment.megabytes:,} MB on the disk")
     options = ("--require-hashes", "--no-build", "--python", folder / VENV, environment.lock_path)
-    run("pip", "sync", "--project", staged, *options)
+    sync = partial(run, "pip", "sync", "--project", staged, *options)
+    try:
+        sync()
+    except NotBuilt as error:
+        if not OTHER_BUILD.search(error.detail):
+            raise
+        sync(main_index=True)
     report(0.95, f"{environment.label}: checking")
     seconds = time.monotonic() - started
     record = {"seconds": seconds, "bytes": size_on_disk(folder), "files": _fingerprint(folder)}

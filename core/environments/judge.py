@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 from core.arrays import Arrays
 from core.compare import Verdict, compare, to_jsonable
 from core.environments import ENVIRONMENTS
+from core.environments.answering_machine import AnsweringMachine, describe_answering_machine
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment
 from core.environments.kits import Kit
@@ -24,6 +25,7 @@ from core.errors import (
     RoundtripError,
     StorageFailed,
     WorkerError,
+    WorkerGone,
 )
 from core.evidence.records import describe_not_finite, verdict_of_error
 from core.text.labels import pluralize
@@ -42,7 +44,8 @@ class ElsewhereOutcome(BaseModel):
     stages there ("import", "load", "predict"), `total_seconds` those that we waited; `error` says why there are no
     predictions. `mismatched` counts the values that are not finite on one side and not the same on the other, which no
     difference tells of. `versions` are those of its packages, `lock` the SHA-256 of the lock that they were built of,
-    `inputs_sha256` that of the file with the rows that it was asked; both empty in older records.
+    `inputs_sha256` that of the file with the rows that it was asked; both empty in older records, and `machine`, which
+    computed it, None.
     """
 
     environment: str
@@ -59,6 +62,7 @@ class ElsewhereOutcome(BaseModel):
     lock: str = ""
     inputs_sha256: str = ""
     device: str = ""
+    machine: AnsweringMachine | None = None
     notes: list[str] = Field(default_factory=list)
 
     @property
@@ -101,7 +105,8 @@ class ElsewhereOutcome(BaseModel):
 def describe_lock_change(environment: str, lock: str) -> str:
     """Say that what was asked in an environment was asked under another lock; nothing where it was not, or of older
     records, which do not say under which."""
-    current = next((each.lock_sha256 for each in ENVIRONMENTS if each.key == environment), "")
+    key = environment.partition("@")[0]  # on whichever machine
+    current = next((each.lock_sha256 for each in ENVIRONMENTS if each.key == key), "")
     return LOCK_NOTE if lock and current and lock != current else ""
 
 
@@ -144,7 +149,8 @@ def ask_and_judge(
     except Exception as error:  # noqa: BLE001  a fault of ours, which says nothing of the copy
         outcome = _unverified(environment, translate(error, WorkerError))
     seconds, lock = time.perf_counter() - started, environment.lock_sha256
-    told = {"total_seconds": seconds, "lock": lock, "inputs_sha256": kit.inputs_sha256}
+    machine = describe_answering_machine(environment.variables, kit.is_untrusted and environment.forks)
+    told = {"total_seconds": seconds, "lock": lock, "inputs_sha256": kit.inputs_sha256, "machine": machine}
     return EnvironmentAnswer(outcome.model_copy(update=told), predictions)
 
 
@@ -163,7 +169,7 @@ def _failed(environment: Environment, error: RoundtripError) -> ElsewhereOutcome
 
 def decide_verdict_of_failure(error: RoundtripError) -> Verdict:
     """The verdict where an environment gave no predictions: what says nothing of the copy is none on it."""
-    if isinstance(error, NotBuilt | NotConfined | StorageFailed):
+    if isinstance(error, NotBuilt | NotConfined | StorageFailed | WorkerGone):
         return Verdict.NOT_VERIFIED
     return Verdict.NOT_COMPARABLE if isinstance(error, InputError) else verdict_of_error(error)
 

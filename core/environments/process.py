@@ -27,7 +27,7 @@ from core.sandbox.limits import CPU_TIME_EXCEEDED, Allowance, confined_allowance
 from core.sandbox.policy import CONFINED, ForkPolicy, build_fork_policy, leave_out_private
 from core.sandbox.program import CANNOT_CONFINE
 from core.settings import MB, PROJECT, Settings
-from core.system import kill_group
+from core.system import INSTRUCTION_LIMITS, kill_group
 from core.worker.child_errors import (
     cancelled_error,
     cpu_time_error,
@@ -48,7 +48,7 @@ MAX_UNREAD_REPLIES = 2  # lines that nobody has asked for, with which it is ende
 ROWS_FOLDER = "rows"  # beside the kit
 END_SECONDS = 1.0  # in which it has ended that has closed its output
 MAX_ERROR_BYTES = 2**14  # of what it prints that are kept
-PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
+PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", *INSTRUCTION_LIMITS)
 # Linux ends a process with the thread that started it, and not with the process of that thread: this one stays.
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="environment-starter")
 

@@ -39,7 +39,7 @@ FORMAT_GROUPS = (
     FormatGroup(
         "Other runtimes",
         "Files that other runtimes, frameworks and compilers read, as they are and in fewer bits.",
-        ("onnx", "onnx_external", "onnx_float16", "onnx_int8_dynamic", "onnx_int8", "stablehlo"),
+        ("onnx", "onnx_external", "onnx_float16", "onnx_int8_dynamic", "onnx_int8", "stablehlo", "pt2"),
     ),
     FormatGroup(
         "Keras in fewer bits",

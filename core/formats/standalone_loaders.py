@@ -314,3 +314,20 @@ def open_stablehlo(path: Path) -> PredictFunction:
         return {name: np.concatenate([np.atleast_1d(part[name]) for part in parts]) for name in parts[0]}
 
     return predict
+
+
+def open_pt2(path: Path) -> PredictFunction:
+    import torch
+
+    extra = {"ports.json": ""}
+    module = torch.export.load(str(path), extra_files=extra).module()
+    ports = json.loads(extra["ports.json"])
+
+    def predict(inputs: Arrays) -> Arrays:
+        with torch.no_grad():
+            outputs = module(*(torch.from_numpy(inputs[name]) for name, *_ in ports["inputs"]))
+        tensors = outputs.values() if isinstance(outputs, dict) else [outputs]
+        arrays = [tensor.numpy() for tensor in tensors]
+        return _with_row_each(dict(zip(ports["outputs"], arrays, strict=True)), inputs)
+
+    return predict

@@ -76,7 +76,7 @@ def build_compare_request(
         raise InputError("At least one row must be compared.", received=rows, cure="Choose 1 row or more.")
     baseline = baseline or run_id_of(context, ids[0])
     require_has_been_run(context.library, map(entry_of, [baseline, *ids]))  # before rows are looked for
-    places = find_places(context.library, [baseline, *ids])
+    places = find_places(context, [baseline, *ids])
     if inputs:
         input_set = context.inputs.read(inputs)
     else:

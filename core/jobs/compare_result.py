@@ -4,12 +4,14 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple, TypedDict
 
-from core.compare import ToleranceResult, check_tolerance
+from core.compare import ToleranceResult, Verdict, check_tolerance
 from core.compare.comparison import PairJson
+from core.compatibility.machines import MachineVerdict, describe_machines
 from core.context import AppContext
+from core.environments.own import HERE
 from core.errors import InputError, is_transient
 from core.evidence.records import ReloadOutcome
-from core.jobs.places import PlaceFacts
+from core.jobs.places import PlaceFacts, entry_of, place_of
 from core.library.job_store import Job
 from core.system import Machine
 from core.text.numbers import format_exact
@@ -54,6 +56,19 @@ class CompareResult(TypedDict):
     matrix: ComparisonMatrix
     machine: Machine
     versions: dict[str, str]
+
+
+def describe_compared_machines(outcomes: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Say by copy how it answers on each machine (see `describe_machines`), where it was asked on any but this one.
+
+    `outcomes` are the job's own JSON, by participant.
+    """
+    by_copy: dict[str, list[MachineVerdict]] = {}
+    for id_, outcome in outcomes.items():
+        numbers = Verdict(outcome["verdict"]), outcome.get("changed_rows"), outcome.get("rows")
+        by_copy.setdefault(entry_of(id_), []).append(MachineVerdict(place_of(id_) or HERE, *numbers))
+    sentences = {id_: describe_machines(verdicts) for id_, verdicts in by_copy.items()}
+    return {id_: sentence for id_, sentence in sentences.items() if sentence}
 
 
 ALL_OUTPUTS = ""  # in the place of an output's name: all that have no tolerance of their own

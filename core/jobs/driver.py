@@ -16,10 +16,12 @@ from core.record import now
 
 
 class Requirements(NamedTuple):
-    """What a machine must have for a job: environments that it builds or has built, and formats' packages."""
+    """What a machine must have for a job: environments that it builds or has built, and formats' packages; of a team
+    the worker that is to do it, where it matters which."""
 
     environments: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
+    worker: str = ""
 
 
 def require_nothing(_: Mapping[str, Any]) -> Requirements:

@@ -1,20 +1,29 @@
 """Jobs over environments: build them, and ask copies of a run in them."""
 
 import contextlib
-from collections.abc import Iterable
-from typing import Any, TypedDict, cast
+from collections.abc import Iterable, Mapping
+from typing import Any, NotRequired, TypedDict, cast
 
 from core.arrays import Arrays
+from core.context import AppContext
 from core.environments import ENVIRONMENTS, get_environment
 from core.environments.base import Environment
-from core.environments.build import BuiltEnvironment, build_environment, find_built, remove_environment
+from core.environments.build import BuiltEnvironment, find_built, remove_environment
 from core.environments.judge import ElsewhereOutcome, ask_and_judge
 from core.environments.kits import Kit
-from core.environments.machines import find_asked, get_asked_environment
+from core.environments.machines import (
+    build_asked,
+    get_asked_environment,
+    get_environment_or_own,
+    get_machine,
+    split_key,
+)
+from core.environments.own import HERE
 from core.environments.pool import WarmProcesses
 from core.errors import InputError, RoundtripError
 from core.exports.environment_kits import unpacked_kit
 from core.formats import all_formats, get_format
+from core.jobs.driver import JobKind, Requirements
 from core.jobs.job_handle import JobHandle, attempt
 from core.jobs.participants import require_has_been_run
 from core.jobs.places import at_place
@@ -41,8 +50,11 @@ class BuildResult(TypedDict):
 
 
 class ElsewhereRequest(BuildRequest):
+    """`worker` is the only one that may do it, on its own machine, for a job that waits for what it answers."""
+
     run: str
     artifacts: list[str]
+    worker: NotRequired[str]
 
 
 class ElsewhereRow(TypedDict):
@@ -80,6 +92,15 @@ def require_may_change_environments(library: Library, environments: Iterable[str
         )
 
 
+def require_workers(context: AppContext, environments: Iterable[str]) -> None:
+    """Raise InputError where one of them is on a worker that is not there, or may not be built on it."""
+    for key in environments:
+        if get_machine(split_key(key)[1]).worker:
+            from core.jobs.worker_jobs import require_worker  # which an installation on one machine need not import
+
+            require_worker(context, get_asked_environment(key))
+
+
 def build_elsewhere_request(
     library: Library, run_id: str, artifacts: Iterable[str] | None, environments: Iterable[str]
 ) -> ElsewhereRequest:
@@ -102,7 +123,7 @@ def build_elsewhere_request(
             received=name_formats(artifact.format for artifact in copies) or "no copy",
             cure=f"Save the run in one of these first: {name_formats(taken)}.",
         )
-    return {**request, "run": run_id, "artifacts": asked}
+    return {"environments": request["environments"], "run": run_id, "artifacts": asked}
 
 
 def list_readable_copies(library: Library, run_id: str) -> list[Artifact]:
@@ -131,10 +152,8 @@ def _build(handle: JobHandle, key: str, at: int, count: int) -> BuiltEnvironment
     def report(share: float, note: str) -> None:
         handle.report_progress((at + share) / count, note, write_now=True)
 
-    environment = get_asked_environment(key)
-    if built := find_asked(handle.config, environment):
-        return built
-    return attempt(lambda: build_environment(handle.config, environment, report, handle.is_cancelled))
+    environment = get_environment_or_own(key)
+    return attempt(lambda: build_asked(handle.config, environment, report, handle.is_cancelled))
 
 
 def _describe(built: BuiltEnvironment | RoundtripError) -> BuildRow:
@@ -149,7 +168,11 @@ def run_elsewhere(handle: JobHandle) -> ElsewhereResult:
     with contextlib.ExitStack() as stack:
         job.unpack_kits(stack)
         for key in job.environments:
-            job.ask_all(get_asked_environment(key))
+            environment = get_environment_or_own(key)
+            if worker := get_machine(split_key(key)[1]).worker:
+                job.ask_worker(environment, worker)
+            else:
+                job.ask_all(environment)
     job.save_predictions()
     return {"environments": job.environments, "rows": job.rows}
 
@@ -158,6 +181,7 @@ class _ElsewhereJob:
     def __init__(self, handle: JobHandle):
         self.handle, self.library, self.processes = handle, handle.library, handle.context.environment_processes
         request = cast(ElsewhereRequest, handle.request)
+        self._run = request["run"]
         self.environments: dict[str, BuildRow] = {key: {} for key in request["environments"]}
         self.rows: dict[str, ElsewhereRow] = {id_: self._empty_row(id_) for id_ in request["artifacts"]}
         self._kits: dict[str, Kit] = {}
@@ -187,6 +211,29 @@ class _ElsewhereJob:
         self._done += 1
         self._report(f"{environment.label}: done")
 
+    def ask_worker(self, environment: Environment, worker: str) -> None:
+        """Have a worker ask every copy that an environment takes there; where it cannot, the other places go on."""
+        if taken := [id_ for id_, kit in self._kits.items() if kit.format in environment.takes]:
+            self._report(f"{environment.label}: asked")
+            asked = attempt(lambda: self._ask_there(environment, worker, taken))
+            if isinstance(asked, RoundtripError):
+                self.environments[environment.key] = {"error": asked.to_json()}
+        self._done += 1
+        self._report(f"{environment.label}: done")
+
+    def _ask_there(self, environment: Environment, worker: str, artifacts: list[str]) -> None:
+        """Take over what a worker found out, under the key of the environment on its machine."""
+        from core.jobs.worker_jobs import Errand, done_on_worker  # which an installation on one machine need not import
+
+        key, _ = split_key(environment.key)
+        request: ElsewhereRequest = {"environments": [key], "run": self._run, "artifacts": artifacts, "worker": worker}
+        errand = Errand(worker, ON_WORKER, self.handle.job.title, dict(request), {})
+        with done_on_worker(self.handle.context, errand, self.handle.is_cancelled) as job:
+            self.environments[environment.key] = job.result["environments"][key]
+            for id_, row in job.result["rows"].items():
+                if cell := row["cells"].get(key):
+                    self.rows[id_]["cells"][environment.key] = _rename_cell(cell, environment.key, worker)
+
     def _ask_kits(self, environment: Environment, built: BuiltEnvironment, taken: dict[str, Kit]) -> None:
         for at, (id_, kit) in enumerate(taken.items()):
             self._report(f"{environment.label}: {get_format(kit.format).label}", at / len(taken))
@@ -209,6 +256,21 @@ class _ElsewhereJob:
         progress = (self._done + share) / len(self.environments)
         detail = {"environments": self.environments, "cells": self.rows}
         self.handle.report_progress(progress, note, write_now=True, **detail)
+
+
+def _rename_cell(cell: dict[str, Any], key: str, worker: str) -> dict[str, Any]:
+    """Return what was found out on a worker as it stands among what was found out on others."""
+    outcome = read_outcome(cell)
+    machine = outcome.machine.model_copy(update={"worker": worker}) if outcome.machine else None
+    return outcome.model_copy(update={"environment": key, "machine": machine}).model_dump(mode="json")
+
+
+def _require_worker(request: Mapping[str, Any]) -> Requirements:
+    environments = tuple(key for key in request["environments"] if key != HERE)
+    return Requirements(environments=environments, worker=request["worker"])
+
+
+ON_WORKER = JobKind("elsewhere", run_elsewhere, requirements=_require_worker)
 
 
 class EnvironmentState(TypedDict):

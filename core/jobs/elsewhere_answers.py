@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from core.environments import ENVIRONMENTS
 from core.environments.judge import ElsewhereOutcome, EnvironmentAnswer
+from core.environments.machines import sort_asked
 from core.errors import RoundtripError
 from core.jobs.elsewhere import join_key
 from core.jobs.places import at_place
@@ -16,22 +17,25 @@ Answers = dict[str, dict[str, ElsewhereOutcome]]  # by artifact and environment,
 
 
 def find_answers(job_store: JobStore, *run_ids: str) -> Answers:
-    """Return what the copies of runs answered in environments that there still are. Raises StorageFailed."""
-    done = [job for job in job_store.list_jobs("elsewhere") if job.state == "done"]
+    """Return what the copies of runs answered in environments that there still are, on whichever machine.
+
+    Raises StorageFailed.
+    """
+    done = [job for job in job_store.list_jobs("elsewhere") if job.state == "done" and not job.request.get("worker")]
     jobs = [job for job in done if job.request.get("run") in run_ids]
     newest: Answers = {}
     for job in reversed(jobs):
         for id_, outcomes in _read_outcomes(job_store, job).items():
             newest[id_] = newest.get(id_, {}) | outcomes
-    order = [environment.key for environment in ENVIRONMENTS]
-    return {id_: {key: outcomes[key] for key in order if key in outcomes} for id_, outcomes in newest.items()}
+    return {id_: {key: outcomes[key] for key in sort_asked(outcomes)} for id_, outcomes in newest.items()}
 
 
 def list_kit_environments(job_store: JobStore, artifact: Artifact) -> list[str]:
-    """Return the environments whose answers a kit of a copy can carry. Raises StorageFailed."""
+    """Return the environments whose answers, of this machine as it is, a kit can carry. Raises StorageFailed."""
     current = {each.key: each.lock_sha256 for each in ENVIRONMENTS}
     outcomes = find_answers(job_store, artifact.run).get(artifact.id, {})
-    return [key for key, outcome in outcomes.items() if outcome.lock == current[key] and not outcome.is_unverified]
+    under = {key: outcome for key, outcome in outcomes.items() if outcome.lock == current.get(key)}
+    return [key for key, outcome in under.items() if not outcome.is_unverified]
 
 
 def find_kit_answers(job_store: JobStore, artifact_id: str) -> dict[str, EnvironmentAnswer]:
@@ -39,7 +43,7 @@ def find_kit_answers(job_store: JobStore, artifact_id: str) -> dict[str, Environ
     that there is now, and these are kept. Raises StorageFailed."""
     asked = [job for job in job_store.list_jobs("elsewhere") if artifact_id in job.request.get("artifacts", ())]
     answers: dict[str, EnvironmentAnswer] = {}
-    for job in reversed([job for job in asked if job.state == "done"]):
+    for job in reversed([job for job in asked if job.state == "done" and not job.request.get("worker")]):
         outcomes = _read_outcomes(job_store, job).get(artifact_id, {})
         answers |= {key: _read_answer(job_store, job, artifact_id, outcome) for key, outcome in outcomes.items()}
     current = {each.key: each.lock_sha256 for each in ENVIRONMENTS}

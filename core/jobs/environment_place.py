@@ -1,4 +1,5 @@
-"""An environment as a place: a copy predicts there by its proof kit, with other rows than the kit's own."""
+"""An environment as a place, also on another kind of machine: a copy predicts there by its proof kit, with other rows
+than the kit's own."""
 
 import contextlib
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -6,10 +7,13 @@ from dataclasses import dataclass, replace
 
 from core.arrays import Arrays, to_plain_array
 from core.context import AppContext
+from core.environments.answering_machine import describe_answering_machine
 from core.environments.base import Environment
-from core.environments.build import BuiltEnvironment, build_environment, find_built
+from core.environments.build import BuiltEnvironment
 from core.environments.judge import translate_refusal
 from core.environments.kits import Kit
+from core.environments.machines import THIS_MACHINE, build_asked, find_asked, get_machine, split_key
+from core.environments.own import HERE
 from core.environments.pool import WarmProcesses
 from core.environments.replies import KitReply
 from core.errors import InputError, UnpairedRows
@@ -35,19 +39,22 @@ class EnvironmentPlace:
         return self.environment.label
 
     @property
-    def identity(self) -> str:
-        """Another one for another lock, and for another release of Python."""
-        return self.environment.folder_name
-
-    @property
     def environments(self) -> tuple[str, ...]:
-        return (self.environment.key,)
+        key, _ = split_key(self.environment.key)
+        return () if key == HERE else (key,)
+
+    def identify(self, context: AppContext) -> str:
+        """Another one for another lock, another release of Python, and another machine."""
+        _, machine = split_key(self.environment.key)
+        return self.environment.folder_name + ("" if machine == THIS_MACHINE else f" {machine}")
 
     def takes(self, format_key: str) -> bool:
-        return format_key in self.environment.takes
+        machine = get_machine(split_key(self.environment.key)[1])
+        is_other = machine.key == THIS_MACHINE or machine.limits(self.environment, format_key)
+        return format_key in self.environment.takes and is_other
 
     def size_to_build(self, config: Settings) -> int:
-        return 0 if find_built(config, self.environment) else self.environment.megabytes * 10**6
+        return 0 if find_asked(config, self.environment) else self.environment.megabytes * 10**6
 
     @contextlib.contextmanager
     def open(
@@ -59,7 +66,7 @@ class EnvironmentPlace:
         """
         run = context.library.run(context.library.artifact(artifact_id).run)
         require_placeable(run)
-        built = build_environment(context.config, self.environment, report, is_cancelled)
+        built = build_asked(context.config, self.environment, report, is_cancelled)
         names = list(context.library.reference(run.id).inputs)
         with unpacked_kit(context.library, artifact_id) as kit:
             yield EnvironmentCopy(context.environment_processes, self.environment, built, kit, names)
@@ -126,7 +133,9 @@ class EnvironmentCopy:
         """Note what the process says of itself."""
         if facts := reply.facts:
             notes = [note for note in (self._environment.remark, facts.note) if note]
-            told = {"versions": facts.versions, "device": facts.device, "notes": notes}
+            is_single = self._kit.is_untrusted and self._environment.forks
+            machine = describe_answering_machine(self._environment.variables, is_single)
+            told = {"versions": facts.versions, "device": facts.device, "notes": notes, "machine": machine}
             self.load.place = self.load.place.model_copy(update=told)
             self.load.load_seconds, self.load.loaded_warm = facts.seconds.get("load"), facts.loads > 1
 

@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from core.environments.machines import split_key
+from core.environments.machines import get_machine, split_key
 from core.environments.own import HERE
+from core.jobs.answers import ANSWERS
 from core.jobs.benchmark import run_benchmark
 from core.jobs.bisect import run_bisect
 from core.jobs.break_it import run_cure, run_pull
@@ -27,8 +28,11 @@ def _formats(request: Mapping[str, Any]) -> Requirements:
 
 
 def _environments(request: Mapping[str, Any]) -> Requirements:
-    named = (split_key(key)[0] for key in request["environments"])  # without the machine, which each one can be
-    return Requirements(environments=tuple(key for key in named if key != HERE))
+    """Kinds of machine each machine can be; what workers are asked, they have."""
+    asked = [split_key(key) for key in request["environments"]]
+    named = (key for key, machine in asked if not get_machine(machine).worker)
+    environments = tuple(dict.fromkeys(key for key in named if key != HERE))
+    return Requirements(environments=environments, worker=request.get("worker", ""))
 
 
 def _places(request: Mapping[str, Any]) -> Requirements:
@@ -54,6 +58,7 @@ KINDS = {
         JobKind("break", run_pull),
         JobKind("cure", run_cure),
         JobKind("environments", run_build, requirements=_environments),
+        ANSWERS,
         JobKind("elsewhere", run_elsewhere, requirements=_environments),
         JobKind("upgrade", run_upgrade, requirements=_sides),
         JobKind("bisect", run_bisect, requirements=_sides),

@@ -1,12 +1,15 @@
 """Jobs that maintain the library: verify, rebuild, repair."""
 
 import logging
+from datetime import datetime
 from typing import TypedDict, cast
 
+from core.context import AppContext
 from core.errors import RoundtripError
-from core.health import rebuild_catalog, repair_library, verify_entries
+from core.health import VerificationReport, read_last_report, rebuild_catalog, repair_library, verify_entries
 from core.jobs.job_handle import JobHandle
 from core.library import Library
+from core.library.job_store import Job
 from core.uploads import Uploads
 
 log = logging.getLogger("roundtrip")
@@ -24,6 +27,8 @@ class VerifiedEntry(TypedDict):
 
 class VerifyResult(TypedDict):
     entries: int
+    artifacts: int
+    runs: int
     bytes: int
     wrong: list[VerifiedEntry]  # not as they were stored
     remarks: list[VerifiedEntry]
@@ -55,6 +60,8 @@ def run_verify(handle: JobHandle) -> VerifyResult:
     rows = verify_entries(handle.library, handle.request["ids"], handle.report_progress, handle.is_cancelled)
     return {
         "entries": len(rows),
+        "artifacts": sum(row.id.startswith("a") for row in rows),
+        "runs": sum(row.id.startswith("r") for row in rows),
         "bytes": sum(row.bytes for row in rows),
         "wrong": [cast(VerifiedEntry, row._asdict()) for row in rows if not row.is_intact],
         "remarks": [cast(VerifiedEntry, row._asdict()) for row in rows if row.remark],
@@ -93,3 +100,19 @@ def delete_expired_uploads(uploads: Uploads) -> None:
             log.info("Deleted uploads that nobody used for %g hours: %d", uploads.hours, count)
     except RoundtripError as error:
         log.warning("Uploads that have expired were not deleted: %s", error)
+
+
+def find_last_report(context: AppContext) -> VerificationReport | None:
+    """Return how the last verification of everything ended; in a team it was a worker that did it, with a home of its
+    own, so its job says so."""
+    if not context.config.is_team or context.library.access.viewer_id is not None:
+        return read_last_report(context.library)
+    ended = (job for job in context.job_store.list_jobs("verify") if job.state == "done" and job.request["ids"] is None)
+    return _report_of(context.job_store.read(job.id)) if (job := next(ended, None)) else None
+
+
+def _report_of(job: Job) -> VerificationReport:
+    began, ended = (datetime.fromisoformat(moment or job.created) for moment in (job.started, job.finished))
+    facts = {name: job.result[name] for name in ("artifacts", "runs", "bytes", "wrong", "remarks")}
+    seconds = (ended - began).total_seconds()
+    return VerificationReport.model_validate({"schema": 1, "created": job.finished, "seconds": seconds, **facts})

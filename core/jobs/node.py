@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import logging
+import os
 import secrets
 import signal
 import threading
@@ -19,7 +20,7 @@ from core.error_translation import translate_database_error
 from core.errors import InputError, RoundtripError
 from core.jobs.driver import JobKind
 from core.jobs.kinds import KINDS
-from core.jobs.node_facts import describe_node, report_node
+from core.jobs.node_facts import describe_node, list_built, report_node
 from core.jobs.queued_work import do_attempt
 from core.queue import (
     Attempt,
@@ -32,6 +33,7 @@ from core.queue import (
 )
 from core.settings import Settings
 from core.telemetry import set_up_logging
+from core.worker.processes import LOWERED_PRIORITY
 
 BEATS = 6  # within the time after which a worker counts as gone
 FETCH_SECONDS = 2.0  # after which the queue is looked at without a notification
@@ -62,12 +64,18 @@ class Node:
         self._attempts: dict[str, Attempt] = {}
         self._taken: dict[int, str] = {}  # queues, by the number of the entry that was taken
         self._exclusive: set[str] = set()  # queues
+        self._bound: set[str] = set()  # queues of jobs that only this worker may do
         self._is_draining = False
         self._in_touch_since: float | None = None  # monotonic seconds
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Take and do jobs until told to end. Raises StorageFailed where the database is not there at the start."""
+        """Take and do jobs until told to end. Raises StorageFailed where the database is not there at the start.
+
+        Its threads let a web server and a database on the same machine go first: a person waits for these.
+        """
+        if hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, 0, LOWERED_PRIORITY)  # on Linux of this thread, and of those that it starts
         self._store.delete_old_attempts()
         try:
             asyncio.run(self._run())
@@ -79,13 +87,13 @@ class Node:
 
     async def _run(self) -> None:
         self._loop = asyncio.get_running_loop()
-        self._loop.set_default_executor(ThreadPoolExecutor(self._concurrency + 2))
-        app, self._manager = make_app(self._store.database, self, self._deliver, self._concurrency)
+        self._loop.set_default_executor(ThreadPoolExecutor(self._concurrency + 3))
+        app, self._manager = make_app(self._store.database, self, self._deliver, self._concurrency + 1)
         async with app.open_async():
             self._queue_worker = QueueWorker(
                 app,
                 name=self.id,
-                concurrency=self._concurrency,
+                concurrency=self._concurrency + 1,  # see `choose_queues`
                 fetch_job_polling_interval=FETCH_SECONDS,
                 install_signal_handlers=False,
                 update_heartbeat_interval=self._lost_seconds / BEATS,
@@ -129,23 +137,36 @@ class Node:
     # What the queue asks
 
     async def choose_queues(self, queues: list[tuple[str, WorkerRequirements]]) -> list[str]:
-        """See `core.queue.tasks.QueueChoice`."""
+        """See `core.queue.tasks.QueueChoice`.
+
+        Jobs for this worker alone are asked for by others, which wait in slots for what they answer: so one of them may
+        always begin, beside as many as there are slots.
+        """
         mine = {name: needs for name, needs in queues if not self._announcement.list_missing(needs)}
         self._exclusive = {name for name, needs in mine.items() if needs.is_exclusive}
         if self._is_draining or self._exclusive.intersection(self._taken.values()):
             return []
+        self._bound = {name for name, needs in mine.items() if needs.worker}
+        if self._is_full:
+            return list(self._bound)
         if self._taken and self._exclusive:
             # What is timed has its turn: nothing that came after it begins, and it waits until all else has ended.
             first = await self._manager.find_first(list(mine))
-            return [] if first in self._exclusive else [name for name in mine if name not in self._exclusive]
+            others = self._bound if first in self._exclusive else mine.keys() - self._exclusive
+            return [name for name in mine if name in others]
         return list(mine)
+
+    @property
+    def _is_full(self) -> bool:
+        return sum(queue not in self._bound for queue in self._taken.values()) >= self._concurrency
 
     def take(self, task: int, queue: str) -> None:
         self._taken[task] = queue
 
     def release(self, task: int) -> None:
+        was_full = self._is_full
         self._taken.pop(task, None)
-        if self._exclusive:
+        if self._exclusive or was_full:
             asyncio.run_coroutine_threadsafe(self._manager.wake(), self._loop)
 
     def _deliver(self, id_: str, should_abort: Callable[[], bool]) -> None:
@@ -178,7 +199,15 @@ class Node:
             self._announce()
         elif asked:
             self._loop.call_soon_threadsafe(self.stop if asked == "stop" else self.drain)
+        self._announce_environments()
         self._recover(jobs)
+
+    def _announce_environments(self) -> None:
+        """Others are built here, or removed, while this worker is at work."""
+        built = list_built(self._context.config)
+        if built != self._announcement.environments:
+            self._announcement = self._announcement.model_copy(update={"environments": built})
+            self._registry.update(self.id, self._announcement)
 
     def _recover(self, jobs: list[str]) -> None:
         """Look for jobs of workers that are gone: after the database itself was away all seem to be, for a while."""

@@ -8,13 +8,14 @@ import psutil
 
 from core import __version__
 from core.environments import ENVIRONMENTS
+from core.environments.answering_machine import list_limits
 from core.environments.build import find_built
 from core.environments.uv import find_uv
 from core.errors import RoundtripError
 from core.formats import all_formats
 from core.queue import Announcement, Report
 from core.settings import Settings
-from core.system import describe_machine, usable_memory
+from core.system import describe_machine, list_instruction_sets, usable_memory
 from core.versions import installed_versions
 
 DEVICES = (("/proc/driver/nvidia/gpus", "NVIDIA"), ("/sys/class/kfd/kfd/topology/nodes", "AMD"))
@@ -23,7 +24,6 @@ DEVICES = (("/proc/driver/nvidia/gpus", "NVIDIA"), ("/sys/class/kfd/kfd/topology
 def describe_node(config: Settings, name: str, concurrency: int) -> Announcement:
     """Return what this machine is and can do."""
     machine = describe_machine()
-    built = [environment.key for environment in ENVIRONMENTS if find_built(config, environment)]
     return Announcement(
         name=name,
         version=__version__,
@@ -35,10 +35,17 @@ def describe_node(config: Settings, name: str, concurrency: int) -> Announcement
         accelerators=tuple(_list_accelerators()),
         packages=installed_versions(),
         missing_packages=tuple(sorted({name for each in all_formats() for name in each.missing_packages})),
-        environments=tuple(built),
+        instruction_sets=list_instruction_sets(),
+        limits=list_limits(),
+        environments=list_built(config),
         buildable_environments=tuple(each.key for each in ENVIRONMENTS) if _can_build() else (),
         concurrency=concurrency,
     )
+
+
+def list_built(config: Settings) -> dict[str, int]:
+    """Return the environments that are built here, with their bytes."""
+    return {each.key: built.bytes for each in ENVIRONMENTS if (built := find_built(config, each))}
 
 
 def _can_build() -> bool:

@@ -13,34 +13,36 @@ from pydantic import BaseModel, Field
 
 from core.arrays import Arrays
 from core.context import AppContext
+from core.environments.answering_machine import AnsweringMachine
+from core.environments.base import Environment
 from core.errors import InputError
 from core.library import Run
+from core.library.ids import PLACE_SEPARATOR
 from core.runtimes.base import BATCH_SIZE
 from core.settings import Settings
 from core.worker.child_handle import CancelCheck
 
-SEPARATOR = "@"
-
 
 def entry_of(participant: str) -> str:
     """Return the id of the run or the artifact that a participant is."""
-    return participant.partition(SEPARATOR)[0]
+    return participant.partition(PLACE_SEPARATOR)[0]
 
 
 def place_of(participant: str) -> str:
     """Return the key of the place where a participant predicts; empty for here."""
-    return participant.partition(SEPARATOR)[2]
+    return participant.partition(PLACE_SEPARATOR)[2]
 
 
 def at_place(artifact_id: str, place: str) -> str:
     """Return the participant that a copy is at a place."""
-    return f"{artifact_id}{SEPARATOR}{place}"
+    return f"{artifact_id}{PLACE_SEPARATOR}{place}"
 
 
 class PlaceFacts(BaseModel):
     """Where a participant predicted, as results record it.
 
-    `lock` is the SHA-256 of the lock of its packages, empty where there is none; `versions` are those that it said.
+    `lock` is the SHA-256 of the lock of its packages, empty where there is none; `versions` are those that it said,
+    `machine` what computed it, None in older records and where it did not come to that.
     """
 
     key: str
@@ -48,6 +50,7 @@ class PlaceFacts(BaseModel):
     lock: str = ""
     versions: dict[str, str] = Field(default_factory=dict)
     device: str = ""
+    machine: AnsweringMachine | None = None
     notes: list[str] = Field(default_factory=list)
 
     @property
@@ -55,7 +58,8 @@ class PlaceFacts(BaseModel):
         """The place, its versions and its lock, in a sentence."""
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items() if number)
         lock = f", lock {self.lock[:12]}" if self.lock else ""
-        return f"Answered in {self.label}{f' ({versions}{lock})' if versions or lock else ''}."
+        machine = f" Its machine: {self.machine.words}." if self.machine else ""
+        return f"Answered in {self.label}{f' ({versions}{lock})' if versions or lock else ''}.{machine}"
 
 
 @dataclass
@@ -81,7 +85,7 @@ class PlacedCopy(Protocol):
 
 
 class Place(Protocol):
-    """Where copies can predict. `identity` is another one where its answers may be others."""
+    """Where copies can predict."""
 
     @property
     def key(self) -> str: ...
@@ -90,11 +94,14 @@ class Place(Protocol):
     def label(self) -> str: ...
 
     @property
-    def identity(self) -> str: ...
+    def environment(self) -> Environment: ...
 
     @property
     def environments(self) -> tuple[str, ...]:
         """The environments that must be built for it."""
+
+    def identify(self, context: AppContext) -> str:
+        """Another word where its answers may be others. Raises InputError for a place that is not there now."""
 
     def takes(self, format_key: str) -> bool: ...
 

@@ -70,11 +70,14 @@ class QueuedDriver:
             environments=tuple(sorted({*needs.environments, *own})),
             packages=tuple(sorted(packages)),
             is_exclusive=kind.is_exclusive,
+            worker=needs.worker,
         )
 
     def _require_worker(self, requirements: WorkerRequirements) -> str:
         """Return what is to be known while the job waits. Raises InputError where no worker that runs can do it."""
         lack = find_shortest_lack(self._workers.announcements(), requirements)
+        if lack is None and requirements.worker:
+            lack = [f"the worker {requirements.worker}"]
         if lack:
             raise InputError(
                 "No worker that runs now can do this.",

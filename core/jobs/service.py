@@ -7,8 +7,7 @@ from typing import Any
 from core.break_it import get_card
 from core.demos import get_demo
 from core.demos.base import make_train_settings
-from core.environments.build import find_built
-from core.environments.machines import split_key
+from core.environments.machines import get_machine, split_key
 from core.environments.own import HERE
 from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
@@ -23,10 +22,11 @@ from core.jobs.elsewhere import (
     EnvironmentState,
     build_build_request,
     build_elsewhere_request,
-    list_environments,
     remove_environments,
     require_may_change_environments,
+    require_workers,
 )
+from core.jobs.environment_states import is_built, list_all_environments
 from core.jobs.given_files import MODEL, GivenFiles
 from core.jobs.import_request import ImportOptions, build_import_request, build_reimport_request
 from core.jobs.kinds import KINDS
@@ -80,7 +80,7 @@ class Jobs(JobRunner):
         if not chosen:
             raise InputError("No format was chosen.", cure="Choose at least one format to save in.")
         environments = [each for key in chosen if (each := get_format(key).environment)]
-        self._require_may_build(each.key for each in environments if not find_built(self.config, each))
+        self._require_may_build(each.key for each in environments if not is_built(self, each))
         return self._start("save", run.name, {"run": run_id, "formats": list(chosen), "options": chosen})
 
     def import_model(
@@ -246,8 +246,8 @@ class Jobs(JobRunner):
         return self._start("environments", "Environments", request)
 
     def list_environments(self) -> list[EnvironmentState]:
-        """Return every environment, and whether it is built."""
-        return list_environments(self.config)
+        """Return every environment, and whether it is built, here or on a worker of the team."""
+        return list_all_environments(self)
 
     def remove_environments(self, environments: Iterable[str]) -> dict[str, int]:
         """Delete built environments; returns by key the bytes that were freed."""
@@ -256,11 +256,12 @@ class Jobs(JobRunner):
         return remove_environments(self.config, self.environment_processes, keys)
 
     def ask_elsewhere(self, run_id: str, environments: Iterable[str], artifacts: Iterable[str] | None = None) -> Job:
-        """Ask copies of a run, by default all, in environments, which are built where they are not.
+        """Ask copies of a run, by default all, in environments, built where they are not, or `ENVIRONMENT@MACHINE`.
 
         A person who signed in asks in those that are built. See `core.jobs.elsewhere.ElsewhereResult`.
         """
         request = build_elsewhere_request(self.library, run_id, artifacts, environments)
+        require_workers(self, request["environments"])
         self._require_may_build(request["environments"])
         return self._start("elsewhere", self.library.run(run_id).name, request)
 
@@ -294,7 +295,7 @@ class Jobs(JobRunner):
     def find_cured_files(self, job_id: str) -> dict[str, Path]:
         """Return by model what the upgrade of that job wrote to cure it, as far as it is kept."""
         job = self.job_store.read(job_id)
-        return find_cured_files(self.library.home, job) if job.kind == "upgrade" else {}
+        return find_cured_files(self, job) if job.kind == "upgrade" else {}
 
     def bisect(
         self,
@@ -321,7 +322,7 @@ class Jobs(JobRunner):
     def _require_may_build(self, environments: Iterable[str]) -> None:
         """Raise InputError where one of them is to be built, and the viewer may not."""
         built = {state["environment"] for state in self.list_environments() if state["bytes"]}
-        named = [split_key(key)[0] for key in environments]
+        named = [key for key, machine in map(split_key, environments) if not get_machine(machine).worker]
         missing = [key for key in named if key not in built and key != HERE]
         require_may_change_environments(self.library, missing)
 

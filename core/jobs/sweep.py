@@ -9,12 +9,16 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
-from core.errors import InputError, RoundtripError, cleanup_on_error
+from core.environments.machines import join_keys
+from core.environments.own import HERE
+from core.errors import InputError, UnknownName, cleanup_on_error
 from core.jobs.driver import JobKind, do_job
+from core.jobs.elsewhere import require_workers
 from core.jobs.given_files import GivenFiles
 from core.jobs.job_handle import JobHandle, Work
 from core.jobs.service import Jobs
@@ -22,17 +26,19 @@ from core.jobs.sweep_files import list_uploads
 from core.jobs.sweep_run import SweepResult, SweepRun
 from core.jobs.uploads import StoredUpload
 from core.jobs.watched_job import watch_job
-from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
+from core.record import now
 from core.settings import MB
-from core.sweep.models import ADDRESS, SweptModel, list_models, list_named_files
-from core.sweep.plan import ALL_RUNS, SweepPlan, make_plan
+from core.sweep.models import ADDRESS, SweptModel, is_in_library, list_models, list_named_files
+from core.sweep.plan import SweepPlan, make_plan
 from core.sweep.row_file import read_row_file
 from core.sweep.rows import SweepRow, sort_rows
 from core.sweep.size import SweepSize, measure_sweep
 from core.validation.file_names import display_file_name
 
 SWEEP = "sweep"  # the kind of its job
+LOST_SECONDS = 300.0  # since the process of a sweep was heard of, from which on it is gone
+LAST_BYTES = 2**19  # of the rows of a sweep that runs, which a page reads
 
 
 class SweepRequest(TypedDict):
@@ -71,11 +77,21 @@ class Sweeps:
         The same plan in the same folder is the same job; one that runs is returned. Raises as `list_models`.
         """
         models = list_models(self._library, plan.models, folder)
+        self._require_workers(plan)
         job = self._make_job(plan, folder, title, again)
-        with contextlib.suppress(RoundtripError):
-            if (running := self._jobs.job_store.read(job.id)).is_active:
+        with contextlib.suppress(UnknownName):
+            if (running := self.end_if_gone(self._jobs.job_store.read(job.id))).is_active:
                 return running
         return self._start(job, plan, models, GivenFiles())
+
+    def end_if_gone(self, job: Job) -> Job:
+        """Return a job of a sweep, ended where nothing has been heard of its process: it may run on another machine."""
+        heard = datetime.fromisoformat(job.detail.get("heard") or job.created)
+        if not job.is_active or (datetime.now(UTC) - heard).total_seconds() < LOST_SECONDS:
+            return job
+        ended = job.model_copy(update={"state": "interrupted", "finished": now()})
+        self._jobs.job_store.finish(ended)
+        return ended
 
     def start_uploads(self, plan: SweepPlan, uploads: StoredUpload, title: str = "") -> Job:
         """Start a sweep over uploaded files, in whose place the plan has their names. They are deleted at its end.
@@ -84,11 +100,18 @@ class Sweeps:
         """
         files = GivenFiles(temporary_folder=uploads.temporary_folder)
         with cleanup_on_error(files.discard):
+            self._require_workers(plan)
             models = list_uploads(uploads, self._jobs.config.unpacked_mb * MB)
             return self._start(self._make_job(plan, uploads.path, title, again=False), plan, models, files)
 
+    def _require_workers(self, plan: SweepPlan) -> None:
+        require_workers(self._jobs, (join_keys(HERE, machine) for machine in plan.machines))
+
     def _start(self, job: Job, plan: SweepPlan, models: list[SweptModel], files: GivenFiles) -> Job:
-        self._jobs.job_store.create(job)
+        created = self._jobs.job_store.create(job)
+        if created is not job:  # another server was faster
+            files.discard()
+            return created
         handle = JobHandle(self._jobs, job.model_copy(deep=True), files)
         work = partial(_run_sweep, self._jobs, plan, models)
         threading.Thread(target=self._run, args=(handle, work), daemon=True).start()
@@ -130,6 +153,11 @@ class Sweeps:
         stored = read_row_file(self._jobs.job_store.folder(job_id))
         return sort_rows(stored or [SweepRow.model_validate(row) for row in job.detail.get("rows", [])])
 
+    def read_last_rows(self, job_id: str) -> list[SweepRow]:
+        """Return the rows that came last, of a long sweep not all: a page asks for them every second. Raises alike."""
+        self._read(job_id)
+        return sort_rows(read_row_file(self._jobs.job_store.folder(job_id), LAST_BYTES))
+
     def _read(self, job_id: str) -> Job:
         job = self._jobs.job_store.read(job_id)
         if job.kind != SWEEP:
@@ -142,7 +170,7 @@ def _run_sweep(jobs: Jobs, plan: SweepPlan, models: list[SweptModel], handle: Jo
 
 
 def _is_path(name: str) -> bool:
-    return name != ALL_RUNS and not ADDRESS.match(name) and not ID_PATTERN.fullmatch(name)
+    return not (is_in_library(name) or ADDRESS.match(name))
 
 
 def read_request_plan(job: Job) -> SweepPlan:

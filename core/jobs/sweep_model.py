@@ -15,6 +15,7 @@ from core.jobs.elsewhere import list_readable_copies
 from core.jobs.sweep_files import placed_files
 from core.jobs.sweep_imports import SweepImports
 from core.jobs.sweep_jobs import SweepJobs
+from core.jobs.worker_place import find_worker
 from core.library.records import Artifact
 from core.sweep.answer_store import AnswerStore, cell_key
 from core.sweep.models import SweptModel
@@ -102,19 +103,25 @@ class ModelSweep:
         """Ask copies in an environment on a machine, as far as it takes them; what is known is not asked again."""
         environment = get_asked_environment(join_keys(place, machine))
         taken = {key: copy for key, copy in copies.items() if is_asked(key, place, machine)}
-        known = {} if self._again else self._find_known(environment, taken)
+        try:
+            worker = find_worker(self._work.jobs, environment)
+        except RoundtripError as error:
+            named = {key: RowKey(name, key, place, machine) for key in taken}
+            yield from (failed_row(named[key], error, **_facts(copy)) for key, copy in taken.items())
+            return
+        known = {} if self._again else self._find_known(environment, worker, taken)
         keys = {copy.id: RowKey(name, format_key, place, machine) for format_key, copy in taken.items()}
         for id_, row in known.items():
             yield row.model_copy(update={**keys[id_]._asdict(), "is_reused": True})
         if asked := [copy for copy in taken.values() if copy.id not in known]:
-            yield from self._ask_anew(run, environment, asked, keys)
+            yield from self._ask_anew(run, environment, worker, asked, keys)
 
-    def _find_known(self, environment: Environment, copies: Copies) -> dict[str, SweepRow]:
-        found = {copy.id: self._answers.find(cell_key(copy.id, environment)) for copy in copies.values()}
+    def _find_known(self, environment: Environment, worker: str, copies: Copies) -> dict[str, SweepRow]:
+        found = {copy.id: self._answers.find(cell_key(copy.id, environment, worker)) for copy in copies.values()}
         return {id_: SweepRow.model_validate(answer) for id_, answer in found.items() if answer}
 
     def _ask_anew(
-        self, run: str, environment: Environment, copies: list[Artifact], keys: dict[str, RowKey]
+        self, run: str, environment: Environment, worker: str, copies: list[Artifact], keys: dict[str, RowKey]
     ) -> Iterator[SweepRow]:
         ids = [copy.id for copy in copies]
         try:
@@ -127,7 +134,7 @@ class ModelSweep:
         for copy in copies:
             row = _read_cell(result, environment.key, copy, keys[copy.id])
             if row.status is not Status.NOT_VERIFIED:
-                self._answers.add(cell_key(copy.id, environment), row.model_dump(mode="json"))
+                self._answers.add(cell_key(copy.id, environment, worker), row.model_dump(mode="json"))
             yield row
 
     def _ask_upgrade(self, model: SweptModel) -> Iterator[SweepRow]:

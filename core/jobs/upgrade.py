@@ -1,12 +1,14 @@
 """Job: ask models in one environment and then in another, and say what becomes of each."""
 
 import contextlib
+import shutil
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple, NoReturn, TypedDict, cast
 
+from core.context import AppContext
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment, build_environment
 from core.environments.own import HERE, find_own
@@ -39,6 +41,7 @@ from core.upgrade.rows import Status, UpgradeRow, status_of
 from core.upgrade.sides import get_side, require_sides
 from core.validation.file_names import display_file_name
 
+CURED_FOLDER = "cured"  # beside a job of a team, by the place of the model among its rows
 PROGRESS_ROWS = 20  # that are shown while more models are asked
 # Rules whose breach means that a file is no model at all.
 NO_MODEL_RULES = ("unlike", "empty", "unknown-ending", "zip-broken", "zip-missing", "config-shape", "json-text")
@@ -94,7 +97,7 @@ def build_upgrade_request(
 def run_upgrade(handle: JobHandle) -> UpgradeResult:
     """Ask every model on both sides; one that fails fails alone, and what was asked before is not asked again."""
     with handle.library.staging() as staged:
-        return _UpgradeJob(handle, staged).execute()
+        return UpgradeWork(handle, staged).execute()
 
 
 def open_crossing(handle: JobHandle, source: str, target: str) -> Crossing:
@@ -150,7 +153,9 @@ def _name_copy(library: Library, id_: str) -> str:
     return f"{library.run(artifact.run).name} · {artifact.format} · {id_}"
 
 
-class _UpgradeJob:
+class UpgradeWork:
+    """The work of one job; `staged` is what it was given, unpacked."""
+
     def __init__(self, handle: JobHandle, staged: Path):
         self.handle, self.staged = handle, staged
         self.request = cast(UpgradeRequest, handle.request)
@@ -166,6 +171,8 @@ class _UpgradeJob:
             with self.handle.library.staging() as folder, cleanup_on_error(self._report_all):
                 self.rows.append(check.check(item, folder))
         self._report(1.0, "Done")
+        if self.handle.config.is_team:
+            self.keep_cured_files(store)
         return {
             "name": self.request["name"],
             "source": crossing.source.key,
@@ -175,6 +182,15 @@ class _UpgradeJob:
             "others": others,
             "rows": [row.model_dump(mode="json") for row in self.rows],
         }
+
+    def keep_cured_files(self, store: RowStore) -> None:
+        """Beside the job, from where every machine has them: the store of rows is this one's alone."""
+        folder = self.handle.context.job_store.folder(self.handle.job.id) / CURED_FOLDER
+        for at, row in enumerate(self.rows):
+            if path := store.cured_file(row):
+                (folder / str(at)).mkdir(parents=True)
+                copy = shutil.copytree if path.is_dir() else shutil.copyfile
+                copy(path, folder / str(at) / path.name)
 
     def _report(self, share: float, note: str) -> None:
         """Record the last rows: all of them, written after each model, would grow with the square of their number."""
@@ -283,8 +299,11 @@ def read_rows(rows: Iterable[dict[str, Any]]) -> list[UpgradeRow]:
     return [UpgradeRow.model_validate(row) for row in rows]
 
 
-def find_cured_files(home: Path, job: Job) -> dict[str, Path]:
+def find_cured_files(context: AppContext, job: Job) -> dict[str, Path]:
     """Return what was written to cure the models of a finished job, by their names, as far as it is kept."""
-    store = RowStore(home, get_side(job.request["source"]), get_side(job.request["target"]))
     rows = read_rows(job.result.get("rows", []))
+    if context.config.is_team:
+        folder = context.job_store.folder(job.id) / CURED_FOLDER
+        return {row.name: path for at, row in enumerate(rows) for path in (folder / str(at)).glob("*")}
+    store = RowStore(context.library.home, get_side(job.request["source"]), get_side(job.request["target"]))
     return {row.name: path for row in rows if (path := store.cured_file(row))}

@@ -47,6 +47,20 @@ def ask_worker(context: AppContext, id_: str, request: Literal["drain", "stop"])
     WorkerRegistry(_database(context)).ask(id_, request)
 
 
+def find_built_environments(context: AppContext) -> dict[str, int]:
+    """Return the environments that are built on workers that run now, with the bytes of the largest."""
+    built: dict[str, int] = {}
+    for announcement in WorkerRegistry(_database(context)).announcements():
+        for key, size in announcement.environments.items():
+            built[key] = max(size, built.get(key, 0))
+    return built
+
+
+def list_taking_workers(context: AppContext) -> list[str]:
+    """Return the names of the workers that take jobs now."""
+    return sorted({each.name for each in WorkerRegistry(_database(context)).announcements()})
+
+
 def _database(context: AppContext) -> QueueDatabase:
     if isinstance(context.job_store, DatabaseJobStore):
         return context.job_store.database
@@ -74,7 +88,7 @@ def _make_row(context: AppContext, worker: WorkerState) -> WorkerRow:
         "version": facts.version,
         "packages": facts.packages,
         "missing_packages": list(facts.missing_packages),
-        "environments": list(facts.environments),
+        "environments": sorted(facts.environments),
         "can_build": bool(facts.buildable_environments),
         "accelerators": list(facts.accelerators),
         "concurrency": facts.concurrency,

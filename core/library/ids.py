@@ -9,6 +9,7 @@ from collections import Counter
 from core.errors import UnknownName
 
 ID_PATTERN = re.compile(r"[aijr][0-9a-f]{10}")
+PLACE_SEPARATOR = "@"  # between an artifact's id and where it is asked; in no id and no alias
 
 
 def new_id(kind: str) -> str:

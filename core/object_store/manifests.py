@@ -80,6 +80,10 @@ class Manifests:
         manifest = self.read(id_)
         return manifest if manifest and manifest.id == id_ and self._has_needed(manifest) else None
 
+    def has(self, id_: str) -> bool:
+        """Whether there is a manifest of that id, readable or not."""
+        return self._store.size(self._key(validate_id(id_, "aijr"))) is not None
+
     def _has_needed(self, manifest: Manifest) -> bool:
         if manifest.needs is None:
             return True

@@ -7,7 +7,7 @@ wins, and the other reads again.
 
 import contextlib
 import time
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -58,12 +58,15 @@ class StoreEntries:
 
     def locate(self, id_: str) -> Path | None:
         changes = self.rows.catch_up()
-        known = self._located.get(id_)
-        if known and known[0] == changes and known[1].is_dir():
-            return known[1]
-        if folder := self.rows.bring(id_):
+        folder = self._recall(id_, changes) or self.rows.bring(id_)
+        if folder:
             self._remember(id_, changes, folder)
         return folder
+
+    def _recall(self, id_: str, changes: int) -> Path | None:
+        """Where an entry lies, if nothing was changed since it was looked for."""
+        known = self._located.get(id_)
+        return known[1] if known and known[0] == changes and known[1].is_dir() else None
 
     def _remember(self, id_: str, changes: int, folder: Path) -> None:
         if len(self._located) >= MAX_LOCATED:
@@ -71,8 +74,13 @@ class StoreEntries:
         self._located[id_] = changes, folder
 
     def locate_all(self, ids: Iterable[str]) -> dict[str, Path]:
-        self.rows.catch_up()
-        return self.rows.bring_all(ids)
+        changes, ids = self.rows.catch_up(), list(dict.fromkeys(ids))
+        recalled = {id_: folder for id_ in ids if (folder := self._recall(id_, changes))}
+        brought = self.rows.bring_all(id_ for id_ in ids if id_ not in recalled)
+        for id_, folder in brought.items():
+            self._remember(id_, changes, folder)
+        located = recalled | brought
+        return {id_: located[id_] for id_ in ids if id_ in located}
 
     def fetch(self, id_: str, names: Collection[str] = ()) -> None:
         folder = self.locate(id_)
@@ -101,6 +109,11 @@ class StoreEntries:
             if (folder / file.path).exists() and integrity.find_damage(folder, file):
                 self.cache.drop(folder, [file.path.split("/")[0]])
         return damage
+
+    def find_missing(self, folder: Path, files: Sequence[FileEntry]) -> list[str]:
+        with ThreadPoolExecutor(SENDERS) as pool:
+            sizes = list(pool.map(lambda file: self._contents.size(file.sha256), files))
+        return [file.path for file, size in zip(files, sizes, strict=True) if size != file.bytes]
 
     def ids(self, kinds: str) -> list[str]:
         self.rows.catch_up()

@@ -56,7 +56,7 @@ class StoreRows:
         self._manifests = Manifests(store)
         self._access = AccessControl(home, locate=lambda id_: self.bring_all([id_]).get(id_))
         self._look: _Look | None = None
-        self._lock, self._rows_lock = threading.Lock(), threading.Lock()
+        self._lock, self._rows_lock, self._first_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._thread: threading.Thread | None = None
         self._settled: dict[str, float] = {}  # when what is announced by a token was read here
 
@@ -120,15 +120,19 @@ class StoreRows:
             self._index.count_change()
 
     def _settle_entry(self, id_: str, is_forced: bool) -> None:
-        """A manifest that cannot be read is that of no entry; `find_foreign` tells of it."""
-        with contextlib.suppress(UnreadableRecord):
-            if self._manifests.read_whole(id_):
-                documents = Documents(self._store, f"documents/{id_}")
-                numbers = {name: number for name, number in documents.numbers().items() if name in DOCUMENT_FILES}
-                versions = {name: documents.read(name, number) for name, number in numbers.items()}
-                return self._index.write(id_, versions, is_forced)
-        self._store.require_identified()
-        return self._index.drop(id_)
+        """A manifest that cannot be read changes nothing: a machine with a newer version may read it."""
+        try:
+            is_there = self._manifests.read_whole(id_) is not None
+        except UnreadableRecord:
+            return
+        if is_there:
+            documents = Documents(self._store, f"documents/{id_}")
+            numbers = {name: number for name, number in documents.numbers().items() if name in DOCUMENT_FILES}
+            versions = {name: documents.read(name, number) for name, number in numbers.items()}
+            self._index.write(id_, versions, is_forced)
+        else:
+            self._store.require_identified()
+            self._index.drop(id_)
 
     def _settle_alias(self, alias: str) -> set[str]:
         """Returns the artifacts that it points or pointed to."""
@@ -172,7 +176,9 @@ class StoreRows:
         if self._look is None:
             self._look = _parse_look(self._catalog.load_sync_state())
         if self._look is None:
-            self._look_at_all()
+            with self._first_lock:  # others wait for the first look of all, and take none themselves
+                if self._look is None:
+                    self._look_at_all()
             return self._index.state().changes
         with contextlib.suppress(StorageFailed):  # a store that does not answer now hides nothing that is known
             if state.has_announced:

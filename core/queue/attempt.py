@@ -17,13 +17,12 @@ from core.errors import Cancelled, RoundtripError, StorageFailed, cleanup_on_err
 from core.library.job_store import Job
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
-from core.queue.database_job_store import DatabaseJobStore
+from core.queue.database_job_store import AWAY_SECONDS, RETRY_SECONDS, DatabaseJobStore
 from core.queue.job_rows import Claim
+from core.queue.recovery import give_back
 
 WRITE_SECONDS = 0.2  # between two records of a job's progress
 LOOK_SECONDS = 0.5  # between two looks whether the job was cancelled, or taken over
-RETRY_SECONDS = 1.0  # between two attempts to record an end where the database does not answer
-AWAY_SECONDS = 600.0  # for which a commit waits for a database that is away
 FENCE_SECONDS = 60  # after which a database gives up the lock of a worker that does nothing with it
 log = logging.getLogger("roundtrip")
 
@@ -98,6 +97,8 @@ class Attempt:
                 time.sleep(RETRY_SECONDS)
         if self.is_over:
             log.warning("Job %s has another worker by now, and nothing that was done here counts", job.id)
+            if entry:
+                self._store.files.forget(entry)
         elif entry:
             self._store.adopt_folder(job.id, self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -127,9 +128,9 @@ class Attempt:
         return self._is_cancelled or self.is_over
 
     def give_back(self) -> None:
-        """End the attempt without an end of the job, which another worker takes up."""
+        """End the attempt without an end of the job, which another worker takes up; nothing where it is over."""
         self.is_over = True
-        self._database.run(job_rows.give_back, self.job.id, self.number)
+        self._database.run(give_back, self.job.id, self.number)
 
     @contextlib.contextmanager
     def fence(self) -> Iterator[None]:
@@ -160,8 +161,8 @@ class Attempt:
         try:
             with cleanup_on_error(connection.close):
                 connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{FENCE_SECONDS}s'")
-                is_ours = job_rows.lock_attempt(connection, self.job.id, self.number)
-                if self.is_over or not is_ours:
+                row = job_rows.lock_attempt(connection, self.job.id, self.number)
+                if self.is_over or row is None:
                     self.is_over = True
                     raise taken_over_error()
         except SQLAlchemyError as error:

@@ -4,14 +4,13 @@ import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-from psycopg.conninfo import make_conninfo
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.error_translation import translate_database_error
 from core.errors import InputError, StorageFailed
 from core.library.catalog.catalog import mask_database_url
-from core.library.catalog.schema import SIGNS_OF_LIFE, open_engine
+from core.library.catalog.schema import open_engine
 from core.queue.schema import create_queue_tables
 
 ResultT = TypeVar("ResultT")
@@ -38,8 +37,7 @@ class QueueDatabase:
     @property
     def connection_string(self) -> str:
         """What psycopg takes, with the password."""
-        url = self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-        return make_conninfo(url, **SIGNS_OF_LIFE)
+        return self._engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
 
     def run(self, operation: Callable[..., ResultT], *arguments: Any) -> ResultT:
         """Run an operation, whose first argument is a connection, in a transaction of its own.

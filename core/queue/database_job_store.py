@@ -4,13 +4,14 @@ import contextlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Connection, Row
 
-from core.errors import RoundtripError, UnreadableRecord
+from core.errors import RoundtripError, StorageFailed, UnreadableRecord
 from core.library.ids import unknown_id_error, validate_id
 from core.library.job_store import Job, JobStore
 from core.library.storage import translate_disk_errors
@@ -18,16 +19,20 @@ from core.object_store import open_object_store
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
 from core.queue.job_files import JobFiles
-from core.record import INVALID_JSON_ERRORS, broken_record_error
+from core.queue.kept_jobs import KeptJobs
+from core.record import INVALID_JSON_ERRORS, broken_record_error, now
 from core.settings import Settings
 
+AWAY_SECONDS = 600.0  # for which the end of a job waits for a database that is away
+RETRY_SECONDS = 1.0  # between two attempts
 FactsOf = Callable[[Connection, list[Job]], list[dict[str, Any]]]
 
 
 def open_database_job_store(folder: Path, config: Settings) -> "DatabaseJobStore":
     """Open the records of a team's jobs. Raises InputError, StorageFailed."""
     store = open_object_store(config.store_url)
-    return DatabaseJobStore(folder, config.keep_jobs, QueueDatabase(config.database_url), JobFiles(store))
+    database, seconds = QueueDatabase(config.database_url), config.worker_lost_seconds
+    return DatabaseJobStore(folder, config.keep_jobs, database, JobFiles(store), seconds)
 
 
 class DatabaseJobStore(JobStore):
@@ -37,56 +42,85 @@ class DatabaseJobStore(JobStore):
     Each method also raises StorageFailed where the database does not answer.
     """
 
-    def __init__(self, folder: Path, max_finished: int, database: QueueDatabase, files: JobFiles):
+    def __init__(
+        self, folder: Path, max_finished: int, database: QueueDatabase, files: JobFiles, lost_seconds: int = 30
+    ):
         super().__init__(folder, max_finished)
         self.database = database
+        self._kept, self._lost_seconds = KeptJobs(database, lost_seconds), lost_seconds
         self.files = files
         with translate_disk_errors():
             folder.mkdir(parents=True, exist_ok=True)
 
     def create(self, job: Job) -> Job:
-        """Write a new job, in place of any of the same id that has ended, and delete the oldest ended ones.
+        """Write a new job that this process does, in place of any of the same id that has ended, and delete the oldest
+        ended ones.
 
         Where one of the same id is active, another process was faster, and that one is returned.
         """
-        return self.insert([job], lambda _, jobs: [{} for _ in jobs])[0]
+        (stored,) = self.insert([job], lambda _, jobs: [{} for _ in jobs])
+        self._kept.add([job.id])
+        return stored
 
     def insert(self, jobs: list[Job], facts_of: FactsOf) -> list[Job]:
         """As `create` for several, in one transaction, in which `facts_of` gives further columns of those that are
         inserted."""
-        stored = self.database.run(self._insert, jobs, facts_of)
+        stored, removed = self.database.run(self._insert, jobs, facts_of)
+        self._forget(removed)
         new = {job.id for job in stored}
         for id_ in new.intersection(os.listdir(self._folder)):
             shutil.rmtree(self._folder / id_, ignore_errors=True)
         return [job if job.id in new else self.read(job.id) for job in jobs]
 
-    def _insert(self, connection: Connection, jobs: list[Job], facts_of: FactsOf) -> list[Job]:
+    def _insert(
+        self, connection: Connection, jobs: list[Job], facts_of: FactsOf
+    ) -> tuple[list[Job], list[job_rows.Removed]]:
+        """Returns the jobs that were not active already, and those that made room for them."""
         active = job_rows.lock_ids(connection, [job.id for job in jobs])
         new = [job for job in jobs if job.id not in active]
-        if new:
-            rows = zip(map(_make_row, new), facts_of(connection, new), strict=True)
-            job_rows.insert_jobs(connection, [row | facts for row, facts in rows])
-            for id_ in job_rows.delete_oldest(connection, self._max_finished):
-                shutil.rmtree(self._folder / id_, ignore_errors=True)
-        return new
+        if not new:
+            return [], []
+        rows = zip(map(_make_row, new), facts_of(connection, new), strict=True)
+        replaced = job_rows.insert_jobs(connection, [row | facts for row, facts in rows])
+        return new, replaced + job_rows.delete_oldest(connection, self._max_finished)
+
+    def _forget(self, removed: list[job_rows.Removed]) -> None:
+        """Delete what jobs that are gone have made; other machines have copies until their cache is full."""
+        for job in removed:
+            shutil.rmtree(self._folder / job.id, ignore_errors=True)
+            if job.entry:
+                self.files.forget(job.entry)
 
     def write(self, job: Job) -> None:
-        """Store a job as it stands."""
+        """Store a job as it stands. Raises OSError."""
         values = {"state": job.state, "record": job_rows.record_text(job)}
         if job.result:
             values["result"] = job.model_dump_json(include={"result"})
-        self.database.run(job_rows.update_row, job.id, values)
+        try:
+            self.database.run(job_rows.update_row, job.id, values)
+        except StorageFailed as error:
+            raise OSError(str(error)) from error
 
     def write_final(self, job: Job) -> None:
         self.finish(job)
 
     def finish(self, job: Job) -> None:
-        """Store how a job ended, whoever had it; nothing where it had ended already."""
-        self.database.run(job_rows.end, job, None)
+        """Store how a job ended that this process did, whenever the database is there; nothing where it had ended."""
+        entry: str | None = None
+        deadline = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                entry = entry or self.put_files(job, self._folder / job.id)
+                self.database.run(job_rows.end, job, None, entry)
+                return
+            except StorageFailed:
+                if time.monotonic() > deadline:
+                    raise
+            time.sleep(RETRY_SECONDS)
 
     def read(self, id_: str) -> Job:
         row = self._read_row(id_)
-        job = job_rows.parse_job(row)
+        job = self._parse(row)
         if row.result is None:
             return job
         try:
@@ -116,9 +150,16 @@ class DatabaseJobStore(JobStore):
 
     def _parse_or_none(self, row: Row[Any]) -> Job | None:
         try:
-            return job_rows.parse_job(row)
+            return self._parse(row)
         except UnreadableRecord:
             return None
+
+    def _parse(self, row: Row[Any]) -> Job:
+        """A row's job; one that its process did beside the queue is interrupted where that says nothing any more."""
+        job = job_rows.parse_job(row)
+        if job.is_active and not row.queue and row.silent_seconds > self._lost_seconds:
+            return job.model_copy(update={"state": "interrupted", "finished": now()})
+        return job
 
     def orphans(self) -> list[Job]:
         """None: the workers give the jobs of one that is gone to another."""
@@ -155,6 +196,12 @@ class DatabaseJobStore(JobStore):
             self.files.fetch(row.entry, folder)
         return folder
 
+    def evict(self, id_: str, name: str) -> None:
+        """All of what lies here of a job that has ended: it is a copy, and is fetched again when somebody looks."""
+        folder = self.local_folder(id_)
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder.rename(folder.with_name(f"{id_}.evicted")))
+
     def attempt_folder(self, id_: str, attempt: int) -> Path:
         """Make the folder of one attempt, empty."""
         folder = self._folder / f"{validate_id(id_, 'j')}.{attempt}"
@@ -185,8 +232,7 @@ class DatabaseJobStore(JobStore):
 
     def delete(self, id_: str) -> None:
         self._read_row(id_)
-        self.database.run(job_rows.delete_job, id_)
-        shutil.rmtree(self._folder / id_, ignore_errors=True)
+        self._forget(self.database.run(job_rows.delete_job, id_))
 
     def count_waiting(self) -> list[tuple[str, int, float]]:
         """Return for each queue how many jobs wait, and for how many seconds the first of them has."""

@@ -5,10 +5,10 @@ import shutil
 import threading
 from pathlib import Path
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, field_validator
 
 from core.error_translation import translated
-from core.errors import LibraryError, cleanup_on_error
+from core.errors import LibraryError, RoundtripError, cleanup_on_error
 from core.library.ids import new_id
 from core.library.records import FileEntry
 from core.library.storage import compute_sha256, list_files, write_text_atomically
@@ -20,11 +20,19 @@ ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched
 class GivenFile(BaseModel):
     """A file that a job is given, under the name of the argument and its path in what was given; "" for a file."""
 
-    argument: str
+    argument: str = Field(pattern=r"^[a-z-]+$")
     name: str  # of the file or folder, as it was called
     path: str
     bytes: int
     sha256: str
+
+    @field_validator("name", "path")
+    @classmethod
+    def _require_plain(cls, text: str) -> str:
+        """What a worker fetches stays in the folder that it is fetched into."""
+        if text.startswith("/") or ".." in text.split("/") or "\0" in text:
+            raise ValueError(f"no plain path: {text[:80]!r}")
+        return text
 
 
 class GivenRecord(BaseModel):
@@ -75,7 +83,7 @@ class JobFiles:
         """Store what a job has made, with its records by file name; returns the id of the entry, None where there are
         no files. The entry is new: that of an earlier job of the same id stays what it is."""
         with translated(LibraryError):
-            if not {path.name for path in folder.iterdir()} - {ENTRY_FILE, *records}:
+            if not folder.is_dir() or not {path.name for path in folder.iterdir()} - {ENTRY_FILE, *records}:
                 return None
             for name, text in records.items():
                 write_text_atomically(folder / name, text, is_flushed=False)
@@ -85,6 +93,11 @@ class JobFiles:
             self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
             (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
             return entry
+
+    def forget(self, entry: str) -> None:
+        """Delete an entry, as far as the store answers: nothing refers to it. Its contents may be another's, too."""
+        with contextlib.suppress(RoundtripError):
+            self._manifests.delete(entry)
 
     def fetch(self, entry: str, folder: Path) -> None:
         """Have the files of an entry in a folder, in place of those of another; all of them, or none."""

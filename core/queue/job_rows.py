@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, String, any_, delete, func, insert, literal, select, text, update
+from sqlalchemy import ColumnElement, Delete, String, any_, delete, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection, Row
 
@@ -13,7 +13,11 @@ from core.queue.schema import JOBS
 from core.record import now
 
 CHANNEL = "roundtrip_jobs_1"  # on which the id of a job that began or ended is notified
-LISTED = (JOBS.c.id, JOBS.c.state, JOBS.c.record)
+SILENT_SECONDS = func.extract("epoch", func.now() - func.coalesce(JOBS.c.claimed, JOBS.c.queued)).label(
+    "silent_seconds"
+)
+WAITS_AGAIN = "The worker that had it is gone: waiting for another"
+LISTED = (JOBS.c.id, JOBS.c.state, JOBS.c.record, JOBS.c.queue, SILENT_SECONDS)
 
 
 class Claim(NamedTuple):
@@ -24,6 +28,13 @@ class Claim(NamedTuple):
     files: str  # a `GivenRecord` as JSON
     queue: str
     waited: float  # seconds
+
+
+class Removed(NamedTuple):
+    """A job that was deleted, and the entry that holds what it made."""
+
+    id: str
+    entry: str | None
 
 
 def record_text(job: Job) -> str:
@@ -62,32 +73,39 @@ def lock_ids(connection: Connection, ids: list[str]) -> set[str]:
     return set(connection.execute(statement).scalars())
 
 
-def insert_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> None:
-    """Insert jobs, in place of any of the same ids that have ended."""
+def insert_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[Removed]:
+    """Insert jobs, in place of any of the same ids that have ended, which are returned."""
     old = [row["id"] for row in rows]
-    connection.execute(delete(JOBS).where(_is_any(old), JOBS.c.state.not_in(ACTIVE_STATES)))
+    ended = delete(JOBS).where(_is_any(old), JOBS.c.state.not_in(ACTIVE_STATES))
+    removed = _delete(connection, ended)
     connection.execute(insert(JOBS), list(rows))
+    return removed
 
 
-def delete_oldest(connection: Connection, keep: int) -> list[str]:
-    """Delete ended jobs but the newest; returns their ids."""
+def delete_oldest(connection: Connection, keep: int) -> list[Removed]:
+    """Delete ended jobs but the newest."""
     ended = select(JOBS.c.id).where(JOBS.c.state.not_in(ACTIVE_STATES))
     surplus = ended.order_by(JOBS.c.created.desc()).offset(keep)
-    return list(connection.execute(delete(JOBS).where(JOBS.c.id.in_(surplus)).returning(JOBS.c.id)).scalars())
+    return _delete(connection, delete(JOBS).where(JOBS.c.id.in_(surplus)))
+
+
+def _delete(connection: Connection, statement: Delete) -> list[Removed]:
+    rows = connection.execute(statement.returning(JOBS.c.id, JOBS.c.entry, JOBS.c.task)).all()
+    remove_tasks(connection, [row.task for row in rows])
+    return [Removed(row.id, row.entry) for row in rows]
 
 
 def update_row(connection: Connection, id_: str, values: dict[str, Any]) -> None:
     connection.execute(update(JOBS).where(JOBS.c.id == id_).values(**values))
 
 
-def delete_job(connection: Connection, id_: str) -> None:
+def delete_job(connection: Connection, id_: str) -> list[Removed]:
     """Delete a job, and take it out of the queue."""
-    tasks = connection.execute(delete(JOBS).where(JOBS.c.id == id_).returning(JOBS.c.task)).scalars()
-    remove_tasks(connection, tasks)
+    return _delete(connection, delete(JOBS).where(JOBS.c.id == id_))
 
 
 def read_row(connection: Connection, id_: str) -> Row[Any] | None:
-    return connection.execute(select(JOBS).where(JOBS.c.id == id_)).one_or_none()
+    return connection.execute(select(JOBS, SILENT_SECONDS).where(JOBS.c.id == id_)).one_or_none()
 
 
 def list_rows(connection: Connection, kind: str) -> list[Row[Any]]:
@@ -131,9 +149,9 @@ def read_request(connection: Connection, id_: str, attempt: int) -> bool | None:
     return asked
 
 
-def lock_attempt(connection: Connection, id_: str, attempt: int) -> bool:
-    """Lock the row of a job until the transaction ends; whether this attempt is the job's."""
-    return connection.execute(select(JOBS.c.id).where(*_of_attempt(id_, attempt)).with_for_update()).first() is not None
+def lock_attempt(connection: Connection, id_: str, attempt: int) -> Row[Any] | None:
+    """Lock the row of a job until the transaction ends; None where this attempt is not the job's."""
+    return connection.execute(select(JOBS).where(*_of_attempt(id_, attempt)).with_for_update()).one_or_none()
 
 
 def end(connection: Connection, job: Job, attempt: int | None, entry: str | None = None) -> bool:
@@ -170,11 +188,11 @@ def request_cancel(connection: Connection, id_: str) -> Row[Any] | None:
     return row
 
 
-def give_back(connection: Connection, id_: str, attempt: int) -> bool:
-    """End an attempt without an end of its job, which waits for the next; False where it was over already."""
-    values = {"state": "queued", "worker": None, "queued": func.now()}
-    result = connection.execute(update(JOBS).where(*_of_attempt(id_, attempt)).values(**values))
-    return result.rowcount > 0
+def waiting_values(job: Job) -> dict[str, Any]:
+    """The columns of a job that waits again, as it did before the attempt that has come to nothing."""
+    fields = {"state": "queued", "note": WAITS_AGAIN, "progress": 0.0, "detail": {}, "started": None}
+    record = record_text(job.model_copy(update=fields))
+    return {"state": "queued", "worker": None, "queued": func.now(), "record": record}
 
 
 def count_waiting(connection: Connection) -> list[tuple[str, int, float]]:

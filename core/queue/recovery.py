@@ -25,7 +25,7 @@ ABANDONED = text(
     LEFT JOIN workers_1 AS worker ON worker.id = jobs_1.worker
         AND worker.heartbeat > now() - make_interval(secs => worker.lost_seconds)
     LEFT JOIN procrastinate_jobs AS task ON task.id = jobs_1.task
-    WHERE jobs_1.state = 'running' AND (
+    WHERE jobs_1.state = 'running' AND jobs_1.queue <> '' AND (
         worker.id IS NULL
         OR worker.id = :me AND NOT jobs_1.id = ANY(:mine) AND jobs_1.claimed < now() - make_interval(secs => :seconds)
     ) OR jobs_1.state = 'queued' AND jobs_1.queue <> '' AND (
@@ -38,7 +38,6 @@ ABANDONED = text(
     FOR UPDATE OF jobs_1 SKIP LOCKED
     """
 )
-UPDATE = text("UPDATE jobs_1 SET state = 'queued', worker = NULL, queued = now(), task = :task WHERE id = :id")
 
 
 class Recovered(NamedTuple):
@@ -83,13 +82,20 @@ def _end(connection: Connection, row: Row[Any], job: Job) -> None:
     job_rows.end(connection, job, None)
 
 
+def give_back(connection: Connection, id_: str, attempt: int) -> None:
+    """Give a job to another worker while its own still lives; nothing where this attempt is not the job's."""
+    if row := job_rows.lock_attempt(connection, id_, attempt):
+        _queue_again(connection, row)
+
+
 def _queue_again(connection: Connection, row: Row[Any]) -> None:
     """With a new entry: the worker that had the old one may come back, and end it."""
     job_rows.remove_tasks(connection, [row.task])
     requirements = connection.execute(text("SELECT requirements FROM queues_1 WHERE name = :name"), {"name": row.queue})
     needs = WorkerRequirements.model_validate_json(requirements.scalar_one())
     (task,) = defer(connection, [(row.id, needs, row.priority)])
-    connection.execute(UPDATE, {"id": row.id, "task": task})
+    values = job_rows.waiting_values(job_rows.parse_job(row)) | {"task": task}
+    job_rows.update_row(connection, row.id, values)
     job_rows.notify(connection, row.id)
 
 

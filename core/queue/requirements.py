@@ -13,23 +13,23 @@ class WorkerRequirements(BaseModel):
     """What a worker must have for a job; jobs that need the same wait in the same queue.
 
     `environments` must be built there, or be such that it can build them; `packages` are those of formats, as pip calls
-    them; `worker` is the name of the only worker that may do it, where a person chose one; `is_exclusive` says that
-    the worker does nothing else meanwhile.
+    them; `is_exclusive` says that the worker does nothing else meanwhile; `worker` is the name of the only one that may
+    do it.
     """
 
     model_config = ConfigDict(frozen=True)
 
     environments: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()
-    worker: str = ""
     is_exclusive: bool = False
+    worker: str = ""
 
     @property
     def queue(self) -> str:
         """The name of the queue, of at most 40 characters: Procrastinate makes of it a channel of PostgreSQL, which
         takes no more. What it stands for lies in a table."""
-        parts = [f"environment.{name}" for name in self.environments] + [f"package.{name}" for name in self.packages]
-        parts += [f"worker.{self.worker}"] if self.worker else []
+        parts = [f"worker.{self.worker}"] if self.worker else []
+        parts += [f"environment.{name}" for name in self.environments] + [f"package.{name}" for name in self.packages]
         name = "+".join(parts + (["alone"] if self.is_exclusive else [])) or ANYWHERE
         if len(name) <= NAME_LENGTH:
             return name
@@ -49,18 +49,18 @@ class Announcement(BaseModel):
     accelerators: tuple[str, ...] = ()
     packages: dict[str, str] = {}
     missing_packages: tuple[str, ...] = ()  # of formats
-    environments: tuple[str, ...] = ()  # that are built
+    instruction_sets: tuple[str, ...] = ()
+    limits: dict[str, str] = {}  # variables that forbid its engines some of those
+    environments: dict[str, int] = {}  # that are built, with their bytes
     buildable_environments: tuple[str, ...] = ()
     concurrency: int = 1
 
     def list_missing(self, requirements: WorkerRequirements) -> list[str]:
         """Return what a worker of these facts lacks for a job, in words; empty where it can do it."""
         can_run = {*self.environments, *self.buildable_environments}
-        missing = [f"the environment {key}" for key in requirements.environments if key not in can_run]
-        missing += [f"the package {name}" for name in requirements.packages if name in self.missing_packages]
-        if requirements.worker not in ("", self.name):
-            missing.append(f"the name {requirements.worker}")
-        return missing
+        missing = [f"the worker {requirements.worker}"] if requirements.worker not in ("", self.name) else []
+        missing += [f"the environment {key}" for key in requirements.environments if key not in can_run]
+        return missing + [f"the package {name}" for name in requirements.packages if name in self.missing_packages]
 
 
 def find_shortest_lack(announcements: Iterable[Announcement], requirements: WorkerRequirements) -> list[str] | None:

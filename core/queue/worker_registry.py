@@ -4,7 +4,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel
-from sqlalchemy import case, delete, func, insert, select, text, update
+from sqlalchemy import Update, case, delete, func, insert, select, text, update
 from sqlalchemy.engine import Connection, Row
 
 from core.errors import InputError
@@ -58,6 +58,11 @@ class WorkerRegistry:
         """Note that a worker lives; returns what it was asked, None where it was removed meanwhile."""
         return self._database.run(_beat, id_, report.model_dump_json(), task_worker)
 
+    def update(self, id_: str, announcement: Announcement) -> None:
+        """Replace what a worker announced."""
+        values = {"announcement": announcement.model_dump_json()}
+        self._database.run(lambda connection: connection.execute(_of_worker(id_).values(**values)))
+
     def list_workers(self) -> list[WorkerState]:
         """Return all workers of the last day, those that live first, by name."""
         return self._database.run(_list_workers)
@@ -84,9 +89,13 @@ def _announce(connection: Connection, values: dict[str, Any]) -> None:
     connection.execute(insert(WORKERS).values(**values))
 
 
+def _of_worker(id_: str) -> Update:
+    return update(WORKERS).where(WORKERS.c.id == id_)
+
+
 def _beat(connection: Connection, id_: str, report: str, task_worker: int | None) -> Request | None:
     values = {"heartbeat": func.now(), "report": report, "task_worker": task_worker}
-    statement = update(WORKERS).where(WORKERS.c.id == id_).values(**values).returning(WORKERS.c.asked)
+    statement = _of_worker(id_).values(**values).returning(WORKERS.c.asked)
     asked: Request | None = connection.execute(statement).scalar_one_or_none()
     return asked
 
@@ -94,7 +103,7 @@ def _beat(connection: Connection, id_: str, report: str, task_worker: int | None
 def _ask(connection: Connection, id_: str, request: Request) -> bool:
     # Who was asked to stop is not asked to drain any more.
     value = case((WORKERS.c.asked == "stop", "stop"), else_=request)
-    return connection.execute(update(WORKERS).where(WORKERS.c.id == id_).values(asked=value)).rowcount > 0
+    return connection.execute(_of_worker(id_).values(asked=value)).rowcount > 0
 
 
 def _list_workers(connection: Connection) -> list[WorkerState]:

@@ -39,7 +39,8 @@ def write_report(context: AppContext, job: Job, path: Path, tolerances: Mapping[
     """
     kind = report_kind(path)
     if job.kind != "compare" or job.state != "done":
-        raise InputError("Only a finished comparison can be reported.", received=f"{job.kind}, {job.state}")
+        cure = "Compare copies, and ask for the report when that is done."
+        raise InputError("Only a finished comparison can be reported.", received=f"{job.kind}, {job.state}", cure=cure)
     data = gather_report_data(context, job, tolerances or {})
     if kind == "html":
         # Plotly and Jinja take half a second to import, for which no other command should wait.

@@ -5,6 +5,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from core.jobs.places import PlaceFacts
 from core.report.data import ReportData
 
 # Fields of an outcome that are repeated on every line of its copy.
@@ -54,10 +55,13 @@ def _csv_rows(data: ReportData, id_: str) -> list[Line]:
 
 
 def _place_columns(data: ReportData, place: dict[str, Any] | None) -> Line:
-    """The place and the lock of its packages; no columns where every copy predicted here."""
+    """The place, the lock of its packages, and its machine; no columns where every copy predicted here."""
     if not any(outcome.get("place") for outcome in data.outcomes.values()):
         return {}
-    return {"place": place["key"], "lock": place["lock"]} if place else {"place": None, "lock": None}
+    if not place:
+        return dict.fromkeys(("place", "lock", "machine"))
+    facts = PlaceFacts.model_validate(place)
+    return {"place": facts.key, "lock": facts.lock, "machine": facts.machine.words if facts.machine else None}
 
 
 def _grade_columns(grade: dict[str, Any] | None) -> Line:

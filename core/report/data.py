@@ -17,7 +17,7 @@ from core.context import AppContext
 from core.errors import InputError, UnknownName
 from core.figures.images import row_image_url
 from core.inputs import InputSet
-from core.jobs.compare_result import Tolerance, check_tolerances
+from core.jobs.compare_result import Tolerance, check_tolerances, describe_compared_machines
 from core.jobs.elsewhere_answers import Answers, find_answers
 from core.jobs.known_places import label_participants
 from core.jobs.participants import run_id_of
@@ -183,6 +183,11 @@ class ReportData(NamedTuple):
     def headline(self) -> str:
         """The outcomes in one sentence."""
         return summarize_outcomes(self.names[self.baseline], self.job.result["rows"], self.outcomes)
+
+    @property
+    def machines(self) -> dict[str, str]:
+        """By the name of a copy how it answers on each machine, where it was asked on any but this one."""
+        return {self.names.get(id_, id_): words for id_, words in describe_compared_machines(self.outcomes).items()}
 
     @property
     def outputs(self) -> dict[str, dict[str, dict[str, Any]]]:

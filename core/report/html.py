@@ -17,8 +17,8 @@ from plotly.offline import get_plotlyjs
 
 from core.compare import Verdict
 from core.compatibility.losses import Loss
-from core.environments import get_environment
 from core.environments.judge import describe_lock_change
+from core.environments.machines import label_asked
 from core.evidence.records import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
 from core.grading import GRADE_HELP, Grade
@@ -215,7 +215,7 @@ def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
         record=record,
         saved_with=_format_versions(record),
         passed=all(check["passed"] for check in passed.values()) if passed else None,
-        elsewhere={get_environment(key).label: a.summary for key, a in data.elsewhere.get(id_, {}).items()},
+        elsewhere={label_asked(key): a.summary for key, a in data.elsewhere.get(id_, {}).items()},
     )
 
 

@@ -61,6 +61,7 @@ class ReportJson(TypedDict):
     matrix: ComparisonMatrix
     rows_that_disagree: DisagreeingRowsJson
     machine: Mapping[str, Any]
+    machines: dict[str, str]
     versions: dict[str, str]
 
 
@@ -96,6 +97,7 @@ def _report_json(data: ReportData) -> ReportJson:
             "rows": [_row_json(row) for row in data.rows.rows],
         },
         "machine": data.machine,
+        "machines": data.machines,
         "versions": data.versions,
     }
 

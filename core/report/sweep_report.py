@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from core.environments.machines import MACHINES
+from core.environments.machines import label_machine
 from core.errors import InputError
 from core.library import storage
 from core.record import now
@@ -70,7 +70,7 @@ def render_sweep_html(rows: Sequence[SweepRow]) -> bytes:
             rows=rows,
             tones={status: TONES.get(status, "none") for status in Status},
             environments={side.key: side.label for side in list_sides()},
-            machines={machine.key: machine.label for machine in MACHINES},
+            machines={row.machine: label_machine(row.machine) for row in rows},
             written=now(),
             policy="default-src 'none'; style-src 'unsafe-inline'",
             style=Markup(read_template("report.css")),

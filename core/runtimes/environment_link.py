@@ -21,7 +21,7 @@ from core.arrays import Arrays, NamedArrays, encode_npz
 from core.environments.base import SCRIPTS, Environment
 from core.error_translation import translate_engine_error
 from core.errors import CannotSave, DoesNotLoad, PackageMissing, RoundtripError, TimedOut, cleanup_on_error
-from core.runtimes.base import Predictor
+from core.runtimes.base import Predictor, join_remarks
 from core.runtimes.specs import Spec
 from core.settings import Settings, get_settings
 
@@ -143,14 +143,15 @@ def load_in_environment(environment: Environment, folder: Path) -> Predictor:
     link = EnvironmentLink(environment)
     with cleanup_on_error(link.close):
         copy = LinkedCopy(link, folder)
-        specs = tuple(Spec(name, dtype, tuple(shape)) for name, dtype, shape in copy.read()["inputs"])
+        facts = copy.read()
+    specs = tuple(Spec(name, dtype, tuple(shape)) for name, dtype, shape in facts["inputs"])
     return Predictor(
         copy,
         specs,
         copy.predict,
         weights=lambda: copy.read_variables("weights"),
         optimizer_state=lambda: copy.read_variables("optimizer"),
-        remark=f"It answers in the environment {environment.label}.",
+        remark=join_remarks(f"It answers in the environment {environment.label}.", facts["note"]),
         is_apart=True,
     )
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 from core.arrays import Arrays
 from core.errors import CannotSave
@@ -10,6 +11,7 @@ from core.runtimes.onnx import (
     adapt_session,
     count_quantized_constants,
     import_onnxruntime,
+    list_constants,
     load_model,
     open_session,
     read_constants,
@@ -70,8 +72,41 @@ def quantize_static(path: Path, samples: Arrays, reduce_range: str) -> str:
 
     _require_float32(path)
     is_reduced = _needs_7_bits(reduce_range)
-    quantize(load_model(path), path, Reader(), per_channel=True, reduce_range=is_reduced)
+    model = load_model(path)
+    floats = name_float_nodes(model)
+    quantize(model, path, Reader(), per_channel=True, reduce_range=is_reduced, nodes_to_exclude=floats)
     return _check_result(path, is_reduced)
+
+
+def name_float_nodes(model: Any) -> list[str]:
+    """Names of the nodes that stay floats, since the quantizer would change what they mean. It knows nodes by name.
+
+    See `findings/onnxruntime_quantization_changes_gemm_and_clip.sh`.
+    """
+    constants = {item.name: item.tensor for item in list_constants(model.graph)}
+    names = []
+    for index, node in enumerate(model.graph.node):
+        if _scales_bias(node) or _excludes_zero(node, constants):
+            node.name = node.name or f"{node.op_type}_{index}"
+            names.append(node.name)
+    return names
+
+
+def _scales_bias(node: Any) -> bool:
+    return any(each.name == "beta" and each.f != 1 for each in node.attribute if node.op_type == "Gemm")
+
+
+def _excludes_zero(node: Any, constants: dict[str, Any]) -> bool:
+    """Whether it clips to a range without zero, to which the quantizer stretches every range."""
+    from onnx.numpy_helper import to_array
+
+    if node.op_type != "Clip":
+        return False
+    bounds: dict[str, float] = {attribute.name: attribute.f for attribute in node.attribute}  # before opset 11
+    for bound, name in zip(("min", "max"), node.input[1:], strict=False):
+        if name in constants:
+            bounds[bound] = float(to_array(constants[name]))
+    return bounds.get("min", 0) > 0 or bounds.get("max", 0) < 0
 
 
 def list_calls(path: Path, samples: Arrays) -> Iterator[Arrays]:

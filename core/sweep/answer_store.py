@@ -26,9 +26,11 @@ def answer_key(*parts: object) -> str:
     return hashlib.sha256(json.dumps([SCHEMA_VERSION, *parts]).encode()).hexdigest()
 
 
-def cell_key(artifact: str, environment: Environment) -> str:
-    """Return the key of a copy in an environment: of its packages, of its machine and of our scripts there."""
-    return answer_key("cell", artifact, environment.key, environment.folder_name, hash_scripts())
+def cell_key(artifact: str, environment: Environment, machine: str = "") -> str:
+    """Return the key of a copy in an environment: of its packages, of its machine and of our scripts there; `machine`
+    is what identifies another one than this."""
+    more = [machine] if machine else []
+    return answer_key("cell", artifact, environment.key, environment.folder_name, hash_scripts(), *more)
 
 
 class AnswerStore:

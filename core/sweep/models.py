@@ -19,7 +19,7 @@ from core.sweep.plan import ALL_RUNS
 from core.upgrade.finding import Candidate, find_candidates, find_in_walk
 from core.validation.file_types import FILE_TYPES
 
-ADDRESS = re.compile(r"[a-z0-9]+://")
+ADDRESS = re.compile(r"[a-z0-9]+://")  # of a bucket
 MAX_MODELS = 10_000  # of one sweep
 
 Fetch = Callable[[Path], Candidate]  # brings the files of a model into an empty folder
@@ -63,7 +63,7 @@ def list_models(library: Library, names: Iterable[str], folder: Path) -> list[Sw
     Raises InputError where one is not there, names no model, or there are too many; UnknownName, StorageFailed.
     """
     names = list(names)
-    copies = _list_copies(library) if any(map(_is_in_library, names)) else {}
+    copies = _list_copies(library) if any(map(is_in_library, names)) else {}
     models = [model for name in names for model in _list_named(library, name, folder, copies)]
     if len(models) > MAX_MODELS:
         cure = f"Name at most {MAX_MODELS:,} in one plan."
@@ -73,12 +73,13 @@ def list_models(library: Library, names: Iterable[str], folder: Path) -> list[Sw
     return _name_apart(models)
 
 
-def _is_in_library(name: str) -> bool:
+def is_in_library(name: str) -> bool:
+    """Whether a name in a plan is that of a run, or of every run."""
     return name == ALL_RUNS or bool(ID_PATTERN.fullmatch(name) and name.startswith("r"))
 
 
 def _list_named(library: Library, name: str, folder: Path, copies: dict[str, list[Entry]]) -> list[SweptModel]:
-    if _is_in_library(name):
+    if is_in_library(name):
         runs = [run for run in library.runs() if run.has_been_run] if name == ALL_RUNS else [library.run(name)]
         return [_take_run(run, copies.get(run.id, ())) for run in runs]
     if library.access.viewer_id is not None:

@@ -30,10 +30,10 @@ formats = ["as-is", "keras", "onnx"]
 # "here" is Roundtrip itself. The others are built first where they are not; `roundtrip environments` lists them.
 environments = ["here", "onnxruntime-1.20"]
 
-# "here" is this machine as it is. With fewer instruction sets: "avx2", "sse41", "no-onednn".
+# "here" is this machine as it is. With fewer instruction sets: "avx2", "sse41", "no-onednn". Of a team: "worker:NAME".
 machines = ["here"]
 
-# How many jobs at a time; 0 leaves one slot of this machine to whoever clicks meanwhile.
+# How many models at a time; 0 leaves one slot of this machine to whoever clicks meanwhile.
 at_once = 0
 
 # How often a row is asked again that was stopped by a passing fault: a full disk, a process that was ended.

@@ -178,7 +178,11 @@ def exit_status(rows: Iterable[SweepRow]) -> int:
 
 def summarize_sweep(rows: Iterable[SweepRow]) -> str:
     """Say how many rows answer the same, and what became of the others."""
-    counts = Counter(row.status for row in rows)
+    return summarize_counts(Counter(row.status.value for row in rows))
+
+
+def summarize_counts(counts: Counter[str]) -> str:
+    """Say the same of rows that are counted by their status."""
     parts = [f"{counts[Status.ALIKE]:,} of {pluralize(counts.total(), 'row')} answer the same."]
     others = (status for status in Status if status is not Status.ALIKE and counts[status])
     return " ".join([*parts, *(f"{LABELS[status]}: {counts[status]:,}." for status in others)])

@@ -1,5 +1,6 @@
 """Files that are sent from a page in pieces: over a line that breaks, over a reload, and where the server refuses."""
 
+import contextlib
 import hashlib
 import os
 import random
@@ -11,7 +12,8 @@ from playwright.sync_api import Page, Route, expect
 
 from tests.browser.cut_line import cut_line
 from tests.browser.page_helpers import TIMEOUT_MS, PagePool, choose_files, switch_page, wait_for_page
-from tests.browser.server import Server
+from tests.browser.server import Server, serve
+from tests.factories.warm_start import WarmProcess
 from tests.helpers import wait_until
 
 SIZE, MOST_PIECE = 30_000_000, 2**23
@@ -32,36 +34,46 @@ def open_import(page: Page, url: str) -> None:
     wait_for_page(page, "Import a model")
 
 
-def read_uploads(home: Path) -> dict[str, Path]:
-    """What has come whole, by its hash."""
-    paths = home.glob("uploads/u*/data")
-    return {hashlib.sha256(path.read_bytes()).hexdigest(): path for path in paths}
+def read_uploads(home: Path) -> set[str]:
+    """The hashes of what lies in a home, whole or not."""
+    return {hashlib.sha256(path.read_bytes()).hexdigest() for path in home.glob("uploads/u*/data")}
 
 
-def test_upload_of_30_mb_goes_on_after_cuts_a_pause_and_a_reload(server: Server, broken_page: Page, tmp_path: Path):
+def is_piece(route: Route) -> bool:
+    return route.request.method == "PATCH"
+
+
+@pytest.mark.parametrize("is_restarted", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_upload_of_30_mb_goes_on_after_cuts_a_restart_and_a_reload(
+    is_restarted: bool, server: Server, broken_page: Page, tmp_path: Path, warm_process: WarmProcess | None
+):
     path, page = tmp_path / "large model.keras", broken_page
     content = random.Random(1).randbytes(SIZE)
     path.write_bytes(content)
-    with cut_line(server.url) as line:
+    with cut_line() as line, contextlib.ExitStack() as stack:
+        if is_restarted:
+            server = stack.enter_context(serve(tmp_path / "store", warm=warm_process))
+        line.mend(server.url)
         open_import(page, line.url)
-        line.mend(limit=line.sent + 6_000_000)
+        line.mend(server.url, limit=line.sent + 6_000_000)
         page.locator("input[type=file]").set_input_files(path)
         expect(page.get_by_text("30.0 MB", exact=True)).to_be_visible()
         expect(page.locator(".state")).to_contain_text("The connection is lost. It goes on by itself")
-        line.mend(limit=line.sent + 8_000_000)
-        wait_until(lambda: line.is_cut, TIMEOUT_MS / 1000)
-        page.get_by_role("button", name="Pause: large model.keras").click()
-        expect(page.locator(".state")).to_contain_text("Paused at")
-        line.mend()
+        if is_restarted:
+            stack.close()
+            server = stack.enter_context(serve(tmp_path / "store", warm=warm_process))
+        line.mend(server.url, limit=line.sent + 8_000_000)
+        wait_until(lambda: line.is_cut, TIMEOUT_MS / 1000)  # it went on by itself
+        line.mend(server.url)
         page.reload()
         wait_for_page(page, "Import a model")
         expect(page.locator(".state")).to_contain_text("Choose the same file again, and it goes on from there.")
         choose_files(page, path)
-        sent = line.sent
-    assert hashlib.sha256(content).hexdigest() in read_uploads(server.home)
-    assert sent < SIZE + 2 * MOST_PIECE + 2_000_000  # each break cost one piece, and the rest is Streamlit's
-    page.get_by_role("button", name="Remove: large model.keras").click()
-    expect(page.get_by_text("Sent.", exact=True)).to_have_count(0)
+        assert line.sent < SIZE + 2 * MOST_PIECE + 2_000_000  # each break cost one piece, and the rest is Streamlit's
+        assert hashlib.sha256(content).hexdigest() in read_uploads(server.home)
+        page.get_by_role("button", name="Remove: large model.keras").click()
+        expect(page.get_by_text("Sent.", exact=True)).to_have_count(0)
+        page.goto("about:blank")  # before its server ends
 
 
 def test_upload_that_the_server_refuses_says_so_and_can_be_resumed(server: Server, broken_page: Page, tmp_path: Path):
@@ -100,16 +112,20 @@ def test_upload_goes_on_while_another_page_is_shown(server: Server, new_page: Ca
     path, page = tmp_path / "model.onnx", new_page()
     path.write_bytes(os.urandom(1000))
     held: list[Route] = []
-    page.route("**/uploads/u*", lambda route: held.append(route), times=1)
+    page.route("**/uploads/u*", lambda route: held.append(route) if is_piece(route) else route.continue_())
     open_import(page, server.url)
     page.locator("input[type=file]").set_input_files(path)
+    page.get_by_role("button", name="Pause: model.onnx").click()
+    expect(page.locator(".state")).to_have_text("Paused at 0.0 of 1.0 kB.")
+    with page.expect_request(lambda request: request.method == "PATCH"):
+        page.get_by_role("button", name="Resume: model.onnx").click()
     expect(page.locator(".state")).to_have_text("Sending: 0.0 of 1.0 kB")
     page.get_by_role("button", name="Import", exact=True).click()
     expect(page.get_by_text("The file is still on its way.")).to_be_visible()
     switch_page(page, "formats")
     wait_for_page(page, "What survives in which format")
     with page.expect_response("**/uploads/u*"):
-        held[0].continue_()
+        held[-1].continue_()
     switch_page(page, "import")
     wait_for_page(page, "Import a model")
     expect(page.locator(".state")).to_have_text("Sent.")

@@ -127,7 +127,8 @@ def test_cli_compare_tolerance_sets_exit_status(run_cli, float_and_int8):
     assert (status, [row["passed"] for row in json.loads(out)]) == (0, [True, True])
     status, out, errors = run_cli("compare", *float_and_int8, "--tolerance", "1e-6", "--json")
     assert (status, [row["passed"] for row in json.loads(out)]) == (1, [True, False])
-    assert errors.strip() == f"{float_and_int8[1]}: Out of tolerance: output_0."
+    sentence = "Out of tolerance: output_0. Allow more with --tolerance, or choose a format that stays closer."
+    assert errors.strip() == f"{float_and_int8[1]}: {sentence}"
 
 
 def test_cli_compare_max_changed_sets_exit_status(run_cli, float_and_int8, jobs):
@@ -140,7 +141,8 @@ def test_cli_compare_max_changed_sets_exit_status(run_cli, float_and_int8, jobs)
         status, _, errors = run_cli("compare", float_and_int8[1], "--max-changed", str(changed - 1))
         assert (status, errors.strip()) == (
             1,
-            f"{float_and_int8[1]}: {changed:,} answers changed; {changed - 1:,} are allowed.",
+            f"{float_and_int8[1]}: {changed:,} answers changed; {changed - 1:,} are allowed."
+            " Allow more with --max-changed, or choose a format that changes fewer.",
         )
 
 

@@ -5,8 +5,9 @@ import json
 import pytest
 import typer
 
-from core.cli.console import exit_on_failures, print_result, print_text
+from core.cli.console import exit_on_failures, parse_id, print_result, print_text
 from core.cli.inspect import _print_signatures
+from core.errors import InputError
 
 HOSTILE = "a\x1b]0;owned\x07b\x9b2Jc\rd\u202ee\ud800\x00"
 SANITIZED = "a\ufffd]0;owned\ufffdb\ufffd2Jc\ufffdd\ufffde?\ufffd"
@@ -46,3 +47,9 @@ def test_console_escapes_file_names_and_errors(capsys):
     assert text.out.count(SANITIZED) == 10
     assert SANITIZED in text.err
     assert all(item.isprintable() or item == "\n" for item in text.out + text.err)
+
+
+def test_copy_at_a_place_is_for_compare_alone():
+    with pytest.raises(InputError, match="for `compare` alone") as raised:
+        parse_id("a0123456789@tract")
+    assert raised.value.received == "a0123456789@tract"

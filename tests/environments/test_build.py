@@ -5,6 +5,7 @@ import os
 import shutil
 import subprocess
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -89,6 +90,16 @@ def test_settings_of_a_project_do_not_set_uv(own: Settings, tmp_path: Path, monk
     (tmp_path / file).write_text(f'{table}required-version = "==0.0.1"\n')  # with which uv does nothing
     monkeypatch.chdir(tmp_path)
     assert build_environment(own, make_locked(tmp_path)).folder.exists()
+
+
+def test_other_build_of_a_release_beside_the_index_is_left(own: Settings, tmp_path: Path, monkeypatch):
+    with zipfile.ZipFile(tmp_path / "six-1.17.0+own-py2.py3-none-any.whl", "w") as wheel:
+        wheel.writestr("six-1.17.0+own.dist-info/METADATA", "Metadata-Version: 2.1\nName: six\nVersion: 1.17.0+own\n")
+        wheel.writestr("six-1.17.0+own.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py2.py3-none-any\n")
+        wheel.writestr("six-1.17.0+own.dist-info/RECORD", "")
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
+    built = build_environment(own, make_locked(tmp_path))
+    assert [path.name for path in built.folder.rglob("six-*.dist-info")] == ["six-1.17.0.dist-info"]
 
 
 def test_half_built_environment_is_built_anew(own: Settings, tmp_path: Path):

@@ -1,10 +1,38 @@
 """Small models of the structures that people convert, built as they would write them."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 ROWS = 5
+
+
+def build_dense() -> Any:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    x = keras.Input((64,), name="pixels")
+    hidden = keras.layers.Dense(128, activation="relu")(x)
+    return keras.Model(x, keras.layers.Dense(10, activation="softmax")(hidden))
+
+
+def build_convolutions() -> Any:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    layers, picture = keras.layers, keras.Input((16, 16, 3), name="picture")
+    x = layers.BatchNormalization()(layers.Conv2D(16, 3, activation="relu")(picture))
+    x = layers.Conv2D(16, 3, padding="same")(layers.MaxPooling2D()(x))
+    return keras.Model(picture, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
+
+
+def build_lstm() -> Any:
+    import keras
+
+    keras.utils.set_random_seed(1)
+    steps = keras.Input((12, 4), name="steps")
+    return keras.Model(steps, keras.layers.Dense(3)(keras.layers.LSTM(16)(steps)))
 
 
 def build_masked_gru() -> Any:
@@ -43,6 +71,17 @@ def build_transformer() -> Any:
     x = layers.LayerNormalization()(x + layers.MultiHeadAttention(2, 4)(x, x))
     x = layers.LayerNormalization()(x + layers.Dense(8)(layers.Dense(16, activation="gelu")(x)))
     return keras.Model(words, layers.Dense(2)(layers.GlobalAveragePooling1D()(x)))
+
+
+# A model of each kind that people convert, by its name.
+FAMILIES: dict[str, Callable[[], Any]] = {
+    "dense": build_dense,
+    "convolutions": build_convolutions,
+    "lstm": build_lstm,
+    "masked gru": build_masked_gru,
+    "convnext": build_convnext_block,
+    "transformer": build_transformer,
+}
 
 
 def build_mobilenet_block() -> Any:

@@ -42,7 +42,8 @@ class LockedEnvironment(Environment):
 
 def make_engine(script: str, **changes: object) -> Environment:
     facts = {"key": script, "label": script, "requirements": (), "takes": frozenset({"onnx"}), "script": script}
-    return EngineEnvironment(**{**facts, "megabytes": 1, "good_for": "Tests.", **changes})  # type: ignore[arg-type]
+    more = {"megabytes": 1, "good_for": "Tests.", "lock": "tract"}  # any that there is
+    return EngineEnvironment(**{**facts, **more, **changes})  # type: ignore[arg-type]
 
 
 def make_locked(folder: Path, lock: str = SMALL_LOCK, **changes: object) -> Environment:

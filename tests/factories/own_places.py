@@ -20,12 +20,12 @@ def make_onnxruntime() -> Environment:
 
 def add_places(patch: pytest.MonkeyPatch, jobs: Jobs, folder: Path, *engines: str) -> None:
     """Have ONNX Runtime and engines of ours be the only places, all of them built."""
-    environments = [make_onnxruntime(), *(make_engine(engine, lock="tract") for engine in engines)]
+    environments = [make_onnxruntime(), *(make_engine(engine) for engine in engines)]
     built = borrow_own_packages(folder)
     places = tuple(map(EnvironmentPlace, environments))
     patch.setattr("core.jobs.known_places.list_places", lambda: places)
-    patch.setattr("core.jobs.environment_place.build_environment", lambda *given, **more: built)
-    patch.setattr("core.jobs.environment_place.find_built", lambda *given: built)
+    patch.setattr("core.jobs.environment_place.build_asked", lambda *given, **more: built)
+    patch.setattr("core.jobs.environment_place.find_asked", lambda *given: built)
     patch.setattr("core.environments.pool.is_unchanged", lambda built: True)
     patch.setattr(jobs, "_require_may_build", lambda environments: None)
     patch.setattr(jobs, "environment_processes", WarmProcesses(jobs.config))

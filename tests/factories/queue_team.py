@@ -1,6 +1,6 @@
 """A team installation of a test: a database, a store, servers that submit small jobs, and workers that do them.
 
-As a program it is such a worker: python -m tests.factories.queue_team HOME DATABASE STORE NAME LOST_SECONDS
+As a program it is such a worker: python -m tests.factories.queue_team FOLDER DATABASE NAME LOST_SECONDS KINDS
 """
 
 import contextlib
@@ -8,7 +8,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +16,8 @@ import pytest
 
 from core.context import AppContext
 from core.jobs import Jobs
+from core.jobs.driver import JobKind
+from core.jobs.kinds import KINDS
 from core.jobs.node import Node
 from core.queue import DatabaseJobStore, QueueDatabase, WorkerRegistry, WorkerState, open_database_job_store
 from core.settings import PROJECT, Settings
@@ -24,6 +26,7 @@ from tests.factories.small_kinds import SMALL_KINDS
 from tests.helpers import wait_until
 
 LOST_SECONDS = 2
+ALL_KINDS: dict[str, Mapping[str, JobKind]] = {"small": SMALL_KINDS, "all": KINDS}
 
 
 class Team(NamedTuple):
@@ -45,15 +48,17 @@ class Team(NamedTuple):
         config = self.config(machine, **settings)
         return open_database_job_store(config.home / "jobs", config)
 
-    def make_server(self, machine: str = "server") -> Jobs:
+    def make_server(self, machine: str = "server", kinds: str = "small") -> Jobs:
         """What a web server has."""
         config = self.config(machine)
-        return Jobs(None, Worker(config), config, kinds=SMALL_KINDS)
+        return Jobs(None, Worker(config), config, kinds=ALL_KINDS[kinds])
 
-    def make_node(self, machine: str = "node", concurrency: int = 2, lost_seconds: int = LOST_SECONDS) -> Node:
+    def make_node(
+        self, machine: str = "node", concurrency: int = 2, lost_seconds: int = LOST_SECONDS, kinds: str = "small"
+    ) -> Node:
         config = self.config(machine, lost_seconds)
         context = AppContext(None, Worker(config), config)
-        return Node(context, SMALL_KINDS, self.open_store(machine), machine, concurrency)
+        return Node(context, ALL_KINDS[kinds], self.open_store(machine), machine, concurrency)
 
     def workers(self) -> list[WorkerState]:
         return WorkerRegistry(QueueDatabase(self.database_url)).list_workers()
@@ -74,11 +79,15 @@ class Team(NamedTuple):
             assert not thread.is_alive()
 
     @contextlib.contextmanager
-    def node_process(self, machine: str) -> Iterator[subprocess.Popen[bytes]]:
-        """A worker in a process of its own, which is killed at the end."""
-        arguments = [self.folder / machine, self.database_url, self.folder, machine, LOST_SECONDS]
+    def node_process(
+        self, machine: str, kinds: str = "small", lost_seconds: int = LOST_SECONDS, **variables: str
+    ) -> Iterator[subprocess.Popen[bytes]]:
+        """A worker in a process of its own, with these variables, which is killed at the end."""
+        arguments = [self.folder, self.database_url, machine, lost_seconds, kinds]
         command = [sys.executable, "-m", "tests.factories.queue_team", *map(str, arguments)]
-        with subprocess.Popen(command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT)}) as process:
+        with subprocess.Popen(
+            command, cwd=PROJECT, env={**os.environ, "PYTHONPATH": str(PROJECT), **variables}
+        ) as process:
             try:
                 yield process
             finally:
@@ -86,12 +95,12 @@ class Team(NamedTuple):
 
 
 def main() -> None:
-    _, database_url, folder, machine, lost_seconds = sys.argv[1:]
+    folder, database_url, machine, lost_seconds, kinds = sys.argv[1:]
     if seconds := os.environ.get("ROUNDTRIP_TEST_CLOCK"):
         from tests.factories.faulty_team import shift_clock  # which takes this module
 
         shift_clock(pytest.MonkeyPatch(), float(seconds))
-    Team(Path(folder), database_url).make_node(machine, lost_seconds=int(lost_seconds)).run()
+    Team(Path(folder), database_url).make_node(machine, lost_seconds=int(lost_seconds), kinds=kinds).run()
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import numpy as np
 from core.errors import CannotSave
 from core.jobs.driver import JobKind, Requirements
 from core.jobs.job_handle import JobHandle
+from core.jobs.kinds import KINDS
 from core.library.storage import list_files
 from core.worker.child_errors import cancelled_error
 from tests.factories.library_entries import make_artifact, make_imported_artifact, make_run
@@ -99,7 +100,9 @@ SMALL_KINDS = {
         JobKind("refuse", run_refuse),
         JobKind("read", run_read),
         JobKind("store", run_store),
+        JobKind("compare", run_store),
         JobKind("stamp", run_stamp),
         JobKind("sleep", run_sleep),
+        KINDS["verify"],
     )
 }

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.compatibility.matrix import build_matrix
@@ -18,10 +19,12 @@ from core.jobs import Jobs
 from core.library import Library
 from core.settings import Settings
 from core.worker import Worker
+from tests.factories import architectures
 from tests.helpers import wait_until_done
 
 KEYS = [format_.key for format_ in ENVIRONMENT_FORMATS]
 UNKNOWN_CLASS = "This process does not know the custom class '{}'."
+BY_TENSORFLOW = "Keras computes the layer {} by TensorFlow alone, which is not among these packages."
 NO_MODULE = "Takes Keras models only; this is a plain tf.Module, with no Keras layers or config to write."
 # The verdict, or the sentence of the refusal, by demo.
 EXPECTED = {
@@ -37,8 +40,23 @@ EXPECTED = {
         "digits-core": NO_MODULE,
         "digits-custom": UNKNOWN_CLASS.format("Scale"),
         "digits-subclassed": UNKNOWN_CLASS.format("DigitReader"),
-    }
+    },
+    "pt2": {
+        "digits-mlp": "rounding",
+        "digits-cnn": "rounding",
+        "digits-mixed": "same-answers",
+        "names": BY_TENSORFLOW.format("TextVectorization"),
+        "stocks-lstm": "rounding",
+        "tips": BY_TENSORFLOW.format("StringLookup"),
+        "two-in-two-out": "rounding",
+        "digits-denoiser": "rounding",
+        "digits-core": NO_MODULE,
+        "digits-custom": UNKNOWN_CLASS.format("Scale"),
+        "digits-subclassed": UNKNOWN_CLASS.format("DigitReader"),
+    },
 }
+# How far answers of a model of each kind may be off in a format, as a share of the largest; measured were 3e-7.
+OFF = {"pt2": 1e-6}
 PAIRS = [(demo, key) for key, verdicts in EXPECTED.items() for demo in verdicts]
 
 
@@ -103,3 +121,23 @@ def test_demo_in_environment_format_keeps_what_it_claims(demo: str, key: str, ap
     with unpacked_kit(apart.library, row["artifact"]) as kit, WarmProcesses(apart.config) as processes:
         outcome = judge_kit(processes, environment, build_environment(apart.config, environment), kit)
     assert (outcome.verdict.value, outcome.error) == (expected, None)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+@pytest.mark.filterwarnings("ignore::UserWarning")
+@pytest.mark.parametrize("name", architectures.FAMILIES)
+@pytest.mark.parametrize("key", OFF)
+def test_model_kind_in_environment_format_answers_alike(
+    key: str, name: str, apart: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("core.runtimes.environment_link.get_settings", lambda: apart.config)
+    model, format_ = architectures.FAMILIES[name](), get_format(key)
+    inputs = architectures.make_inputs(model)
+    expected = model.predict(next(iter(inputs.values())), verbose=0)
+    format_.save_model(model, "keras", tmp_path)
+    predictor = format_.load(tmp_path)
+    (answer,) = predictor.predict(inputs).values()
+    assert np.abs(answer - expected).max() <= OFF[key] * np.abs(expected).max()
+    arrays = [array for _, array in predictor.weights()]
+    assert all(np.array_equal(*pair) for pair in zip(arrays, model.get_weights(), strict=True))

@@ -1,8 +1,6 @@
 """Forms in fewer bits and for other runtimes on a model of each kind that people convert: how far answers are off."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -14,41 +12,6 @@ from tests.factories import architectures
 pytestmark = [pytest.mark.long, pytest.mark.filterwarnings("ignore::UserWarning")]
 
 
-def build_dense() -> Any:
-    import keras
-
-    keras.utils.set_random_seed(1)
-    x = keras.Input((64,), name="pixels")
-    hidden = keras.layers.Dense(128, activation="relu")(x)
-    return keras.Model(x, keras.layers.Dense(10, activation="softmax")(hidden))
-
-
-def build_convolutions() -> Any:
-    import keras
-
-    keras.utils.set_random_seed(1)
-    layers, picture = keras.layers, keras.Input((16, 16, 3), name="picture")
-    x = layers.BatchNormalization()(layers.Conv2D(16, 3, activation="relu")(picture))
-    x = layers.Conv2D(16, 3, padding="same")(layers.MaxPooling2D()(x))
-    return keras.Model(picture, layers.Dense(10)(layers.GlobalAveragePooling2D()(x)))
-
-
-def build_lstm() -> Any:
-    import keras
-
-    keras.utils.set_random_seed(1)
-    steps = keras.Input((12, 4), name="steps")
-    return keras.Model(steps, keras.layers.Dense(3)(keras.layers.LSTM(16)(steps)))
-
-
-MODELS: dict[str, Callable[[], Any]] = {
-    "dense": build_dense,
-    "convolutions": build_convolutions,
-    "lstm": build_lstm,
-    "masked gru": architectures.build_masked_gru,
-    "convnext": architectures.build_convnext_block,
-    "transformer": architectures.build_transformer,
-}
 # How far answers may be off, as a share of the largest: twice what was measured, rounded up.
 LIMITS = {
     "onnx_external": 1e-5,
@@ -64,10 +27,10 @@ LIMITS = {
 NO_RECURRENCE = {("openvino_int8", "lstm"), ("openvino_int8", "masked gru")}  # OpenVINO's converter takes them unrolled
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", architectures.FAMILIES)
 @pytest.mark.parametrize("format_key", LIMITS)
 def test_form_of_model_kind_is_off_by_no_more_than_measured(format_key: str, name: str, tmp_path: Path):
-    model, format_ = MODELS[name](), get_format(format_key)
+    model, format_ = architectures.FAMILIES[name](), get_format(format_key)
     inputs = architectures.make_inputs(model)
     expected = model.predict(next(iter(inputs.values())), verbose=0)
     if (format_key, name) in NO_RECURRENCE:

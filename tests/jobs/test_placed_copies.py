@@ -4,10 +4,12 @@ import csv
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.environments.base import Environment
+from core.environments.process import EnvironmentProcess
 from core.errors import InputError, NotBuilt, UnknownName
 from core.jobs import Jobs
 from core.jobs.compare_result import check_tolerances, parse_tolerances
@@ -83,10 +85,27 @@ def test_place_that_is_not_built_says_nothing_of_the_copy(placed, monkeypatch: p
         raise NotBuilt("The package index did not answer.", cure="Connect to the network.")
 
     jobs, _, onnx = placed
-    monkeypatch.setattr("core.jobs.environment_place.build_environment", refuse)
+    monkeypatch.setattr("core.jobs.environment_place.build_asked", refuse)
     there = at_place(onnx, "own-onnx")
     outcome = wait_until_done(jobs, jobs.compare([onnx, there], 5)).result["outcomes"][there]
     assert (outcome["verdict"], outcome["error"]["code"]) == ("not-verified", "not-built")
+
+
+@pytest.mark.long
+def test_imported_copy_is_asked_in_a_confined_process(placed, monkeypatch: pytest.MonkeyPatch):
+    jobs, _, onnx = placed
+    (path,) = jobs.library.folder(onnx).rglob("*.onnx")
+    imported = wait_until_done(jobs, jobs.import_model(path)).result["artifact"]
+    start, are_untrusted = EnvironmentProcess.__init__, []
+
+    def remember(self: EnvironmentProcess, *given: Any) -> None:
+        are_untrusted.append(given[-1])
+        start(self, *given)
+
+    monkeypatch.setattr(EnvironmentProcess, "__init__", remember)
+    there = at_place(imported, "own-onnx")
+    outcome = wait_until_done(jobs, jobs.compare([imported, there], 5)).result["outcomes"][there]
+    assert (outcome["verdict"], outcome["error"], are_untrusted) == ("bit-identical", None, [True])
 
 
 def test_lock_is_part_of_what_is_reused(placed, monkeypatch: pytest.MonkeyPatch):

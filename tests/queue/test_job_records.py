@@ -8,8 +8,9 @@ import pytest
 from core.errors import UnknownName, UnreadableRecord
 from core.library.ids import new_id
 from core.library.job_store import Job, JobStore
-from core.queue import DatabaseJobStore
+from core.queue import DatabaseJobStore, job_rows, recover_abandoned
 from tests.factories.queue_team import Team
+from tests.helpers import wait_until
 from tests.postgresql_server import execute
 
 
@@ -80,3 +81,23 @@ def test_two_servers_that_start_the_same_job_start_it_once(team: Team):
     assert second.job_store.read("j0123456789").request == {"by": 1}
     assert isinstance(second.job_store, DatabaseJobStore)
     assert second.job_store.count_waiting()[0][:2] == ("anywhere", 1)
+
+
+def test_job_beside_the_queue_is_interrupted_with_its_process(team: Team):
+    here, there = (team.open_store(name, lost_seconds=1) for name in ("here", "there"))
+    job = here.create(make_job(state="running"))
+    (here.folder(job.id) / "rows").write_text("so far", encoding="utf-8")
+    wait_until(lambda: seconds_since_touched(there, job.id) > 0.1)
+    wait_until(lambda: seconds_since_touched(there, job.id) < 0.1)  # it says that it lives
+    assert there.read(job.id).state == "running"
+    assert recover_abandoned(there.database, "a worker", [], 0) == ([], [])
+    here.finish(job.model_copy(update={"state": "done", "result": {"rows": 1}}))
+    assert (there.folder(job.id) / "rows").read_text(encoding="utf-8") == "so far"
+    lost = here.create(make_job(1, state="running"))
+    del here
+    wait_until(lambda: there.read(lost.id).state == "interrupted", seconds=10)
+    assert [each.state for each in there.list_jobs()] == ["interrupted", "done"]
+
+
+def seconds_since_touched(store: DatabaseJobStore, id_: str) -> float:
+    return store.database.run(job_rows.read_row, id_).silent_seconds

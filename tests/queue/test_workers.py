@@ -2,18 +2,26 @@
 
 import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.errors import InputError
 from core.jobs.driver import JobKind
+from core.jobs.job_handle import JobHandle
+from core.jobs.maintenance import find_last_report
 from core.jobs.node import run_node
 from core.jobs.node_facts import describe_node
 from core.jobs.queued_driver import NO_WORKER
+from core.jobs.upgrade import UpgradeWork
 from core.jobs.workers import ask_worker, list_workers
 from core.library.permissions import Viewer
 from core.queue import Announcement, QueueDatabase, WorkerRegistry, WorkerRequirements
 from core.settings import Settings
+from core.upgrade.row_store import RowStore
+from core.upgrade.rows import Cure, Status, UpgradeRow
+from core.upgrade.sides import get_side
+from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.queue_team import Team
 from tests.factories.small_kinds import SMALL_KINDS, run_echo
 from tests.helpers import wait_until
@@ -34,7 +42,7 @@ def announce(team: Team, name: str, **facts) -> str:
 
 def test_job_that_no_worker_can_do_is_refused_with_what_is_missing(team):
     jobs = team.make_server()
-    announce(team, "plain", environments=("keras-3.3",))
+    announce(team, "plain", environments={"keras-3.3": 5})
     announce(team, "builder", buildable_environments=("keras-3.3", "tract"))
     job = jobs._start("echo", "Echo", {"environments": ["keras-3.3", "tract"]})
     assert (job.note, jobs.job_store.read(job.id).state) == ("", "queued")
@@ -54,7 +62,7 @@ def test_job_waits_for_the_first_worker_and_says_so(team):
 
 def test_job_goes_only_where_it_can_be_done(team):
     jobs = team.make_server()
-    announce(team, "able", environments=("rare",))
+    announce(team, "able", environments={"rare": 1})
     rare, common = jobs._start("echo", "Rare", {"environments": ["rare"]}), jobs._start("echo", "Common", {})
     with team.running_node():
         assert jobs.wait(common.id).state == "done"
@@ -63,10 +71,9 @@ def test_job_goes_only_where_it_can_be_done(team):
 
 def test_formats_need_their_packages_and_environments():
     facts = {"version": "1", "python": "3", "system": "x", "processor": "x", "processors": 1, "memory": 1}
-    worker = Announcement(name="one", missing_packages=("onnx",), environments=("orbax",), **facts)
+    worker = Announcement(name="one", missing_packages=("onnx",), environments={"orbax": 1}, **facts)
     assert worker.list_missing(WorkerRequirements(packages=("onnx", "openvino"))) == ["the package onnx"]
     assert worker.list_missing(WorkerRequirements(environments=("orbax",), packages=("openvino",))) == []
-    assert worker.list_missing(WorkerRequirements(worker="two")) == ["the name two"]
 
 
 @pytest.mark.parametrize(
@@ -76,12 +83,18 @@ def test_formats_need_their_packages_and_environments():
         (WorkerRequirements(is_exclusive=True), "alone"),
         (WorkerRequirements(environments=("openvino",)), "environment.openvino"),
         (WorkerRequirements(packages=("onnx", "tf2onnx")), "package.onnx+package.tf2onnx"),
-        (WorkerRequirements(packages=("onnx", "openvino", "tf2onnx")), "package.onnx+package.openvi-d236fd1819ee"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_queue_is_named_by_what_its_jobs_need_in_forty_characters(requirements, queue):
-    assert (requirements.queue, len(requirements.queue) <= 40) == (queue, True)
+def test_queue_is_named_by_what_its_jobs_need(requirements, queue):
+    assert requirements.queue == queue
+
+
+def test_long_name_of_a_queue_is_cut_and_still_its_own():
+    packages = ("onnx", "openvino", "tf2onnx"), ("onnx", "openvino", "openvino-dev")
+    names = {WorkerRequirements(packages=each).queue for each in packages}
+    assert {name[:28] for name in names} == {"package.onnx+package.openvi-"}
+    assert [len(name) for name in names] == [40, 40]
 
 
 def test_click_goes_before_what_is_done_in_bulk(team, tmp_path):
@@ -149,7 +162,7 @@ def test_worker_of_another_version_says_that_it_does_not_know_the_job(team):
 
 def test_node_describes_this_machine(tmp_path):
     facts = describe_node(Settings(home=tmp_path), "here", 3)
-    assert (facts.name, facts.concurrency, facts.environments) == ("here", 3, ())
+    assert (facts.name, facts.concurrency, facts.environments) == ("here", 3, {})
     assert facts.system.startswith(("Linux", "Darwin", "Windows"))
 
 
@@ -175,3 +188,52 @@ def test_tables_of_another_release_of_procrastinate_are_refused(team):
 def test_queue_without_postgresql_is_refused(tmp_path):
     with pytest.raises(InputError, match="needs a PostgreSQL database"):
         QueueDatabase(f"sqlite:///{tmp_path}/queue.sqlite")
+
+
+def test_environments_are_those_of_the_workers_that_run(team):
+    jobs = team.make_server()
+    announce(team, "small", environments={"tract": 5})
+    large = announce(team, "large", environments={"tract": 7, "mnn": 1})
+    assert {state["environment"]: state["bytes"] for state in jobs.list_environments() if state["bytes"]} == {
+        "tract": 7,
+        "mnn": 1,
+    }
+    ask_worker(jobs, large, "drain")
+    assert [state["environment"] for state in jobs.list_environments() if state["bytes"]] == ["tract"]
+
+
+def test_last_verification_is_that_of_whichever_worker_did_it(team):
+    jobs = team.make_server()
+    run = make_run(jobs.library)
+    make_artifact(jobs.library, run)
+    assert find_last_report(jobs) is None
+    with team.running_node():
+        for ids in (None, [run.id]):
+            assert jobs.wait(jobs.verify(ids).id).state == "done"
+    report = find_last_report(jobs)
+    assert (report.runs, report.artifacts, report.wrong) == (1, 1, [])
+    assert find_last_report(jobs.for_viewer(Viewer("p" + "1" * 24))) is None
+
+
+def test_cured_files_of_an_upgrade_are_had_on_every_machine(team, tmp_path):
+    cured = tmp_path / "cured.keras"
+    cured.write_bytes(b"cured")
+    cure = Cure(kind="rewritten-config", sentence="x", is_proven=True, file="for-keras-3.3.keras")
+    row = UpgradeRow(name="a.keras", status=Status.DOES_NOT_LOAD, sha256="0" * 64, cures=[cure])
+
+    def run(handle: JobHandle) -> dict[str, Any]:
+        store = RowStore(handle.library.home, get_side("here"), get_side("keras-3.3"))
+        store.add(row, cured)
+        work = UpgradeWork(handle, tmp_path)
+        work.rows = [row.model_copy(update={"name": "b.keras", "cures": []}), row]
+        work.keep_cured_files(store)
+        return {"rows": [each.model_dump(mode="json") for each in work.rows]}
+
+    jobs = team.make_server()
+    with team.running_node() as node, pytest.MonkeyPatch.context() as patch:
+        patch.setattr(node, "_kinds", {"upgrade": JobKind("upgrade", run)})
+        patch.setattr(jobs.driver, "_kinds", {"upgrade": JobKind("upgrade", run)})
+        end = jobs.wait(jobs._start("upgrade", "Upgrade", {"source": "here", "target": "keras-3.3"}).id)
+    ((name, path),) = jobs.find_cured_files(end.id).items()
+    assert (name, path.name, path.read_bytes()) == ("a.keras", "for-keras-3.3.keras", b"cured")
+    assert path.is_relative_to(jobs.library.home)

@@ -30,6 +30,7 @@ from tests.upgrade.test_upgrade_job import cross_to
 
 __all__ = ["cross_to"]
 ROW = SweepRow(model="a", format="keras", status=Status.ALIKE, verdict="bit-identical", label="Bit-identical")
+WORSE = ROW.model_copy(update={"model": "b", "status": Status.CHANGED})
 FULL, WRONG = StorageFailed("The disk is full."), InputError("It does not fit.")
 FAULTS = {"full": [FULL], "never": [FULL, FULL], "wrong": [WRONG]}
 
@@ -253,7 +254,10 @@ def test_row_that_was_cut_off_is_none(tmp_path: Path):
         append_row(tmp_path, ROW.model_copy(update={"model": name}))
     path = tmp_path / ROWS_FILE
     path.write_bytes(path.read_bytes()[:-9])
-    assert read_row_file(tmp_path) == [ROW]
+    assert read_row_file(tmp_path) == read_row_file(tmp_path, 10**6) == [ROW]
+    append_row(tmp_path / "other", ROW)
+    append_row(tmp_path / "other", WORSE)
+    assert read_row_file(tmp_path / "other", len(WORSE.model_dump_json()) + 9) == [WORSE]
     assert read_row_file(tmp_path / "nowhere") == []
 
 

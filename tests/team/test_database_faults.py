@@ -64,7 +64,7 @@ def test_database_that_cannot_be_had_is_said_at_the_start(what, open_machine: Ma
 
 
 def test_database_that_lets_in_and_says_nothing_is_given_up(open_machine: MachineOpener, proxy, monkeypatch):
-    monkeypatch.setattr(schema, "CONNECT_SECONDS", 2)
+    monkeypatch.setitem(schema.SERVER_LIMITS, "connect_timeout", 2)
     proxy.is_open.clear()
     with pytest.raises(StorageFailed, match="The database does not answer"):
         open_machine(database_url=proxy.url)

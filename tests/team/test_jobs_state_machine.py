@@ -273,6 +273,6 @@ def test_library_and_jobs_match_the_dictionary(run_machine):
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", range(1, 3))
+@pytest.mark.parametrize("number", range(1, 5))
 def test_library_and_jobs_match_the_dictionary_in_long_runs(run_machine, number):
-    run_machine(10, 30, number)
+    run_machine(4, 25, number)

@@ -1,6 +1,7 @@
 """Faults of a team's library: killed at each step of a commit, broken and foreign objects, stores that refuse, full
 disks."""
 
+import contextlib
 import errno
 import os
 import time
@@ -9,15 +10,18 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import Damaged, InputError, StorageFailed, UnknownName
+from core.error_translation import translate_store_error
+from core.errors import Damaged, InputError, StorageFailed, UnknownName, UnreadableRecord
 from core.health import verify_entries
 from core.library import Artifact, Library
 from core.library.staging import find_abandoned_staging
 from core.library.storage import size_on_disk
-from core.object_store import Contents, Manifests
+from core.migration import migrate_from_store
+from core.object_store import Contents, Manifests, ObjectStore, open_object_store
 from core.object_store.entry_cache import IN_USE_SECONDS, EntryCache
 from core.object_store.store_rows import StoreRows
 from tests.factories.library_entries import make_artifact, make_imported_artifact, make_run
+from tests.helpers import wait_until
 from tests.postgresql_server import execute
 from tests.team.conftest import MachineOpener
 
@@ -205,6 +209,19 @@ def test_cache_evicts_what_was_unused_longest(open_machine: MachineOpener):
         here.verify(artifact.id)
 
 
+def test_cache_over_its_limit_evicts_by_itself(open_machine: MachineOpener):
+    here, there = open_machine("here"), open_machine("there", cache_gb=1e-6)  # 1 kB
+    run = make_run(here)
+    old, new = (make_artifact(here, run, content=os.urandom(1000)) for _ in range(2))
+    there.verify(old.id)
+    os.utime(there.home / "cache" / "store" / f"{old.id}.json", (0, 0))
+    wait_until(lambda: not there.entries.cache.is_measuring)
+    there.verify(new.id)
+    wait_until(lambda: not there.folder(new.id).parent.joinpath(old.id).exists())
+    assert (there.folder(new.id) / "files").is_dir()
+    there.verify(old.id)
+
+
 def test_full_disk_makes_room_once_and_is_said_then(open_machine: MachineOpener, monkeypatch: pytest.MonkeyPatch):
     here, there = open_machine("here"), open_machine("there")
     artifact = make_artifact(here, make_run(here))
@@ -259,3 +276,81 @@ def test_entry_deleted_elsewhere_is_unknown_here(open_machine: MachineOpener):
         there.verified_folder(artifact.id)
     with pytest.raises(InputError):
         there.annotate(artifact.id, note="too late")
+
+
+def test_half_of_an_import_is_no_entry_of_a_migration(open_machine: MachineOpener, kill_at, monkeypatch, tmp_path):
+    here = open_machine("here")
+    kept = make_imported_artifact(here)
+    kill_at(Manifests, "put", 2)
+    with pytest.raises(Killed):
+        make_imported_artifact(here)
+    monkeypatch.undo()
+    back = Library(tmp_path / "back")
+    assert migrate_from_store(back, open_object_store(here.entries.store.address)).is_complete
+    assert back.ids() == sorted([kept.id, kept.run])
+
+
+def test_store_that_refuses_to_be_written_keeps_what_it_has(open_machine: MachineOpener, monkeypatch):
+    here = open_machine("here")
+    artifact = make_imported_artifact(here)
+
+    def refuse(self, key: str, data: bytes) -> bool:
+        raise translate_store_error("PermissionDenied: AccessDenied", self.address)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "put_if_absent", refuse)
+        changes = (
+            lambda: make_run(here),
+            lambda: here.annotate(artifact.id, note="new"),
+            lambda: here.set_alias("champion", artifact.id),
+            lambda: here.remove(artifact.id),
+        )
+        for change in changes:
+            with pytest.raises(StorageFailed, match="refuses this to these credentials"):
+                change()
+    assert (here.ids(), here.aliases()) == (sorted([artifact.id, artifact.run]), {})
+    assert here.annotations(artifact.id).note == ""
+    assert list((here.home / "staging").iterdir()) == []
+    assert here.entries.rows.catch_up() >= 0
+    assert here.find() == here.find_on_disk()
+
+
+def test_manifest_of_a_newer_version_takes_nothing_from_others(open_machine: MachineOpener):
+    here, there = open_machine("here"), open_machine("there")
+    artifact = make_imported_artifact(here)
+    key = f"entries/{artifact.id}.json"
+    newer = here.entries.store.get(key).replace(b'"schema": 1', b'"schema": 2')
+    break_object(here, key, newer)
+    there.rebuild_catalog()
+    assert [entry.id for entry in here.find()] == [artifact.id]
+    here.verify(artifact.id)
+    with pytest.raises(UnreadableRecord, match="schema 2"):
+        open_machine("elsewhere").verified_folder(artifact.id)
+
+
+def test_cache_keeps_what_a_load_is_about_to_use(open_machine: MachineOpener):
+    here = open_machine()
+    artifact = make_artifact(here, make_run(here))
+    manifest = here.home / "cache" / "store" / f"{artifact.id}.json"
+    here.artifact(artifact.id)
+    os.utime(manifest, (0, 0))
+    here.verified_folder(artifact.id)
+    assert time.time() - manifest.stat().st_mtime < IN_USE_SECONDS
+    assert artifact.id not in here.entries.cache.evict(0)
+
+
+def test_folder_of_a_finished_job_is_an_entry_like_others(open_machine: MachineOpener):
+    here, there = open_machine("here"), open_machine("there")
+    with here.staging() as staged:
+        (staged / "j" / "answers").mkdir(parents=True)
+        (staged / "j" / "job.json").write_text("{}")
+        (staged / "j" / "answers" / "rows-0000000000.npz").write_bytes(b"rows")
+        here.entries.commit({"j0123456789": staged / "j"}, contextlib.nullcontext)
+    assert (there.entries.ids("j"), there.ids(), there.find()) == (["j0123456789"], [], [])
+    folder = there.entries.locate("j0123456789")
+    assert folder == there.home / "jobs" / "j0123456789"
+    assert [path.name for path in folder.iterdir()] == ["job.json"]
+    there.entries.fetch("j0123456789", ["answers"])
+    assert (folder / "answers" / "rows-0000000000.npz").read_bytes() == b"rows"
+    assert there.entries.delete("j0123456789")
+    assert (here.entries.locate("j0123456789"), folder.exists()) == (None, False)

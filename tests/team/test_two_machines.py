@@ -1,20 +1,23 @@
 """Two machines, each with a home of its own, over one store and one database."""
 
+import os
 import shutil
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
 import pytest
 
 from core.errors import InputError, StorageFailed, UnknownName
-from core.health import repair_library, run_diagnostics
+from core.health import repair_library, run_diagnostics, verify_entries
 from core.inputs import Inputs
 from core.library import Library
 from core.library.annotation_files import Annotations
 from core.library.storage import list_files
 from core.migration import migrate_from_store, migrate_to_store
 from core.object_store import Contents, Documents, open_object_store
-from core.settings import Settings
+from core.settings import PROJECT, Settings
 from tests.factories.library_entries import make_artifact, make_imported_artifact, make_run
 from tests.team.conftest import MachineOpener
 
@@ -249,3 +252,24 @@ def test_health_says_what_lies_in_the_store_and_what_only_here(open_machine: Mac
     assert checks["Store", "only here"].sentence.startswith("1 entry of this machine's folder ")
     assert repair_library(here) == []
     assert "Store" not in {check.about for check in run_diagnostics(Library(here.home.parent / "alone"), config)}
+
+
+@pytest.mark.long
+def test_processes_of_two_machines_write_side_by_side(open_machine: MachineOpener, team_settings: Settings):
+    variables = {
+        "ROUNDTRIP_DATABASE_URL": team_settings.database_url,
+        "ROUNDTRIP_STORE_URL": open_machine().entries.store.address,
+    }
+    command = [sys.executable, "-m", "tests.library.entry_writer"]
+    homes = [open_machine(name).home for name in ("here", "here", "there", "there")]
+    writers = [
+        subprocess.Popen([*command, home, "5"], env={**os.environ, **variables}, cwd=PROJECT, stdout=subprocess.PIPE)
+        for home in homes
+    ]
+    stored = [id_ for writer in writers for id_ in writer.communicate(timeout=240)[0].decode().split()]
+    assert len(stored) == 20
+    for name in ("here", "there", "elsewhere"):
+        library = open_machine(name)
+        assert sorted(entry.id for entry in library.find()) == sorted(stored)
+        assert library.find() == library.find_on_disk()
+    assert all(row.is_intact for row in verify_entries(open_machine("elsewhere")))

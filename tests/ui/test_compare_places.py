@@ -66,7 +66,7 @@ def test_no_environment_is_offered_where_none_takes_the_copy(visit, placed):
     wait_until_done(jobs, jobs.compare([artifacts["saved_model"]]))
     app = visit(jobs, "compare", artifact=[artifacts["saved_model"]])
     assert not app.exception
-    assert "Ask them in other environments, too" not in [item.label for item in app.expander]
+    assert "Ask them in other environments and on other machines, too" not in [item.label for item in app.expander]
 
 
 def test_environment_to_build_is_offered_with_its_size_but_to_guests(visit, copied_entries: Callable):

@@ -2,6 +2,7 @@
 
 from core.jobs import Jobs
 from core.library.job_store import Job
+from core.sweep.row_file import append_row
 from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.sent_files import send_files
@@ -70,7 +71,7 @@ def test_sweep_page_shows_rows_with_verdict_cause_and_cure(visit, empty_jobs: Jo
     table = app.dataframe[0].value
     assert table["Verdict"].tolist() == ["✓ Bit-identical", "✗ Does not load"]
     assert table["Environment"].tolist() == ["Roundtrip itself", "ONNX Runtime 1.20"]
-    assert table["Machine"].tolist() == ["This machine", "This machine, up to SSE4.1"]
+    assert table["Machine"].tolist() == ["This machine", "This machine up to SSE4.1"]
     assert table["Cure"].tolist() == ["–", "Save it for an earlier opset."]
     assert not [button for button in app.button if button.key == "resume-sweep"]
 
@@ -80,6 +81,17 @@ def test_paused_sweep_says_what_is_kept_and_goes_on(visit, empty_jobs: Jobs):
     app = visit(empty_jobs, "sweep", job=job.id)
     assert "1 of 9 rows are known, and not asked again" in app.info[0].value
     assert app.button(key="resume-sweep").label == "Resume"
+
+
+def test_running_sweep_shows_the_rows_so_far_and_a_pause(visit, empty_jobs: Jobs):
+    job = write_sweep(empty_jobs, GOOD, state="running")
+    append_row(empty_jobs.job_store.folder(job.id), GOOD)
+    app = visit(empty_jobs, "sweep", job=job.id)
+    assert not app.exception
+    assert app.dataframe[0].value["Model"].tolist() == ["good"]
+    assert "1 of 1 row answer" in page_text(app).replace("\\", "")
+    assert [button.label for button in app.button if button.key == f"cancel-{job.id}"] == ["Pause"]
+    assert app.button(key="start-sweep").disabled
 
 
 def test_rows_that_a_passing_fault_stopped_are_offered_again(visit, empty_jobs: Jobs):
@@ -121,3 +133,20 @@ def test_sweep_page_takes_files_in_place_of_runs(visit, empty_jobs: Jobs):
     }
     assert (job.state, rows["more.zip"]["cause"] != "") == ("done", True)
     assert list_staged(empty_jobs.library.home) == []
+
+
+def test_sweep_page_asks_what_an_upgrade_breaks(visit, empty_jobs: Jobs):
+    make_artifact(empty_jobs.library, make_run(empty_jobs.library), "keras")
+    app = visit(empty_jobs, "sweep", run="library", ask="upgrade", **{"from": "here", "to": "keras-3.3"})
+    assert not app.exception
+    assert [box.value for box in app.selectbox] == ["here", "keras-3.3"]
+    text = page_text(app).replace("\\", "")
+    assert "1 row at most. To build first: Keras 3.3; 1.2 GB on the disk." in text
+    assert app.button(key="start-sweep").label == "Sweep 1 row"
+
+
+def test_sweep_page_of_a_job_shows_what_it_asks(visit, empty_jobs: Jobs):
+    make_run(empty_jobs.library)
+    job = write_sweep(empty_jobs, GOOD)
+    app = visit(empty_jobs, "sweep", job=job.id)
+    assert [box.value for box in app.multiselect] == [["library"], ["onnx"], ["here"], ["here"]]

@@ -4,9 +4,9 @@ import streamlit as st
 
 from core.compare import Verdict
 from core.compatibility.losses import find_losses, label_with_losses
-from core.environments import get_environment
+from core.environments.machines import label_asked
 from core.figures.theme import NEUTRAL, PLOTLY_CONFIG
-from core.jobs.compare_result import ComparisonOutcome
+from core.jobs.compare_result import ComparisonOutcome, describe_compared_machines
 from core.jobs.elsewhere_answers import find_answers
 from core.jobs.places import place_of
 from core.text.labels import live_model_phrase, verdict_meaning
@@ -48,6 +48,7 @@ def show_verdicts(comparison: FinishedComparison) -> None:
     )
     runs = {entry.run for entry in comparison.participants.entries.values() if entry.run}
     elsewhere = find_answers(current_jobs().job_store, *runs)
+    _show_machines(comparison)
     with st.grid(3, min_column_width=270):
         for id_, outcome in comparison.outcomes.items():
             with st.container(border=True, height="stretch", key=f"verdict-{id_}"):
@@ -65,10 +66,17 @@ def show_verdicts(comparison: FinishedComparison) -> None:
                     st.caption(f"{caveats} Loaded in {format_duration(outcome.load_seconds)}.".strip())
                 for key, answer in elsewhere.get(id_, {}).items():
                     st.caption(
-                        escape_markdown(
-                            f"In {get_environment(key).label}, asked its kit's test examples: {answer.summary}"
-                        )
+                        escape_markdown(f"In {label_asked(key)}, asked its kit's test examples: {answer.summary}")
                     )
+
+
+def _show_machines(comparison: FinishedComparison) -> None:
+    """Say of each copy how it answers on each machine, where it was asked on any but this one."""
+    names = comparison.participants.names
+    outcomes = {id_: outcome.model_dump(mode="json") for id_, outcome in comparison.outcomes.items()}
+    for id_, sentence in describe_compared_machines(outcomes).items():
+        text = f"{names.get(id_, id_)}: {sentence}"
+        st.markdown(escape_markdown(text))
 
 
 def _show_numbers(outcome: ComparisonOutcome) -> None:

@@ -9,6 +9,7 @@ from core.environments.machines import MACHINES
 from core.environments.own import HERE
 from core.errors import RoundtripError
 from core.formats import all_formats
+from core.jobs.environment_states import list_machines
 from core.jobs.sweep import Sweeps
 from core.jobs.uploads import store_models
 from core.library import Run
@@ -18,12 +19,13 @@ from core.sweep.size import SweepSize, describe_size
 from core.text.numbers import format_size
 from core.upgrade.sides import list_sides
 from ui.components import describe_runs, escape_markdown, show_empty_state, show_error
-from ui.query_params import TABS_KEY, bind_select
+from ui.query_params import bind_select
 from ui.session import current_jobs
 from ui.uploader import ChosenFiles, choose_files, forget_files
 
 FILES_KEY = "swept"
-FORMATS, UPGRADE = "Formats and environments", "An upgrade"
+UPGRADE = "upgrade"
+QUESTIONS = {"cells": "In formats and environments", UPGRADE: "Before and after an upgrade"}
 MAX_TITLE = 80  # characters
 FIELDS = {"models": "run", "formats": "format", "environments": "in", "machines": "machine"}  # with query parameters
 
@@ -53,7 +55,7 @@ def take_plan_of(job: Job | None) -> None:
         if field in recorded and not (field == "models" and job.request["has_files"]):
             st.query_params[name] = recorded[field]
     if sides := recorded.get("upgrade"):
-        st.query_params.update({"from": sides["from"], "to": sides["to"], TABS_KEY: UPGRADE})
+        st.query_params.update({"from": sides["from"], "to": sides["to"], "ask": UPGRADE})
 
 
 class ChosenSweep(NamedTuple):
@@ -65,7 +67,7 @@ class ChosenSweep(NamedTuple):
     def measure(self) -> SweepSize:
         sweeps = Sweeps(current_jobs())
         if self.sent.files:
-            return sweeps.measure_files(self.plan, {file.name: file.path.stat().st_size for file in self.sent.files})
+            return sweeps.measure_files(self.plan, {file.name: file.bytes for file in self.sent.files})
         return sweeps.measure(self.plan)
 
     def start(self, title: str) -> Job:
@@ -81,12 +83,9 @@ def choose_sweep(runs: dict[str, Run]) -> ChosenSweep | None:
     """Show the choices; returns what is to be swept, None while something is missing, which is said."""
     sent = _choose_files(is_expanded=not runs)
     models = _choose_runs(runs, is_disabled=bool(sent.files)) if runs else []
-    tabs = st.tabs([FORMATS, UPGRADE], key=TABS_KEY, bind="query-params", on_change="rerun")
-    with tabs[0]:
-        cells = _choose_cells()
-    with tabs[1]:
-        sides = _choose_sides()
-    chosen = {"upgrade": sides} if tabs[1].open else cells
+    binding = bind_select("ask", list(QUESTIONS))
+    question = st.radio("Asked", **binding, format_func=QUESTIONS.__getitem__, horizontal=True)
+    chosen: dict[str, Any] = {"upgrade": _choose_sides()} if question == UPGRADE else _choose_cells()
     if sent.pending or not (sent.files or models) or not all(chosen.values()):
         st.caption("Choose at least one run or file, and one of each.")
         return None
@@ -116,13 +115,16 @@ def _choose_files(is_expanded: bool) -> ChosenFiles:
 def _choose_cells() -> dict[str, list[str]]:
     formats = {AS_IS: "The copies that there are"}
     formats |= {each.key: each.label for each in all_formats() if not each.unavailable_reason}
-    machines = {machine.key: machine.label for machine in MACHINES}
+    machines = {machine.key: machine.label for machine in list_machines(current_jobs())}
     _propose({"format": AS_IS, "in": HERE, "machine": MACHINES[0].key})
     return {
         "formats": _choose("Formats", "format", formats, "Copies that are missing are saved first."),
         "environments": _choose("Environments", "in", _name_environments(), "Those not built yet are built first."),
         "machines": _choose(
-            "Machines", "machine", machines, "The same copy, computed with fewer of this processor's instructions."
+            "Machines",
+            "machine",
+            machines,
+            "The same copy, computed with fewer of this processor's instructions, or on a worker of the team.",
         ),
     }
 
@@ -187,4 +189,3 @@ def start_sweep(chosen: ChosenSweep, runs: dict[str, Run]) -> Job | None:
 
 
 KNOWN_ENVIRONMENTS = {HERE: "Roundtrip itself", **{each.key: each.label for each in ENVIRONMENTS}}
-KNOWN_MACHINES = {machine.key: machine.label for machine in MACHINES}

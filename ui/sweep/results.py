@@ -1,18 +1,20 @@
 """The table of a sweep, which fills while it runs; its reports; and earlier sweeps."""
 
+from collections import Counter
 from functools import partial
 
 import streamlit as st
 
+from core.environments.machines import label_machine
 from core.jobs.sweep import Sweeps
 from core.library.job_store import Job
 from core.report.sweep_report import RENDERERS
-from core.sweep.rows import LABELS, Status, SweepRow, summarize_sweep
+from core.sweep.rows import LABELS, Status, SweepRow, summarize_counts, summarize_sweep
 from core.text.labels import format_timestamp, pluralize
 from ui.components import escape_markdown, size_column
 from ui.navigation import go
 from ui.session import current_jobs
-from ui.sweep.choice import KNOWN_ENVIRONMENTS, KNOWN_MACHINES
+from ui.sweep.choice import KNOWN_ENVIRONMENTS
 
 SYMBOLS = {Status.ALIKE: "✓", Status.CHANGED: "≠", Status.DOES_NOT_LOAD: "✗"}
 MIME = {
@@ -35,24 +37,31 @@ STATES = {
 
 def show_sweep(job: Job) -> None:
     """Show the rows of a sweep as far as it has come, and its reports."""
+    if job.is_active:
+        _show_rows_so_far(job)
+        return
     rows = _read_rows(job)
     if not rows:
         return
     st.markdown(f"**{escape_markdown(summarize_sweep(rows))}**")
-    shown = _filter(rows, job) if not job.is_active else rows
+    shown = _filter(rows, job)
     if len(shown) > MAX_TABLE_ROWS:
-        left = f"The {'last' if job.is_active else 'first'} {MAX_TABLE_ROWS:,} of {pluralize(len(shown), 'row')}"
-        st.caption(f"{left}; reports have all of them.")
-        shown = shown[-MAX_TABLE_ROWS:] if job.is_active else shown[:MAX_TABLE_ROWS]
-    _show_table(shown)
-    if not job.is_active:
-        _show_reports(job.id)
+        st.caption(f"The first {MAX_TABLE_ROWS:,} of {pluralize(len(shown), 'row')}; reports have all of them.")
+    _show_table(shown[:MAX_TABLE_ROWS])
+    _show_reports(job.id)
+
+
+def _show_rows_so_far(job: Job) -> None:
+    counts: Counter[str] = Counter(job.detail.get("counts") or {})
+    if rows := Sweeps(current_jobs()).read_last_rows(job.id):
+        st.markdown(f"**{escape_markdown(summarize_counts(counts))}**")
+        if len(rows) < counts.total():
+            st.caption(f"The last {len(rows):,} of {pluralize(counts.total(), 'row')} so far.")
+        _show_table(rows)
 
 
 def _read_rows(job: Job) -> list[SweepRow]:
-    """The rows; those of a job that has ended are kept, by who may see it: its record was read before."""
-    if job.is_active:
-        return Sweeps(current_jobs()).read_rows(job.id)
+    """The rows of a job that has ended. They are kept by who may see them: the job's record was read before."""
     return _read_ended_rows(job.id, job.finished or "", job.owner or "")
 
 
@@ -78,7 +87,7 @@ def _show_table(rows: list[SweepRow]) -> None:
         "Verdict": [f"{SYMBOLS.get(row.status, '?')} {row.label}" for row in rows],
         "Format": [row.format or "–" for row in rows],
         "Environment": [KNOWN_ENVIRONMENTS.get(row.environment, row.environment) for row in rows],
-        "Machine": [KNOWN_MACHINES.get(row.machine, row.machine) for row in rows],
+        "Machine": [label_machine(row.machine) for row in rows],
         "Changed": [row.changed_rows for row in rows],
         "Size": sizes,
         "Seconds": [row.seconds for row in rows],
@@ -89,6 +98,8 @@ def _show_table(rows: list[SweepRow]) -> None:
         "Model": st.column_config.TextColumn(pinned=True, width="medium"),
         "Changed": st.column_config.NumberColumn(help="How many rows were answered otherwise."),
         "Size": size_config,
+        "Cause": st.column_config.TextColumn(width="large"),
+        "Cure": st.column_config.TextColumn(width="large"),
         "Seconds": st.column_config.NumberColumn(
             format="%.2f",
             help="On this machine those of saving, loading and the first answer; elsewhere those that were waited for.",
@@ -137,7 +148,7 @@ def show_earlier(current: str) -> None:
     jobs = [job for job in current_jobs().job_store.list_jobs("sweep") if job.id != current][:EARLIER]
     if not jobs:
         return
-    st.subheader("Earlier sweeps", anchor=False)
+    st.header("Earlier sweeps", anchor=False)
     for job in jobs:
         facts = format_timestamp(job.created), STATES.get(job.state, job.state), job.id
         label = " · ".join([escape_markdown(job.title), *facts])

@@ -21,4 +21,4 @@ def convert(kit, kind, folder):
 
 
 def engine_of(kit):
-    return onnx_onnxruntime if read_facts(kit)["format"] == "onnx" else keras_model
+    return onnx_onnxruntime if read_facts(kit)["format"].startswith("onnx") else keras_model

@@ -11,7 +11,8 @@ SCRIPT is the module of an engine beside this one. It says by its names how a ki
     load(kit)       returns a function from inputs by name to outputs by name, batch first
     describe(kit)   returns name, dtype and shape of what the model takes, where the engine can tell
     convert(kit, kind, folder)  writes the model in another format, where the engine can
-    DEVICE, NOTE    what computes, and what a reader should know, where there is something to say
+    DEVICE, NOTE    what computes, and what a reader should know, where there is something to say; what it should know
+                    of this model alone is `note` of the function that `load` returned
 
 The script of a format, which is written and read here (see `core.runtimes.environment_link`), has two names more:
 
@@ -111,7 +112,7 @@ class Engine:
         return self._facts() | {"seconds": self.seconds, "inputs": told["inputs"]}
 
     def _describe_error(self, error):
-        return {"stage": self.stage, "error": type(error).__name__, "text": str(error)[-MAX_TEXT:]}
+        return {"stage": self.stage, "error": type(error).__name__, "text": shorten(str(error))}
 
     def _convert(self, kit, out, kind):
         folder = Path(out) / CONVERTED
@@ -153,7 +154,7 @@ class Engine:
             "versions": versions,
             "seconds": dict(self.seconds),
             "device": getattr(self.module, "DEVICE", "CPU"),
-            "note": getattr(self.module, "NOTE", ""),
+            "note": getattr(self.loaded[1], "note", "") or getattr(self.module, "NOTE", ""),
             "loads": self.loads,
         }
 
@@ -170,6 +171,12 @@ def join_rows(parts):
     import numpy as np
 
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def shorten(text):
+    """Return the beginning and the end of a text that is longer than is passed on: either may name the cause."""
+    half = MAX_TEXT // 2 - 2
+    return text if len(text) <= MAX_TEXT else f"{text[:half]}\n…\n{text[-half:]}"
 
 
 def installed_version(name):
