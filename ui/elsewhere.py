@@ -81,8 +81,8 @@ def choose_machines(chosen: Iterable[str], formats: set[str]) -> list[str]:
         **bind_select("on", offered, many=True),
         format_func=lambda key: machines[key].label,
         placeholder="This machine only",
-        help="The same copies with fewer of this processor's instructions, which stands for another processor; of a team "
-        "also on its workers. Roundtrip itself is asked there, and the environments that are chosen above.",
+        help="The same copies with fewer of this processor's instructions, which stands for another processor; of a "
+        "team also on its workers. Roundtrip itself is asked there, and the environments that are chosen above.",
     )
     return [place for key in asked for place in keys[key]]
 

@@ -62,8 +62,8 @@ def _choose_places(id_: str, name: str, places: list[Place]) -> list[str]:
         **bind_select(PARAM_PREFIX + id_, list(labels), many=True),
         format_func=labels.__getitem__,
         placeholder="Nowhere else",
-        help="The same copy answers the same inputs with other packages, with fewer of this processor's instructions, or on "
-        "a worker of the team, in a process of that environment.",
+        help="The same copy answers the same inputs with other packages, with fewer of this processor's instructions, "
+        "or on a worker of the team, in a process of that environment.",
     )
 
 
