@@ -45,6 +45,7 @@ BENCHMARKS = {
     "upgrade": "benchmarks.upgrading:measure",
     "postgresql": "benchmarks.postgresql:measure",
     "queue": "benchmarks.queue:measure",
+    "team": "benchmarks.team:measure",
     "object-store": "benchmarks.object_store:measure",
     "bad-inputs": "benchmarks.trust:measure_inputs",
     "faults": "benchmarks.trust:measure_faults",

@@ -26,8 +26,8 @@ def measure() -> list[Row]:
         server, folder = stack.enter_context(run_server()), stack.enter_context(tempfile.TemporaryDirectory())
         if server is None:
             return []
-        ours = _fill(Catalog(stack.enter_context(new_database(server))))
-        theirs = _fill(Catalog(f"sqlite:///{Path(folder) / 'catalog.sqlite'}"))
+        ours = fill_catalog(Catalog(stack.enter_context(new_database(server))))
+        theirs = fill_catalog(Catalog(f"sqlite:///{Path(folder) / 'catalog.sqlite'}"))
         return [_measure_query(name, query, ours, theirs) for name, query in QUERIES.items()]
 
 
@@ -37,7 +37,8 @@ def _measure_query(name: str, query: Query, ours: Catalog, theirs: Catalog) -> R
     return Row(f"first page of 100,000 on PostgreSQL: {name}", *pair, "SQLite", at_most=1.5)
 
 
-def _fill(catalog: Catalog) -> Catalog:
+def fill_catalog(catalog: Catalog) -> Catalog:
+    """Fill a catalog with the made entries; returns it."""
     entries = {f"a{number:010x}": _make_entry(number) for number in range(COUNT)}
     catalog.sync(entries, lambda id_, run: 1, entries.get)
     return catalog

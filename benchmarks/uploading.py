@@ -19,7 +19,7 @@ from benchmarks.measure import Row, Sample
 from benchmarks.serving import ours
 from core.library import Library
 from core.settings import get_settings
-from core.uploads import Uploads
+from core.uploads import open_uploads
 from tests.browser.server import Server
 from ui.routes.urls import upload_url
 from ui.streamlit_internals import TOKEN_COOKIE
@@ -101,7 +101,7 @@ def _peak_memory(server: Server) -> Iterator[list[int]]:
 
 
 def _require_whole(server: Server, address: str) -> None:
-    uploads = Uploads(server.home)
+    uploads = open_uploads(server.home)
     assert uploads.find_files([address.rpartition("/")[2]])
 
 

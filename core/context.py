@@ -12,7 +12,7 @@ from core.library.permissions import Viewer
 from core.library.prediction_store import PredictionStore
 from core.object_store.team_library import open_library
 from core.settings import Settings, get_settings
-from core.uploads import Uploads
+from core.uploads import open_uploads
 from core.worker import Worker
 
 
@@ -25,7 +25,7 @@ class AppContext:
         self.worker = worker or Worker(self.config)
         self.job_store = open_job_store(self.library.home, self.config)
         self.inputs = Inputs(self.library.home, self.config, self.library.entries)
-        self.uploads = Uploads(self.library.home, self.config)
+        self.uploads = open_uploads(self.library.home, self.config)
         self.environment_processes = WarmProcesses(self.config)
 
     def for_viewer(self, viewer: Viewer) -> Self:

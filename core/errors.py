@@ -25,6 +25,7 @@ RoundtripError
     ├── TooLarge            it needs more memory than its limit
     ├── Cancelled           a user stopped it
     ├── NotBuilt            the packages of an environment could not be had
+    ├── WorkerGone          a worker of the team went, or is not there
     └── NotConfined         this system has no sandbox for an untrusted model, which is not run
 
 Each carries one plain `sentence`, what was `received`, the `cure` (what to do next), and `detail`: the message of the

@@ -158,6 +158,11 @@ CONVERTER_ERRORS = (
         "Take the ONNX file, or the StableHLO file, whichever this one is not.",
     ),
     KnownError(
+        r"memory_format that is unsupported in ExecuTorch: torch\.(\w+)",
+        "ExecuTorch does not take the order in which this model keeps the numbers of its pictures ({0}).",
+        "Take LiteRT or ONNX for phones.",
+    ),
+    KnownError(
         r"Didn't find op for builtin opcode '(\w+)'",
         "These kernels have no operation {0}.",
         "Take another format, or keep that part of the model outside of it.",

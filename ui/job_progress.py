@@ -81,9 +81,9 @@ def _cancel_job(job_id: str) -> None:
 def _progress_text(job: Job) -> str:
     """Return what the job is doing, and an estimate of the time left."""
     if job.state == "queued":
-        return "Waiting for other work to end"
-    state = current_jobs().worker.state()
-    if state.phase == "warming" and job.progress == 0:
+        return escape_markdown(job.note) or "Waiting for other work to end"
+    state, is_team = current_jobs().worker.state(), current_jobs().config.is_team  # whose jobs are done elsewhere
+    if state.phase == "warming" and job.progress == 0 and not is_team:
         return f"TensorFlow is warming up, {format_duration(state.seconds)}"
     left = _seconds_left(job)
     return (escape_markdown(job.note) or "Starting") + (f" · about {format_duration(left)} left" if left else "")
@@ -100,7 +100,7 @@ def _seconds_left(job: Job) -> float | None:
 
 
 def _show_outcome(job: Job) -> None:
-    if job.state == "failed" and job.error:
+    if job.state in ("failed", "interrupted") and job.error:
         show_error(job.error)
     elif job.state == "cancelled":
         kept = "The best that was found until then stands below" if job.detail.get("best") else _describe_kept(job)

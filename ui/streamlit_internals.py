@@ -20,6 +20,7 @@ __all__ = [
     "SESSION_FILE_PATHS",
     "TOKEN_COOKIE",
     "WRITTEN_FOR",
+    "get_cookie_secret",
     "has_page_token",
     "is_host_allowed",
     "is_in_session",

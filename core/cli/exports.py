@@ -81,7 +81,8 @@ def _list_errors(result: Mapping[str, Any], artifact: str, environments: list[st
         elif cell and cell["verdict"] == Verdict.NOT_VERIFIED:
             errors[key] = cell["error"]
         elif not cell and key not in errors:
-            errors[key] = InputError("It takes no copies in this format.", received=row["format"]).to_json()
+            cure = "Save the run in a format that it takes, and ask for that copy."
+            errors[key] = InputError("It takes no copies in this format.", received=row["format"], cure=cure).to_json()
     return errors
 
 

@@ -8,8 +8,11 @@ import typer
 
 from core.context import open_job_store
 from core.errors import InputError
+from core.library.job_store import JobStore
 from core.object_store.team_library import open_library
 from core.settings import PROJECT, get_settings
+
+COOKIE_SECRET = "STREAMLIT_SERVER_COOKIE_SECRET"
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -25,7 +28,19 @@ def serve(
         raise InputError(
             "The pages are not installed here.", received=script, cure="Start it from a checkout of Roundtrip."
         )
-    open_job_store(open_library().home, get_settings())  # what does not answer is said before anything is started
+    _share_secret(open_job_store(open_library().home, get_settings()))  # what does not answer is said before all else
     options = [f"--server.port={port}", *([f"--server.address={address}"] if address else [])]
     os.chdir(PROJECT)  # where Streamlit looks for its settings
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(script), *options])
+
+
+def _share_secret(job_store: JobStore) -> None:
+    """Have this server sign as all others of a team do, so that a person may come to any of them."""
+    if get_settings().is_team and not os.environ.get(COOKIE_SECRET):
+        from core.queue import (
+            DatabaseJobStore,
+            read_cookie_secret,
+        )  # which an installation on one machine need not import
+
+        assert isinstance(job_store, DatabaseJobStore)
+        os.environ[COOKIE_SECRET] = read_cookie_secret(job_store.database)

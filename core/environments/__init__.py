@@ -25,6 +25,7 @@ MODULES = (
     "keras_openvino",
     "keras_torch",
     "pt2",
+    "executorch",
     "orbax",
     "keras_3_15_python_3_13",
     "keras_3_3",

@@ -3,6 +3,7 @@
 import asyncio
 import copy
 import logging
+import os
 import secrets
 import signal
 import threading
@@ -32,6 +33,7 @@ from core.queue import (
 )
 from core.settings import Settings
 from core.telemetry import set_up_logging
+from core.worker.processes import LOWERED_PRIORITY
 
 BEATS = 6  # within the time after which a worker counts as gone
 FETCH_SECONDS = 2.0  # after which the queue is looked at without a notification
@@ -68,7 +70,12 @@ class Node:
         self._ended = threading.Event()
 
     def run(self) -> None:
-        """Take and do jobs until told to end. Raises StorageFailed where the database is not there at the start."""
+        """Take and do jobs until told to end. Raises StorageFailed where the database is not there at the start.
+
+        Its threads let a web server and a database on the same machine go first: a person waits for these.
+        """
+        if hasattr(os, "setpriority"):
+            os.setpriority(os.PRIO_PROCESS, 0, LOWERED_PRIORITY)  # on Linux of this thread, and of those that it starts
         try:
             asyncio.run(self._run())
         except (ConnectorException, PoolTimeout) as error:

@@ -9,13 +9,14 @@ import hashlib
 import json
 import threading
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
 
 from core.environments.machines import join_keys
 from core.environments.own import HERE
-from core.errors import InputError, RoundtripError, cleanup_on_error
+from core.errors import InputError, UnknownName, cleanup_on_error
 from core.jobs.driver import JobKind, do_job
 from core.jobs.elsewhere import require_workers
 from core.jobs.given_files import GivenFiles
@@ -26,6 +27,7 @@ from core.jobs.sweep_run import SweepResult, SweepRun
 from core.jobs.uploads import StoredUpload
 from core.jobs.watched_job import watch_job
 from core.library.job_store import Job
+from core.record import now
 from core.settings import MB
 from core.sweep.models import ADDRESS, SweptModel, is_in_library, list_models, list_named_files
 from core.sweep.plan import SweepPlan, make_plan
@@ -35,6 +37,7 @@ from core.sweep.size import SweepSize, measure_sweep
 from core.validation.file_names import display_file_name
 
 SWEEP = "sweep"  # the kind of its job
+LOST_SECONDS = 300.0  # since the process of a sweep was heard of, from which on it is gone
 LAST_BYTES = 2**19  # of the rows of a sweep that runs, which a page reads
 
 
@@ -76,10 +79,19 @@ class Sweeps:
         models = list_models(self._library, plan.models, folder)
         self._require_workers(plan)
         job = self._make_job(plan, folder, title, again)
-        with contextlib.suppress(RoundtripError):
-            if (running := self._jobs.job_store.read(job.id)).is_active:
+        with contextlib.suppress(UnknownName):
+            if (running := self.end_if_gone(self._jobs.job_store.read(job.id))).is_active:
                 return running
         return self._start(job, plan, models, GivenFiles())
+
+    def end_if_gone(self, job: Job) -> Job:
+        """Return a job of a sweep, ended where nothing has been heard of its process: it may run on another machine."""
+        heard = datetime.fromisoformat(job.detail.get("heard") or job.created)
+        if not job.is_active or (datetime.now(UTC) - heard).total_seconds() < LOST_SECONDS:
+            return job
+        ended = job.model_copy(update={"state": "interrupted", "finished": now()})
+        self._jobs.job_store.finish(ended)
+        return ended
 
     def start_uploads(self, plan: SweepPlan, uploads: StoredUpload, title: str = "") -> Job:
         """Start a sweep over uploaded files, in whose place the plan has their names. They are deleted at its end.
@@ -96,7 +108,10 @@ class Sweeps:
         require_workers(self._jobs, (join_keys(HERE, machine) for machine in plan.machines))
 
     def _start(self, job: Job, plan: SweepPlan, models: list[SweptModel], files: GivenFiles) -> Job:
-        self._jobs.job_store.create(job)
+        created = self._jobs.job_store.create(job)
+        if created is not job:  # another server was faster
+            files.discard()
+            return created
         handle = JobHandle(self._jobs, job.model_copy(deep=True), files)
         work = partial(_run_sweep, self._jobs, plan, models)
         threading.Thread(target=self._run, args=(handle, work), daemon=True).start()

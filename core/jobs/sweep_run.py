@@ -2,6 +2,7 @@
 
 import contextvars
 import threading
+import time
 from collections import Counter, deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, TypedDict
@@ -12,6 +13,7 @@ from core.jobs.service import Jobs
 from core.jobs.sweep_imports import SweepImports
 from core.jobs.sweep_jobs import SweepJobs
 from core.jobs.sweep_model import ModelSweep
+from core.record import now
 from core.sweep.answer_store import AnswerStore
 from core.sweep.models import SweptModel
 from core.sweep.plan import SweepPlan
@@ -19,6 +21,8 @@ from core.sweep.row_file import append_row
 from core.sweep.rows import RowKey, SweepRow, exit_status, sort_rows, summarize_sweep
 from core.sweep.size import list_row_keys
 
+HEARD_EVERY = 20.0  # seconds between two words of its process, of which the record has the last
+TEAM_AT_ONCE = 8  # jobs that are given to workers: what a person clicks goes before them
 PROGRESS_ROWS = 20  # the last ones, which stand in the record while it runs
 
 
@@ -45,9 +49,10 @@ class SweepRun:
         self._work, self._answers = SweepJobs(jobs, handle), AnswerStore(jobs.library.home)
         self._imports = SweepImports(self._work, self._answers, self._again)
         self._folder = jobs.job_store.folder(handle.job.id)
-        self._at_once = plan.at_once or max(1, max(2, jobs.config.parallel) - 1)
+        own_slots = max(2, jobs.config.parallel)
+        self._at_once = plan.at_once or (TEAM_AT_ONCE if jobs.config.is_team else own_slots - 1)
         self._turns = deque(Turn(model) for model in models)
-        self._lock, self._is_written = threading.Lock(), True
+        self._lock, self._is_written, self._heard = threading.Lock(), True, float("-inf")
         self._rows: dict[RowKey, SweepRow] = {}
         self._last: deque[dict[str, Any]] = deque(maxlen=PROGRESS_ROWS)
         self._counts: Counter[str] = Counter()  # rows by status
@@ -116,6 +121,8 @@ class SweepRun:
     def _write_progress(self) -> None:
         """Write what was reported last, of which only some is: rows may come by the hundred, and then none for long."""
         with self._lock:
-            is_due, self._is_written = not self._is_written, True
+            is_due = not self._is_written or time.monotonic() - self._heard >= HEARD_EVERY
+            self._is_written = True
         if is_due:
-            self._handle.report_progress(write_now=True)
+            self._heard = time.monotonic()
+            self._handle.report_progress(write_now=True, heard=now())

@@ -232,6 +232,16 @@ class JobStore:
             self._read_record(id_)
         return self._folder / validate_id(id_, "j")
 
+    def local_folder(self, id_: str) -> Path:
+        """Where a job's files lie as far as they are on this machine."""
+        return self._folder / validate_id(id_, "j")
+
+    def evict(self, id_: str, name: str) -> None:
+        """Delete one folder of what a job that has ended made, to make room; nobody finds half of it."""
+        folder = self.local_folder(id_) / name
+        with contextlib.suppress(OSError):  # another process is doing the same
+            shutil.rmtree(folder.rename(folder.with_name("forgotten")))
+
     def delete(self, id_: str) -> None:
         """Delete a job's record and whatever it made. Raises UnknownName."""
         shutil.rmtree(self.folder(id_), ignore_errors=True)

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -49,6 +49,10 @@ class LocalEntries:
         self, id_: str, folder: Path, files: Iterable[FileEntry], on_read: BytesReadCallback
     ) -> list[Damaged]:
         return list(filter(None, (integrity.find_damage(folder, entry, on_read) for entry in files)))
+
+    def find_missing(self, folder: Path, files: Sequence[FileEntry]) -> list[str]:
+        stamps = {file.path: file_stamp(folder / file.path) for file in files}
+        return [file.path for file in files if (stamps[file.path] or (0, -1))[1] != file.bytes]
 
     @translate_disk_errors()
     def ids(self, kinds: str) -> list[str]:

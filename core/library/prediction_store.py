@@ -1,7 +1,5 @@
 """The predictions of a comparison, on disk in chunks: any number of rows is written and read in little memory."""
 
-import contextlib
-import shutil
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -97,8 +95,6 @@ def evict_predictions(job_store: JobStore, max_bytes: int) -> None:
     total = 0
     for job in job_store.list_jobs("compare"):
         if not job.is_active:
-            folder = job_store.folder(job.id) / "answers"
-            total += sum(path.stat().st_size for path in list_files(folder))
+            total += sum(path.stat().st_size for path in list_files(job_store.local_folder(job.id) / "answers"))
             if total > max_bytes:
-                with contextlib.suppress(OSError):  # another process is doing the same
-                    shutil.rmtree(folder.rename(folder.with_name("forgotten")))  # nobody finds half of them
+                job_store.evict(job.id, "answers")

@@ -125,6 +125,14 @@ class ReadMixin(LibraryBase):
             return self.entries.list_damage(id_, folder, self.run(id_).files, on_read)
         return self.entries.list_damage(id_, folder / "files", self.artifact(id_).files, on_read)
 
+    def find_missing(self, id_: str) -> list[str]:
+        """The paths of files of a run or an artifact that are missing, or of another size, where they are kept; none
+        of them is read or fetched. Raises UnknownName, UnreadableRecord, StorageFailed."""
+        folder = self.folder(id_)
+        if id_.startswith("r"):
+            return self.entries.find_missing(folder, self.run(id_).files)
+        return self.entries.find_missing(folder / "files", self.artifact(id_).files)
+
     @translate_disk_errors()
     def refusals(self, run_id: str) -> dict[str, Refusal]:
         """The formats that did not take a run. Raises UnknownName."""

@@ -3,7 +3,7 @@
 The home has one layout for both: the folders are the entries themselves, or what this machine has fetched of a store.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -80,6 +80,9 @@ class SharedEntries(Protocol):
         self, id_: str, folder: Path, files: Iterable[FileEntry], on_read: BytesReadCallback
     ) -> list[Damaged]:
         """What is wrong with files of an entry, whose paths are relative to `folder`, where they are kept."""
+
+    def find_missing(self, folder: Path, files: Sequence[FileEntry]) -> list[str]:
+        """The paths of those that are not where they are kept, or have another size there; none of them is read."""
 
     def ids(self, kinds: str) -> list[str]:
         """The ids of the entries of these kinds that are in their places; in a folder also names that are no ids."""

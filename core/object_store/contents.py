@@ -20,6 +20,10 @@ class Contents:
     def key(self, sha256: str) -> str:
         return f"contents/{sha256[:2]}/{sha256}"
 
+    def size(self, sha256: str) -> int | None:
+        """Bytes that lie under a hash, as a number; None where none do. Raises StorageFailed."""
+        return self._store.size(self.key(sha256))
+
     def put_file(self, path: Path, sha256: str, on_bytes: OnBytes) -> bool:
         """Store a file under the hash that it was recorded with, unless equal bytes lie there; whether they did not.
 
@@ -27,7 +31,7 @@ class Contents:
         it cannot be read, StorageFailed.
         """
         size = path.stat().st_size
-        if self._store.size(self.key(sha256)) == size:
+        if self.size(sha256) == size:
             on_bytes(size)
             return False
         self._put(path, sha256, size, on_bytes)

@@ -44,6 +44,7 @@ class EntryCache:
         self._contents, self._manifests = Contents(store), Manifests(store)
         self._folder = home / "cache" / "store"
         self._lock = threading.Lock()
+        self._thread: threading.Thread | None = None
         self._unmeasured = max_bytes  # bytes that were fetched since the cache was measured
         with translate_disk_errors():
             for folder in (self._folder, *(home / name for name in (*FOLDER_BY_KIND.values(), "trash"))):
@@ -90,6 +91,13 @@ class EntryCache:
     @translate_disk_errors()
     def bring(self, entry: StoredEntry) -> Path:
         """The folder of an entry, with its records and documents. Raises Damaged, UnreadableRecord, StorageFailed."""
+        self._touch(entry.id)
+        try:
+            return self._bring(entry)
+        except FileNotFoundError:  # another process deleted it just now, as what was unused longest
+            return self._bring(entry)
+
+    def _bring(self, entry: StoredEntry) -> Path:
         is_removed = bool(entry.removed_at)
         folder, other = self._place(entry.id, is_removed), self._place(entry.id, not is_removed)
         if not folder.is_dir() and other.is_dir():
@@ -193,14 +201,23 @@ class EntryCache:
             os.utime(self._manifest_path(id_))
 
     def _count(self, size: int) -> None:
-        """Measure the cache now and then."""
-        self._unmeasured += size
-        if self._unmeasured > MEASURED_SHARE * self.max_bytes and self._lock.acquire(blocking=False):
-            try:
+        """Measure the cache now and then, and evict from it; nobody waits for that."""
+        with self._lock:
+            self._unmeasured += size
+            is_due = self._unmeasured > MEASURED_SHARE * self.max_bytes and not self.is_measuring
+            if is_due:
                 self._unmeasured = 0
-                self.evict(self.max_bytes)
-            finally:
-                self._lock.release()
+                self._thread = threading.Thread(target=self._evict, name="cache", daemon=True)
+                self._thread.start()
+
+    @property
+    def is_measuring(self) -> bool:
+        """Whether the cache is measured just now."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def _evict(self) -> None:
+        with contextlib.suppress(OSError, RoundtripError):  # it is measured again later
+            self.evict(self.max_bytes)
 
     def measure(self) -> int:
         """Bytes of all that is known to be in the store and lies here."""

@@ -3,7 +3,7 @@
 import contextlib
 import secrets
 from collections.abc import Iterable, Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -98,6 +98,11 @@ class ObjectStore:
         """Return the bytes of every object by its key, in the order of the keys."""
         with self._translated():
             return dict(sorted((item["path"], item["size"]) for items in self._store.list() for item in items))
+
+    def last_change(self, folder: str) -> datetime | None:
+        """Return when the youngest object below a folder of keys was written; None where there is none."""
+        with self._translated():
+            return max((item["last_modified"] for items in self._store.list(folder) for item in items), default=None)
 
     def claim(self) -> None:
         """Mark the place as a store of ours, unless it is one; another's objects stay where they are.

@@ -7,7 +7,7 @@ wins, and the other reads again.
 
 import contextlib
 import time
-from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping
+from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -109,6 +109,11 @@ class StoreEntries:
             if (folder / file.path).exists() and integrity.find_damage(folder, file):
                 self.cache.drop(folder, [file.path.split("/")[0]])
         return damage
+
+    def find_missing(self, folder: Path, files: Sequence[FileEntry]) -> list[str]:
+        with ThreadPoolExecutor(SENDERS) as pool:
+            sizes = list(pool.map(lambda file: self._contents.size(file.sha256), files))
+        return [file.path for file, size in zip(files, sizes, strict=True) if size != file.bytes]
 
     def ids(self, kinds: str) -> list[str]:
         self.rows.catch_up()

@@ -56,7 +56,7 @@ class StoreRows:
         self._manifests = Manifests(store)
         self._access = AccessControl(home, locate=lambda id_: self.bring_all([id_]).get(id_))
         self._look: _Look | None = None
-        self._lock, self._rows_lock = threading.Lock(), threading.Lock()
+        self._lock, self._rows_lock, self._first_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._thread: threading.Thread | None = None
         self._settled: dict[str, float] = {}  # when what is announced by a token was read here
 
@@ -176,7 +176,9 @@ class StoreRows:
         if self._look is None:
             self._look = _parse_look(self._catalog.load_sync_state())
         if self._look is None:
-            self._look_at_all()
+            with self._first_lock:  # others wait for the first look of all, and take none themselves
+                if self._look is None:
+                    self._look_at_all()
             return self._index.state().changes
         with contextlib.suppress(StorageFailed):  # a store that does not answer now hides nothing that is known
             if state.has_announced:

@@ -19,6 +19,7 @@ from core.queue import job_rows
 from core.queue.database import QueueDatabase
 from core.queue.database_job_store import AWAY_SECONDS, RETRY_SECONDS, DatabaseJobStore
 from core.queue.job_rows import Claim
+from core.queue.recovery import give_back
 
 WRITE_SECONDS = 0.2  # between two records of a job's progress
 LOOK_SECONDS = 0.5  # between two looks whether the job was cancelled, or taken over
@@ -105,9 +106,9 @@ class Attempt:
         self.is_over = True
 
     def give_back(self) -> None:
-        """End the attempt without an end of the job, which another worker takes up."""
+        """End the attempt without an end of the job, which another worker takes up; nothing where it is over."""
         self.is_over = True
-        self._database.run(job_rows.give_back, self.job.id, self.number)
+        self._database.run(give_back, self.job.id, self.number)
 
     @contextlib.contextmanager
     def fence(self) -> Iterator[None]:
@@ -138,8 +139,8 @@ class Attempt:
         try:
             with cleanup_on_error(connection.close):
                 connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{FENCE_SECONDS}s'")
-                is_ours = job_rows.lock_attempt(connection, self.job.id, self.number)
-                if self.is_over or not is_ours:
+                row = job_rows.lock_attempt(connection, self.job.id, self.number)
+                if self.is_over or row is None:
                     self.is_over = True
                     raise taken_over_error()
         except SQLAlchemyError as error:

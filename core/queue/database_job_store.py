@@ -196,6 +196,12 @@ class DatabaseJobStore(JobStore):
             self.files.fetch(row.entry, folder)
         return folder
 
+    def evict(self, id_: str, name: str) -> None:
+        """All of what lies here of a job that has ended: it is a copy, and is fetched again when somebody looks."""
+        folder = self.local_folder(id_)
+        with contextlib.suppress(OSError):
+            shutil.rmtree(folder.rename(folder.with_name(f"{id_}.evicted")))
+
     def attempt_folder(self, id_: str, attempt: int) -> Path:
         """Make the folder of one attempt, empty."""
         folder = self._folder / f"{validate_id(id_, 'j')}.{attempt}"

@@ -16,6 +16,7 @@ CHANNEL = "roundtrip_jobs_1"  # on which the id of a job that began or ended is 
 SILENT_SECONDS = func.extract("epoch", func.now() - func.coalesce(JOBS.c.claimed, JOBS.c.queued)).label(
     "silent_seconds"
 )
+WAITS_AGAIN = "The worker that had it is gone: waiting for another"
 LISTED = (JOBS.c.id, JOBS.c.state, JOBS.c.record, JOBS.c.queue, SILENT_SECONDS)
 
 
@@ -142,9 +143,9 @@ def read_request(connection: Connection, id_: str, attempt: int) -> bool | None:
     return asked
 
 
-def lock_attempt(connection: Connection, id_: str, attempt: int) -> bool:
-    """Lock the row of a job until the transaction ends; whether this attempt is the job's."""
-    return connection.execute(select(JOBS.c.id).where(*_of_attempt(id_, attempt)).with_for_update()).first() is not None
+def lock_attempt(connection: Connection, id_: str, attempt: int) -> Row[Any] | None:
+    """Lock the row of a job until the transaction ends; None where this attempt is not the job's."""
+    return connection.execute(select(JOBS).where(*_of_attempt(id_, attempt)).with_for_update()).one_or_none()
 
 
 def end(connection: Connection, job: Job, attempt: int | None, entry: str | None = None) -> bool:
@@ -181,11 +182,11 @@ def request_cancel(connection: Connection, id_: str) -> Row[Any] | None:
     return row
 
 
-def give_back(connection: Connection, id_: str, attempt: int) -> bool:
-    """End an attempt without an end of its job, which waits for the next; False where it was over already."""
-    values = {"state": "queued", "worker": None, "queued": func.now()}
-    result = connection.execute(update(JOBS).where(*_of_attempt(id_, attempt)).values(**values))
-    return result.rowcount > 0
+def waiting_values(job: Job) -> dict[str, Any]:
+    """The columns of a job that waits again, as it did before the attempt that has come to nothing."""
+    fields = {"state": "queued", "note": WAITS_AGAIN, "progress": 0.0, "detail": {}, "started": None}
+    record = record_text(job.model_copy(update=fields))
+    return {"state": "queued", "worker": None, "queued": func.now(), "record": record}
 
 
 def count_waiting(connection: Connection) -> list[tuple[str, int, float]]:

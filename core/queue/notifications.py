@@ -6,7 +6,9 @@ import time
 import weakref
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
+from core.library.catalog.schema import SERVER_LIMITS
 from core.queue.database import QueueDatabase
 from core.queue.job_rows import CHANNEL
 
@@ -57,7 +59,7 @@ def _listen(reference: "weakref.ref[JobNotifications]", conninfo: str) -> None:
     """Listen until nobody has the object any more."""
     while reference() is not None:
         try:
-            with psycopg.connect(conninfo, autocommit=True) as connection:
+            with psycopg.connect(make_conninfo(conninfo, **SERVER_LIMITS), autocommit=True) as connection:
                 connection.execute(f"LISTEN {CHANNEL}")
                 while reference() is not None:
                     for notification in connection.notifies(timeout=LISTEN_SECONDS, stop_after=1):

@@ -38,7 +38,6 @@ ABANDONED = text(
     FOR UPDATE OF jobs_1 SKIP LOCKED
     """
 )
-UPDATE = text("UPDATE jobs_1 SET state = 'queued', worker = NULL, queued = now(), task = :task WHERE id = :id")
 
 
 class Recovered(NamedTuple):
@@ -83,13 +82,20 @@ def _end(connection: Connection, row: Row[Any], job: Job) -> None:
     job_rows.end(connection, job, None)
 
 
+def give_back(connection: Connection, id_: str, attempt: int) -> None:
+    """Give a job to another worker while its own still lives; nothing where this attempt is not the job's."""
+    if row := job_rows.lock_attempt(connection, id_, attempt):
+        _queue_again(connection, row)
+
+
 def _queue_again(connection: Connection, row: Row[Any]) -> None:
     """With a new entry: the worker that had the old one may come back, and end it."""
     job_rows.remove_tasks(connection, [row.task])
     requirements = connection.execute(text("SELECT requirements FROM queues_1 WHERE name = :name"), {"name": row.queue})
     needs = WorkerRequirements.model_validate_json(requirements.scalar_one())
     (task,) = defer(connection, [(row.id, needs, row.priority)])
-    connection.execute(UPDATE, {"id": row.id, "task": task})
+    values = job_rows.waiting_values(job_rows.parse_job(row)) | {"task": task}
+    job_rows.update_row(connection, row.id, values)
     job_rows.notify(connection, row.id)
 
 

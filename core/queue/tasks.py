@@ -17,6 +17,7 @@ from procrastinate.manager import JobManager, NotificationCallback
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 from sqlalchemy.engine import Connection
 
+from core.library.catalog.schema import SERVER_LIMITS
 from core.queue.database import QueueDatabase
 from core.queue.requirements import WorkerRequirements
 from core.queue.schema import QUEUES
@@ -150,7 +151,11 @@ def make_app(
 ) -> tuple[App, QueueManager]:
     """Make Procrastinate's app for a worker, which calls `deliver` in a thread for each job, and its manager."""
     connector = PsycopgConnector(
-        conninfo=database.connection_string, min_size=1, max_size=concurrency + 3, timeout=POOL_SECONDS
+        conninfo=database.connection_string,
+        kwargs=SERVER_LIMITS,
+        min_size=1,
+        max_size=concurrency + 3,
+        timeout=POOL_SECONDS,
     )
     app = App(connector=connector)
     manager = app.job_manager = QueueManager(connector, choice)

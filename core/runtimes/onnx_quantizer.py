@@ -93,7 +93,7 @@ def name_float_nodes(model: Any) -> list[str]:
 
 
 def _scales_bias(node: Any) -> bool:
-    return node.op_type == "Gemm" and any(each.name == "beta" and each.f != 1 for each in node.attribute)
+    return any(each.name == "beta" and each.f != 1 for each in node.attribute if node.op_type == "Gemm")
 
 
 def _excludes_zero(node: Any, constants: dict[str, Any]) -> bool:

@@ -33,7 +33,7 @@ environments = ["here", "onnxruntime-1.20"]
 # "here" is this machine as it is. With fewer instruction sets: "avx2", "sse41", "no-onednn". Of a team: "worker:NAME".
 machines = ["here"]
 
-# How many jobs at a time; 0 leaves one slot of this machine to whoever clicks meanwhile.
+# How many models at a time; 0 leaves one slot of this machine to whoever clicks meanwhile.
 at_once = 0
 
 # How often a row is asked again that was stopped by a passing fault: a full disk, a process that was ended.

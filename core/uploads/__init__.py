@@ -1,8 +1,9 @@
-"""Files from a browser, in pieces that lie on the disk: resumed after a lost connection, a reload, or a restart."""
+"""Files from a browser, in pieces that are kept as they come: resumed after a lost connection, a reload, or a restart,
+and in a team installation at any of its servers."""
 
 from core.uploads.named_file import NamedFile, place_file
 from core.uploads.piece import Piece
 from core.uploads.record import Upload
-from core.uploads.store import Uploads
+from core.uploads.store import Uploads, open_uploads
 
-__all__ = ["NamedFile", "Piece", "Upload", "Uploads", "place_file"]
+__all__ = ["NamedFile", "Piece", "Upload", "Uploads", "open_uploads", "place_file"]

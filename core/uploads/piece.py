@@ -1,20 +1,14 @@
-"""One piece of an upload while it is written: all of it is kept, or nothing."""
+"""One piece of an upload while it comes: all of it is kept, or nothing."""
 
 import base64
 import binascii
 import hashlib
-import os
-from pathlib import Path
+from abc import ABC, abstractmethod
 from typing import NamedTuple, Self
 
-from filelock import FileLock
-
 from core.errors import Damaged, InputError, UnknownName
-from core.library.storage import translate_disk_errors, write_text_atomically
-from core.record import now
 from core.uploads.record import Upload
 
-RECORD_FILE, DATA_FILE, LOCK_FILE = "upload.json", "data", "lock"
 CHECKSUM_ALGORITHMS = ("sha256", "sha1")
 
 
@@ -37,67 +31,56 @@ class Checksum(NamedTuple):
         raise InputError("The checksum of a piece cannot be read.", received=text[:100], cure=cure)
 
 
-class Piece:
-    """What follows the bytes that have come. It holds the lock of its upload until it is closed.
+class Piece(ABC):
+    """What follows the bytes that have come. Close it in the end; bytes count only once `keep` was called."""
 
-    Bytes go to the disk as they come; they count only once `keep` was called.
-    """
-
-    def __init__(self, folder: Path, upload: Upload, lock: FileLock, checksum: Checksum | None):
-        self._folder, self._upload, self._lock, self._checksum = folder, upload, lock, checksum
+    def __init__(self, upload: Upload, checksum: Checksum | None):
+        self._upload, self._checksum = upload, checksum
         self._digest = hashlib.new(checksum.algorithm) if checksum else None
         self._written = 0
-        with translate_disk_errors():
-            self._file = (folder / DATA_FILE).open("r+b", buffering=0)
-            self._file.seek(upload.offset)
-            self._file.truncate()  # of what came before a break and was not kept
+
+    @property
+    def _end(self) -> int:
+        """How many bytes of the file there are with this piece."""
+        return self._upload.offset + self._written
 
     def write(self, chunk: bytes) -> None:
         """Write bytes behind those before them. Raises InputError beyond the stated size, StorageFailed."""
-        if self._upload.offset + self._written + len(chunk) > self._upload.bytes:
+        if self._end + len(chunk) > self._upload.bytes:
             cure = "State the size of the whole file before it is sent."
             raise InputError("More has come than the size that was stated.", received=self._upload.bytes, cure=cure)
-        rest = memoryview(chunk)
-        with translate_disk_errors():
-            while rest:
-                rest = rest[self._file.write(rest) :]
+        self._append(chunk)
         self._written += len(chunk)
         if self._digest:
             self._digest.update(chunk)
 
     def keep(self, is_cut: bool = False) -> Upload:
-        """Flush what was written, and record that it has come; of a whole file its hash, too.
+        """Store what was written for good, and record that it has come; of a whole file its hash, too.
 
         Args:
             is_cut: The connection broke. What can be held against no checksum then counts only where none was given.
 
-        Raises Damaged where the bytes do not match the checksum, StorageFailed.
+        Raises Damaged where the bytes do not match the checksum, StorageFailed, and UploadConflict where another piece
+        was kept meanwhile.
         """
         if self._checksum and self._digest and (is_cut or self._digest.digest() != self._checksum.digest):
             raise Damaged("A piece of the file arrived changed, and was not kept.", cure="Send it once more.")
-        offset = self._upload.offset + self._written
-        with translate_disk_errors():
-            os.fsync(self._file.fileno())
-            sha256 = self._compute_sha256() if offset == self._upload.bytes else ""
-            changes = {"offset": offset, "changed": now(), "sha256": sha256}
-            self._upload = self._upload.model_copy(update=changes)
-            self._write_record()
+        self._upload = self._commit()
         return self._upload
 
-    def _compute_sha256(self) -> str:
-        self._file.seek(0)
-        return hashlib.file_digest(self._file, "sha256").hexdigest()
+    @abstractmethod
+    def _append(self, chunk: bytes) -> None:
+        """Take bytes that count only once they are committed."""
 
-    def _write_record(self) -> None:
-        try:
-            write_text_atomically(self._folder / RECORD_FILE, self._upload.to_json_text())
-        except FileNotFoundError as error:
-            raise UnknownName("This upload was removed while it came.", cure="Choose the file again.") from error
+    @abstractmethod
+    def _commit(self) -> Upload:
+        """Have all that was taken count; returns how far the upload has come."""
 
+    @abstractmethod
     def close(self) -> None:
-        """Give the disk back what was not kept, and let another piece follow."""
-        try:
-            with translate_disk_errors(), self._file:
-                self._file.truncate(self._upload.offset)
-        finally:
-            self._lock.release()
+        """Give back what was not kept, and let another piece follow."""
+
+
+def removed_error() -> UnknownName:
+    """Of a piece whose upload was removed while it came."""
+    return UnknownName("This upload was removed while it came.", cure="Choose the file again.")

@@ -1,10 +1,13 @@
 """The record of one upload: whose it is, how large it is to be, and how much of it has come."""
 
+import re
 from datetime import UTC, datetime, timedelta
 
 from pydantic import Field
 
 from core.record import Record, now
+
+ID = re.compile(r"u[0-9a-f]{32}")
 
 
 class Upload(Record):
@@ -15,7 +18,7 @@ class Upload(Record):
         owner: The id of the person; None where nobody signs in.
         name: What its owner calls the file, as it came; never part of a path.
         bytes: How large it is, as it was stated before anything was sent.
-        offset: How many bytes have come and lie on the disk.
+        offset: How many bytes have come and are kept.
         changed: When the last of them came.
         sha256: Of the whole; empty until it is.
     """

@@ -1,49 +1,56 @@
-"""`Uploads`: all uploads of an installation, each in a folder of its own, with its record beside its bytes.
-
-Nothing of them is in memory: another process, or the next one, goes on where the last one stopped. The offset in a
-record counts what was flushed before it, so a power cut loses the piece that was on its way and no other.
-"""
+"""`Uploads`: all uploads of an installation, as one person has them: what is begun, continued, used and deleted."""
 
 import contextlib
 import copy
-import re
 import secrets
-import shutil
-import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
-from filelock import FileLock, Timeout
-
-from core.errors import InputError, StorageFailed, UnknownName, UnreadableRecord, UploadConflict
+from core.errors import InputError, StorageFailed, UnknownName, UploadConflict
 from core.library.permissions import Viewer
-from core.library.storage import delete_folder, translate_disk_errors, write_text_atomically
+from core.object_store import open_object_store
 from core.settings import MB, Settings, get_settings
 from core.text.numbers import format_size
+from core.uploads.folder_place import FolderPlace
 from core.uploads.named_file import NamedFile
-from core.uploads.piece import DATA_FILE, LOCK_FILE, RECORD_FILE, Checksum, Piece
-from core.uploads.record import Upload
+from core.uploads.piece import Checksum, Piece
+from core.uploads.place import UploadPlace
+from core.uploads.record import ID, Upload
+from core.uploads.store_place import StorePlace
 from core.validation import refusal
 
-ID = re.compile(r"u[0-9a-f]{32}")
 MAX_NAME_LENGTH = 1000  # characters
 MAX_UPLOADS = 200  # of one person, begun or whole
 LEFT_ALONE_HOURS = 1  # after which what nobody continues or uses gives way to what begins
-LOCK_SECONDS = 10  # to wait for another upload that begins
-HOUR = 3600  # seconds
 USE_THEM = "Use what was sent, or remove it where it was chosen; what is left alone is deleted by itself."
 
 
+def open_uploads(home: Path, config: Settings | None = None) -> "Uploads":
+    """Open the uploads of this machine's home, or those of a team in its store. Raises InputError, StorageFailed."""
+    config = config or get_settings()
+    if not config.is_team:
+        return Uploads(FolderPlace(Path(home) / "uploads"), config)
+    store = open_object_store(config.store_url)
+    store.identify()
+    return Uploads(StorePlace(store), config)
+
+
+class Remaining(NamedTuple):
+    """The uploads that have not expired and can be read, and how many were deleted."""
+
+    kept: list[Upload]
+    deleted: int
+
+
 class Uploads:
-    """The uploads below `home`, as one person has them; of everybody where nobody signs in.
+    """The uploads at one place, as one person has them; of everybody where nobody signs in.
 
     What does not exist, is another person's, or has expired raises UnknownName, all in the same words.
     """
 
-    def __init__(self, home: Path, config: Settings | None = None):
-        self._folder = Path(home) / "uploads"
-        self._config = config or get_settings()
+    def __init__(self, place: UploadPlace, config: Settings):
+        self._place, self._config = place, config
         self._owner: str | None = None
 
     def for_viewer(self, viewer: Viewer) -> Self:
@@ -70,22 +77,16 @@ class Uploads:
         Raises Refused for a file that is too large, InputError for no name, StorageFailed where there is no room.
         """
         self._require_acceptable(name, size)
-        with self._creation_lock():
-            self._delete_expired()
-            self._require_quota(size)
-            self._require_room(size)
+        with self._place.lock_creation():
+            uploads = self._make_way(size, self._delete_expired().kept)
+            self._require_room(size, uploads)
             upload = Upload(id=f"u{secrets.token_hex(16)}", owner=self._owner, name=name, bytes=size)
-            with translate_disk_errors():
-                folder = self._folder / upload.id
-                folder.mkdir()
-                (folder / DATA_FILE).touch()
-                write_text_atomically(folder / RECORD_FILE, upload.to_json_text())
+            self._place.create(upload)
         return upload if size else self._end_empty(upload)
 
     def read(self, id_: str) -> Upload:
         """Return how far an upload has come."""
-        folder = self._find(id_)
-        upload = self._read(folder)
+        upload = self._place.read(id_) if ID.fullmatch(id_) else None
         if upload is None or upload.owner != self._owner or upload.has_expired(self.hours):
             raise self._unknown()
         return upload
@@ -101,32 +102,18 @@ class Uploads:
         the piece is larger than what is to come, StorageFailed.
         """
         self.read(id_)
-        lock = self._lock(id_)
-        try:
-            upload = self.read(id_)  # another may have written since
-            if offset != upload.offset:
-                received = f"{offset:,}, where {upload.offset:,} bytes have come"
-                raise UploadConflict(
-                    "A piece does not follow what has come.", received=received, cure="Ask how much has."
-                )
-            if size is not None and offset + size > upload.bytes:
-                cure = "State the size of the whole file before it is sent."
-                raise InputError("The piece is larger than what is to come.", received=f"{size:,} bytes", cure=cure)
-            return Piece(self._folder / id_, upload, lock, checksum)
-        except BaseException:
-            lock.release()
-            raise
+        return self._place.open_piece(id_, lambda: self._read_next(id_, offset, size), checksum)
 
-    def _lock(self, id_: str) -> FileLock:
-        # It is released by another thread than took it: the pieces of a request are written in any.
-        lock = FileLock(self._folder / id_ / LOCK_FILE, thread_local=False)
-        with translate_disk_errors():
-            try:
-                lock.acquire(timeout=0)
-            except Timeout as error:
-                cure = "Wait until that ends, then ask how much has come."
-                raise UploadConflict("Another piece of this file is on its way.", cure=cure) from error
-        return lock
+    def _read_next(self, id_: str, offset: int, size: int | None) -> Upload:
+        """Return an upload as it stands, if the piece follows what has come."""
+        upload = self.read(id_)
+        if offset != upload.offset:
+            received = f"{offset:,}, where {upload.offset:,} bytes have come"
+            raise UploadConflict("A piece does not follow what has come.", received=received, cure="Ask how much has.")
+        if size is not None and offset + size > upload.bytes:
+            cure = "State the size of the whole file before it is sent."
+            raise InputError("The piece is larger than what is to come.", received=f"{size:,} bytes", cure=cure)
+        return upload
 
     # Using
 
@@ -136,21 +123,18 @@ class Uploads:
         if cut := [upload for upload in uploads if not upload.is_whole]:
             received = f"{cut[0].offset:,} of {cut[0].bytes:,} bytes"
             raise InputError("A file has not come whole yet.", received=received, cure="Wait until it has.")
-        return [
-            NamedFile(upload.name, self._folder / upload.id / DATA_FILE, upload.sha256, is_ours=True)
-            for upload in uploads
-        ]
+        return [self._place.make_file(upload) for upload in uploads]
 
     def discard(self, ids: Iterable[str]) -> None:
         """Delete uploads; one that is not there any more is none."""
         for id_ in ids:
             with contextlib.suppress(UnknownName):
-                delete_folder(self._folder / self.read(id_).id)
+                self._place.delete(self.read(id_).id)
 
     def delete_expired(self) -> int:
         """Delete everybody's uploads that have expired; returns how many. Raises StorageFailed."""
-        with self._creation_lock():
-            return self._delete_expired()
+        with self._place.lock_creation():
+            return self._delete_expired().deleted
 
     # Checks
 
@@ -160,55 +144,38 @@ class Uploads:
         if size > self.max_bytes:
             raise refusal("too-large", f"{size:,} bytes, of at most {self.max_bytes:,}")
 
-    def _require_quota(self, size: int) -> None:
+    def _make_way(self, size: int, uploads: list[Upload]) -> list[Upload]:
         """Delete the person's oldest uploads where they are over the quota and were left alone for an hour.
 
-        Raises StorageFailed where it is not enough.
+        Returns the uploads that remain, of all that are given. Raises StorageFailed where it is not enough.
         """
-        own = [upload for _, upload in self._list() if upload and upload.owner == self._owner]
+        own = [upload for upload in uploads if upload.owner == self._owner]
         own.sort(key=lambda upload: upload.expires(0), reverse=True)
-        limit = max(self._config.uploads_total_mb * MB, self.max_bytes)
+        limit, removed = max(self._config.uploads_total_mb * MB, self.max_bytes), set()
         while (total := sum(upload.bytes for upload in own)) + size > limit or len(own) >= MAX_UPLOADS:
             if not own[-1].has_expired(LEFT_ALONE_HOURS):
                 received = f"{format_size(size)} beside {format_size(total)}, of {format_size(limit)} in all"
                 raise StorageFailed("Too much was sent that nobody has used yet.", received=received, cure=USE_THEM)
-            delete_folder(self._folder / own.pop().id)
+            removed.add(own[-1].id)
+            self._place.delete(own.pop().id)
+        return [upload for upload in uploads if upload.id not in removed]
 
-    def _require_room(self, size: int) -> None:
-        """Raise StorageFailed where the disk could not hold all that is to come."""
-        uploads = [upload for _, upload in self._list() if upload]
-        with translate_disk_errors():
-            free = shutil.disk_usage(self._folder).free
-        if (needed := size + sum(upload.bytes - upload.offset for upload in uploads)) > free:
+    def _require_room(self, size: int, uploads: list[Upload]) -> None:
+        """Raise StorageFailed where the place could not hold all that is to come."""
+        free, needed = self._place.free_bytes(), size + sum(upload.bytes - upload.offset for upload in uploads)
+        if free is not None and needed > free:
             received = f"{format_size(needed)} are to come, and {format_size(free)} are free"
             raise StorageFailed("The disk has no room for this file.", received=received, cure="Free some space.")
 
-    @contextlib.contextmanager
-    def _creation_lock(self) -> Iterator[None]:
-        with translate_disk_errors():
-            self._folder.mkdir(parents=True, exist_ok=True)
-            try:
-                lock = FileLock(self._folder / LOCK_FILE, timeout=LOCK_SECONDS).acquire()
-            except Timeout as error:
-                cure = "Try again."
-                raise StorageFailed("Another upload has been beginning for too long.", cure=cure) from error
-        with lock:
-            yield
-
-    # Folders
-
-    def _delete_expired(self) -> int:
-        expired = [folder for folder, upload in self._list() if self._has_expired(folder, upload)]
-        for folder in expired:
-            delete_folder(folder)
-        return len(expired)
-
-    def _has_expired(self, folder: Path, upload: Upload | None) -> bool:
-        if upload:
-            return upload.has_expired(self.hours)
-        with contextlib.suppress(FileNotFoundError):  # deleted just now
-            return time.time() - folder.stat().st_mtime > self.hours * HOUR
-        return False
+    def _delete_expired(self) -> "Remaining":
+        kept, deleted = [], 0
+        for id_, upload in self._place.list_uploads():
+            if upload.has_expired(self.hours) if upload else self._place.is_left(id_, self.hours):
+                self._place.delete(id_)
+                deleted += 1
+            elif upload:
+                kept.append(upload)
+        return Remaining(kept, deleted)
 
     def _end_empty(self, upload: Upload) -> Upload:
         piece = self.open_piece(upload.id, 0)
@@ -216,21 +183,6 @@ class Uploads:
             return piece.keep()
         finally:
             piece.close()
-
-    def _find(self, id_: str) -> Path:
-        if not ID.fullmatch(id_):
-            raise self._unknown()
-        return self._folder / id_
-
-    def _list(self) -> list[tuple[Path, Upload | None]]:
-        folders = self._folder.iterdir() if self._folder.is_dir() else ()
-        return [(folder, self._read(folder)) for folder in folders if ID.fullmatch(folder.name)]
-
-    def _read(self, folder: Path) -> Upload | None:
-        try:
-            return Upload.read(folder / RECORD_FILE)
-        except UnreadableRecord:
-            return None
 
     def _unknown(self) -> UnknownName:
         return UnknownName(

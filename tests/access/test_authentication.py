@@ -86,3 +86,16 @@ def test_graph_token_expires_with_sign_in(sign_in_required):
         assert current_user() is None
         with pytest.raises(SignedOut):
             current_viewer()
+
+
+def test_graph_token_is_taken_by_every_server_with_the_same_secret(sign_in_required, monkeypatch):
+    def sign(secret: str) -> str:
+        monkeypatch.setattr(urls, "get_cookie_secret", lambda: secret)
+        with acting_as(SignedInUser(ADA, NOT_EXPIRED)):
+            return urls.graph_token("a0123456789")
+
+    token = sign("of the team")
+    assert sign("another") != token == sign("of the team")
+    sign("another")
+    with pytest.raises(UnknownName):
+        graph._user_from_token("a0123456789", token)

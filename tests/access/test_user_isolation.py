@@ -30,6 +30,7 @@ CALLS_WITH_ID: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
     (Library, "evidence"): lambda service, entries: service.evidence(entries.artifact),
     (Library, "verified_file"): lambda service, entries: service.verified_file(entries.artifact, "model.bin"),
     (Library, "verified_files"): lambda service, entries: service.verified_files(entries.artifact),
+    (Library, "find_missing"): lambda service, entries: service.find_missing(entries.artifact),
     (Library, "list_damage"): lambda service, entries: service.list_damage(entries.artifact),
     (Library, "verified_folder"): lambda service, entries: service.verified_folder(entries.artifact),
     (Library, "folder"): lambda service, entries: service.folder(entries.artifact),
@@ -118,7 +119,8 @@ METHODS_WITHOUT_ID = {
     "resolve staging with_fence",
     Jobs: "build_environments cure find_trials for_viewer in_bulk import_model list_environments pull_lever rebuild "
     "remove_environments repair train",
-    JobStore: "count_waiting create finish is_cancel_requested save_arrays with_access write write_final",
+    JobStore: "count_waiting create evict finish is_cancel_requested local_folder save_arrays with_access write "
+    "write_final",
     Inputs: "add_drawn add_file add_held_out add_plane add_random add_search_result add_typed add_upload for_viewer",
 }
 

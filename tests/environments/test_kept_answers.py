@@ -79,7 +79,8 @@ def test_kit_command_asks_and_carries_what_was_answered(own, run_cli: Callable, 
         status, out, err = run_cli(*words)
     except NotBuilt as error:
         pytest.skip(f"no package index can be reached: {error.sentence}")
-    assert (status, err.strip()) == (1, "keras-3.3: It takes no copies in this format. Received: onnx.")
+    cure = "Save the run in a format that it takes, and ask for that copy."
+    assert (status, err.strip()) == (1, f"keras-3.3: It takes no copies in this format. Received: onnx. {cure}")
     assert "kit.zip" in out
     names = {name.partition("/")[2] for name in zipfile.ZipFile(tmp_path / "kit.zip").namelist()}
     assert {"elsewhere/tract.npz", "elsewhere/tract.lock.txt"} <= names

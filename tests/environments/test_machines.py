@@ -80,6 +80,7 @@ def has_avx512() -> bool:
 
 
 @pytest.mark.long
+@pytest.mark.timeout(600)  # each machine is a process that imports its engine
 @pytest.mark.skipif(not has_avx512(), reason="what fewer instructions change was seen with AVX-512")
 @pytest.mark.parametrize("format_key", BITING)
 def test_variables_change_bits_in_the_engines_that_they_are_listed_for(

@@ -51,3 +51,11 @@ def test_outputs_of_any_name_are_written(load_script, tmp_path):
             name: array.tolist() for name, array in outputs.items()
         }
     assert [path.name for path in tmp_path.iterdir()] == ["predictions.npz"]
+
+
+def test_long_message_keeps_its_beginning_and_its_end(load_script):
+    script = load_script("run_kit")
+    text = script.shorten(f"cause{'x' * 9000}layer")
+    assert len(text) <= script.MAX_TEXT
+    assert (text[:5], text[-5:]) == ("cause", "layer")
+    assert script.shorten("short") == "short"

@@ -120,6 +120,14 @@ CONVERTER_MESSAGES = [
         "IREE's compiler does not compile this file.",
     ),
     (
+        "Layer TextVectorization requires TensorFlow. Install it via `pip install tensorflow`.",
+        "Keras computes the layer TextVectorization by TensorFlow alone, which is not among these packages.",
+    ),
+    (
+        "Failed with error: Tensor has a memory_format that is unsupported in ExecuTorch: torch.channels_last",
+        "ExecuTorch does not take the order in which this model keeps the numbers of its pictures (channels_last).",
+    ),
+    (
         "Didn't find op for builtin opcode 'HASHTABLE' version '1'. An older version of this builtin might be "
         "supported. Are you using an old TFLite binary with a newer model?",
         "These kernels have no operation HASHTABLE.",

@@ -19,7 +19,7 @@ def store_file(uploads: Uploads, name: str, content: bytes) -> str:
 
 def list_whole_uploads(uploads: Uploads) -> list[str]:
     """The names of the files that have come whole and are still there."""
-    return [upload.name for _, upload in uploads._list() if upload and upload.is_whole]
+    return [upload.name for _, upload in uploads._place.list_uploads() if upload and upload.is_whole]
 
 
 def send_files(

@@ -92,6 +92,7 @@ SMALL_KINDS = {
         JobKind("refuse", run_refuse),
         JobKind("read", run_read),
         JobKind("store", run_store),
+        JobKind("compare", run_store),
         JobKind("stamp", run_stamp),
         JobKind("sleep", run_sleep),
         KINDS["verify"],

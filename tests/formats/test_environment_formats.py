@@ -55,8 +55,8 @@ EXPECTED = {
         "digits-subclassed": UNKNOWN_CLASS.format("DigitReader"),
     },
 }
-# How far answers of a model of each kind may be off in a format, as a share of the largest; measured were 0 and 5e-7.
-OFF = {"orbax": 1e-6, "pt2": 1e-6}
+# How far answers of a model of each kind may be off in a format, as a share of the largest; measured were 3e-7.
+OFF = {"pt2": 1e-6}
 PAIRS = [(demo, key) for key, verdicts in EXPECTED.items() for demo in verdicts]
 
 
@@ -127,7 +127,7 @@ def test_demo_in_environment_format_keeps_what_it_claims(demo: str, key: str, ap
 @pytest.mark.timeout(1800)
 @pytest.mark.filterwarnings("ignore::UserWarning")
 @pytest.mark.parametrize("name", architectures.FAMILIES)
-@pytest.mark.parametrize("key", KEYS)
+@pytest.mark.parametrize("key", OFF)
 def test_model_kind_in_environment_format_answers_alike(
     key: str, name: str, apart: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
@@ -140,4 +140,4 @@ def test_model_kind_in_environment_format_answers_alike(
     (answer,) = predictor.predict(inputs).values()
     assert np.abs(answer - expected).max() <= OFF[key] * np.abs(expected).max()
     arrays = [array for _, array in predictor.weights()]
-    assert all(map(np.array_equal, arrays, model.get_weights(), strict=True))
+    assert all(np.array_equal(*pair) for pair in zip(arrays, model.get_weights(), strict=True))

@@ -10,7 +10,9 @@ import pytest
 from obstore.store import LocalStore
 
 from core.errors import Damaged, InputError, StorageFailed, UnreadableRecord
+from core.library.annotation_files import AliasChange
 from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore, Version, open_object_store
+from core.object_store.alias_versions import join_histories
 
 
 def ignore(count: int) -> None:
@@ -250,3 +252,26 @@ def test_documents_give_the_newest_numbers_and_are_deleted(object_store: ObjectS
     assert documents.numbers() == {"marks.json": 3, "removed.json": 1}
     documents.delete_all()
     assert (documents.numbers(), documents.latest("marks.json")) == ({}, Version(0, None))
+
+
+def test_aliases_keep_their_order_whatever_the_clocks_said():
+    first, second, other = (f"a000000000{digit}" for digit in "123")
+
+    def version(number: int, alias: str, artifact: str | None, before: str | None, hour: int) -> Version:
+        created = f"2026-11-30T{hour:02}:00:00+00:00"
+        change = AliasChange(alias=alias, artifact=artifact, before=before, created=created)
+        return Version(number, change.model_dump_json())
+
+    champion = [
+        version(1, "champion", first, None, 12),
+        version(2, "champion", second, first, 9),
+    ]
+    dropped = [version(1, "old", other, None, 11), version(2, "old", None, other, 13), Version(3, "broken")]
+    aliases = join_histories({"champion": champion, "old": dropped})
+    assert aliases.aliases == {"champion": second}
+    assert [(change.alias, change.artifact) for change in aliases.history] == [
+        ("old", other),
+        ("champion", first),
+        ("champion", second),
+        ("old", None),
+    ]

@@ -12,6 +12,7 @@ from core.jobs import Jobs
 from core.jobs.given_files import MODEL, GivenFiles
 from core.library import Library
 from core.library.permissions import Viewer
+from core.library.prediction_store import evict_predictions
 from core.library.staging import create_staging_folder
 from core.settings import Settings
 from core.worker import Worker
@@ -127,6 +128,14 @@ def test_job_of_the_same_id_takes_the_place_of_the_ended_one(jobs):
     assert (end.kind, end.result["request"]) == ("echo", {"again": True})
     with pytest.raises(OSError, match="arrays"):
         jobs.job_store.load_arrays(end.id)
+
+
+def test_predictions_that_made_room_are_fetched_again_only_in_a_team(jobs):
+    end = jobs.wait(jobs._start("compare", "Stores", {}).id)
+    assert jobs.predictions(end.id).has_predictions
+    evict_predictions(jobs.job_store, max_bytes=0)
+    assert not (jobs.library.home / "jobs" / end.id / "answers").exists()
+    assert jobs.predictions(end.id).has_predictions == jobs.config.is_team
 
 
 def test_what_a_job_made_is_deleted_with_it(jobs):

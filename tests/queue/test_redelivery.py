@@ -40,6 +40,8 @@ def store(team: Team) -> DatabaseJobStore:
 def test_attempt_that_was_overtaken_changes_nothing(store, empty_library):
     first = take_attempt(store, "j0123456789", "gone")
     assert recover(store.database).queued == ["j0123456789"]
+    waiting = store.read("j0123456789")
+    assert (waiting.state, waiting.note) == ("queued", "The worker that had it is gone: waiting for another")
     second = take_attempt(store, "j0123456789", "another")
     assert (first.number, second.number) == (1, 2)
     with pytest.raises(Cancelled, match="Another worker has taken this job up"), first.fence():

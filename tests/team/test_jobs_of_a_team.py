@@ -31,6 +31,8 @@ def test_machine_with_empty_home_compares_and_saves(
     )
     saved = wait_until_done(jobs, jobs.save(run, ["onnx"])).result["rows"]["onnx"]["artifact"]
     held_out = jobs.inputs.add_held_out(here, run, 8)
+    assert [others._find_damage(id_) for id_ in (saved, run)] == ["", ""]
+    assert not (there.folder(saved) / "files").exists()
     compared = wait_until_done(others, others.compare([*artifacts.values(), saved], inputs=held_out.id))
     verdicts = {id_: outcome["verdict"] for id_, outcome in compared.result["outcomes"].items()}
     assert {verdicts[id_] for id_ in artifacts.values()} == {"bit-identical"}

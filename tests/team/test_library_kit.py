@@ -153,6 +153,19 @@ def test_rebuilt_catalog_and_repair_say_nothing_new(any_library: Library):
     ]
 
 
+def test_missing_files_are_named_without_being_read(any_library: Library):
+    run = make_run(any_library)
+    artifact = make_artifact(any_library, run)
+    assert (any_library.find_missing(run.id), any_library.find_missing(artifact.id)) == ([], [])
+    if any_library.entries.is_shared:
+        store = any_library.entries.store
+        (file,) = (file for file in artifact.files if file.path == "model.bin")
+        assert store.delete(f"contents/{file.sha256[:2]}/{file.sha256}")
+    else:
+        (any_library.folder(artifact.id) / "files" / "model.bin").write_bytes(b"1")
+    assert any_library.find_missing(artifact.id) == ["model.bin"]
+
+
 def test_commit_behind_a_closed_fence_leaves_nothing(any_library: Library):
     def closed():
         raise InputError("This attempt is over.")

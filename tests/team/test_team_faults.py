@@ -21,6 +21,7 @@ from core.object_store import Contents, Manifests, ObjectStore, open_object_stor
 from core.object_store.entry_cache import IN_USE_SECONDS, EntryCache
 from core.object_store.store_rows import StoreRows
 from tests.factories.library_entries import make_artifact, make_imported_artifact, make_run
+from tests.helpers import wait_until
 from tests.postgresql_server import execute
 from tests.team.conftest import MachineOpener
 
@@ -206,6 +207,19 @@ def test_cache_evicts_what_was_unused_longest(open_machine: MachineOpener):
     ]
     for artifact in (old, new, used):
         here.verify(artifact.id)
+
+
+def test_cache_over_its_limit_evicts_by_itself(open_machine: MachineOpener):
+    here, there = open_machine("here"), open_machine("there", cache_gb=1e-6)  # 1 kB
+    run = make_run(here)
+    old, new = (make_artifact(here, run, content=os.urandom(1000)) for _ in range(2))
+    there.verify(old.id)
+    os.utime(there.home / "cache" / "store" / f"{old.id}.json", (0, 0))
+    wait_until(lambda: not there.entries.cache.is_measuring)
+    there.verify(new.id)
+    wait_until(lambda: not there.folder(new.id).parent.joinpath(old.id).exists())
+    assert (there.folder(new.id) / "files").is_dir()
+    there.verify(old.id)
 
 
 def test_full_disk_makes_room_once_and_is_said_then(open_machine: MachineOpener, monkeypatch: pytest.MonkeyPatch):

@@ -12,8 +12,18 @@ class ServerStub:
         def state():
             return type("State", (), {"phase": "ready", "seconds": 0.0})
 
+    class config:
+        is_team = False
+
 
 def test_job_progress_escapes_markdown_in_note(monkeypatch):
     monkeypatch.setattr("ui.job_progress.current_jobs", lambda: ServerStub)
     job = Job(id="j0123456789", kind="layers", title="", state="running", note="3 of 4 compared: :red[**x**]")
     assert _progress_text(job) == r"3 of 4 compared\: \:red\[\*\*x\*\*\]"
+
+
+def test_job_that_waits_says_for_what(monkeypatch):
+    monkeypatch.setattr("ui.job_progress.current_jobs", lambda: ServerStub)
+    job = Job(id="j0123456789", kind="train", title="")
+    assert _progress_text(job) == "Waiting for other work to end"
+    assert _progress_text(job.model_copy(update={"note": "No worker runs"})) == "No worker runs"

@@ -10,10 +10,10 @@ import pytest
 from streamlit.web.server.starlette.starlette_app_utils import generate_xsrf_token_string
 
 from core.errors import SignedOut
-from core.settings import Settings
-from core.uploads import Uploads
+from core.uploads import Uploads, place_file
 from tests.factories.private_entries import ADA, BO
 from tests.factories.route_requests import Reply, request_route
+from tests.uploads.conftest import UploadsOpener
 
 TOKEN = generate_xsrf_token_string()
 PAGE = {"cookie": f"_streamlit_xsrf={TOKEN}", "x_xsrftoken": TOKEN, "sec_fetch_site": "same-origin"}
@@ -50,7 +50,7 @@ def checksum_of(content: bytes) -> str:
     return f"sha256 {base64.b64encode(hashlib.sha256(content).digest()).decode()}"
 
 
-def test_file_in_pieces_arrives_whole(uploads: Uploads):
+def test_file_in_pieces_arrives_whole(uploads: Uploads, tmp_path: Path):
     begun = begin(9)
     assert (begun.status, begun.headers["tus-resumable"], begun.headers["cache-control"]) == (201, "1.0.0", "no-store")
     address = begun.headers["location"]
@@ -62,7 +62,7 @@ def test_file_in_pieces_arrives_whole(uploads: Uploads):
     assert (told.status, told.headers["upload-offset"], told.headers["upload-length"]) == (200, "9", "9")
     assert told.headers["upload-expires"].endswith(" GMT")
     (file,) = uploads.find_files([address.rpartition("/")[2]])
-    assert (file.name, file.path.read_bytes()) == ("ünï.keras", b"abcdefghi")
+    assert (file.name, place_file(file, tmp_path / "target").read_bytes()) == ("ünï.keras", b"abcdefghi")
 
 
 def test_server_tells_what_it_can_do():
@@ -71,13 +71,13 @@ def test_server_tells_what_it_can_do():
     assert reply.headers["tus-extension"] == "creation,checksum,expiration,termination"
 
 
-def test_upload_goes_on_after_a_break_and_a_restart(served: SimpleNamespace, tmp_path: Path, upload_settings: Settings):
+def test_upload_goes_on_after_a_break_and_at_another_server(served: SimpleNamespace, open_again: UploadsOpener):
     address = begin(9).headers["location"]
     assert send(address, 0, [b"abc"], is_cut=True).status in (204, 460)
     assert ask(address).headers["upload-offset"] == "3"
     send(address, 3, [b"def"], is_cut=True, upload_checksum=checksum_of(b"defghi"))  # half of it cannot be held against
     assert ask(address).headers["upload-offset"] == "3"
-    served.uploads = Uploads(tmp_path, upload_settings)
+    served.uploads = open_again()
     assert send(address, 3, [b"def", b"ghi"], upload_checksum=checksum_of(b"defghi")).headers["upload-offset"] == "9"
 
 
@@ -90,7 +90,8 @@ def test_repeated_or_overlapping_piece_is_a_conflict(offset: int):
     assert ask(address).headers["upload-offset"] == "3"
 
 
-def test_second_tab_is_told_that_another_piece_is_on_its_way(uploads: Uploads):
+def test_second_tab_is_told_that_another_piece_is_on_its_way(served: SimpleNamespace, folder_uploads: Uploads):
+    uploads = served.uploads = folder_uploads
     address = begin(9).headers["location"]
     piece = uploads.open_piece(address.rpartition("/")[2], 0)
     assert send(address, 0, [b"abc"]).status == 409
@@ -121,7 +122,7 @@ def test_size_that_does_not_fit_is_refused_before_anything_is_sent(uploads: Uplo
         "/uploads", "POST", body=[], **TUS, upload_length=size, upload_metadata=f"filename {encode('a')}"
     )
     assert (reply.status, words in reply.body.decode()) == (status, True)
-    assert not uploads._list()
+    assert not uploads._place.list_uploads()
 
 
 @pytest.mark.parametrize("metadata", ["", "filename", "filename ***", f"other {encode('a')}", "filename /w=="])

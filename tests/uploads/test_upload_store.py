@@ -1,8 +1,7 @@
-"""Uploads on the disk: pieces, restarts, limits, owners, and what is deleted."""
+"""Uploads in a folder and in an object store: pieces, restarts, limits, owners, and what is deleted."""
 
 import hashlib
 import os
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,12 +9,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from core.errors import Damaged, InputError, Refused, StorageFailed, UnknownName, UploadConflict
-from core.library.storage import write_text_atomically
+from core.object_store import open_object_store
 from core.settings import Settings
 from core.uploads import NamedFile, Upload, Uploads, place_file
+from core.uploads.folder_place import FolderPiece, FolderPlace
 from core.uploads.piece import Checksum
 from tests.factories.private_entries import ADA, BO
+from tests.factories.sent_files import list_whole_uploads
 from tests.helpers import mounted_tmpfs
+from tests.uploads.conftest import UploadsOpener, open_store_place
 
 
 def send(uploads: Uploads, id_: str, content: bytes, offset: int = 0, **options) -> Upload:
@@ -28,14 +30,14 @@ def send(uploads: Uploads, id_: str, content: bytes, offset: int = 0, **options)
         piece.close()
 
 
-def date_back(uploads: Uploads, id_: str, hours: float) -> None:
-    """Make the last piece of an upload that much older."""
-    changed = (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
-    record = uploads.read(id_).model_copy(update={"changed": changed})
-    write_text_atomically(uploads._folder / id_ / "upload.json", record.to_json_text())
+def read_file(file: NamedFile, folder: Path) -> bytes:
+    """The content of a file, as whoever uses it gets it."""
+    target = folder / "placed"
+    target.unlink(missing_ok=True)
+    return place_file(file, target).read_bytes()
 
 
-def test_pieces_become_a_file_with_its_hash(uploads: Uploads):
+def test_pieces_become_a_file_with_its_hash(uploads: Uploads, tmp_path: Path):
     upload = uploads.create("a.keras", 6)
     assert (upload.offset, upload.sha256) == (0, "")
     assert send(uploads, upload.id, b"abc").offset == 3
@@ -43,22 +45,24 @@ def test_pieces_become_a_file_with_its_hash(uploads: Uploads):
     assert whole == uploads.read(upload.id)
     assert whole.sha256 == hashlib.sha256(b"abcdef").hexdigest()
     (file,) = uploads.find_files([upload.id])
-    assert (file.name, file.path.read_bytes(), file.sha256) == ("a.keras", b"abcdef", whole.sha256)
+    assert (file.name, file.bytes, file.sha256) == ("a.keras", 6, whole.sha256)
+    assert read_file(file, tmp_path) == b"abcdef"
 
 
 def test_another_process_goes_on_where_the_last_one_stopped(
-    uploads: Uploads, tmp_path: Path, upload_settings: Settings
+    uploads: Uploads, open_again: UploadsOpener, tmp_path: Path
 ):
     upload = uploads.create("a.keras", 6)
     send(uploads, upload.id, b"abc")
     killed = uploads.open_piece(upload.id, 3)
-    killed.write(b"X")  # written, never kept, and its lock goes with the process
-    killed._file.close()
-    killed._lock.release()
-    again = Uploads(tmp_path, upload_settings)
+    killed.write(b"X")  # written, never kept
+    if isinstance(killed, FolderPiece):  # its lock goes with the process
+        killed._file.close()
+        killed._lock.release()
+    again = open_again()
     assert again.read(upload.id).offset == 3
     send(again, upload.id, b"def", 3)
-    assert again.find_files([upload.id])[0].path.read_bytes() == b"abcdef"
+    assert read_file(again.find_files([upload.id])[0], tmp_path) == b"abcdef"
 
 
 @pytest.mark.parametrize("offset", [0, 2, 4, 99])
@@ -70,7 +74,8 @@ def test_piece_that_does_not_follow_is_a_conflict(uploads: Uploads, offset: int)
     assert uploads.read(upload.id).offset == 3
 
 
-def test_second_tab_waits_for_the_piece_of_the_first(uploads: Uploads):
+def test_second_tab_waits_for_the_piece_of_the_first(folder_uploads: Uploads):
+    uploads = folder_uploads
     upload = uploads.create("a.keras", 6)
     piece = uploads.open_piece(upload.id, 0)
     with pytest.raises(UploadConflict, match="Another piece of this file is on its way"):
@@ -86,6 +91,52 @@ def test_piece_with_another_hash_is_not_kept(uploads: Uploads):
         send(uploads, upload.id, b"abX", checksum=checksum)
     assert uploads.read(upload.id).offset == 0
     assert send(uploads, upload.id, b"abc", checksum=checksum).offset == 3
+
+
+@pytest.mark.parametrize("bytes_in_a_part", [1, 2, 3, 100])
+def test_of_two_pieces_at_two_servers_one_counts(store_address: str, monkeypatch, bytes_in_a_part: int, tmp_path: Path):
+    monkeypatch.setattr("core.uploads.store_place.PART_BYTES", bytes_in_a_part)
+    one, other = (Uploads(open_store_place(store_address), Settings()) for _ in range(2))
+    upload = one.create("a.keras", 6)
+    late = other.open_piece(upload.id, 0)
+    late.write(b"XX")
+    send(one, upload.id, b"abc")
+    late.write(b"X")
+    with pytest.raises(UploadConflict, match=r"came meanwhile\. Ask how much has come"):
+        late.keep()
+    late.close()
+    assert send(other, upload.id, b"def", 3).sha256 == hashlib.sha256(b"abcdef").hexdigest()
+    assert read_file(one.find_files([upload.id])[0], tmp_path) == b"abcdef"
+    parts = [key for key in open_object_store(store_address).list_keys("uploads") if "/parts/" in key]
+    assert len(parts) == 2 * -(-3 // bytes_in_a_part)  # none of the piece that did not count
+
+
+def test_file_that_changed_in_the_store_is_not_given(store_address: str, tmp_path: Path):
+    uploads = Uploads(open_store_place(store_address), Settings())
+    id_ = uploads.create("a", 6).id
+    send(uploads, id_, b"abc")
+    (part,) = (tmp_path / "objects" / "uploads" / id_ / "parts").iterdir()
+    part.write_bytes(b"abX")
+    with pytest.raises(Damaged, match="not in the store as it came"):
+        send(uploads, id_, b"def", 3)
+    part.write_bytes(b"abc")
+    send(uploads, id_, b"def", 3)
+    (file,) = uploads.find_files([id_])
+    part.write_bytes(b"abX")
+    with pytest.raises(Damaged, match="Remove the file where it was chosen"):
+        place_file(file, tmp_path / "target")
+    part.unlink()
+    with pytest.raises(UnknownName, match="removed"):
+        place_file(file, tmp_path / "again")
+
+
+def test_store_that_is_not_mounted_any_more_takes_no_upload(store_address: str, tmp_path: Path):
+    uploads = Uploads(open_store_place(store_address), Settings())
+    (tmp_path / "objects").rename(tmp_path / "elsewhere")
+    (tmp_path / "objects").mkdir()
+    with pytest.raises(StorageFailed, match="The store is not where it was"):
+        uploads.create("a", 1)
+    assert list((tmp_path / "objects").iterdir()) == []
 
 
 @pytest.mark.parametrize("content", [b"abcdefg", b"abcdef" * 100])
@@ -109,8 +160,11 @@ def test_empty_file_is_whole_at_once(uploads: Uploads):
     cuts=st.lists(st.tuples(st.integers(1, 400), st.booleans()), max_size=8),
     content=st.binary(min_size=1, max_size=999),
 )
-def test_any_pieces_and_breaks_give_the_file(tmp_path_factory, cuts, content):
-    uploads = Uploads(tmp_path_factory.mktemp("any"), Settings())
+@pytest.mark.parametrize("kind", ["folder", "store"])
+def test_any_pieces_and_breaks_give_the_file(tmp_path_factory, kind: str, cuts, content):
+    folder = tmp_path_factory.mktemp("any")
+    place = FolderPlace(folder / "uploads") if kind == "folder" else open_store_place(f"file://{folder}/objects")
+    uploads = Uploads(place, Settings())
     id_ = uploads.create("x", len(content)).id
     for length, is_lost in [*cuts, (len(content), False)]:
         offset = uploads.read(id_).offset
@@ -119,7 +173,7 @@ def test_any_pieces_and_breaks_give_the_file(tmp_path_factory, cuts, content):
         if not is_lost:
             piece.keep()
         piece.close()
-    assert uploads.find_files([id_])[0].path.read_bytes() == content
+    assert read_file(uploads.find_files([id_])[0], folder) == content
 
 
 # Limits
@@ -130,7 +184,7 @@ def test_file_that_is_too_large_is_refused_before_anything_is_sent(uploads: Uplo
     with pytest.raises(Refused, match="ROUNDTRIP_UPLOAD_MB") as refusal:
         uploads.create("a.keras", size)
     assert refusal.value.rule == "too-large"
-    assert not uploads._folder.exists()
+    assert list_whole_uploads(uploads) == []
 
 
 @pytest.mark.parametrize("name", ["", "x" * 1001])
@@ -150,25 +204,23 @@ def test_quota_is_each_persons_own_and_free_after_use(uploads: Uploads):
     adas.create("c", 1_000_000)
 
 
-def test_upload_that_was_left_alone_gives_way_to_another(tmp_path: Path):
-    uploads = Uploads(tmp_path, Settings(upload_mb=1, uploads_total_mb=2))
-    old, older, bos = (view.create("a", 1_000_000).id for view in (uploads, uploads, uploads.for_viewer(BO)))
-    date_back(uploads, old, 1.1)
-    date_back(uploads, older, 2)
-    date_back(uploads.for_viewer(BO), bos, 3)
+def test_upload_that_was_left_alone_gives_way_to_another(uploads: Uploads, monkeypatch: pytest.MonkeyPatch):
+    bos = uploads.for_viewer(BO).create("a", 1_000_000).id
+    older, old = (uploads.create("a", 1_000_000).id for _ in range(2))
+    with pytest.raises(StorageFailed, match="Too much was sent"):
+        uploads.create("c", 1)
+    monkeypatch.setattr("core.uploads.store.LEFT_ALONE_HOURS", 1e-9)
     uploads.create("b", 1_000_000)
     assert uploads.read(old)
     with pytest.raises(UnknownName):
         uploads.read(older)
-    date_back(uploads, old, 0.9)
-    with pytest.raises(StorageFailed, match="Too much was sent"):
-        uploads.create("c", 1)
     assert uploads.for_viewer(BO).read(bos)
 
 
-def test_disk_without_room_is_said_before_anything_is_sent(uploads: Uploads, monkeypatch: pytest.MonkeyPatch):
+def test_disk_without_room_is_said_before_anything_is_sent(folder_uploads: Uploads, monkeypatch: pytest.MonkeyPatch):
+    uploads = folder_uploads
     usage = type("Usage", (), {"free": 1500})
-    monkeypatch.setattr("core.uploads.store.shutil.disk_usage", lambda _: usage)
+    monkeypatch.setattr("core.uploads.folder_place.shutil.disk_usage", lambda _: usage)
     uploads.create("a", 1000)  # of which nothing has come
     with pytest.raises(StorageFailed, match="The disk has no room for this file"):
         uploads.create("b", 1000)
@@ -176,7 +228,7 @@ def test_disk_without_room_is_said_before_anything_is_sent(uploads: Uploads, mon
 
 def test_disk_that_fills_up_keeps_what_has_come(tmp_path: Path):
     with mounted_tmpfs(tmp_path / "little", 1) as home:
-        uploads = Uploads(home, Settings())
+        uploads = Uploads(FolderPlace(home / "uploads"), Settings())
         upload = uploads.create("a", 900_000)
         send(uploads, upload.id, b"x" * 400_000)
         (home / "other").write_bytes(b"x" * 500_000)
@@ -206,18 +258,28 @@ def test_upload_of_another_person_is_as_if_it_were_not_there(uploads: Uploads, i
     assert adas.find_files([own])
 
 
-def test_upload_that_nobody_continues_expires(uploads: Uploads):
+def test_upload_that_nobody_continues_expires(uploads: Uploads, open_again: UploadsOpener):
     left, used = uploads.create("a", 5), uploads.create("b", 5)
     send(uploads, left.id, b"ab")
-    date_back(uploads, left.id, 1.01)
-    with pytest.raises(UnknownName, match="after 1 hours"):
-        uploads.open_piece(left.id, 2)
-    (uploads._folder / ("u" + "f" * 32)).mkdir()  # as a process leaves it that is killed when it has just begun
-    assert uploads.delete_expired() == 1
-    os.utime(uploads._folder / ("u" + "f" * 32), (0, 0))
-    assert uploads.delete_expired() == 1
-    assert uploads.read(used.id) == used
-    assert [path.name for path in uploads._folder.iterdir() if path.is_dir()] == [used.id]
+    assert uploads.delete_expired() == 0
+    later = open_again(upload_hours=1e-9)
+    with pytest.raises(UnknownName, match="after 1e-09 hours"):
+        later.open_piece(left.id, 2)
+    assert later.delete_expired() == 2
+    assert uploads._place.list_uploads() == []
+    with pytest.raises(UnknownName):
+        uploads.read(used.id)
+
+
+def test_what_a_killed_process_left_of_an_upload_is_deleted_in_time(open_again: UploadsOpener, tmp_path: Path):
+    uploads, id_ = open_again(), "u" + "f" * 32
+    if isinstance(uploads._place, FolderPlace):
+        (tmp_path / "uploads" / id_).mkdir(parents=True)
+    else:
+        uploads._place._store.put_if_absent(f"uploads/{id_}/parts/{id_}", b"abc")
+    assert uploads.delete_expired() == 0  # it may be on its way
+    assert open_again(upload_hours=1e-9).delete_expired() == 1
+    assert uploads._place.list_uploads() == []
 
 
 def test_file_that_is_not_whole_is_not_given(uploads: Uploads):

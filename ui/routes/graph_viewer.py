@@ -89,7 +89,7 @@ def choose_graph_file(format_key: str, paths: list[str]) -> str | None:
 
 
 def _user_from_token(artifact_id: str, token: str) -> SignedInUser | None:
-    """Return the user that a token names, if any. Raises UnknownName for a token that this process did not sign."""
+    """Return the user that a token names, if any. Raises UnknownName for a token that none of our servers signed."""
     _, _, user_part = token.partition(".")
     if not hmac.compare_digest(token.encode(), sign_token(artifact_id, user_part).encode()):
         raise UnknownName("There is nothing at this address.")

@@ -3,19 +3,16 @@
 import hashlib
 import hmac
 import os
-import secrets
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 from urllib.parse import quote, urlencode
 
 from core.text.numbers import format_exact
 from ui.auth import current_user, is_sign_in_required
+from ui.streamlit_internals import get_cookie_secret
 
 if TYPE_CHECKING:
     from core.jobs.compare_result import Tolerance
-
-
-TOKEN_SECRET = secrets.token_bytes(32)
 
 
 def base_path() -> str:
@@ -83,7 +80,7 @@ def _build_url(path: str, query: Mapping[str, str | list[str]] | None = None) ->
 
 
 def graph_token(artifact_id: str) -> str:
-    """Return the secret part of an artifact's addresses, which differs by process, user and sign-in.
+    """Return the secret part of an artifact's addresses, which differs by installation, user and sign-in.
 
     It names the user because the frame has no cookie.
     """
@@ -92,5 +89,7 @@ def graph_token(artifact_id: str) -> str:
 
 
 def sign_token(artifact_id: str, user_part: str) -> str:
-    mac = hmac.new(TOKEN_SECRET, f"{artifact_id}.{user_part}".encode(), hashlib.sha256).hexdigest()[:32]
+    """Sign by the secret that all servers behind one address share: the frame comes to any of them."""
+    text = f"graph {artifact_id}.{user_part}"
+    mac = hmac.new(get_cookie_secret().encode(), text.encode(), hashlib.sha256).hexdigest()[:32]
     return f"{mac}.{user_part}" if user_part else mac

@@ -67,7 +67,7 @@ class ChosenSweep(NamedTuple):
     def measure(self) -> SweepSize:
         sweeps = Sweeps(current_jobs())
         if self.sent.files:
-            return sweeps.measure_files(self.plan, {file.name: file.path.stat().st_size for file in self.sent.files})
+            return sweeps.measure_files(self.plan, {file.name: file.bytes for file in self.sent.files})
         return sweeps.measure(self.plan)
 
     def start(self, title: str) -> Job:

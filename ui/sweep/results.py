@@ -98,6 +98,8 @@ def _show_table(rows: list[SweepRow]) -> None:
         "Model": st.column_config.TextColumn(pinned=True, width="medium"),
         "Changed": st.column_config.NumberColumn(help="How many rows were answered otherwise."),
         "Size": size_config,
+        "Cause": st.column_config.TextColumn(width="large"),
+        "Cure": st.column_config.TextColumn(width="large"),
         "Seconds": st.column_config.NumberColumn(
             format="%.2f",
             help="On this machine those of saving, loading and the first answer; elsewhere those that were waited for.",

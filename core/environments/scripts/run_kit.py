@@ -112,7 +112,7 @@ class Engine:
         return self._facts() | {"seconds": self.seconds, "inputs": told["inputs"]}
 
     def _describe_error(self, error):
-        return {"stage": self.stage, "error": type(error).__name__, "text": str(error)[-MAX_TEXT:]}
+        return {"stage": self.stage, "error": type(error).__name__, "text": shorten(str(error))}
 
     def _convert(self, kit, out, kind):
         folder = Path(out) / CONVERTED
@@ -171,6 +171,12 @@ def join_rows(parts):
     import numpy as np
 
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
+
+
+def shorten(text):
+    """Return the beginning and the end of a text that is longer than is passed on: either may name the cause."""
+    half = MAX_TEXT // 2 - 2
+    return text if len(text) <= MAX_TEXT else f"{text[:half]}\n…\n{text[-half:]}"
 
 
 def installed_version(name):

@@ -12,7 +12,10 @@ from sqlalchemy.dialects.sqlite.base import SQLiteCompiler
 IN_MEMORY_URL = "sqlite://"
 BUSY_TIMEOUT = 5  # seconds to wait for another writer; ours write for parts of a second, and then the page answers
 ADVISORY_LOCK = 7_041_776  # a number of ours, in PostgreSQL
-CONNECT_SECONDS = 10  # that a server has to answer
+# How long a server has to take a connection, to say that it got what was sent, and to show that it lives: else a line
+# that was cut holds a page for a quarter of an hour, and who only listens for two hours. Seconds, the user timeout
+# milliseconds.
+SERVER_LIMITS = {"connect_timeout": 10, "tcp_user_timeout": 20_000, "keepalives_idle": 20, "keepalives_interval": 5}
 CACHE_KIB = 64_000  # of the database that a connection caches
 
 METADATA = sql.MetaData()
@@ -121,7 +124,7 @@ class _HintCompiler(SQLiteCompiler):
 def open_engine(url: str) -> sql.Engine:
     """Open an engine; a SQLite file has a write-ahead log, so that no reader waits for a writer."""
     if is_server(url):
-        options = {"connect_timeout": CONNECT_SECONDS} if url.startswith("postgresql") else {}
+        options: dict[str, int] = SERVER_LIMITS if url.startswith("postgresql") else {}
         return sql.create_engine(_with_driver(url), connect_args=options, hide_parameters=True)
     if url == IN_MEMORY_URL:
         engine = sql.create_engine(url, poolclass=sql.pool.StaticPool, connect_args={"check_same_thread": False})

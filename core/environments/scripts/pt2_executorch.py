@@ -1,0 +1,52 @@
+"""Exported programs of PyTorch lowered to ExecuTorch for one row, with the kernels of XNNPACK, and run by it."""
+
+import json
+
+import numpy as np
+from kit_files import ask_row_by_row, find_file, read_shapes
+
+MODULES = ("numpy", "torch", "executorch.exir", "executorch.runtime")
+DISTRIBUTIONS = ("executorch", "torch")
+PORTS = "ports.json"
+
+
+def load(kit):
+    import torch
+    from executorch.runtime import Runtime
+
+    extra = {PORTS: ""}
+    program = torch.export.load(str(find_file(kit, ".pt2")), extra_files=extra)
+    ports = json.loads(extra[PORTS])
+    content = lower(program, make_row(ports["inputs"]))
+    runtime = Runtime.get().load_program(content)
+    method = runtime.load_method("forward")
+    wanted = list(read_shapes(kit, "expected.npz"))
+    names = wanted if len(wanted) == len(ports["outputs"]) == 1 else ports["outputs"]
+
+    def predict_row(inputs):
+        tensors = [torch.from_numpy(np.ascontiguousarray(inputs[name])) for name, *_ in ports["inputs"]]
+        outputs = method.execute(tensors)
+        return {name: np.array(tensor.detach()) for name, tensor in zip(names, outputs, strict=True)}
+
+    predict = ask_row_by_row(predict_row)
+    predict.note = ports["note"]
+    predict.kept = content, runtime  # which the method does not keep itself, and reads
+    return predict
+
+
+def make_row(inputs):
+    import torch
+
+    return tuple(torch.zeros([1, *sizes], dtype=getattr(torch, dtype)) for _, dtype, (_, *sizes) in inputs)
+
+
+def lower(program, row):
+    """Return the bytes of a program for one row: with the number of rows free, ExecuTorch runs no recurrent layer."""
+    import torch
+    from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
+    from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
+
+    fixed = torch.export.export(program.module(), row)
+    config = EdgeCompileConfig(_skip_dim_order=True)  # else it lowers what it then fails to run, and says a number
+    edge = to_edge_transform_and_lower(fixed, partitioner=[XnnpackPartitioner()], compile_config=config)
+    return edge.to_executorch().buffer
