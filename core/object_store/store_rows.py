@@ -192,7 +192,7 @@ class StoreRows:
         if not due:
             return
         self.settle({row.key for row in announced if row.token in due})
-        self._settled = {row.token: now if row.token in due else self._settled[row.token] for row in announced}
+        self._settled = {row.token: now if row.token in due else self._settled.get(row.token, 0.0) for row in announced}
         for token in {row.token for row in announced if row.is_old}:
             self._index.withdraw(token)
 

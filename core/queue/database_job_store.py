@@ -59,7 +59,8 @@ class DatabaseJobStore(JobStore):
         Where one of the same id is active, another process was faster, and that one is returned.
         """
         (stored,) = self.insert([job], lambda _, jobs: [{} for _ in jobs])
-        self._kept.add([job.id])
+        if stored is job:
+            self._kept.add([job.id])
         return stored
 
     def insert(self, jobs: list[Job], facts_of: FactsOf) -> list[Job]:
@@ -76,7 +77,7 @@ class DatabaseJobStore(JobStore):
         self, connection: Connection, jobs: list[Job], facts_of: FactsOf
     ) -> tuple[list[Job], list[job_rows.Removed]]:
         """Returns the jobs that were not active already, and those that made room for them."""
-        active = job_rows.lock_ids(connection, [job.id for job in jobs])
+        active = job_rows.lock_ids(connection, [job.id for job in jobs], self._lost_seconds)
         new = [job for job in jobs if job.id not in active]
         if not new:
             return [], []
@@ -184,8 +185,10 @@ class DatabaseJobStore(JobStore):
         self.database.run(_cancel, id_)
 
     def is_cancel_requested(self, id_: str) -> bool:
-        row = self.database.run(job_rows.read_row, validate_id(id_, "j"))
-        return row is not None and bool(row.cancel_requested)
+        """Whether a person asked to stop a job; as far as is known, where the database is away: no job ends by that."""
+        with contextlib.suppress(StorageFailed):
+            return self.database.run(job_rows.read_cancel_request, validate_id(id_, "j"))
+        return False
 
     def folder(self, id_: str) -> Path:
         """Where the files of a job lie on this machine, fetched where they were made on another. Raises UnknownName."""
@@ -194,6 +197,8 @@ class DatabaseJobStore(JobStore):
         folder.mkdir(exist_ok=True)
         if row.entry:
             self.files.fetch(row.entry, folder)
+        elif row.id not in self._kept:
+            self.files.clear_fetched(folder)
         return folder
 
     def evict(self, id_: str, name: str) -> None:
@@ -202,13 +207,16 @@ class DatabaseJobStore(JobStore):
         with contextlib.suppress(OSError):
             shutil.rmtree(folder.rename(folder.with_name(f"{id_}.evicted")))
 
-    def attempt_folder(self, id_: str, attempt: int) -> Path:
-        """Make the folder of one attempt, empty."""
-        folder = self._folder / f"{validate_id(id_, 'j')}.{attempt}"
+    def attempt_path(self, id_: str, attempt: int) -> Path:
+        """Where the folder of one attempt lies."""
+        folder: Path = self._folder / f"{validate_id(id_, 'j')}.{attempt}"
+        return folder
+
+    def make_attempt_folder(self, folder: Path) -> None:
+        """Make the folder of one attempt, empty. Raises StorageFailed."""
         with translate_disk_errors():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-        return folder
 
     def delete_old_attempts(self) -> None:
         """Delete the folders of attempts whose worker on this machine is gone, and that are their jobs' no more."""
