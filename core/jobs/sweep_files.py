@@ -61,7 +61,8 @@ def list_uploads(uploads: StoredUpload, max_bytes: int) -> list[SweptModel]:
 
 
 def _refused_model(name: str, folder: Path, error: Refused) -> SweptModel:
-    return SweptModel(name, (), 0, candidate=Candidate(name, folder / name, not_asked=error.sentence))
+    candidate = Candidate(name, folder / name, not_asked=error.sentence)
+    return SweptModel(name, (), 0, candidate=candidate, refusal=error)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
@@ -80,7 +81,9 @@ def hash_candidate(candidate: Candidate) -> str:
     with translate_disk_errors():
         if candidate.path.is_file() and candidate.architecture is None:
             return compute_sha256(candidate.path)
-        paths = [*list_files(candidate.path)] if candidate.path.is_dir() else [candidate.path]
+        is_folder = candidate.path.is_dir()
+        root = candidate.path if is_folder else candidate.path.parent  # a folder's own name may be one that we gave it
+        paths = [*list_files(candidate.path)] if is_folder else [candidate.path]
         paths += [candidate.architecture] if candidate.architecture else []
-        lines = [f"{compute_sha256(path)}  {os.path.relpath(path, candidate.path.parent)}\n" for path in paths]
+        lines = [f"{compute_sha256(path)}  {os.path.relpath(path, root)}\n" for path in paths]
         return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,19 +1,18 @@
 """A sweep under way: some models at a time, each row as soon as it is known, once more what a passing fault stopped."""
 
+import contextlib
 import contextvars
 import threading
-import time
 from collections import Counter, deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, TypedDict
 
-from core.errors import Cancelled
+from core.errors import Cancelled, StorageFailed
 from core.jobs.job_handle import POLL_SECONDS, JobHandle
 from core.jobs.service import Jobs
 from core.jobs.sweep_imports import SweepImports
 from core.jobs.sweep_jobs import SweepJobs
 from core.jobs.sweep_model import ModelSweep
-from core.record import now
 from core.sweep.answer_store import AnswerStore
 from core.sweep.models import SweptModel
 from core.sweep.plan import SweepPlan
@@ -21,7 +20,6 @@ from core.sweep.row_file import append_row
 from core.sweep.rows import RowKey, SweepRow, exit_status, sort_rows, summarize_sweep
 from core.sweep.size import list_row_keys
 
-HEARD_EVERY = 20.0  # seconds between two words of its process, of which the record has the last
 TEAM_AT_ONCE = 8  # jobs that are given to workers: what a person clicks goes before them
 PROGRESS_ROWS = 20  # the last ones, which stand in the record while it runs
 
@@ -52,7 +50,7 @@ class SweepRun:
         own_slots = max(2, jobs.config.parallel)
         self._at_once = plan.at_once or (TEAM_AT_ONCE if jobs.config.is_team else own_slots - 1)
         self._turns = deque(Turn(model) for model in models)
-        self._lock, self._is_written, self._heard = threading.Lock(), True, float("-inf")
+        self._lock, self._is_written = threading.Lock(), True
         self._rows: dict[RowKey, SweepRow] = {}
         self._last: deque[dict[str, Any]] = deque(maxlen=PROGRESS_ROWS)
         self._counts: Counter[str] = Counter()  # rows by status
@@ -106,7 +104,8 @@ class SweepRun:
         with self._lock:
             if row.key in self._rows:  # in a second turn those of the first are known
                 return
-            append_row(self._folder, row)
+            with contextlib.suppress(StorageFailed):  # the result has all rows; a later sweep asks anew
+                append_row(self._folder, row)
             self._rows[row.key] = row
             self._last.append(row.model_dump(mode="json"))
             self._counts[row.status.value] += 1
@@ -121,8 +120,6 @@ class SweepRun:
     def _write_progress(self) -> None:
         """Write what was reported last, of which only some is: rows may come by the hundred, and then none for long."""
         with self._lock:
-            is_due = not self._is_written or time.monotonic() - self._heard >= HEARD_EVERY
-            self._is_written = True
+            is_due, self._is_written = not self._is_written, True
         if is_due:
-            self._heard = time.monotonic()
-            self._handle.report_progress(write_now=True, heard=now())
+            self._handle.report_progress(write_now=True)
