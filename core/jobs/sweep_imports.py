@@ -37,7 +37,7 @@ class SweepImports:
 
         Raises what the import raises, again where it was refused before; InputError, StorageFailed, Cancelled.
         """
-        with fetched_candidate(self._library, model) as candidate:
+        with fetched_candidate(self._library, model, self._work.jobs.config) as candidate:
             sha256 = hash_candidate(candidate)
             with self._importing(sha256):
                 if run := self._find(sha256):

@@ -6,7 +6,7 @@ from typing import Any
 
 from core.environments.base import Environment
 from core.environments.judge import ElsewhereOutcome
-from core.environments.machines import THIS_MACHINE, get_asked_environment, join_keys
+from core.environments.machines import THIS_MACHINE, get_asked_environment, get_machine, join_keys, split_key
 from core.environments.own import HERE
 from core.error_translation import translate
 from core.errors import Cancelled, RoundtripError, WorkerError, error_from_json, is_transient
@@ -137,12 +137,17 @@ class ModelSweep:
             named = {key: RowKey(name, key, place, machine) for key in taken}
             yield from (failed_row(named[key], error, **_facts(copy)) for key, copy in taken.items())
             return
-        known = {} if self._again else self._find_known(environment, worker, taken)
+        known = {} if self._again or not self._is_lasting(environment) else self._find_known(environment, worker, taken)
         keys = {copy.id: RowKey(name, format_key, place, machine) for format_key, copy in taken.items()}
         for id_, row in known.items():
             yield row.model_copy(update={**keys[id_]._asdict(), "is_reused": True})
         if asked := [copy for copy in taken.values() if copy.id not in known]:
             yield from self._ask_anew(run, environment, worker, asked, keys)
+
+    def _is_lasting(self, environment: Environment) -> bool:
+        """Whether the answer holds for the next sweep: what Roundtrip itself answers on any worker holds for that."""
+        key, machine = split_key(environment.key)
+        return not self._work.jobs.config.is_team or key != HERE or bool(get_machine(machine).worker)
 
     def _find_known(self, environment: Environment, worker: str, copies: Copies) -> dict[str, SweepRow]:
         found = {copy.id: self._answers.find(cell_key(copy.id, environment, worker)) for copy in copies.values()}
@@ -161,7 +166,7 @@ class ModelSweep:
             return
         for copy in copies:
             row, is_answer = _read_cell(result, environment.key, copy, keys[copy.id])
-            if is_answer and row.status is not Status.NOT_VERIFIED:
+            if is_answer and row.status is not Status.NOT_VERIFIED and self._is_lasting(environment):
                 self._answers.add(cell_key(copy.id, environment, worker), row.model_dump(mode="json"))
             yield row
 
@@ -182,7 +187,7 @@ class ModelSweep:
             result = self._work.run(lambda: check(*sides, copies=ids, again=self._again))
         else:
             copies = []
-            with placed_files(self._library, model) as path:
+            with placed_files(self._library, model, self._work.jobs.config) as path:
                 result = self._work.run(lambda: check(*sides, path, Path(model.name).name, again=self._again))
         for at, row in enumerate(result["rows"]):
             yield upgrade_row(key, UpgradeRow.model_validate(row)).model_copy(update=_facts(*copies[at : at + 1]))

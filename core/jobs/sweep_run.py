@@ -3,6 +3,7 @@
 import contextlib
 import contextvars
 import threading
+import time
 from collections import Counter, deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, TypedDict
@@ -21,6 +22,7 @@ from core.sweep.rows import RowKey, SweepRow, exit_status, sort_rows, summarize_
 from core.sweep.size import list_row_keys
 
 TEAM_AT_ONCE = 8  # jobs that are given to workers: what a person clicks goes before them
+RETRY_SECONDS = 5.0  # before the first retry, doubled before each further: what passes takes its time
 PROGRESS_ROWS = 20  # the last ones, which stand in the record while it runs
 
 
@@ -33,10 +35,15 @@ class SweepResult(TypedDict):
 
 
 class Turn(NamedTuple):
-    """A model, and how often it was asked before."""
+    """A model, how often it was asked before, and from when on it is asked, on the monotonic clock."""
 
     model: SweptModel
     tries: int = 0
+    due: float = 0.0
+
+    def next(self) -> "Turn":
+        """Return the turn after one that a passing fault stopped."""
+        return Turn(self.model, self.tries + 1, time.monotonic() + RETRY_SECONDS * 2**self.tries)
 
 
 class SweepRun:
@@ -63,18 +70,27 @@ class SweepRun:
         with ThreadPoolExecutor(self._at_once) as pool:
             while self._turns or running:
                 self._require_not_paused()
-                while self._turns and len(running) < self._at_once:
-                    turn = self._turns.popleft()
+                for turn in self._take_due(self._at_once - len(running)):
                     running[pool.submit(contextvars.copy_context().run, self._ask, turn)] = turn
                 done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+                if not running:
+                    time.sleep(POLL_SECONDS)
                 self._write_progress()
                 for future in done:
                     turn = running.pop(future)
                     if future.result():
-                        self._turns.append(turn._replace(tries=turn.tries + 1))
+                        self._turns.append(turn.next())
         rows = sort_rows(self._rows.values())
         dumped = [row.model_dump(mode="json") for row in rows]
         return {"headline": summarize_sweep(rows), "exit_status": exit_status(rows), "rows": dumped}
+
+    def _take_due(self, most: int) -> list[Turn]:
+        """Take the turns that are due; those of retries stand last, in about the order of their time."""
+        now = time.monotonic()
+        due = []
+        while len(due) < most and self._turns and self._turns[0].due <= now:
+            due.append(self._turns.popleft())
+        return due
 
     def _require_not_paused(self) -> None:
         """Raise Cancelled where a person stopped it; the jobs that run are stopped by who waits for them."""

@@ -8,16 +8,18 @@ from typing import Any
 
 import pytest
 
+from core.environments.machines import get_asked_environment
 from core.errors import CannotSave, InputError, PackageMissing, Refused, StorageFailed
 from core.jobs import Jobs
 from core.jobs.sweep import Sweeps
-from core.jobs.sweep_files import hash_candidate, list_uploads
+from core.jobs.sweep_files import fetched_candidate, hash_candidate, list_uploads
 from core.jobs.sweep_imports import SweepImports
 from core.jobs.sweep_model import ModelSweep, _not_asked_row
 from core.jobs.sweep_run import SweepRun
 from core.jobs.uploads import StoredUpload
 from core.library import Library
 from core.library.job_store import JobStore
+from core.settings import Settings
 from core.sweep.answer_store import AnswerStore
 from core.sweep.models import SweptModel
 from core.sweep.plan import make_plan
@@ -135,11 +137,36 @@ def test_folder_is_known_by_its_content_and_not_by_its_name(tmp_path: Path):
     assert hashes[0] == hashes[1] != hashes[2]
 
 
+def test_object_that_is_too_large_is_refused_before_it_is_fetched(empty_library: Library):
+    def fetch(_: Path) -> Candidate:
+        pytest.fail("it was fetched")
+
+    model = SweptModel("a.keras", ("keras",), 3 * 10**6, candidate=Candidate("a.keras", Path("a.keras")), fetch=fetch)
+    config = Settings(upload_mb=1, unpacked_mb=2)
+    with pytest.raises(Refused, match="larger"), fetched_candidate(empty_library, model, config):
+        pytest.fail("it is there")
+
+
+@pytest.mark.parametrize(
+    ("store", "key", "lasts"),
+    [
+        ("", "here@sse41", True),
+        ("file:///store", "here@sse41", False),
+        ("file:///store", "here@worker:one", True),
+        ("file:///store", "tract", True),
+    ],
+)
+def test_answer_of_any_worker_with_packages_of_its_own_is_not_kept(store: str, key: str, lasts: bool):
+    jobs = SimpleNamespace(library=None, config=Settings(store_url=store, database_url="postgresql://team/x"))
+    work: Any = SimpleNamespace(jobs=jobs, since="")
+    model = ModelSweep(work, make_plan({"models": ["library"]}), None, None, again=False)  # type: ignore[arg-type]
+    assert model._is_lasting(get_asked_environment(key)) == lasts
+
+
 def make_imports(library: Library, **settings: Any) -> SweepImports:
-    config = SimpleNamespace(model_dump=lambda include: {name: settings.get(name) for name in include})
-    return SweepImports(
-        SimpleNamespace(jobs=SimpleNamespace(library=library, config=config)), AnswerStore(library.home), False
-    )  # type: ignore[arg-type]
+    config = Settings(**settings)
+    work: Any = SimpleNamespace(jobs=SimpleNamespace(library=library, config=config))
+    return SweepImports(work, AnswerStore(library.home), again=False)
 
 
 def test_equal_files_at_once_are_imported_once(empty_library: Library, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -163,8 +164,11 @@ def test_environment_is_asked_once_and_again_on_demand(
 def test_passing_fault_is_asked_again_and_another_is_not(empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch):
     runs = [make_run(empty_jobs.library, name=name) for name in ("full", "never", "wrong")]
     faults = {name: iter(errors) for name, errors in FAULTS.items()}
+    times: dict[str, list[float]] = {name: [] for name in FAULTS}
+    monkeypatch.setattr("core.jobs.sweep_run.RETRY_SECONDS", 0.1)
 
     def ask(self: ModelSweep, model: Any) -> Iterator[SweepRow]:
+        times[model.name].append(time.monotonic())
         yield ROW.model_copy(update={"model": model.name})
         if error := next(faults[model.name], None):
             raise error
@@ -179,6 +183,8 @@ def test_passing_fault_is_asked_again_and_another_is_not(empty_jobs: Jobs, monke
         ("wrong", "keras", "alike", False, 1),
     ]
     assert rows[1].cause == "The disk is full."
+    assert {name: len(asked) for name, asked in times.items()} == {"full": 2, "never": 2, "wrong": 1}
+    assert times["full"][1] - times["full"][0] >= 0.1  # a fault that passes takes its time
 
 
 def test_paused_sweep_keeps_its_rows_and_goes_on(empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch):
