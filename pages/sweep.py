@@ -2,7 +2,6 @@
 
 import streamlit as st
 
-from core.jobs.sweep import Sweeps
 from core.text.labels import pluralize
 from ui.job_progress import follow_job, job_from_query
 from ui.session import current_jobs
@@ -18,7 +17,6 @@ st.markdown(
 )
 jobs = current_jobs()
 job = job_from_query("sweep", [SWEEP_BUTTON])
-job = Sweeps(jobs).end_if_gone(job) if job else None
 runs = {run.id: run for run in jobs.library.runs() if run.has_been_run}
 if not runs:
     show_no_runs()

@@ -67,7 +67,14 @@ def _ask_environments(
             result = wait_for_job(jobs, jobs.ask_elsewhere(run, missing, [artifact])).result
             errors = _list_errors(result, artifact, missing)
             answers = find_kit_answers(jobs.job_store, artifact)
+            errors |= {key: _not_kept_error() for key in missing if key not in errors and key not in answers}
     return [answers[key] for key in keys if key in answers], list(errors.items())
+
+
+def _not_kept_error() -> dict[str, str]:
+    sentence = "It answered there, and its predictions were not kept: they are too large, or the disk is full."
+    cure = "Make room and ask again; `roundtrip elsewhere` says how far they are off."
+    return InputError(sentence, cure=cure).to_json()
 
 
 def _list_errors(result: Mapping[str, Any], artifact: str, environments: list[str]) -> dict[str, dict[str, str]]:

@@ -74,7 +74,7 @@ def _read_plan(path: Path) -> "tuple[SweepPlan, Path]":
 
 def _start(sweeps: "Sweeps", path: Path, again: bool) -> "Job":
     if ID_PATTERN.fullmatch(str(path)) and not path.exists():
-        return sweeps.resume(str(path))
+        return sweeps.resume(str(path), again)
     plan, folder = _read_plan(path)
     return sweeps.start(plan, folder, path.name, again)
 

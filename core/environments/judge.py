@@ -45,7 +45,7 @@ class ElsewhereOutcome(BaseModel):
     predictions. `mismatched` counts the values that are not finite on one side and not the same on the other, which no
     difference tells of. `versions` are those of its packages, `lock` the SHA-256 of the lock that they were built of,
     `inputs_sha256` that of the file with the rows that it was asked; both empty in older records, and `machine`, which
-    computed it, None.
+    computed it, None. `is_kept` says whether its predictions lie beside its job; None where that is not known.
     """
 
     environment: str
@@ -64,6 +64,7 @@ class ElsewhereOutcome(BaseModel):
     device: str = ""
     machine: AnsweringMachine | None = None
     notes: list[str] = Field(default_factory=list)
+    is_kept: bool | None = None
 
     @property
     def is_unlike(self) -> bool:

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment, is_unchanged
 from core.environments.kits import Kit
+from core.environments.machines import split_key
 from core.environments.process import EnvironmentProcess
 from core.environments.replies import KitReply
 from core.errors import ChildDied, InputError, NotBuilt, NotConfined
@@ -128,7 +129,8 @@ class WarmProcesses:
 
     def _start(self, environment: Environment, built: BuiltEnvironment, is_untrusted: bool) -> EnvironmentProcess:
         if not is_unchanged(built):
-            cure = f"Remove it (roundtrip environments remove {environment.key}), then build it again."
+            key, _ = split_key(environment.key)  # what machines share
+            cure = f"Remove it (roundtrip environments remove {key}), then build it again."
             raise NotBuilt("This environment was changed after it was built.", received=environment.label, cure=cure)
         return EnvironmentProcess(self._config, environment, built, is_untrusted)
 

@@ -16,6 +16,11 @@ from core.upgrade.crossing import Expectation
 from core.upgrade.rows import Status, status_of
 from core.upgrade.sides import get_side, keras_release, release_line
 
+OUTCOMES = {
+    Status.NOT_COMPARABLE.value: "gives what cannot be compared",
+    Status.DOES_NOT_LOAD.value: "does not load it",
+}
+
 
 class BisectRequest(UpgradeRequest):
     """`line` holds the environments in the order in which they are searched, the first and the last included."""
@@ -179,5 +184,5 @@ def describe_bisect(result: BisectResult) -> str:
         return f"{target} answers as {source} does: no release between them was found to answer otherwise."
     first = next(step for step in result["steps"] if step["environment"] == result["first"])
     last = labels.get(result["last_alike"], source)
-    outcome = "does not load it" if first["status"] == Status.DOES_NOT_LOAD else "answers otherwise"
+    outcome = OUTCOMES.get(first["status"], "answers otherwise")
     return f"{first['label']} is the first that {outcome}; {last} still answers the same."

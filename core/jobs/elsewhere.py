@@ -20,7 +20,7 @@ from core.environments.machines import (
 )
 from core.environments.own import HERE
 from core.environments.pool import WarmProcesses
-from core.errors import InputError, RoundtripError
+from core.errors import InputError, RoundtripError, StorageFailed
 from core.exports.environment_kits import unpacked_kit
 from core.formats import all_formats, get_format
 from core.jobs.driver import JobKind, Requirements
@@ -238,19 +238,29 @@ class _ElsewhereJob:
         for at, (id_, kit) in enumerate(taken.items()):
             self._report(f"{environment.label}: {get_format(kit.format).label}", at / len(taken))
             answer = ask_and_judge(self.processes, environment, built, kit, self.handle.is_cancelled)
-            self.rows[id_]["cells"][environment.key] = answer.outcome.model_dump(mode="json")
-            self._keep(at_place(id_, environment.key), answer.predictions)
+            is_kept = self._keep(at_place(id_, environment.key), answer.predictions)
+            outcome = answer.outcome.model_copy(update={"is_kept": is_kept})
+            self.rows[id_]["cells"][environment.key] = outcome.model_dump(mode="json")
 
-    def _keep(self, participant: str, predictions: Arrays) -> None:
-        """Keep what a copy predicted for the kits that will carry it, as long as that is not much."""
-        self._kept_bytes += sum(array.nbytes for array in predictions.values())
-        if self._kept_bytes <= MAX_KEPT_BYTES:
-            self._kept |= {join_key(participant, name): array for name, array in predictions.items()}
+    def _keep(self, participant: str, predictions: Arrays) -> bool:
+        """Keep what a copy predicted for the kits that will carry it, as long as that is not much; returns whether."""
+        size = sum(array.nbytes for array in predictions.values())
+        if not predictions or self._kept_bytes + size > MAX_KEPT_BYTES:
+            return False
+        self._kept_bytes += size
+        self._kept |= {join_key(participant, name): array for name, array in predictions.items()}
+        return True
 
     def save_predictions(self) -> None:
-        """Store what was kept beside the job."""
-        if self._kept:
+        """Store what was kept beside the job; where the disk does not take it, the verdicts stand all the same."""
+        if not self._kept:
+            return
+        try:
             self.handle.context.job_store.save_arrays(self.handle.job.id, self._kept)
+        except (OSError, StorageFailed):
+            for row in self.rows.values():
+                for cell in row["cells"].values():
+                    cell["is_kept"] = False
 
     def _report(self, note: str, share: float = 0.0) -> None:
         progress = (self._done + share) / len(self.environments)

@@ -35,7 +35,12 @@ def list_kit_environments(job_store: JobStore, artifact: Artifact) -> list[str]:
     current = {each.key: each.lock_sha256 for each in ENVIRONMENTS}
     outcomes = find_answers(job_store, artifact.run).get(artifact.id, {})
     under = {key: outcome for key, outcome in outcomes.items() if outcome.lock == current.get(key)}
-    return [key for key, outcome in under.items() if not outcome.is_unverified]
+    return [key for key, outcome in under.items() if _has_answer(outcome)]
+
+
+def _has_answer(outcome: ElsewhereOutcome) -> bool:
+    """Whether a kit can carry it: predictions that are kept, or why there are none."""
+    return not outcome.is_unverified and (bool(outcome.error) or outcome.is_kept is not False)
 
 
 def find_kit_answers(job_store: JobStore, artifact_id: str) -> dict[str, EnvironmentAnswer]:

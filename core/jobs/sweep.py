@@ -8,11 +8,12 @@ import contextlib
 import hashlib
 import json
 import threading
-from collections.abc import Mapping
-from datetime import UTC, datetime
+from collections.abc import Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
+
+from filelock import FileLock
 
 from core.environments.machines import join_keys
 from core.environments.own import HERE
@@ -27,7 +28,7 @@ from core.jobs.sweep_run import SweepResult, SweepRun
 from core.jobs.uploads import StoredUpload
 from core.jobs.watched_job import watch_job
 from core.library.job_store import Job
-from core.record import now
+from core.library.storage import translate_disk_errors
 from core.settings import MB
 from core.sweep.models import ADDRESS, SweptModel, is_in_library, list_models, list_named_files
 from core.sweep.plan import SweepPlan, make_plan
@@ -37,7 +38,7 @@ from core.sweep.size import SweepSize, measure_sweep
 from core.validation.file_names import display_file_name
 
 SWEEP = "sweep"  # the kind of its job
-LOST_SECONDS = 300.0  # since the process of a sweep was heard of, from which on it is gone
+LOCK_SECONDS = 30.0  # to wait for another start
 LAST_BYTES = 2**19  # of the rows of a sweep that runs, which a page reads
 
 
@@ -78,20 +79,29 @@ class Sweeps:
         """
         models = list_models(self._library, plan.models, folder)
         self._require_workers(plan)
-        job = self._make_job(plan, folder, title, again)
-        with contextlib.suppress(UnknownName):
-            if (running := self.end_if_gone(self._jobs.job_store.read(job.id))).is_active:
-                return running
-        return self._start(job, plan, models, GivenFiles())
+        job = self._make_job(plan, folder, title, again, any(map(_is_path, plan.models)))
+        with self._locked():
+            return self._find_running(job.id) or self._start(job, plan, models, GivenFiles())
 
-    def end_if_gone(self, job: Job) -> Job:
-        """Return a job of a sweep, ended where nothing has been heard of its process: it may run on another machine."""
-        heard = datetime.fromisoformat(job.detail.get("heard") or job.created)
-        if not job.is_active or (datetime.now(UTC) - heard).total_seconds() < LOST_SECONDS:
-            return job
-        ended = job.model_copy(update={"state": "interrupted", "finished": now()})
-        self._jobs.job_store.finish(ended)
-        return ended
+    @contextlib.contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Nobody else starts a sweep in this home meanwhile: two of one id would delete each other's rows."""
+        path = self._library.home / "cache" / "sweeps.lock"
+        with translate_disk_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            lock = FileLock(path, timeout=LOCK_SECONDS, thread_local=False).acquire()
+        with lock:
+            yield
+
+    def _find_running(self, job_id: str) -> Job | None:
+        """Return a sweep that runs; the record of a process that is gone, as the store judges, is ended."""
+        try:
+            job = self._jobs.job_store.read(job_id)
+        except UnknownName:
+            return None
+        if job.state == "interrupted":
+            self._jobs.job_store.finish(job)
+        return job if job.is_active else None
 
     def start_uploads(self, plan: SweepPlan, uploads: StoredUpload, title: str = "") -> Job:
         """Start a sweep over uploaded files, in whose place the plan has their names. They are deleted at its end.
@@ -102,7 +112,8 @@ class Sweeps:
         with cleanup_on_error(files.discard):
             self._require_workers(plan)
             models = list_uploads(uploads, self._jobs.config.unpacked_mb * MB)
-            return self._start(self._make_job(plan, uploads.path, title, again=False), plan, models, files)
+            job = self._make_job(plan, uploads.path, title, again=False, has_files=True)
+            return self._start(job, plan, models, files)
 
     def _require_workers(self, plan: SweepPlan) -> None:
         require_workers(self._jobs, (join_keys(HERE, machine) for machine in plan.machines))
@@ -117,12 +128,13 @@ class Sweeps:
         threading.Thread(target=self._run, args=(handle, work), daemon=True).start()
         return job
 
-    def _make_job(self, plan: SweepPlan, folder: Path, title: str, again: bool) -> Job:
+    def _make_job(self, plan: SweepPlan, folder: Path, title: str, again: bool, has_files: bool) -> Job:
         viewer = self._library.access.viewer_id
-        has_files = any(_is_path(name) for name in plan.models)
         text = json.dumps([SWEEP, plan.model_dump(mode="json"), str(folder.resolve()) if has_files else "", viewer])
         id_ = "j" + hashlib.sha256(text.encode()).hexdigest()[:10]
-        named = [display_file_name(Path(name).name or name) if _is_path(name) else name for name in plan.models]
+        named = [
+            display_file_name(Path(name).name or name) if has_files and _is_path(name) else name for name in plan.models
+        ]
         recorded = plan.model_dump(mode="json", by_alias=True, exclude_unset=True) | {"models": named}
         request: SweepRequest = {"plan": recorded, "has_files": has_files, "again": again}
         return Job(id=id_, kind=SWEEP, title=title or "Sweep", request=dict(request), owner=viewer)
@@ -133,8 +145,8 @@ class Sweeps:
             do_job(handle, JobKind(SWEEP, work), watched)
             watched.end(handle.job)
 
-    def resume(self, job_id: str) -> Job:
-        """Go on with a sweep that was stopped, or ask once more what a passing fault stopped.
+    def resume(self, job_id: str, again: bool = False) -> Job:
+        """Go on with a sweep that was stopped, or ask once more what a passing fault stopped; with `again` all of it.
 
         Raises UnknownName, and InputError for one over files, whose place is in no record.
         """
@@ -143,7 +155,7 @@ class Sweeps:
         if request["has_files"]:
             cure = "Give them once more, here or by roundtrip sweep PLAN: what was found out is not asked again."
             raise InputError("This sweep goes over files, and their place is in no record.", cure=cure)
-        return self.start(read_request_plan(job), title=job.title)
+        return self.start(read_request_plan(job), title=job.title, again=again)
 
     def read_rows(self, job_id: str) -> list[SweepRow]:
         """Return the rows of a sweep, as far as it has come. Raises UnknownName, InputError for another job."""
@@ -151,12 +163,13 @@ class Sweeps:
         if rows := job.result.get("rows"):
             return sort_rows(SweepRow.model_validate(row) for row in rows)
         stored = read_row_file(self._jobs.job_store.folder(job_id))
-        return sort_rows(stored or [SweepRow.model_validate(row) for row in job.detail.get("rows", [])])
+        return sort_rows(stored or _read_noted_rows(job))
 
     def read_last_rows(self, job_id: str) -> list[SweepRow]:
         """Return the rows that came last, of a long sweep not all: a page asks for them every second. Raises alike."""
-        self._read(job_id)
-        return sort_rows(read_row_file(self._jobs.job_store.folder(job_id), LAST_BYTES))
+        job = self._read(job_id)
+        stored = read_row_file(self._jobs.job_store.folder(job_id), LAST_BYTES)
+        return sort_rows(stored or _read_noted_rows(job))
 
     def _read(self, job_id: str) -> Job:
         job = self._jobs.job_store.read(job_id)
@@ -167,6 +180,11 @@ class Sweeps:
 
 def _run_sweep(jobs: Jobs, plan: SweepPlan, models: list[SweptModel], handle: JobHandle) -> SweepResult:
     return SweepRun(handle, jobs, plan, models).execute()
+
+
+def _read_noted_rows(job: Job) -> list[SweepRow]:
+    """Return the rows that stand in the record: the last ones, for a server on which the file of them does not lie."""
+    return [SweepRow.model_validate(row) for row in job.detail.get("rows", [])]
 
 
 def _is_path(name: str) -> bool:

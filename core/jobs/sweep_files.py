@@ -11,25 +11,32 @@ from core.errors import Refused
 from core.jobs.uploads import StoredUpload
 from core.library import Library
 from core.library.storage import compute_sha256, list_files, translate_disk_errors
+from core.settings import MB, Settings
 from core.sweep.models import SweptModel, list_files_below
 from core.upgrade.finding import Candidate, unpack_all
+from core.validation.rules import refusal
 
 
 @contextlib.contextmanager
-def fetched_candidate(library: Library, model: SweptModel) -> Iterator[Candidate]:
-    """The files of a model on the disk, brought there first where they are in a bucket. Raises as its `fetch`."""
+def fetched_candidate(library: Library, model: SweptModel, config: Settings) -> Iterator[Candidate]:
+    """The files of a model on the disk, brought there first where they are in a bucket.
+
+    Raises as its `fetch`, and Refused before it for more than may be imported.
+    """
     assert model.candidate is not None
     if model.fetch is None:
         yield model.candidate
         return
+    if model.bytes > (most := max(config.upload_mb, config.unpacked_mb) * MB):
+        raise refusal("too-large", f"{model.bytes:,} bytes, of at most {most:,}")
     with library.staging() as folder:
         yield model.fetch(folder)
 
 
 @contextlib.contextmanager
-def placed_files(library: Library, model: SweptModel) -> Iterator[Path]:
+def placed_files(library: Library, model: SweptModel, config: Settings) -> Iterator[Path]:
     """The path of a model's file or folder; with an architecture a folder in which nothing but the two lies."""
-    with fetched_candidate(library, model) as candidate:
+    with fetched_candidate(library, model, config) as candidate:
         if candidate.architecture is None:
             yield candidate.path
             return
@@ -61,7 +68,8 @@ def list_uploads(uploads: StoredUpload, max_bytes: int) -> list[SweptModel]:
 
 
 def _refused_model(name: str, folder: Path, error: Refused) -> SweptModel:
-    return SweptModel(name, (), 0, candidate=Candidate(name, folder / name, not_asked=error.sentence))
+    candidate = Candidate(name, folder / name, not_asked=error.sentence)
+    return SweptModel(name, (), 0, candidate=candidate, refusal=error)
 
 
 def _link_or_copy(source: Path, target: Path) -> None:
@@ -80,7 +88,9 @@ def hash_candidate(candidate: Candidate) -> str:
     with translate_disk_errors():
         if candidate.path.is_file() and candidate.architecture is None:
             return compute_sha256(candidate.path)
-        paths = [*list_files(candidate.path)] if candidate.path.is_dir() else [candidate.path]
+        is_folder = candidate.path.is_dir()
+        root = candidate.path if is_folder else candidate.path.parent  # a folder's own name may be one that we gave it
+        paths = [*list_files(candidate.path)] if is_folder else [candidate.path]
         paths += [candidate.architecture] if candidate.architecture else []
-        lines = [f"{compute_sha256(path)}  {os.path.relpath(path, candidate.path.parent)}\n" for path in paths]
+        lines = [f"{compute_sha256(path)}  {os.path.relpath(path, root)}\n" for path in paths]
         return hashlib.sha256("".join(lines).encode()).hexdigest()

@@ -1,6 +1,8 @@
 """Files of a sweep on their way into the library: what is there already is not imported again."""
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +15,12 @@ from core.sweep.models import SweptModel
 from core.upgrade.finding import Candidate
 from core.versions import installed_versions
 
+# Settings that may be the cure of a refusal.
+LIMITS = {
+    *("upload_mb", "unpacked_mb", "child_gb", "run_unconfined", "converting_times", "confined_gb", "confined_seconds"),
+    *("confined_cpu_seconds", "confined_file_mb", "confined_reply_mb"),
+}
+
 
 class SweepImports:
     """The runs of files, by the hash of their content. Threads may share it."""
@@ -22,19 +30,29 @@ class SweepImports:
         self._library = work.jobs.library
         self._lock = threading.Lock()
         self._runs_by_hash: dict[str, str] | None = None
+        self._locks_by_hash: dict[str, threading.Lock] = {}
 
     def find_or_import(self, model: SweptModel) -> str:
         """Return the run of a file, which is imported where the library has none of the same content.
 
         Raises what the import raises, again where it was refused before; InputError, StorageFailed, Cancelled.
         """
-        with fetched_candidate(self._library, model) as candidate:
+        with fetched_candidate(self._library, model, self._work.jobs.config) as candidate:
             sha256 = hash_candidate(candidate)
-            if run := self._find(sha256):
-                return run
-            if error := self._find_refusal(sha256, candidate):
-                raise error
-            return self._import(model, candidate, sha256)
+            with self._importing(sha256):
+                if run := self._find(sha256):
+                    return run
+                if error := self._find_refusal(sha256, candidate):
+                    raise error
+                return self._import(model, candidate, sha256)
+
+    @contextlib.contextmanager
+    def _importing(self, sha256: str) -> Iterator[None]:
+        """One at a time for one content: a file that lies there twice is imported once."""
+        with self._lock:
+            lock = self._locks_by_hash.setdefault(sha256, threading.Lock())
+        with lock:
+            yield
 
     def _find(self, sha256: str) -> str:
         with self._lock:
@@ -53,9 +71,9 @@ class SweepImports:
         return error_from_json(answer["error"]) if answer else None
 
     def _key(self, sha256: str, *more: str) -> str:
-        """By who looks: nobody takes another's run. A refusal holds as long as the packages and the name's ending."""
-        versions = sorted(installed_versions().items()) if more else []
-        return answer_key("import", self._library.access.viewer_id, sha256, versions, *more)
+        """By who looks: nobody takes another's run. A refusal holds for these packages, limits and ending."""
+        facts = [*installed_versions().items(), *self._work.jobs.config.model_dump(include=LIMITS).items()]
+        return answer_key("import", self._library.access.viewer_id, sha256, sorted(facts) if more else [], *more)
 
     def _import(self, model: SweptModel, candidate: Candidate, sha256: str) -> str:
         try:

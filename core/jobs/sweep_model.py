@@ -6,7 +6,7 @@ from typing import Any
 
 from core.environments.base import Environment
 from core.environments.judge import ElsewhereOutcome
-from core.environments.machines import THIS_MACHINE, get_asked_environment, join_keys
+from core.environments.machines import THIS_MACHINE, get_asked_environment, get_machine, join_keys, split_key
 from core.environments.own import HERE
 from core.error_translation import translate
 from core.errors import Cancelled, RoundtripError, WorkerError, error_from_json, is_transient
@@ -20,7 +20,17 @@ from core.library.records import Artifact
 from core.sweep.answer_store import AnswerStore, cell_key
 from core.sweep.models import SweptModel
 from core.sweep.plan import AS_IS, SweepPlan
-from core.sweep.rows import LABELS, RowKey, Status, SweepRow, failed_row, judged_row, outcome_row, upgrade_row
+from core.sweep.rows import (
+    LABELS,
+    RowKey,
+    Status,
+    SweepRow,
+    failed_row,
+    judged_row,
+    outcome_row,
+    unsaved_row,
+    upgrade_row,
+)
 from core.sweep.size import is_asked
 from core.upgrade.rows import UpgradeRow
 
@@ -49,7 +59,8 @@ class ModelSweep:
             return
         run = model.run or self._imports.find_or_import(model)
         copies = self._find_copies(run)
-        wanted = self._wanted_formats(copies)
+        as_is = copies if model.run else self._take_imported(run, copies)
+        wanted = self._wanted_formats(as_is)
         yield from self._save_missing(model.name, run, copies, wanted)
         asked = {key: copies[key] for key in wanted if key in copies}
         if HERE in self._plan.environments and THIS_MACHINE in self._plan.machines:
@@ -61,14 +72,22 @@ class ModelSweep:
         copies = sorted(list_readable_copies(self._library, run), key=lambda copy: copy.created)
         return {copy.format: copy for copy in copies if self._is_as_planned(copy)}
 
+    def _take_imported(self, run: str, copies: Copies) -> Copies:
+        """Return the copy that a file itself is, which is asked even where a newer one has its format."""
+        id_ = self._library.run(run).brought.get("artifact")
+        itself = {copy.format: copy for copy in list_readable_copies(self._library, run) if copy.id == id_}
+        if AS_IS in self._plan.formats:
+            copies |= itself
+        return itself or copies
+
     def _is_as_planned(self, copy: Artifact) -> bool:
         """Whether it was saved with the options that a sweep saves with; where copies count as they are, all are."""
         if AS_IS in self._plan.formats or not copy.options:
             return True
         return copy.options == get_format(copy.format).resolve_options()
 
-    def _wanted_formats(self, copies: Copies) -> list[str]:
-        keys = [key for named in self._plan.formats for key in (copies if named == AS_IS else (named,))]
+    def _wanted_formats(self, as_is: Copies) -> list[str]:
+        keys = [key for named in self._plan.formats for key in (as_is if named == AS_IS else (named,))]
         return list(dict.fromkeys(keys))
 
     def _places(self) -> Iterator[tuple[str, str]]:
@@ -82,14 +101,23 @@ class ModelSweep:
         missing = [key for key in wanted if key not in copies]
         known = [key for key in missing if key in refusals and not is_transient(refusals[key]["error"])]
         for key in known:
-            yield failed_row(RowKey(name, key), error_from_json(refusals[key]["error"]), run=run, is_reused=True)
+            yield unsaved_row(RowKey(name, key), error_from_json(refusals[key]["error"]), run=run, is_reused=True)
         if unsaved := [key for key in missing if key not in known]:
-            result = self._work.run(lambda: self._work.jobs.save(run, unsaved))
-            for key, row in result["rows"].items():
-                if row["state"] == "done":
-                    copies[key] = self._library.artifact(row["artifact"])
-                else:
-                    yield failed_row(RowKey(name, key), error_from_json(row["error"]), run=run)
+            yield from self._save(name, run, copies, unsaved)
+
+    def _save(self, name: str, run: str, copies: Copies, formats: list[str]) -> Iterator[SweepRow]:
+        try:
+            result = self._work.run(lambda: self._work.jobs.save(run, formats))
+        except Cancelled:
+            raise
+        except RoundtripError as error:  # the copies that are there are asked all the same
+            yield from (unsaved_row(RowKey(name, key), error, run=run) for key in formats)
+            return
+        for key, row in result["rows"].items():
+            if row["state"] == "done":
+                copies[key] = self._library.artifact(row["artifact"])
+            else:
+                yield unsaved_row(RowKey(name, key), error_from_json(row["error"]), run=run)
 
     def _row_here(self, name: str, copy: Artifact) -> SweepRow:
         best = self._library.evidence(copy.id).best
@@ -109,12 +137,17 @@ class ModelSweep:
             named = {key: RowKey(name, key, place, machine) for key in taken}
             yield from (failed_row(named[key], error, **_facts(copy)) for key, copy in taken.items())
             return
-        known = {} if self._again else self._find_known(environment, worker, taken)
+        known = {} if self._again or not self._is_lasting(environment) else self._find_known(environment, worker, taken)
         keys = {copy.id: RowKey(name, format_key, place, machine) for format_key, copy in taken.items()}
         for id_, row in known.items():
             yield row.model_copy(update={**keys[id_]._asdict(), "is_reused": True})
         if asked := [copy for copy in taken.values() if copy.id not in known]:
             yield from self._ask_anew(run, environment, worker, asked, keys)
+
+    def _is_lasting(self, environment: Environment) -> bool:
+        """Whether the answer holds for the next sweep: what Roundtrip itself answers on any worker holds for that."""
+        key, machine = split_key(environment.key)
+        return not self._work.jobs.config.is_team or key != HERE or bool(get_machine(machine).worker)
 
     def _find_known(self, environment: Environment, worker: str, copies: Copies) -> dict[str, SweepRow]:
         found = {copy.id: self._answers.find(cell_key(copy.id, environment, worker)) for copy in copies.values()}
@@ -132,8 +165,8 @@ class ModelSweep:
             yield from (failed_row(keys[copy.id], error, **_facts(copy)) for copy in copies)
             return
         for copy in copies:
-            row = _read_cell(result, environment.key, copy, keys[copy.id])
-            if row.status is not Status.NOT_VERIFIED:
+            row, is_answer = _read_cell(result, environment.key, copy, keys[copy.id])
+            if is_answer and row.status is not Status.NOT_VERIFIED and self._is_lasting(environment):
                 self._answers.add(cell_key(copy.id, environment, worker), row.model_dump(mode="json"))
             yield row
 
@@ -148,18 +181,22 @@ class ModelSweep:
         check = self._work.jobs.check_upgrade
         if model.run:
             copies = list(self._find_copies(model.run).values())
-            ids = [copy.id for copy in copies]
+            if not (ids := [copy.id for copy in copies]):
+                yield _not_asked_row(key, model, "This run has no copy to ask: save one first.")
+                return
             result = self._work.run(lambda: check(*sides, copies=ids, again=self._again))
         else:
             copies = []
-            with placed_files(self._library, model) as path:
+            with placed_files(self._library, model, self._work.jobs.config) as path:
                 result = self._work.run(lambda: check(*sides, path, Path(model.name).name, again=self._again))
         for at, row in enumerate(result["rows"]):
             yield upgrade_row(key, UpgradeRow.model_validate(row)).model_copy(update=_facts(*copies[at : at + 1]))
 
 
-def _not_asked_row(key: RowKey, model: SweptModel) -> SweepRow:
-    facts = {"label": LABELS[Status.NOT_TAKEN], "cause": model.not_asked, "bytes": model.bytes}
+def _not_asked_row(key: RowKey, model: SweptModel, cause: str = "") -> SweepRow:
+    if model.refusal:
+        return failed_row(key, model.refusal, bytes=model.bytes)
+    facts = {"label": LABELS[Status.NOT_TAKEN], "cause": cause or model.not_asked, "bytes": model.bytes}
     return SweepRow(**key._asdict(), status=Status.NOT_TAKEN, **facts)
 
 
@@ -167,9 +204,9 @@ def _facts(copy: Artifact | None = None) -> dict[str, Any]:
     return {"bytes": copy.bytes, "run": copy.run, "artifact": copy.id} if copy else {}
 
 
-def _read_cell(result: dict[str, Any], environment: str, copy: Artifact, key: RowKey) -> SweepRow:
-    """Return the row of a copy in the result of the job that asked it."""
+def _read_cell(result: dict[str, Any], environment: str, copy: Artifact, key: RowKey) -> tuple[SweepRow, bool]:
+    """Return the row of a copy in the result of the job that asked it, and whether the copy itself was asked."""
     row, facts = result["rows"][copy.id], _facts(copy)
     if error := result["environments"][environment].get("error") or row["error"]:
-        return failed_row(key, error_from_json(error), **facts)
-    return outcome_row(key, ElsewhereOutcome.model_validate(row["cells"][environment]), **facts)
+        return failed_row(key, error_from_json(error), **facts), False
+    return outcome_row(key, ElsewhereOutcome.model_validate(row["cells"][environment]), **facts), True

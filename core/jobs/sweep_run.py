@@ -1,5 +1,6 @@
 """A sweep under way: some models at a time, each row as soon as it is known, once more what a passing fault stopped."""
 
+import contextlib
 import contextvars
 import threading
 import time
@@ -7,13 +8,12 @@ from collections import Counter, deque
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from typing import Any, NamedTuple, TypedDict
 
-from core.errors import Cancelled
+from core.errors import Cancelled, StorageFailed
 from core.jobs.job_handle import POLL_SECONDS, JobHandle
 from core.jobs.service import Jobs
 from core.jobs.sweep_imports import SweepImports
 from core.jobs.sweep_jobs import SweepJobs
 from core.jobs.sweep_model import ModelSweep
-from core.record import now
 from core.sweep.answer_store import AnswerStore
 from core.sweep.models import SweptModel
 from core.sweep.plan import SweepPlan
@@ -21,8 +21,8 @@ from core.sweep.row_file import append_row
 from core.sweep.rows import RowKey, SweepRow, exit_status, sort_rows, summarize_sweep
 from core.sweep.size import list_row_keys
 
-HEARD_EVERY = 20.0  # seconds between two words of its process, of which the record has the last
 TEAM_AT_ONCE = 8  # jobs that are given to workers: what a person clicks goes before them
+RETRY_SECONDS = 5.0  # before the first retry, doubled before each further: what passes takes its time
 PROGRESS_ROWS = 20  # the last ones, which stand in the record while it runs
 
 
@@ -35,10 +35,15 @@ class SweepResult(TypedDict):
 
 
 class Turn(NamedTuple):
-    """A model, and how often it was asked before."""
+    """A model, how often it was asked before, and from when on it is asked, on the monotonic clock."""
 
     model: SweptModel
     tries: int = 0
+    due: float = 0.0
+
+    def next(self) -> "Turn":
+        """Return the turn after one that a passing fault stopped."""
+        return Turn(self.model, self.tries + 1, time.monotonic() + RETRY_SECONDS * 2**self.tries)
 
 
 class SweepRun:
@@ -52,7 +57,7 @@ class SweepRun:
         own_slots = max(2, jobs.config.parallel)
         self._at_once = plan.at_once or (TEAM_AT_ONCE if jobs.config.is_team else own_slots - 1)
         self._turns = deque(Turn(model) for model in models)
-        self._lock, self._is_written, self._heard = threading.Lock(), True, float("-inf")
+        self._lock, self._is_written = threading.Lock(), True
         self._rows: dict[RowKey, SweepRow] = {}
         self._last: deque[dict[str, Any]] = deque(maxlen=PROGRESS_ROWS)
         self._counts: Counter[str] = Counter()  # rows by status
@@ -65,18 +70,27 @@ class SweepRun:
         with ThreadPoolExecutor(self._at_once) as pool:
             while self._turns or running:
                 self._require_not_paused()
-                while self._turns and len(running) < self._at_once:
-                    turn = self._turns.popleft()
+                for turn in self._take_due(self._at_once - len(running)):
                     running[pool.submit(contextvars.copy_context().run, self._ask, turn)] = turn
                 done, _ = wait(running, POLL_SECONDS, FIRST_COMPLETED)
+                if not running:
+                    time.sleep(POLL_SECONDS)
                 self._write_progress()
                 for future in done:
                     turn = running.pop(future)
                     if future.result():
-                        self._turns.append(turn._replace(tries=turn.tries + 1))
+                        self._turns.append(turn.next())
         rows = sort_rows(self._rows.values())
         dumped = [row.model_dump(mode="json") for row in rows]
         return {"headline": summarize_sweep(rows), "exit_status": exit_status(rows), "rows": dumped}
+
+    def _take_due(self, most: int) -> list[Turn]:
+        """Take the turns that are due; those of retries stand last, in about the order of their time."""
+        now = time.monotonic()
+        due = []
+        while len(due) < most and self._turns and self._turns[0].due <= now:
+            due.append(self._turns.popleft())
+        return due
 
     def _require_not_paused(self) -> None:
         """Raise Cancelled where a person stopped it; the jobs that run are stopped by who waits for them."""
@@ -106,7 +120,8 @@ class SweepRun:
         with self._lock:
             if row.key in self._rows:  # in a second turn those of the first are known
                 return
-            append_row(self._folder, row)
+            with contextlib.suppress(StorageFailed):  # the result has all rows; a later sweep asks anew
+                append_row(self._folder, row)
             self._rows[row.key] = row
             self._last.append(row.model_dump(mode="json"))
             self._counts[row.status.value] += 1
@@ -121,8 +136,6 @@ class SweepRun:
     def _write_progress(self) -> None:
         """Write what was reported last, of which only some is: rows may come by the hundred, and then none for long."""
         with self._lock:
-            is_due = not self._is_written or time.monotonic() - self._heard >= HEARD_EVERY
-            self._is_written = True
+            is_due, self._is_written = not self._is_written, True
         if is_due:
-            self._heard = time.monotonic()
-            self._handle.report_progress(write_now=True, heard=now())
+            self._handle.report_progress(write_now=True)

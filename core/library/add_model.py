@@ -29,7 +29,7 @@ from core.runtimes.traits import custom_objects, model_and_layer_names
 from core.runtimes.unsaved_weights import find_unheld_variables
 from core.settings import get_settings
 from core.worker import OutputFolder, Worker
-from core.worker.child_errors import explain_save_crash
+from core.worker.child_errors import explain_save_crash, has_stopped_itself
 from core.worker.live_models import load_untrained_model, write_model_copy
 from core.worker.model_loading import follow_choices, source_with_snapshot
 
@@ -205,6 +205,12 @@ class _Addition:
         except ChildDied as error:
             if explained := explain_save_crash(error, format_.label, folder, self._run.weight_bytes):
                 raise explained from error
+            if has_stopped_itself(error):
+                raise CannotSave(
+                    f"What writes {format_.label} ended its own process on this model.",
+                    cure="Choose another format: here it would end this program.",
+                    detail=error.detail,
+                ) from error
         except RoundtripError:
             return
         finally:

@@ -14,7 +14,7 @@ from typing import Any
 from core.environments.base import Environment
 from core.upgrade.row_store import hash_scripts
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 MAX_ANSWERS = 100_000  # that are kept, those written last
 PRUNE_EVERY = 1_000  # answers between two looks whether there are too many
 WAIT_SECONDS = 10  # for another writer

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Self
 
-from core.errors import InputError
+from core.errors import InputError, Refused
 from core.library import Library
 from core.library.ids import ID_PATTERN
 from core.library.records import Entry, Run
@@ -17,6 +17,7 @@ from core.object_store import open_object_store
 from core.sweep.object_files import fetch_candidate, find_objects
 from core.sweep.plan import ALL_RUNS
 from core.upgrade.finding import Candidate, find_candidates, find_in_walk
+from core.validation.file_names import display_file_name
 from core.validation.file_types import FILE_TYPES
 
 ADDRESS = re.compile(r"[a-z0-9]+://")  # of a bucket
@@ -35,6 +36,7 @@ class SweptModel:
         run: Its id in the library; empty for files.
         candidate: Its files on the disk, or their names in the bucket.
         fetch: Brings them here; None where they are on the disk.
+        refusal: Why it was refused already, where it was.
     """
 
     name: str
@@ -43,6 +45,7 @@ class SweptModel:
     run: str = ""
     candidate: Candidate | None = None
     fetch: Fetch | None = None
+    refusal: Refused | None = None
 
     @property
     def not_asked(self) -> str:
@@ -85,7 +88,20 @@ def _list_named(library: Library, name: str, folder: Path, copies: dict[str, lis
     if library.access.viewer_id is not None:
         sentence = "A person who signed in sweeps runs of the library."
         raise InputError(sentence, received=name, cure="Import the models first, then choose their runs.")
-    return list(_list_objects(name)) if ADDRESS.match(name) else list_files_below(folder / Path(name).expanduser())
+    return list(_list_objects(name)) if ADDRESS.match(name) else list_files_below(_find_path(name, folder))
+
+
+def _find_path(name: str, folder: Path) -> Path:
+    """Return where a name of a plan leads. Raises InputError where the system takes it for no path."""
+    try:
+        path = folder / Path(name).expanduser()
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):  # which is said of each name that leads nowhere
+        return path
+    except (OSError, RuntimeError, ValueError) as error:
+        cure = "Check its name, and whether you may read it."
+        raise InputError("This path cannot be read.", received=display_file_name(name)[:80], cure=cure) from error
+    return path
 
 
 def _take_run(run: Run, copies: Iterable[Entry]) -> SweptModel:
@@ -147,10 +163,15 @@ def _guess_formats(candidate: Candidate, is_folder: bool) -> tuple[str, ...]:
 
 def _name_apart(models: list[SweptModel]) -> list[SweptModel]:
     """Number the second of a name, and those that follow."""
+    own = {model.name for model in models}
+    used: set[str] = set()
     seen: Counter[str] = Counter()
     named = []
     for model in models:
-        seen[model.name] += 1
-        number = f" ({seen[model.name]})" if seen[model.name] > 1 else ""
-        named.append(model.with_name(model.name + number))
+        name = model.name
+        while name in used or (name in own and name != model.name):  # a number may be part of another's own name
+            seen[model.name] += 1
+            name = f"{model.name} ({seen[model.name] + 1})"
+        used.add(name)
+        named.append(model.with_name(name))
     return named

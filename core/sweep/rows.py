@@ -25,6 +25,7 @@ class Status(StrEnum):
 
     ALIKE = "alike"
     CHANGED = "changed"
+    NOT_COMPARABLE = "not-comparable"
     DOES_NOT_LOAD = "does-not-load"
     NOT_SAVED = "not-saved"
     NOT_TAKEN = "not-taken"
@@ -35,6 +36,7 @@ class Status(StrEnum):
 LABELS = {
     Status.ALIKE: "Answers the same",
     Status.CHANGED: "Answers changed",
+    Status.NOT_COMPARABLE: Verdict.NOT_COMPARABLE.label,
     Status.DOES_NOT_LOAD: "Does not load",
     Status.NOT_SAVED: "Not saved in this format",
     Status.NOT_TAKEN: "Not asked",
@@ -44,11 +46,14 @@ LABELS = {
 UPGRADE_STATUSES = {
     UpgradeStatus.ALIKE: Status.ALIKE,
     UpgradeStatus.CHANGED: Status.CHANGED,
+    UpgradeStatus.NOT_COMPARABLE: Status.NOT_COMPARABLE,
     UpgradeStatus.DOES_NOT_LOAD: Status.DOES_NOT_LOAD,
     UpgradeStatus.NOT_A_MODEL: Status.REFUSED,
     UpgradeStatus.REFUSED: Status.REFUSED,
     UpgradeStatus.NOT_VERIFIED: Status.NOT_VERIFIED,
 }
+
+VERDICT_STATUSES = {Verdict.NOT_COMPARABLE: Status.NOT_COMPARABLE, Verdict.DOES_NOT_LOAD: Status.DOES_NOT_LOAD}
 
 
 class RowKey(NamedTuple):
@@ -103,8 +108,17 @@ def failed_row(key: RowKey, error: RoundtripError, **facts: object) -> SweepRow:
         status = Status.REFUSED
     elif isinstance(error, NeedsArchitecture):
         status = Status.NOT_TAKEN
-    elif isinstance(error, CannotSave | PackageMissing):
-        status = Status.NOT_SAVED
+    return _row_of_error(key, status, error, **facts)
+
+
+def unsaved_row(key: RowKey, error: RoundtripError, **facts: object) -> SweepRow:
+    """Return the row of a copy that could not be saved; only then does a missing package speak of the format."""
+    if isinstance(error, CannotSave | PackageMissing):
+        return _row_of_error(key, Status.NOT_SAVED, error, **facts)
+    return failed_row(key, error, **facts)
+
+
+def _row_of_error(key: RowKey, status: Status, error: RoundtripError, **facts: object) -> SweepRow:
     told = {"cause": error.sentence, "cure": error.cure, "code": error.code, "is_passing": error.is_transient}
     return SweepRow(**{**key._asdict(), "status": status, "label": LABELS[status], **told, **facts})
 
@@ -134,7 +148,7 @@ def _status_of(verdict: Verdict, problem: RoundtripError | None) -> Status:
         return Status.ALIKE
     if verdict in (Verdict.NOT_VERIFIED, Verdict.NOT_RUN) or (problem and problem.code in PROCESS_ERRORS):
         return Status.NOT_VERIFIED
-    return Status.DOES_NOT_LOAD if verdict is Verdict.DOES_NOT_LOAD else Status.CHANGED
+    return VERDICT_STATUSES.get(verdict, Status.CHANGED)
 
 
 def outcome_row(key: RowKey, outcome: ElsewhereOutcome, **facts: object) -> SweepRow:

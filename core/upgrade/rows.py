@@ -10,7 +10,7 @@ from core.environments.judge import ElsewhereOutcome
 from core.errors import ChildDied, WorkerError
 from core.text.labels import verdict_label
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 class Status(StrEnum):
@@ -18,6 +18,7 @@ class Status(StrEnum):
 
     ALIKE = "alike"
     CHANGED = "changed"
+    NOT_COMPARABLE = "not-comparable"
     DOES_NOT_LOAD = "does-not-load"
     NOT_LOADED_BEFORE = "not-loaded-before"
     NOT_TAKEN = "not-taken"
@@ -29,6 +30,7 @@ class Status(StrEnum):
 LABELS = {
     Status.ALIKE: "Answers the same",
     Status.CHANGED: "Answers changed",
+    Status.NOT_COMPARABLE: Verdict.NOT_COMPARABLE.label,
     Status.DOES_NOT_LOAD: "Does not load",
     Status.NOT_LOADED_BEFORE: "Does not load before the upgrade either",
     Status.NOT_TAKEN: "Not asked",
@@ -37,7 +39,9 @@ LABELS = {
     Status.NOT_VERIFIED: "Not verified",
 }
 ALIKE_VERDICTS = (Verdict.BIT_IDENTICAL, Verdict.ROUNDING, Verdict.SAME_ANSWERS)
+VERDICT_STATUSES = {Verdict.NOT_COMPARABLE: Status.NOT_COMPARABLE, Verdict.DOES_NOT_LOAD: Status.DOES_NOT_LOAD}
 PROCESS_ERRORS = (WorkerError.code, ChildDied.code)  # of the process that was asked, and not of the model
+JUDGED_STATUSES = (Status.ALIKE, Status.CHANGED, Status.NOT_COMPARABLE, Status.DOES_NOT_LOAD)
 CureKind = Literal["compile-false", "rewritten-config", "saved-again", "saved-model", "stated-difference"]
 
 
@@ -81,7 +85,7 @@ class UpgradeRow(BaseModel):
     @property
     def label(self) -> str:
         """The verdict in words where it was asked on both sides, else what became of it."""
-        if self.outcome and self.status in (Status.ALIKE, Status.CHANGED, Status.DOES_NOT_LOAD):
+        if self.outcome and self.status in JUDGED_STATUSES:
             outcome = self.outcome
             return verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
         return LABELS[self.status]
@@ -105,4 +109,4 @@ def status_of(outcome: ElsewhereOutcome) -> Status:
         return Status.ALIKE
     if outcome.is_unverified or (outcome.error and outcome.error.get("code") in PROCESS_ERRORS):
         return Status.NOT_VERIFIED
-    return Status.DOES_NOT_LOAD if outcome.verdict is Verdict.DOES_NOT_LOAD else Status.CHANGED
+    return VERDICT_STATUSES.get(outcome.verdict, Status.CHANGED)

@@ -13,6 +13,7 @@ from core.sandbox.limits import Allowance
 from core.settings import GB
 
 RECORD_BYTES = 2**16  # bytes that an artifact has beside its weights, at the least
+STATUS_WORDS = "it stopped with status"
 INVALID_REPLY = "The reply of a child makes no sense."
 
 
@@ -62,6 +63,11 @@ def find_crash_signal(error: ChildDied) -> str:
     return match.group(1) if match else ""
 
 
+def has_stopped_itself(error: ChildDied) -> bool:
+    """Whether a process ended with a status of its own: no signal, which may come from a system that needs memory."""
+    return STATUS_WORDS in error.sentence
+
+
 def explain_save_crash(error: ChildDied, format_label: str, folder: Path, weight_bytes: int) -> RoundtripError | None:
     """Return what the end of a process means that wrote a format into a folder; None where nothing more is known.
 
@@ -82,7 +88,7 @@ def explain_save_crash(error: ChildDied, format_label: str, folder: Path, weight
 def describe_exit(status: int) -> str:
     """Say how a process ended, from its return code (negative: the signal that ended it)."""
     if status >= 0:
-        return f"it stopped with status {status}"
+        return f"{STATUS_WORDS} {status}"
     try:
         return f"it was ended by the system with {signal.Signals(-status).name}"
     except ValueError:

@@ -59,3 +59,15 @@ def test_long_message_keeps_its_beginning_and_its_end(load_script):
     assert len(text) <= script.MAX_TEXT
     assert (text[:5], text[-5:]) == ("cause", "layer")
     assert script.shorten("short") == "short"
+    assert len(script.shorten("x" * 9000, script.MAX_NOTE)) <= script.MAX_NOTE
+
+
+def test_note_of_torch_fits_whatever_layers_are_called(load_script):
+    script = load_script("keras_torch")
+    names = script.join_names(["n" * 300] * 1_000)
+    assert len(f"{script.POOLING.format(names)} {script.CUBIC.format(names)}") <= load_script("run_kit").MAX_NOTE
+    assert script.join_names(["conv", "pool"]) == "'conv', 'pool'"
+
+
+def test_size_that_a_program_leaves_free_is_that_of_the_rows(load_script):
+    assert load_script("pt2_executorch").fill_free_sizes([None, 3, None], (7, 3, 2)) == [7, 3, 2]

@@ -364,10 +364,10 @@ def test_converter_that_ends_its_process_is_a_failed_format_and_the_program_live
     assert not any((library.home / "staging").iterdir())
 
 
-def test_converter_whose_rehearsal_ends_otherwise_is_asked_again_of_the_live_model(
+def test_converter_that_stops_its_process_is_not_asked_again_in_the_program(
     library: Library, sums_model, misbehaving_worker
 ):
     with misbehave("dead", "save"):
         (result,) = library.add(sums_model, ROWS, ["litert"], worker=misbehaving_worker)
-    assert result.evidence
-    assert result.evidence.best.verdict in (Verdict.BIT_IDENTICAL, Verdict.ROUNDING)
+    assert isinstance(result.error, CannotSave)
+    assert "ended its own process on this model" in str(result.error)

@@ -8,14 +8,12 @@ import pytest
 
 from core.jobs.sweep import Sweeps
 from core.jobs.sweep_model import ModelSweep
-from core.library.job_store import Job
 from core.queue import QueueDatabase, recover_abandoned
 from core.sweep.plan import make_plan
 from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_run
 from tests.factories.queue_team import Team
-
-LONG_AGO = "2026-01-01T00:00:00.000+00:00"
+from tests.helpers import wait_until
 
 
 def test_workers_do_the_jobs_of_a_sweep_and_leave_its_record_alone(team: Team, monkeypatch: pytest.MonkeyPatch):
@@ -46,12 +44,11 @@ def test_sweep_whose_server_is_gone_is_ended_and_goes_on_at_another(team: Team, 
     server = team.make_server()
     run = make_run(server.library)
     sweeps, plan = Sweeps(server), make_plan({"models": [run.id]})
-    left = sweeps._make_job(plan, server.library.home, "nightly", again=False)
-    server.job_store.create(left.model_copy(update={"state": "running", "detail": {"heard": LONG_AGO}}))
-    stored: Job = server.job_store.read(left.id)
-    assert stored.is_active
-    assert sweeps.end_if_gone(stored).state == "interrupted"
-    assert server.job_store.read(left.id).state == "interrupted"
+    left = sweeps._make_job(plan, server.library.home, "nightly", again=False, has_files=False)
+    # Inserted, not created: no process says that it does it.
+    server.job_store.insert([left.model_copy(update={"state": "running"})], lambda _, jobs: [{} for _ in jobs])
+    assert server.job_store.read(left.id).is_active
+    wait_until(lambda: server.job_store.read(left.id).state == "interrupted")
     monkeypatch.setattr(ModelSweep, "ask", lambda self, model: iter([SweepRow(model="a", status=Status.ALIKE)]))
     assert sweeps.start(plan).id == left.id
     assert server.wait(left.id).state == "done"

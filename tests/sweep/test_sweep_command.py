@@ -66,7 +66,8 @@ def test_id_of_a_sweep_goes_on_with_it(run_sweep: Callable, tmp_path: Path, empt
     assert run_sweep(path)[0] == 0
     (job,) = empty_jobs.job_store.list_jobs("sweep")
     assert run_sweep(job.id)[0] == 0
-    assert [each.id for each in empty_jobs.job_store.list_jobs("sweep")] == [job.id]
+    assert run_sweep(job.id, "--again")[0] == 0
+    assert [(each.id, each.request["again"]) for each in empty_jobs.job_store.list_jobs("sweep")] == [(job.id, True)]
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pandas as pd
 import pytest
 
 from core.environments.base import Environment
-from core.errors import InputError, StorageFailed, UnknownName
+from core.errors import InputError, PackageMissing, StorageFailed, UnknownName
 from core.jobs import Jobs
 from core.jobs.sweep import Sweeps
 from core.jobs.sweep_model import ModelSweep
@@ -66,6 +67,10 @@ def doubling(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Environment:
     return engine
 
 
+def raise_missing(*_: Any) -> None:
+    raise PackageMissing("uv is not installed.")
+
+
 def sweep(jobs: Jobs, folder: Path, *models: str, again: bool = False, **plan: Any) -> tuple[Job, list[SweepRow]]:
     given = make_plan({"models": list(models) or ["models"], **plan})
     job = wait_until_done(jobs, Sweeps(jobs).start(given, folder, "plan.toml", again))
@@ -93,7 +98,8 @@ def test_models_in_formats_give_a_row_each_are_reported_and_not_asked_twice(
     assert (again.id, len(started)) == (job.id, 6)
     assert [row.model_copy(update={"is_reused": False}) for row in same] == rows
     assert {row.is_reused for row in same} == {True}
-    assert len(sweep(empty_jobs, tmp_path, str(models / names[0]))[1]) == 2
+    (itself,) = sweep(empty_jobs, tmp_path, str(models / names[0]))[1]  # of a file the file, not what was saved of it
+    assert itself.format == "onnx"
     assert len(started) == 6
 
 
@@ -132,13 +138,23 @@ def test_what_is_no_model_and_what_refuses_one_fail_alone_and_once(
 
 
 def test_environment_is_asked_once_and_again_on_demand(
-    empty_jobs: Jobs, models: Path, tmp_path: Path, started: list[str], doubling: Environment
+    empty_jobs: Jobs,
+    models: Path,
+    tmp_path: Path,
+    started: list[str],
+    doubling: Environment,
+    monkeypatch: pytest.MonkeyPatch,
 ):
     plan = {"environments": ["here", "tract"]}
+    with monkeypatch.context() as patched:  # what cannot be built tells nothing of a copy, and is not kept
+        patched.setattr("core.environments.machines.find_built", raise_missing)
+        _, unbuilt = sweep(empty_jobs, tmp_path, "models/linear-2.onnx", **plan)
+    assert [row.status.value for row in unbuilt] == ["alike", "not-verified"]
+    started.clear()
     _, rows = sweep(empty_jobs, tmp_path, "models/linear-2.onnx", **plan)
-    assert [(row.environment, row.status.value) for row in rows] == [("here", "alike"), ("tract", "changed")]
+    assert [(row.environment, row.status.value) for row in rows] == [("here", "alike"), ("tract", "not-comparable")]
     assert (rows[1].verdict, rows[1].changed_rows, rows[1].rows) == ("not-comparable", None, None)
-    assert (started.count("elsewhere"), exit_status(rows)) == (1, 3)
+    assert (started.count("elsewhere"), exit_status(rows)) == (1, 5)
     _, same = sweep(empty_jobs, tmp_path, "models/linear-2.onnx", **plan)
     assert (started.count("elsewhere"), same[1].is_reused) == (1, True)
     sweep(empty_jobs, tmp_path, "models/linear-2.onnx", again=True, **plan)
@@ -148,8 +164,11 @@ def test_environment_is_asked_once_and_again_on_demand(
 def test_passing_fault_is_asked_again_and_another_is_not(empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch):
     runs = [make_run(empty_jobs.library, name=name) for name in ("full", "never", "wrong")]
     faults = {name: iter(errors) for name, errors in FAULTS.items()}
+    times: dict[str, list[float]] = {name: [] for name in FAULTS}
+    monkeypatch.setattr("core.jobs.sweep_run.RETRY_SECONDS", 0.1)
 
     def ask(self: ModelSweep, model: Any) -> Iterator[SweepRow]:
+        times[model.name].append(time.monotonic())
         yield ROW.model_copy(update={"model": model.name})
         if error := next(faults[model.name], None):
             raise error
@@ -164,6 +183,8 @@ def test_passing_fault_is_asked_again_and_another_is_not(empty_jobs: Jobs, monke
         ("wrong", "keras", "alike", False, 1),
     ]
     assert rows[1].cause == "The disk is full."
+    assert {name: len(asked) for name, asked in times.items()} == {"full": 2, "never": 2, "wrong": 1}
+    assert times["full"][1] - times["full"][0] >= 0.1  # a fault that passes takes its time
 
 
 def test_paused_sweep_keeps_its_rows_and_goes_on(empty_jobs: Jobs, monkeypatch: pytest.MonkeyPatch):
@@ -278,6 +299,7 @@ def test_reports_escape_what_a_name_may_hold(tmp_path: Path):
         ([], 0),
         ([Status.ALIKE], 0),
         ([Status.ALIKE, Status.NOT_SAVED], 5),
+        ([Status.ALIKE, Status.NOT_COMPARABLE], 5),
         ([Status.CHANGED, Status.REFUSED], 3),
         ([Status.CHANGED, Status.DOES_NOT_LOAD], 4),
     ],

@@ -119,6 +119,20 @@ def test_runs_of_one_name_are_numbered(empty_library: Library):
     assert {model.run: model.formats for model in listed} == {runs[0].id: ("onnx",), runs[1].id: ()}
 
 
+def test_number_of_a_name_takes_no_name_of_another(empty_library: Library):
+    for name in ("a", "a", "a (2)", "a"):
+        make_run(empty_library, name=name)
+    names = [model.name for model in list_models(empty_library, ["library"], Path())]
+    assert sorted(names) == ["a", "a (2)", "a (3)", "a (4)"]
+
+
+@pytest.mark.parametrize("name", ["~nobody-of-this-name/x", "n" * 300, "a\0b"], ids=["user", "long", "null"])
+def test_name_that_is_no_path_is_one_sentence(empty_library: Library, tmp_path: Path, name: str):
+    with pytest.raises(InputError, match="This path cannot be read") as caught:
+        list_models(empty_library, [name], tmp_path)
+    assert str(tmp_path) not in str(caught.value)
+
+
 def test_person_who_signed_in_names_runs_only(empty_library: Library, models: Path):
     library = empty_library.for_viewer(BO)
     for name in (str(models), f"file://{models}"):

@@ -85,7 +85,7 @@ def test_every_verdict_has_its_status():
         Verdict.SAME_ANSWERS: Status.ALIKE,
         Verdict.SOME_CHANGED: Status.CHANGED,
         Verdict.DIFFERENT: Status.CHANGED,
-        Verdict.NOT_COMPARABLE: Status.CHANGED,
+        Verdict.NOT_COMPARABLE: Status.NOT_COMPARABLE,
         Verdict.DOES_NOT_LOAD: Status.DOES_NOT_LOAD,
         Verdict.NOT_VERIFIED: Status.NOT_VERIFIED,
     }

@@ -6,6 +6,7 @@ from keras_model import MODULES, convert, describe, forget_last_kit, predict_wit
 __all__ = ["DISTRIBUTIONS", "MODULES", "convert", "describe", "load"]
 DISTRIBUTIONS = (*KERAS_DISTRIBUTIONS, "torch")
 MAX_NAMES = 2  # layers of one kind that are named
+MAX_NAME = 30  # characters of each, of which Keras sets no limit
 POOLING = (
     "Under torch {} takes a mean of which the border, repeated where padding is uneven, is a part; under other back "
     "ends it is none."
@@ -64,4 +65,8 @@ def is_cubic(layer):
 
 def join_names(names):
     more = f" and {len(names) - MAX_NAMES} more" if len(names) > MAX_NAMES else ""
-    return ", ".join(f"'{name}'" for name in names[:MAX_NAMES]) + more
+    return ", ".join(f"'{cut_name(name)}'" for name in names[:MAX_NAMES]) + more
+
+
+def cut_name(name):
+    return name if len(name) <= MAX_NAME else f"{name[: MAX_NAME - 1]}…"

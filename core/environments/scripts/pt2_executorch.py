@@ -17,7 +17,7 @@ def load(kit):
     extra = {PORTS: ""}
     program = torch.export.load(str(find_file(kit, ".pt2")), extra_files=extra)
     ports = json.loads(extra[PORTS])
-    content = lower(program, make_row(ports["inputs"]))
+    content = lower(program, make_row(ports["inputs"], read_shapes(kit)))
     runtime = Runtime.get().load_program(content)
     method = runtime.load_method("forward")
     wanted = list(read_shapes(kit, "expected.npz"))
@@ -34,10 +34,16 @@ def load(kit):
     return predict
 
 
-def make_row(inputs):
+def make_row(inputs, asked):
+    """Return zeros in the shapes of one row; a size that the program leaves free is that of the kit's rows."""
     import torch
 
-    return tuple(torch.zeros([1, *sizes], dtype=getattr(torch, dtype)) for _, dtype, (_, *sizes) in inputs)
+    shapes = {name: fill_free_sizes(sizes, asked[name][0][1:]) for name, _, (_, *sizes) in inputs}
+    return tuple(torch.zeros([1, *shapes[name]], dtype=getattr(torch, dtype)) for name, dtype, _ in inputs)
+
+
+def fill_free_sizes(sizes, given):
+    return [own if size is None else size for size, own in zip(sizes, given, strict=True)]
 
 
 def lower(program, row):

@@ -42,7 +42,7 @@ from pathlib import Path
 from typing import Any
 
 PREDICTIONS, FACTS = "predictions.npz", "facts.json"
-MAX_TEXT = 4000  # characters of an error that are passed on
+MAX_TEXT, MAX_NOTE = 4000, 400  # characters of an error and of a note that are passed on
 MAX_LINE = 2**16 - 1  # bytes of a reply that are passed on
 READY = b"ready\n"
 OWN_WORD, PASSED_ON = b"!", b"="
@@ -154,7 +154,7 @@ class Engine:
             "versions": versions,
             "seconds": dict(self.seconds),
             "device": getattr(self.module, "DEVICE", "CPU"),
-            "note": getattr(self.loaded[1], "note", "") or getattr(self.module, "NOTE", ""),
+            "note": shorten(getattr(self.loaded[1], "note", "") or getattr(self.module, "NOTE", ""), MAX_NOTE),
             "loads": self.loads,
         }
 
@@ -173,10 +173,10 @@ def join_rows(parts):
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
-def shorten(text):
+def shorten(text, limit=MAX_TEXT):
     """Return the beginning and the end of a text that is longer than is passed on: either may name the cause."""
-    half = MAX_TEXT // 2 - 2
-    return text if len(text) <= MAX_TEXT else f"{text[:half]}\n…\n{text[-half:]}"
+    half = limit // 2 - 2
+    return text if len(text) <= limit else f"{text[:half]}\n…\n{text[-half:]}"
 
 
 def installed_version(name):
