@@ -1,6 +1,5 @@
 """One process of an environment, which is asked kits and keeps what it has loaded last."""
 
-import collections
 import contextlib
 import json
 import os
@@ -20,6 +19,7 @@ from core.arrays import encode_npz
 from core.environments.base import Environment
 from core.environments.build import VENV, BuiltEnvironment
 from core.environments.kits import Kit
+from core.environments.printed_text import PrintedText
 from core.environments.replies import ForkedProcessEnded, KitReply, parse_reply, unwrap_forked_reply
 from core.errors import ChildDied, NotConfined, TimedOut, cleanup_on_error
 from core.library.storage import delete_folder
@@ -47,7 +47,6 @@ MAX_REPLY_BYTES = 2**16  # of one line
 MAX_UNREAD_REPLIES = 2  # lines that nobody has asked for, with which it is ended
 ROWS_FOLDER = "rows"  # beside the kit
 END_SECONDS = 1.0  # in which it has ended that has closed its output
-MAX_ERROR_BYTES = 2**14  # of what it prints that are kept
 PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT", *INSTRUCTION_LIMITS)
 # Linux ends a process with the thread that started it, and not with the process of that thread: this one stays.
 _starter = ThreadPoolExecutor(max_workers=1, thread_name_prefix="environment-starter")
@@ -75,7 +74,6 @@ class EnvironmentProcess:
         self._folder = create_staging_folder(config.home, "boxes")
         self._placed = ""  # identity of the kit that lies in `in`
         self._replies: queue.Queue[bytes] = queue.Queue()
-        self._printed: collections.deque[bytes] = collections.deque(maxlen=MAX_ERROR_BYTES // 1024)
         self._memory_watch = MemoryWatch()
         self._is_closed = False
         with cleanup_on_error(lambda: delete_folder(self._folder)):
@@ -87,11 +85,10 @@ class EnvironmentProcess:
         self._is_confining = is_confined  # and has not said yet that it is
         self._process = _starter.submit(self._start, is_confined).result()
         self._replies = queue.Queue()  # no last word of a process that was there before
-        for read, given in (
-            (self._read_replies, (self._process.stdout, self._replies)),
-            (self._drain, (self._process.stderr,)),
-        ):
-            threading.Thread(target=read, args=given, daemon=True).start()
+        assert self._process.stderr
+        self._printed = PrintedText(self._process.stderr)
+        given = (self._process.stdout, self._replies)
+        threading.Thread(target=self._read_replies, args=given, daemon=True).start()
 
     def _start(self, is_confined: bool) -> subprocess.Popen[bytes]:
         command, environment = self._command(is_confined), self._environment()
@@ -150,11 +147,6 @@ class EnvironmentProcess:
                     break
                 replies.put(line)
         replies.put(b"")
-
-    def _drain(self, stream: IO[bytes]) -> None:
-        with contextlib.suppress(ValueError, OSError):
-            while chunk := stream.read1(1024):  # type: ignore[attr-defined]
-                self._printed.append(chunk)
 
     def ask(self, kit: Kit, seconds: float, is_cancelled: CancelCheck) -> KitReply:
         """Predict the inputs of a kit; what it loaded for it before is not loaded again.
@@ -305,7 +297,7 @@ class EnvironmentProcess:
         )
 
     def _printed_text(self) -> str:
-        return self._hide_paths(b"".join(self._printed).decode("utf-8", "replace")).strip()
+        return self._hide_paths(self._printed.text()).strip()
 
     def _without_paths(self, reply: KitReply) -> KitReply:
         if reply.error is None:
