@@ -10,7 +10,7 @@ from core.environments.own import HERE
 
 WORDS = {
     Verdict.BIT_IDENTICAL: "bit-identical",
-    Verdict.ROUNDING: "same answers (rounding only)",
+    Verdict.ROUNDING: "the same but for rounding",
     Verdict.SAME_ANSWERS: "same answers",
     Verdict.DIFFERENT: "different answers",
     Verdict.DOES_NOT_LOAD: "does not load",
@@ -31,7 +31,7 @@ class MachineVerdict(NamedTuple):
 def describe_machines(verdicts: Iterable[MachineVerdict]) -> str:
     """Say of a copy how it answers on each machine, a sentence for each environment that was asked on another one.
 
-    For example: "Bit-identical on this machine, same answers (rounding only) on arm-board, 3 of 500 changed on mac."
+    For example: "Bit-identical on this machine, the same but for rounding on arm-board, 3 of 500 changed on mac."
     """
     by_environment: dict[str, list[MachineVerdict]] = {}
     for each in verdicts:

@@ -24,7 +24,7 @@ def test_sentence_names_each_machine_with_what_became_of_the_copy():
         MachineVerdict("here@sse41", Verdict.ROUNDING),
     ]
     assert describe_machines(verdicts) == (
-        "Bit-identical on this machine, same answers (rounding only) on arm-board and this machine up to SSE4.1, "
+        "Bit-identical on this machine, the same but for rounding on arm-board and this machine up to SSE4.1, "
         "3 of 500 changed on mac."
     )
 
@@ -34,7 +34,7 @@ def test_environments_are_told_apart_and_this_machine_alone_says_nothing():
     assert describe_machines(openvino) == ""
     more = [*openvino, MachineVerdict("openvino@avx2", Verdict.BIT_IDENTICAL)]
     assert describe_machines(more) == (
-        "In OpenVINO 2026.4: same answers (rounding only) on this machine, bit-identical on this machine up to AVX2."
+        "In OpenVINO 2026.4: the same but for rounding on this machine, bit-identical on this machine up to AVX2."
     )
 
 
@@ -42,7 +42,7 @@ def test_comparison_speaks_of_the_copies_that_were_on_several_machines():
     outcome: dict[str, Any] = {"verdict": "rounding", "changed_rows": 0, "rows": 5}
     outcomes = {"a1": outcome, "a1@here@worker:arm": outcome | {"verdict": "bit-identical"}, "a2": outcome}
     assert describe_compared_machines(outcomes) == {
-        "a1": "Same answers (rounding only) on this machine, bit-identical on arm."
+        "a1": "The same but for rounding on this machine, bit-identical on arm."
     }
 
 
