@@ -14,6 +14,9 @@ from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_run
 from tests.factories.queue_team import Team
 from tests.helpers import wait_until
+from tests.postgresql_server import execute
+
+LONG_AGO = "2026-01-01T00:00:00.000+00:00"
 
 
 def test_workers_do_the_jobs_of_a_sweep_and_leave_its_record_alone(team: Team, monkeypatch: pytest.MonkeyPatch):
@@ -51,4 +54,17 @@ def test_sweep_whose_server_is_gone_is_ended_and_goes_on_at_another(team: Team, 
     wait_until(lambda: server.job_store.read(left.id).state == "interrupted")
     monkeypatch.setattr(ModelSweep, "ask", lambda self, model: iter([SweepRow(model="a", status=Status.ALIKE)]))
     assert sweeps.start(plan).id == left.id
+    assert server.wait(left.id).state == "done"
+
+
+def test_sweep_whose_server_says_nothing_is_resumed_at_another(team: Team, monkeypatch: pytest.MonkeyPatch):
+    gone, server = team.make_server("gone"), team.make_server()
+    run = make_run(gone.library)
+    left = Sweeps(gone)._make_job(make_plan({"models": [run.id]}), gone.library.home, "nightly", again=False)
+    gone.job_store.create(left.model_copy(update={"state": "running"}))
+    monkeypatch.setattr(gone.job_store._kept, "touch", lambda: None)
+    execute(team.database_url, "UPDATE jobs_1 SET claimed = now() - interval '1 hour'")
+    assert server.job_store.read(left.id).state == "interrupted"
+    monkeypatch.setattr(ModelSweep, "ask", lambda self, model: iter([SweepRow(model="a", status=Status.ALIKE)]))
+    assert Sweeps(server).resume(left.id).id == left.id
     assert server.wait(left.id).state == "done"
