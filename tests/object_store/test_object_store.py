@@ -96,6 +96,17 @@ def test_equal_files_are_stored_once(object_store: ObjectStore, tmp_path: Path):
     assert (tmp_path / "3").read_bytes() == b"weights"
 
 
+@pytest.mark.parametrize("limit", [0, 7], ids=["in pieces", "in one request"])
+def test_broken_contents_of_another_size_are_replaced(object_store: ObjectStore, tmp_path: Path, limit, monkeypatch):
+    monkeypatch.setattr("core.object_store.contents.SMALL_BYTES", limit)
+    contents, data = Contents(object_store), b"weights"
+    (tmp_path / "1").write_bytes(data)
+    object_store.put_if_absent(contents.key(sha256(data)), data[:3])
+    assert contents.put_file(tmp_path / "1", sha256(data), ignore) is True
+    contents.verify(sha256(data), ignore)
+    assert contents.put_file(tmp_path / "1", sha256(data), ignore) is False
+
+
 @pytest.mark.parametrize("size", [7, 6_000_000], ids=["small", "large"])
 def test_file_with_another_hash_is_not_stored(object_store: ObjectStore, tmp_path: Path, size: int):
     (tmp_path / "1").write_bytes(b"x" * size)
