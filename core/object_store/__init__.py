@@ -18,7 +18,7 @@ forgets what was before.
 from core.object_store.contents import Contents
 from core.object_store.documents import Documents, Version
 from core.object_store.manifests import Manifest, Manifests
-from core.object_store.object_store import ObjectStore, mask_address, open_object_store
+from core.object_store.object_store import ObjectStore, open_object_store
 
 __all__ = [
     "Contents",
@@ -27,6 +27,5 @@ __all__ = [
     "Manifests",
     "ObjectStore",
     "Version",
-    "mask_address",
     "open_object_store",
 ]

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore
 
+from core.error_translation import translate_store_error
 from core.errors import Damaged, InputError, StorageFailed, UnreadableRecord
 from core.library.annotation_files import AliasChange
 from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore, Version, open_object_store
@@ -212,6 +213,19 @@ def test_store_that_does_not_answer_is_said_with_its_address(s3_variables, monke
         open_object_store("s3://models/roundtrip").get("a")
     assert (caught.value.received, caught.value.is_transient) == ("s3://models/roundtrip", True)
     assert "http" not in caught.value.sentence
+
+
+def test_no_error_of_a_store_shows_what_may_be_a_secret(object_store: ObjectStore):
+    object_store.put_if_absent("holiday.jpg", b"")
+    store = ObjectStore(object_store._store, "s3://name:word@models/roundtrip?token=word#word")
+    for use in (store.claim, store.require_marker, store.identify):
+        with pytest.raises(InputError) as caught:
+            use()
+        assert (caught.value.received, "word" in str(caught.value.to_json())) == ("s3://models/roundtrip", False)
+    said = "error sending request (https://name:word@models.example/a?sig=word&b=1)\nand https://x.example/b?c#word"
+    error = translate_store_error(said, store.address)
+    assert (error.received, "word" in str(error.to_json())) == ("s3://models/roundtrip", False)
+    assert error.detail == "error sending request (https://models.example/a\nand https://x.example/b"
 
 
 def test_folder_that_cannot_be_made_is_said(tmp_path: Path):
