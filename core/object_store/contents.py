@@ -27,8 +27,8 @@ class Contents:
     def put_file(self, path: Path, sha256: str, on_bytes: OnBytes) -> bool:
         """Store a file under the hash that it was recorded with, unless equal bytes lie there; whether they did not.
 
-        What lies there and has another size is replaced. The file is hashed while it is sent. Raises Damaged where it has another hash (nothing is stored then), OSError where
-        it cannot be read, StorageFailed.
+        What lies there and has another size is replaced. The file is hashed while it is sent. Raises Damaged where it
+        has another hash (nothing is stored then), OSError where it cannot be read, StorageFailed.
         """
         size = path.stat().st_size
         if self.size(sha256) == size:
