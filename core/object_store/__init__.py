@@ -7,6 +7,7 @@ What lies in it, by key:
     entries/<id>.json                       one manifest for a run, an artifact, an input set or a finished job
     documents/<id>/<file name>/<number>     each version of what people change: annotations, refusals, the trash
     aliases/<alias>/<number>                each artifact that an alias pointed to, when, and set by whom
+    given/<job>/<2 digits>/<SHA-256>        the bytes of files that a job is given, until it has ended
     uploads/<id>/…                          files on their way from a browser, see `core.uploads`; deleted in time
 
 An object is written once; only contents that were read back and have another hash are put anew. A manifest is put after

@@ -12,13 +12,13 @@ OnBytes = Callable[[int], None]  # gets the number of bytes since its last call;
 
 
 class Contents:
-    """The contents of an object store."""
+    """The contents of an object store, or those below another folder of its keys."""
 
-    def __init__(self, store: ObjectStore):
-        self._store = store
+    def __init__(self, store: ObjectStore, folder: str = "contents"):
+        self._store, self._folder = store, folder
 
     def key(self, sha256: str) -> str:
-        return f"contents/{sha256[:2]}/{sha256}"
+        return f"{self._folder}/{sha256[:2]}/{sha256}"
 
     def size(self, sha256: str) -> int | None:
         """Bytes that lie under a hash, as a number; None where none do. Raises StorageFailed."""

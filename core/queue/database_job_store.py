@@ -13,7 +13,8 @@ from sqlalchemy.engine import Connection, Row
 
 from core.errors import RoundtripError, StorageFailed, UnreadableRecord
 from core.library.ids import unknown_id_error, validate_id
-from core.library.job_store import Job, JobStore
+from core.library.job_store import ACTIVE_STATES, Job, JobStore
+from core.library.staging import staging_folder
 from core.library.storage import translate_disk_errors
 from core.object_store import open_object_store
 from core.queue import job_rows
@@ -181,7 +182,8 @@ class DatabaseJobStore(JobStore):
     def request_cancel(self, id_: str) -> None:
         """Have a job stopped by the worker that does it; one that waits ends at once. Raises UnknownName."""
         self._read_row(id_)
-        self.database.run(_cancel, id_)
+        if self.database.run(_cancel, id_):
+            self.files.delete_given(id_)
 
     def is_cancel_requested(self, id_: str) -> bool:
         row = self.database.run(job_rows.read_row, validate_id(id_, "j"))
@@ -199,8 +201,8 @@ class DatabaseJobStore(JobStore):
     def evict(self, id_: str, name: str) -> None:
         """All of what lies here of a job that has ended: it is a copy, and is fetched again when somebody looks."""
         folder = self.local_folder(id_)
-        with contextlib.suppress(OSError):
-            shutil.rmtree(folder.rename(folder.with_name(f"{id_}.evicted")))
+        with contextlib.suppress(OSError, RoundtripError), staging_folder(self._folder.parent) as staged:
+            folder.rename(staged / id_)
 
     def attempt_folder(self, id_: str, attempt: int) -> Path:
         """Make the folder of one attempt, empty."""
@@ -219,6 +221,15 @@ class DatabaseJobStore(JobStore):
             if number.isdecimal() and (id_, int(number)) not in running:
                 shutil.rmtree(self._folder / name, ignore_errors=True)
 
+    def delete_old_given(self) -> None:
+        """Delete from the store what jobs were given that have ended, or that were never entered. Raises
+        StorageFailed."""
+        if ids := self.files.list_given():
+            states = self.database.run(job_rows.list_states, list(ids))
+            for id_ in ids:
+                if states.get(id_) not in ACTIVE_STATES and (id_ in states or self.files.is_given_old(id_)):
+                    self.files.delete_given(id_)
+
     def put_files(self, job: Job, folder: Path) -> str | None:
         """Store the files of a job that ended; returns the entry that they are now, None where there are none."""
         records = {"job.json": job_rows.record_text(job), "result.json": job.model_dump_json(include={"result"})}
@@ -233,6 +244,7 @@ class DatabaseJobStore(JobStore):
     def delete(self, id_: str) -> None:
         self._read_row(id_)
         self._forget(self.database.run(job_rows.delete_job, id_))
+        self.files.delete_given(id_)
 
     def count_waiting(self) -> list[tuple[str, int, float]]:
         """Return for each queue how many jobs wait, and for how many seconds the first of them has."""
@@ -245,7 +257,10 @@ def _make_row(job: Job) -> dict[str, Any]:
     return {**row, "record": job_rows.record_text(job), "result": result}
 
 
-def _cancel(connection: Connection, id_: str) -> None:
+def _cancel(connection: Connection, id_: str) -> bool:
+    """Whether the job ended by this."""
     row = job_rows.request_cancel(connection, id_)
-    if row is not None and row.state == "queued":
-        job_rows.end(connection, job_rows.cancelled_before(job_rows.parse_job(row)), None)
+    if row is None or row.state != "queued":
+        return False
+    job_rows.end(connection, job_rows.cancelled_before(job_rows.parse_job(row)), None)
+    return True
