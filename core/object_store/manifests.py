@@ -78,13 +78,14 @@ class Manifests:
     def read_whole(self, id_: str) -> Manifest | None:
         """Return the manifest of an entry that is there with what it needs; None for another. Raises as `read`."""
         manifest = self.read(id_)
-        return manifest if manifest and manifest.id == id_ and self._has_needed(manifest) else None
+        return manifest if manifest and manifest.id == id_ and self.has_needed(manifest) else None
 
     def has(self, id_: str) -> bool:
         """Whether there is a manifest of that id, readable or not."""
         return self._store.size(self._key(validate_id(id_, "aijr"))) is not None
 
-    def _has_needed(self, manifest: Manifest) -> bool:
+    def has_needed(self, manifest: Manifest) -> bool:
+        """Whether what an entry needs is there, as it was when both were made. Raises as `read`."""
         if manifest.needs is None:
             return True
         needed = self.read(manifest.needs)
