@@ -59,10 +59,11 @@ class LocalDriver:
         """See `JobDriver.submit`."""
         with cleanup_on_error(files.discard):
             context.job_store.create(job)
-            handle = JobHandle(context, job.model_copy(deep=True), files)
-            thread = threading.Thread(target=self._run, args=(handle,), daemon=True)
-            self._threads[job.id] = thread
-            thread.start()
+            with cleanup_on_error(lambda: context.job_store.delete(job.id)):
+                handle = JobHandle(context, job.model_copy(deep=True), files)
+                thread = threading.Thread(target=self._run, args=(handle,), daemon=True)
+                thread.start()
+                self._threads[job.id] = thread
 
     def _run(self, handle: JobHandle) -> None:
         kind = self._kinds[handle.job.kind]

@@ -17,7 +17,7 @@ from psycopg_pool import PoolTimeout
 
 from core.context import AppContext
 from core.error_translation import translate_database_error
-from core.errors import InputError, RoundtripError
+from core.errors import InputError, RoundtripError, UnreadableRecord
 from core.jobs.driver import JobKind
 from core.jobs.kinds import KINDS
 from core.jobs.node_facts import describe_node, list_built, report_node
@@ -68,6 +68,7 @@ class Node:
         self._is_draining = False
         self._in_touch_since: float | None = None  # monotonic seconds
         self._ended = threading.Event()
+        self._giving_back: threading.Thread | None = None
 
     def run(self) -> None:
         """Take and do jobs until told to end. Raises StorageFailed where the database is not there at the start.
@@ -107,7 +108,9 @@ class Node:
             beat = threading.Thread(target=self._beat_until_end, daemon=True)
             beat.start()
             await self._queue_worker.run()  # type: ignore[no-untyped-call]
-        self._ended.set()
+            self._ended.set()
+            for thread in filter(None, (beat, self._giving_back)):  # a late beat would announce it anew
+                await asyncio.to_thread(thread.join)
         self._registry.remove(self.id)
         log.info("The worker %s has ended", self.id)
 
@@ -131,9 +134,17 @@ class Node:
     def stop(self) -> None:
         """End now: jobs that are done here are given back."""
         self.drain()
+        if self._giving_back is None:  # the database may take its time, and the queue's heart beats in this thread
+            self._giving_back = threading.Thread(target=self._give_back_all, daemon=True)
+            self._giving_back.start()
+
+    def _give_back_all(self) -> None:
         for attempt in list(self._attempts.values()):
-            log.info("Job %s is given back", attempt.job.id)
-            attempt.give_back()
+            try:
+                attempt.give_back()
+                log.info("Job %s is given back", attempt.job.id)
+            except RoundtripError as error:  # others are given back all the same; this is taken up when it is missed
+                log.warning("Job %s could not be given back: %s", attempt.job.id, error)
 
     # What the queue asks
 
@@ -172,10 +183,12 @@ class Node:
 
     def _deliver(self, id_: str, should_abort: Callable[[], bool]) -> None:
         """Do a job, unless it needs nobody any more: it has ended, or another worker does it."""
-        attempt = take_attempt(self._store, id_, self.id, should_abort)
+        try:
+            attempt = take_attempt(self._store, id_, self.id, should_abort)
+        except UnreadableRecord as error:  # it stays what it is, for a worker of the version that wrote it
+            return log.warning("Job %s cannot be taken by this worker: %s", id_, error)
         if attempt is None:
-            log.info("Job %s was delivered again, and needs nobody", id_)
-            return
+            return log.info("Job %s was delivered again, and needs nobody", id_)
         self._attempts[id_] = attempt
         try:
             with attempt:
@@ -192,6 +205,8 @@ class Node:
             except RoundtripError as error:
                 self._in_touch_since = None
                 log.warning("The database does not answer this worker: %s", error)
+            except Exception:  # without a beat it would count as gone
+                log.exception("A sign of life failed")
 
     def _beat(self) -> None:
         jobs = list(self._attempts)

@@ -11,12 +11,14 @@ from core.jobs.job_handle import JobHandle
 from core.jobs.watched_job import watch_job
 from core.library.permissions import Viewer
 from core.library.staging import create_staging_folder, release_staging_folder
-from core.queue import Attempt, GivenRecord, JobFiles
+from core.queue import Attempt, JobFiles
 from core.telemetry import measure
+
+MAX_OFFERS = 5  # of a job to workers of other versions, which do not know its kind
 
 
 def do_attempt(context: AppContext, kinds: Mapping[str, JobKind], attempt: Attempt, files: JobFiles) -> None:
-    """Do the work of an attempt and record its end.
+    """Do the work of an attempt and record its end; a job of a kind that this version does not know is left to others.
 
     Args:
         context: a copy of the worker's, which becomes that of the job: everything that is written counts only while the
@@ -26,11 +28,15 @@ def do_attempt(context: AppContext, kinds: Mapping[str, JobKind], attempt: Attem
     context.library = context.library.with_fence(attempt.fence, f"{attempt.job.id} {attempt.job.created}")
     if attempt.job.owner is not None:
         context = context.for_viewer(Viewer(attempt.job.owner))
+    if attempt.job.kind not in kinds and attempt.number < MAX_OFFERS:
+        attempt.give_back()
+        return
     measure("queue_wait_seconds", attempt.waited, queue=attempt.queue)
     handle = JobHandle(context, attempt.job.model_copy(deep=True))
     with watch_job(handle.job) as watched:
         try:
             kind = _find_kind(kinds, attempt)
+            attempt.make_folder()
             handle.files = _fetch(context, attempt, files)
         except RoundtripError as error:
             state = "cancelled" if isinstance(error, Cancelled) else "failed"
@@ -54,7 +60,7 @@ def _find_kind(kinds: Mapping[str, JobKind], attempt: Attempt) -> JobKind:
 
 def _fetch(context: AppContext, attempt: Attempt, files: JobFiles) -> GivenFiles:
     """Fetch what the job was given into a staging folder, which ends with the work."""
-    given = GivenRecord.model_validate_json(attempt.files)
+    given = attempt.parse_given()
     if not given.files:
         return GivenFiles(name=given.name)
     folder = create_staging_folder(context.library.home)

@@ -3,11 +3,12 @@
 import copy
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Self
 
 from core.context import AppContext
-from core.errors import LibraryError, RoundtripError, is_transient
+from core.errors import LibraryError, RoundtripError, StorageFailed, is_transient
 from core.jobs.driver import JobDriver, JobKind
 from core.jobs.given_files import GivenFiles
 from core.jobs.job_handle import POLL_SECONDS, SourcedRequest
@@ -19,6 +20,9 @@ from core.library.job_store import Job
 from core.library.records import BUILT_IN_SOURCES
 from core.settings import Settings
 from core.worker import Worker
+
+AWAY_SECONDS = 600.0  # for which whoever waits for a job of a team waits for its database
+RETRY_SECONDS = 1.0  # between two attempts
 
 
 def is_reusable(job: Job) -> bool:
@@ -104,9 +108,9 @@ class JobRunner(AppContext):
         """The job of that id, if it is active or reusable; however it ended, where it is not to be done again."""
         try:
             job = self.job_store.read(id_)
+            if job.state == "done" and job.kind == "compare" and not self.predictions(id_).has_predictions:
+                return None
         except RoundtripError:
-            return None
-        if job.state == "done" and job.kind == "compare" and not self.predictions(id_).has_predictions:
             return None
         return job if job.is_active or is_reusable(job) or not rerun_failed else None
 
@@ -126,7 +130,18 @@ class JobRunner(AppContext):
 
     def wait(self, job_id: str, on_update: Callable[[Job], None] = lambda job: None) -> Job:
         """Return the job at its end; `on_update` is called with each state that is seen on the way."""
-        while (job := self.job_store.read(job_id)).is_active:
+        while (job := self._read_patiently(job_id)).is_active:
             on_update(job)
             self.driver.wait_for_change(job_id, POLL_SECONDS)
         return job
+
+    def _read_patiently(self, job_id: str) -> Job:
+        """A job's record; that of a team is waited for while its database is away."""
+        deadline = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return self.job_store.read(job_id)
+            except StorageFailed:
+                if not self.config.is_team or time.monotonic() > deadline:
+                    raise
+            time.sleep(RETRY_SECONDS)

@@ -4,7 +4,7 @@ import contextlib
 from collections.abc import Callable
 from typing import Any
 
-from core.errors import RoundtripError, WorkerError, error_from_json
+from core.errors import RoundtripError, StorageFailed, WorkerError, error_from_json
 from core.jobs.job_handle import JobHandle
 from core.jobs.service import Jobs
 from core.library.job_store import Job
@@ -41,4 +41,5 @@ class SweepJobs:
 
     def _stop_with_sweep(self, job: Job) -> None:
         if self._handle.is_cancelled():
-            self.jobs.cancel(job.id)
+            with contextlib.suppress(StorageFailed):  # it is called again soon
+                self.jobs.cancel(job.id)

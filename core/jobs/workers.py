@@ -3,7 +3,7 @@
 from typing import Literal, TypedDict
 
 from core.context import AppContext
-from core.errors import InputError, UnknownName
+from core.errors import InputError, UnknownName, UnreadableRecord
 from core.queue import DatabaseJobStore, QueueDatabase, WorkerRegistry, WorkerState
 
 State = Literal["idle", "working", "draining", "stopping", "gone"]
@@ -112,3 +112,5 @@ def _find_title(context: AppContext, id_: str) -> str:
         return context.job_store.read(id_).title
     except UnknownName:
         return "another person's job"
+    except UnreadableRecord:
+        return "a job of another version"

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
+from pydantic import ValidationError
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -18,8 +19,10 @@ from core.library.job_store import Job
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
 from core.queue.database_job_store import AWAY_SECONDS, RETRY_SECONDS, DatabaseJobStore
+from core.queue.job_files import GivenRecord
 from core.queue.job_rows import Claim
 from core.queue.recovery import give_back
+from core.record import broken_record_error
 
 WRITE_SECONDS = 0.2  # between two records of a job's progress
 LOOK_SECONDS = 0.5  # between two looks whether the job was cancelled, or taken over
@@ -35,7 +38,7 @@ class Attempt:
         self.job, self.number, self.files = claim.job, claim.attempt, claim.files
         self.queue, self.waited = claim.queue, claim.waited
         self._store, self._database, self._should_abort = store, store.database, should_abort
-        self.folder = store.attempt_folder(claim.job.id, claim.attempt)
+        self.folder = store.attempt_path(claim.job.id, claim.attempt)
         self._newest: Job | None = None  # that was not written yet
         self._is_cancelled = self.is_over = False
         self._wake, self._is_ending = threading.Event(), threading.Event()
@@ -49,6 +52,17 @@ class Attempt:
         self._is_ending.set()
         self._wake.set()
         self._thread.join()
+
+    def make_folder(self) -> None:
+        """Make the folder of what the job makes, empty. Raises StorageFailed."""
+        self._store.make_attempt_folder(self.folder)
+
+    def parse_given(self) -> GivenRecord:
+        """What the job is given. Raises UnreadableRecord."""
+        try:
+            return GivenRecord.model_validate_json(self.files)
+        except ValidationError as error:
+            raise broken_record_error(Path(f"files of job {self.job.id}"), error) from error
 
     def job_store(self) -> "AttemptJobStore":
         """Return the records of jobs, where that of this one is written as part of the attempt."""
@@ -90,7 +104,7 @@ class Attempt:
         job, entry = self._put_made(job)
         while not self.is_over:
             try:
-                self.is_over = not self._database.run(job_rows.end, job, self.number, entry)
+                self.is_over = not self._record_end(job, entry)
                 break
             except StorageFailed as error:
                 log.warning("The end of job %s could not be recorded, and will be: %s", job.id, error)
@@ -104,18 +118,24 @@ class Attempt:
         shutil.rmtree(self.folder, ignore_errors=True)
         self.is_over = True
 
+    def _record_end(self, job: Job, entry: str | None) -> bool:
+        """Whether the job ended as this attempt says; it may have before, where the database's answer was lost."""
+        if self._database.run(job_rows.end, job, self.number, entry):
+            return True
+        return self._database.run(job_rows.has_ended_so, job, self.number, entry)
+
     def _put_made(self, job: Job) -> tuple[Job, str | None]:
         """Store what the job has made; returns how it ended, and the entry. Where the store refuses for long, or the
-        job is cancelled meanwhile, a job that was done has failed."""
+        job is cancelled meanwhile, or what it made cannot be stored at all, a job that was done has failed."""
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
             try:
                 return job, self._store.put_files(job, self.folder)
-            except StorageFailed as error:
+            except RoundtripError as error:
                 log.warning("What job %s made could not be stored: %s", job.id, error)
                 if job.state != "done":
                     return job, None
-                if self._is_given_up(job, error) or time.monotonic() > deadline:
+                if not isinstance(error, StorageFailed) or self._is_given_up(job, error) or time.monotonic() > deadline:
                     failed = {"state": "failed", "note": "Failed", "result": {}, "error": error.to_json()}
                     return job.model_copy(update=failed), None
             time.sleep(RETRY_SECONDS)

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import time
@@ -14,16 +15,17 @@ from sqlalchemy.engine import Connection, Row
 from core.errors import RoundtripError, StorageFailed, UnreadableRecord
 from core.library.ids import unknown_id_error, validate_id
 from core.library.job_store import ACTIVE_STATES, Job, JobStore
-from core.library.staging import staging_folder
 from core.library.storage import translate_disk_errors
 from core.object_store import open_object_store
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
+from core.queue.job_copies import delete_copy, evict_copies, touch_copy
 from core.queue.job_files import JobFiles
 from core.queue.kept_jobs import KeptJobs
 from core.record import INVALID_JSON_ERRORS, broken_record_error, now
-from core.settings import Settings
+from core.settings import GB, Settings
 
+COPIES_SHARE = 0.1  # of what this machine may cache: how much of it jobs' files may take, beside the entries
 AWAY_SECONDS = 600.0  # for which the end of a job waits for a database that is away
 RETRY_SECONDS = 1.0  # between two attempts
 FactsOf = Callable[[Connection, list[Job]], list[dict[str, Any]]]
@@ -33,7 +35,9 @@ def open_database_job_store(folder: Path, config: Settings) -> "DatabaseJobStore
     """Open the records of a team's jobs. Raises InputError, StorageFailed."""
     store = open_object_store(config.store_url)
     database, seconds = QueueDatabase(config.database_url), config.worker_lost_seconds
-    return DatabaseJobStore(folder, config.keep_jobs, database, JobFiles(store), seconds)
+    job_store = DatabaseJobStore(folder, config.keep_jobs, database, JobFiles(store), seconds)
+    job_store.max_copies_bytes = COPIES_SHARE * config.cache_gb * GB
+    return job_store
 
 
 class DatabaseJobStore(JobStore):
@@ -42,6 +46,8 @@ class DatabaseJobStore(JobStore):
 
     Each method also raises StorageFailed where the database does not answer.
     """
+
+    max_copies_bytes = math.inf  # that lie here of jobs whose files are in the store
 
     def __init__(
         self, folder: Path, max_finished: int, database: QueueDatabase, files: JobFiles, lost_seconds: int = 30
@@ -60,7 +66,8 @@ class DatabaseJobStore(JobStore):
         Where one of the same id is active, another process was faster, and that one is returned.
         """
         (stored,) = self.insert([job], lambda _, jobs: [{} for _ in jobs])
-        self._kept.add([job.id])
+        if stored is job:
+            self._kept.add([job.id])
         return stored
 
     def insert(self, jobs: list[Job], facts_of: FactsOf) -> list[Job]:
@@ -77,7 +84,7 @@ class DatabaseJobStore(JobStore):
         self, connection: Connection, jobs: list[Job], facts_of: FactsOf
     ) -> tuple[list[Job], list[job_rows.Removed]]:
         """Returns the jobs that were not active already, and those that made room for them."""
-        active = job_rows.lock_ids(connection, [job.id for job in jobs])
+        active = job_rows.lock_ids(connection, [job.id for job in jobs], self._lost_seconds)
         new = [job for job in jobs if job.id not in active]
         if not new:
             return [], []
@@ -186,8 +193,10 @@ class DatabaseJobStore(JobStore):
             self.files.delete_given(id_)
 
     def is_cancel_requested(self, id_: str) -> bool:
-        row = self.database.run(job_rows.read_row, validate_id(id_, "j"))
-        return row is not None and bool(row.cancel_requested)
+        """Whether a person asked to stop a job; as far as is known, where the database is away: no job ends by that."""
+        with contextlib.suppress(StorageFailed):
+            return self.database.run(job_rows.read_cancel_request, validate_id(id_, "j"))
+        return False
 
     def folder(self, id_: str) -> Path:
         """Where the files of a job lie on this machine, fetched where they were made on another. Raises UnknownName."""
@@ -195,22 +204,27 @@ class DatabaseJobStore(JobStore):
         folder: Path = self._folder / row.id
         folder.mkdir(exist_ok=True)
         if row.entry:
-            self.files.fetch(row.entry, folder)
+            if self.files.fetch(row.entry, folder):
+                evict_copies(self._folder, self.max_copies_bytes)
+            touch_copy(folder)
+        elif row.id not in self._kept:
+            self.files.clear_fetched(folder)
         return folder
 
     def evict(self, id_: str, name: str) -> None:
         """All of what lies here of a job that has ended: it is a copy, and is fetched again when somebody looks."""
-        folder = self.local_folder(id_)
-        with contextlib.suppress(OSError, RoundtripError), staging_folder(self._folder.parent) as staged:
-            folder.rename(staged / id_)
+        delete_copy(self.local_folder(id_))
 
-    def attempt_folder(self, id_: str, attempt: int) -> Path:
-        """Make the folder of one attempt, empty."""
-        folder = self._folder / f"{validate_id(id_, 'j')}.{attempt}"
+    def attempt_path(self, id_: str, attempt: int) -> Path:
+        """Where the folder of one attempt lies."""
+        folder: Path = self._folder / f"{validate_id(id_, 'j')}.{attempt}"
+        return folder
+
+    def make_attempt_folder(self, folder: Path) -> None:
+        """Make the folder of one attempt, empty. Raises StorageFailed."""
         with translate_disk_errors():
             shutil.rmtree(folder, ignore_errors=True)
             folder.mkdir(parents=True)
-        return folder
 
     def delete_old_attempts(self) -> None:
         """Delete the folders of attempts whose worker on this machine is gone, and that are their jobs' no more."""
@@ -240,6 +254,7 @@ class DatabaseJobStore(JobStore):
         with contextlib.suppress(OSError):
             shutil.rmtree(self._folder / id_, ignore_errors=True)
             folder.rename(self._folder / id_)
+            evict_copies(self._folder, self.max_copies_bytes)
 
     def delete(self, id_: str) -> None:
         self._read_row(id_)

@@ -9,10 +9,11 @@ from pathlib import Path
 from pydantic import BaseModel, Field, field_validator
 
 from core.error_translation import translated
-from core.errors import LibraryError, RoundtripError, cleanup_on_error
+from core.errors import Gone, LibraryError, RoundtripError, cleanup_on_error
 from core.library.ids import new_id
 from core.library.records import FileEntry
-from core.library.storage import compute_sha256, list_files, write_text_atomically
+from core.library.staging import staging_folder
+from core.library.storage import compute_sha256, list_files, translate_disk_errors, write_text_atomically
 from core.object_store import Contents, Manifest, Manifests, ObjectStore
 
 GIVEN = "given"  # the folder of keys of what jobs are given
@@ -109,22 +110,45 @@ class JobFiles:
         with contextlib.suppress(RoundtripError):
             self._manifests.delete(entry)
 
-    def fetch(self, entry: str, folder: Path) -> None:
-        """Have the files of an entry in a folder, in place of those of another; all of them, or none."""
+    def fetch(self, entry: str, folder: Path) -> bool:
+        """Have the files of an entry in the folder of a job, in place of those of another; all of them, or none.
+
+        Returns whether they were not there. Raises Gone where the store has no such entry.
+        """
         with self._lock, translated(LibraryError):
             if self._is_there(entry, folder):
-                return
+                return False
             manifest = self._manifests.read(entry)
-            new = folder.with_name(f"{folder.name}.{entry}")
-            with cleanup_on_error(lambda: shutil.rmtree(new, ignore_errors=True)):
-                shutil.rmtree(new, ignore_errors=True)
-                for file in manifest.files if manifest else ():
-                    (new / file.path).parent.mkdir(parents=True, exist_ok=True)
-                    self._contents.fetch_file(file.sha256, new / file.path, lambda count: None)
-                new.mkdir(parents=True, exist_ok=True)
-                (new / ENTRY_FILE).write_text(entry, encoding="utf-8")
+            if manifest is None:
+                raise Gone("What this job made is not in the store any more.", received=entry, cure="Start it again.")
+            # Another process of this home may be fetching the same.
+            with staging_folder(folder.parents[1]) as staging:
+                self._fetch_into(staging / "new", manifest)
+                with contextlib.suppress(FileNotFoundError):
+                    folder.rename(staging / "old")
+                self._place(staging / "new", folder, entry)
+            return True
+
+    def _fetch_into(self, folder: Path, manifest: Manifest) -> None:
+        folder.mkdir()
+        for file in manifest.files:
+            (folder / file.path).parent.mkdir(parents=True, exist_ok=True)
+            self._contents.fetch_file(file.sha256, folder / file.path, lambda count: None)
+        (folder / ENTRY_FILE).write_text(manifest.id, encoding="utf-8")
+
+    def _place(self, new: Path, folder: Path, entry: str) -> None:
+        try:
+            new.rename(folder)
+        except OSError:
+            if not self._is_there(entry, folder):  # as where another process was faster
+                raise
+
+    def clear_fetched(self, folder: Path) -> None:
+        """Delete what an earlier job of the same id left in the folder of one that has stored nothing."""
+        with translate_disk_errors():
+            if (folder / ENTRY_FILE).exists():
                 shutil.rmtree(folder, ignore_errors=True)
-                new.rename(folder)
+                folder.mkdir(exist_ok=True)
 
     def _is_there(self, entry: str, folder: Path) -> bool:
         with contextlib.suppress(FileNotFoundError):

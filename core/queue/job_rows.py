@@ -65,12 +65,19 @@ def _is_any(ids: list[str]) -> ColumnElement[bool]:
     return JOBS.c.id == any_(literal(ids, ARRAY(String(16))))
 
 
-def lock_ids(connection: Connection, ids: list[str]) -> set[str]:
+def lock_ids(connection: Connection, ids: list[str], lost_seconds: float) -> set[str]:
     """Have nobody else insert jobs of these ids until the transaction ends; returns those that are active already."""
     if len(ids) == 1:  # in bulk ids are new ones, and the table's key refuses a second
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(ids[0]))))
+    interrupt_silent(connection, ids, lost_seconds)
     statement = select(JOBS.c.id).where(_is_any(ids), JOBS.c.state.in_(ACTIVE_STATES))
     return set(connection.execute(statement).scalars())
+
+
+def interrupt_silent(connection: Connection, ids: list[str], seconds: float) -> None:
+    """End jobs beside the queue whose process has said nothing for so long: as such they are read already."""
+    is_silent = (_is_any(ids), JOBS.c.queue == "", JOBS.c.state.in_(ACTIVE_STATES), SILENT_SECONDS.element > seconds)
+    connection.execute(update(JOBS).where(*is_silent).values(state="interrupted"))
 
 
 def insert_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[Removed]:
@@ -106,6 +113,10 @@ def delete_job(connection: Connection, id_: str) -> list[Removed]:
 
 def read_row(connection: Connection, id_: str) -> Row[Any] | None:
     return connection.execute(select(JOBS, SILENT_SECONDS).where(JOBS.c.id == id_)).one_or_none()
+
+
+def read_cancel_request(connection: Connection, id_: str) -> bool:
+    return bool(connection.execute(select(JOBS.c.cancel_requested).where(JOBS.c.id == id_)).scalar_one_or_none())
 
 
 def list_rows(connection: Connection, kind: str) -> list[Row[Any]]:
@@ -177,6 +188,13 @@ def end(connection: Connection, job: Job, attempt: int | None, entry: str | None
     remove_tasks(connection, [row.task])
     notify(connection, job.id)
     return True
+
+
+def has_ended_so(connection: Connection, job: Job, attempt: int, entry: str | None) -> bool:
+    """Whether a job has ended as `end` of this attempt writes it."""
+    is_so = (JOBS.c.attempt == attempt, JOBS.c.state == job.state, JOBS.c.record == record_text(job))
+    statement = select(JOBS.c.id).where(JOBS.c.id == job.id, JOBS.c.entry.is_not_distinct_from(entry), *is_so)
+    return connection.execute(statement).one_or_none() is not None
 
 
 def remove_tasks(connection: Connection, tasks: Iterable[int | None]) -> None:

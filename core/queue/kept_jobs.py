@@ -33,6 +33,10 @@ class KeptJobs:
                 self._thread = threading.Thread(target=_keep, args=(weakref.ref(self), self._pause), daemon=True)
                 self._thread.start()
 
+    def __contains__(self, id_: str) -> bool:
+        with self._lock:
+            return id_ in self._ids
+
     def touch(self) -> None:
         """Say that the process of these jobs lives, and forget those that have ended."""
         with self._lock:

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 import weakref
+from collections import Counter
 
 import psycopg
 from psycopg.conninfo import make_conninfo
@@ -26,19 +27,25 @@ class JobNotifications:
         self._condition = threading.Condition()
         self._number = 0  # of notifications so far
         self._numbers: dict[str, int] = {}  # of the last one, by the id of a job that is waited for
+        self._waiting: Counter[str] = Counter()  # threads, by the same
         self._thread: threading.Thread | None = None
 
     def wait(self, id_: str, seconds: float) -> None:
         """Return at the next notification of a job, or after so many seconds."""
         self._start()
         with self._condition:
+            self._waiting[id_] += 1
             before = self._numbers.setdefault(id_, 0)
-            self._condition.wait_for(lambda: self._numbers.get(id_, 0) != before, seconds)
+            try:
+                self._condition.wait_for(lambda: self._numbers[id_] != before, seconds)
+            finally:
+                self._leave(id_)
 
-    def forget(self, id_: str) -> None:
-        """Nobody waits for that job any more."""
-        with self._condition:
-            self._numbers.pop(id_, None)
+    def _leave(self, id_: str) -> None:
+        """Of jobs for which nobody waits nothing is kept."""
+        self._waiting[id_] -= 1
+        if not self._waiting[id_]:
+            del self._waiting[id_], self._numbers[id_]
 
     def _start(self) -> None:
         with self._condition:

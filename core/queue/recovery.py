@@ -3,10 +3,11 @@
 import logging
 from typing import Any, NamedTuple
 
+from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.engine import Connection, Row
 
-from core.errors import ChildDied
+from core.errors import ChildDied, UnreadableRecord
 from core.library.job_store import Job
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
@@ -15,7 +16,7 @@ from core.queue.schema import RECOVERY_LOCK
 from core.queue.tasks import defer
 from core.record import now
 
-MAX_ATTEMPTS = 3
+MAX_LOSSES = 3
 log = logging.getLogger("roundtrip")
 # Jobs at work whose worker has not been heard of, or does not know of them; and jobs that wait without an entry that
 # will be delivered: it is gone, or was delivered to a worker that is.
@@ -58,7 +59,7 @@ def recover_abandoned(database: QueueDatabase, me: str, mine: list[str], seconds
     for id_ in recovered.queued:
         log.warning("Job %s waits for a worker again: the one that had it is gone", id_)
     for id_ in recovered.ended:
-        log.warning("Job %s was ended: %d workers that had it are gone", id_, MAX_ATTEMPTS)
+        log.warning("Job %s was ended: %d workers that had it are gone", id_, MAX_LOSSES)
     return recovered
 
 
@@ -67,41 +68,46 @@ def _recover(connection: Connection, me: str, mine: list[str], seconds: float) -
     if not connection.execute(text(f"SELECT pg_try_advisory_xact_lock({RECOVERY_LOCK})")).scalar():
         return recovered
     for row in connection.execute(ABANDONED, {"me": me, "mine": mine, "seconds": seconds}).all():
-        if row.cancel_requested:
-            _end(connection, row, job_rows.cancelled_before(job_rows.parse_job(row)))
-        elif row.attempt >= MAX_ATTEMPTS:
-            _end(connection, row, _interrupted(job_rows.parse_job(row)))
-            recovered.ended.append(row.id)
-        else:
-            _queue_again(connection, row)
-            recovered.queued.append(row.id)
+        try:
+            with connection.begin_nested():
+                _recover_row(connection, row, recovered)
+        except (UnreadableRecord, ValidationError) as error:  # a worker of the version that wrote it may take it up
+            log.warning("Job %s is abandoned, and this worker cannot read it: %s", row.id, type(error).__name__)
     return recovered
 
 
-def _end(connection: Connection, row: Row[Any], job: Job) -> None:
-    job_rows.end(connection, job, None)
+def _recover_row(connection: Connection, row: Row[Any], recovered: Recovered) -> None:
+    losses = row.losses + (row.state == "running")
+    if row.cancel_requested:
+        job_rows.end(connection, job_rows.cancelled_before(job_rows.parse_job(row)), None)
+    elif losses >= MAX_LOSSES:
+        job_rows.end(connection, _interrupted(job_rows.parse_job(row)), None)
+        recovered.ended.append(row.id)
+    else:
+        _queue_again(connection, row, losses)
+        recovered.queued.append(row.id)
 
 
 def give_back(connection: Connection, id_: str, attempt: int) -> None:
     """Give a job to another worker while its own still lives; nothing where this attempt is not the job's."""
     if row := job_rows.lock_attempt(connection, id_, attempt):
-        _queue_again(connection, row)
+        _queue_again(connection, row, row.losses)
 
 
-def _queue_again(connection: Connection, row: Row[Any]) -> None:
+def _queue_again(connection: Connection, row: Row[Any], losses: int) -> None:
     """With a new entry: the worker that had the old one may come back, and end it."""
     job_rows.remove_tasks(connection, [row.task])
     requirements = connection.execute(text("SELECT requirements FROM queues_1 WHERE name = :name"), {"name": row.queue})
     needs = WorkerRequirements.model_validate_json(requirements.scalar_one())
     (task,) = defer(connection, [(row.id, needs, row.priority)])
-    values = job_rows.waiting_values(job_rows.parse_job(row)) | {"task": task}
+    values = job_rows.waiting_values(job_rows.parse_job(row)) | {"task": task, "losses": losses}
     job_rows.update_row(connection, row.id, values)
     job_rows.notify(connection, row.id)
 
 
 def _interrupted(job: Job) -> Job:
     error = ChildDied(
-        f"{MAX_ATTEMPTS} workers that did this were gone before it ended.",
+        f"{MAX_LOSSES} workers that did this were gone before it ended.",
         cure="See on the Health page what became of them; if it needs more memory than they have, start a larger one.",
     )
     return job.model_copy(update={"state": "interrupted", "finished": now(), "error": error.to_json()})

@@ -17,7 +17,7 @@ class WorkerRequirements(BaseModel):
     do it.
     """
 
-    model_config = ConfigDict(frozen=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")  # who does not know a need does not have it
 
     environments: tuple[str, ...] = ()
     packages: tuple[str, ...] = ()

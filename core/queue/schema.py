@@ -46,6 +46,7 @@ JOBS = Table(
     Column("record", Text, nullable=False),  # the `Job` as JSON, without its result
     Column("result", Text),
     Column("attempt", Integer, nullable=False, server_default=text("0")),
+    Column("losses", Integer, nullable=False, server_default=text("0")),  # attempts whose worker was gone
     Column("worker", String(40)),  # that has the present attempt
     Column("claimed", DateTime(timezone=True)),
     Column("cancel_requested", Boolean, nullable=False, server_default=text("false")),

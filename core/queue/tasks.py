@@ -5,6 +5,7 @@ Of Procrastinate's worker an error ends one part after the other without a word 
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
@@ -14,6 +15,7 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as Task
 from procrastinate.jobs import Status
 from procrastinate.manager import JobManager, NotificationCallback
+from pydantic import ValidationError
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 from sqlalchemy.engine import Connection
 
@@ -171,6 +173,11 @@ def make_app(
 
 
 async def read_queues(connector: BaseConnector) -> list[tuple[str, WorkerRequirements]]:
-    """Return every queue that there is, and what it needs."""
+    """Return every queue that there is, and what it needs; of one of another version that says what nobody here
+    knows, jobs are not taken."""
     rows: list[dict[str, Any]] = await connector.execute_query_all_async("SELECT name, requirements FROM queues_1")
-    return [(row["name"], WorkerRequirements.model_validate_json(row["requirements"])) for row in rows]
+    queues = []
+    for row in rows:
+        with contextlib.suppress(ValidationError):
+            queues.append((row["name"], WorkerRequirements.model_validate_json(row["requirements"])))
+    return queues

@@ -1,9 +1,10 @@
 """`WorkerRegistry`: which workers there are, what each can do and does, and what it was asked to."""
 
+import logging
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from sqlalchemy import Update, case, delete, func, insert, select, text, update
 from sqlalchemy.engine import Connection, Row
 
@@ -13,6 +14,7 @@ from core.queue.requirements import Announcement
 from core.queue.schema import WORKERS
 
 Request = Literal["", "drain", "stop"]
+log = logging.getLogger("roundtrip")
 FORGOTTEN_SECONDS = 86_400  # after its last heartbeat
 IS_LIVE = WORKERS.c.heartbeat > func.now() - func.make_interval(0, 0, 0, 0, 0, 0, WORKERS.c.lost_seconds)
 
@@ -108,16 +110,15 @@ def _ask(connection: Connection, id_: str, request: Request) -> bool:
 
 def _list_workers(connection: Connection) -> list[WorkerState]:
     statement = select(WORKERS, IS_LIVE.label("is_live")).order_by(IS_LIVE.desc(), WORKERS.c.name, WORKERS.c.started)
-    return [_parse_worker(row) for row in connection.execute(statement)]
+    return [worker for row in connection.execute(statement) if (worker := _parse_worker(row))]
 
 
-def _parse_worker(row: Row[Any]) -> WorkerState:
-    return WorkerState(
-        row.id,
-        Announcement.model_validate_json(row.announcement),
-        Report.model_validate_json(row.report),
-        row.started,
-        row.heartbeat,
-        row.is_live,
-        row.asked,
-    )
+def _parse_worker(row: Row[Any]) -> WorkerState | None:
+    """A row's worker; None where it is of another version, whose words are unknown here."""
+    try:
+        announcement = Announcement.model_validate_json(row.announcement)
+        report = Report.model_validate_json(row.report)
+    except ValidationError:
+        log.warning("The worker %s is of another version, and is not listed", row.id)
+        return None
+    return WorkerState(row.id, announcement, report, row.started, row.heartbeat, row.is_live, row.asked)

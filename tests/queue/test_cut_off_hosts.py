@@ -35,7 +35,7 @@ def test_late_result_of_a_worker_that_was_cut_off_does_not_win(team: Team, tmp_p
     jobs = team.make_server()
     job = jobs._start("commit", "Commit", waiting_request(tmp_path))
     with relayed_database(team.database_url) as url:
-        words = [str(tmp_path / "first"), url, str(tmp_path), "first", str(LOST_SECONDS)]
+        words = [str(tmp_path), url, "first", str(LOST_SECONDS), "small"]
         command = host.command(sys.executable, "-m", "tests.factories.queue_team", *words)
         with subprocess.Popen(command, cwd=PROJECT, env=os.environ | {"PYTHONPATH": str(PROJECT)}) as first:
             try:

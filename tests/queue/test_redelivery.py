@@ -8,7 +8,7 @@ import pytest
 from core.errors import Cancelled, StorageFailed
 from core.library.job_store import Job
 from core.queue import DatabaseJobStore, QueueDatabase, WorkerRequirements, defer, recover_abandoned, take_attempt
-from core.queue.recovery import MAX_ATTEMPTS
+from core.queue.recovery import MAX_LOSSES
 from tests.factories.library_entries import make_run
 from tests.factories.queue_team import Team
 from tests.helpers import wait_until
@@ -71,10 +71,10 @@ def test_nobody_takes_a_job_over_while_it_commits(store):
 
 
 def test_job_whose_workers_are_gone_time_and_again_ends_in_words(store):
-    for number in range(1, MAX_ATTEMPTS + 1):
+    for number in range(1, MAX_LOSSES + 1):
         assert take_attempt(store, "j0123456789", f"worker {number}").number == number
         recovered = recover(store.database)
-        assert recovered.queued == (["j0123456789"] if number < MAX_ATTEMPTS else [])
+        assert recovered.queued == (["j0123456789"] if number < MAX_LOSSES else [])
     end = store.read("j0123456789")
     assert (end.state, end.error["code"]) == ("interrupted", "child-died")
     assert end.error["sentence"] == "3 workers that did this were gone before it ended."

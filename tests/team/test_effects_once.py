@@ -56,10 +56,10 @@ def test_job_takes_fewer_steps_than_are_tried(machines):
 
 def test_worker_clears_away_what_an_earlier_one_left(machines):
     job, store = machines.submit("cleared"), machines.store("here")
-    machines.take("here", job)
+    machines.take("here", job).make_folder()
     machines.recover()
     attempt = machines.take("there", job)
-    store.attempt_folder(job.id, attempt.number)  # of a job that is being done
+    store.make_attempt_folder(store.attempt_path(job.id, attempt.number))  # of a job that is being done
     store.delete_old_attempts()
     assert [path.name for path in (machines.library("here").home / "jobs").iterdir()] == [f"{job.id}.2"]
 
