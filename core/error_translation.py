@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from core.errors import CannotSave, DoesNotLoad, InputError, NotBuilt, RoundtripError, StorageFailed, TooLarge
 from core.known_database_errors import DATABASE_ERRORS
@@ -99,11 +100,23 @@ def translate_build_error(text: str, label: str) -> NotBuilt:
 
 
 def translate_store_error(text: str, address: str) -> RoundtripError:
-    """Return the error for what an object store said that was to be had at that address."""
+    """Return the error for what an object store said that was to be had at that address; secrets in either are cut."""
     fallback = "The store reported an error.", "Read the details, then start this again: it goes on where it stopped."
     sentence, cure = match_known_error(text, STORE_ERRORS) or fallback
     kind = InputError if sentence == NO_ADDRESS else StorageFailed
-    return kind(sentence, received=address, cure=cure, detail=shorten_message(text.strip()))
+    detail = shorten_message(mask_addresses(text.strip()))
+    return kind(sentence, received=mask_address(address), cure=cure, detail=detail)
+
+
+def mask_address(address: str) -> str:
+    """Return an address of a store without what may be a secret: names before an @, and options."""
+    parts = urlsplit(address)
+    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()
+
+
+def mask_addresses(text: str) -> str:
+    """Return a foreign text with every address in it masked: what it was asked with may sign a request."""
+    return re.sub(r"(\w+://)(?:[^\s/?#\"'<>]*@)?([^\s?#\"'<>]*)(?:[?#][^\s\"'<>]*)?", r"\1\2", text)
 
 
 def translate_database_error(text: str, url: str) -> StorageFailed:

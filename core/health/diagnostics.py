@@ -11,13 +11,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from core.error_translation import translate
+from core.error_translation import mask_address, translate
 from core.errors import LibraryError, RoundtripError
 from core.formats import all_formats
 from core.library import Library, Query, staging, storage
 from core.library.catalog.catalog import mask_database_url
 from core.library.records import UNREADABLE
-from core.object_store import mask_address
 from core.settings import Settings
 from core.system import describe_machine
 from core.text.labels import pluralize
@@ -156,10 +155,12 @@ def _check_catalog(library: Library) -> Iterator[HealthCheck]:
 
 
 def _check_library(library: Library) -> Iterator[HealthCheck]:
-    jobs, trash = sum(1 for _ in (library.home / "jobs").iterdir()), len(library.trash_ids())
+    trash = len(library.trash_ids())
     yield HealthCheck("Library", "runs", OK, pluralize(len(library.runs()), "run"))
     yield HealthCheck("Library", "trash", OK, f"{pluralize(trash, 'entry', 'entries')} can be restored.")
-    yield HealthCheck("Library", "jobs", OK, f"{pluralize(jobs, 'job')} on record.")
+    if not library.entries.is_shared:  # a team's records are in its database, and what lies here are copies
+        jobs = sum(1 for _ in (library.home / "jobs").iterdir())
+        yield HealthCheck("Library", "jobs", OK, f"{pluralize(jobs, 'job')} on record.")
     if abandoned := len(staging.find_abandoned_staging(library.home)):
         sentence = f"{pluralize(abandoned, 'save')} that no process ended; a repair clears that."
         yield HealthCheck("Library", "staging", WARNING, sentence)

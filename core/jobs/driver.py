@@ -17,10 +17,12 @@ from core.record import now
 
 class Requirements(NamedTuple):
     """What a machine must have for a job: environments that it builds or has built, and formats' packages; of a team
-    the worker that is to do it, where it matters which."""
+    the worker that is to do it, where it matters which. Of `copies`, ids of artifacts that are loaded, it is to have
+    the packages if any has: a copy that cannot be loaded is a row of the result."""
 
     environments: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
+    copies: tuple[str, ...] = ()
     worker: str = ""
 
 

@@ -17,6 +17,7 @@ from core.jobs.import_model import run_import
 from core.jobs.known_places import list_environments_of
 from core.jobs.layers import run_layers
 from core.jobs.maintenance import run_rebuild, run_repair, run_verify
+from core.jobs.places import place_of
 from core.jobs.resume import run_resume
 from core.jobs.save import run_save
 from core.jobs.train import run_train
@@ -35,8 +36,15 @@ def _environments(request: Mapping[str, Any]) -> Requirements:
     return Requirements(environments=environments, worker=request.get("worker", ""))
 
 
+def _copies(request: Mapping[str, Any]) -> Requirements:
+    """Those that are loaded in the worker's own processes, and not at another place."""
+    named = [request.get(name) or "" for name in ("baseline", "other", "a", "b")]
+    ids = dict.fromkeys([*named, *request.get("artifacts", ())])
+    return Requirements(copies=tuple(id_ for id_ in ids if id_.startswith("a") and not place_of(id_)))
+
+
 def _places(request: Mapping[str, Any]) -> Requirements:
-    return Requirements(environments=tuple(list_environments_of(request.get("places", ()))))
+    return _copies(request)._replace(environments=tuple(list_environments_of(request.get("places", ()))))
 
 
 def _sides(request: Mapping[str, Any]) -> Requirements:
@@ -51,10 +59,10 @@ KINDS = {
         JobKind("save", run_save, requirements=_formats),
         JobKind("import", run_import),
         JobKind("compare", run_compare, requirements=_places),
-        JobKind("layers", run_layers),
-        JobKind("disagree", run_disagreement),
-        JobKind("resume", run_resume),
-        JobKind("cost", run_benchmark, is_exclusive=True),
+        JobKind("layers", run_layers, requirements=_copies),
+        JobKind("disagree", run_disagreement, requirements=_copies),
+        JobKind("resume", run_resume, requirements=_copies),
+        JobKind("cost", run_benchmark, is_exclusive=True, requirements=_copies),
         JobKind("break", run_pull),
         JobKind("cure", run_cure),
         JobKind("environments", run_build, requirements=_environments),

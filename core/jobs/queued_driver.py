@@ -1,15 +1,17 @@
 """`QueuedDriver`: has jobs done by the workers of a team, which take them from the queue in its database."""
 
-from collections.abc import Mapping
+import contextlib
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sqlalchemy.engine import Connection
 
 from core.context import AppContext
-from core.errors import InputError, cleanup_on_error
+from core.errors import InputError, RoundtripError, cleanup_on_error
 from core.formats import get_format
 from core.jobs.driver import JobKind
 from core.jobs.given_files import GivenFiles
+from core.library import Library
 from core.library.job_store import Job
 from core.queue import (
     DatabaseJobStore,
@@ -17,6 +19,7 @@ from core.queue import (
     JobNotifications,
     WorkerRegistry,
     WorkerRequirements,
+    add_wishes,
     defer,
     find_shortest_lack,
 )
@@ -36,15 +39,16 @@ class QueuedDriver:
     def submit(self, context: AppContext, job: Job, files: GivenFiles) -> None:
         """See `JobDriver.submit`."""
         with cleanup_on_error(files.discard):
-            requirements = self._find_requirements(job)
+            requirements = self._find_requirements(job, context.library)
             job.note = self._require_worker(requirements)
-            given = GivenRecord(name=files.name, files=self._store.files.put_given(files.paths))
-            self._insert([job], requirements, given)
+            given = GivenRecord(name=files.name, files=self._store.files.put_given(job.id, files.paths))
+            with cleanup_on_error(lambda: self._store.files.delete_given(job.id)):
+                self._insert([job], requirements, given)
         files.discard()
 
     def submit_all(self, jobs: list[Job]) -> None:
         """Submit jobs of one kind that need the same, and are given no files, in one transaction."""
-        requirements = self._find_requirements(jobs[0])
+        requirements = self._find_requirements(jobs[0], None)
         self._require_worker(requirements)
         self._insert(jobs, requirements, GivenRecord())
 
@@ -60,18 +64,17 @@ class QueuedDriver:
 
         self._store.insert(jobs, enter)
 
-    def _find_requirements(self, job: Job) -> WorkerRequirements:
+    def _find_requirements(self, job: Job, library: Library | None) -> WorkerRequirements:
+        """Those of a job; what its copies need, which are in the library, as far as a worker has it."""
         kind = self._kinds[job.kind]
         needs = kind.requirements(job.request)
-        formats = [get_format(key) for key in needs.formats]
-        own = [format_.environment.key for format_ in formats if format_.environment]
-        packages = {package for format_ in formats for package in format_.packages.values()}
-        return WorkerRequirements(
-            environments=tuple(sorted({*needs.environments, *own})),
-            packages=tuple(sorted(packages)),
-            is_exclusive=kind.is_exclusive,
-            worker=needs.worker,
+        required = _require_formats(needs.formats, needs.environments).model_copy(
+            update={"is_exclusive": kind.is_exclusive, "worker": needs.worker}
         )
+        formats = _formats_of(library, needs.copies) if library else []
+        if not formats:
+            return required
+        return add_wishes(self._workers.announcements(), required, _require_formats(formats))
 
     def _require_worker(self, requirements: WorkerRequirements) -> str:
         """Return what is to be known while the job waits. Raises InputError where no worker that runs can do it."""
@@ -89,3 +92,20 @@ class QueuedDriver:
     def wait_for_change(self, job_id: str, seconds: float) -> None:
         """See `JobDriver.wait_for_change`."""
         self._notifications.wait(job_id, seconds)
+
+
+def _require_formats(formats: Iterable[str], environments: Iterable[str] = ()) -> WorkerRequirements:
+    """What formats need, and environments beside."""
+    known = [get_format(key) for key in formats]
+    own = [format_.environment.key for format_ in known if format_.environment]
+    packages = {package for format_ in known for package in format_.packages.values()}
+    return WorkerRequirements(environments=tuple(sorted({*environments, *own})), packages=tuple(sorted(packages)))
+
+
+def _formats_of(library: Library, ids: Iterable[str]) -> list[str]:
+    """The formats of those of these artifacts that can be read."""
+    formats = []
+    for id_ in ids:
+        with contextlib.suppress(RoundtripError):
+            formats.append(get_format(library.artifact(id_).format).key)
+    return formats

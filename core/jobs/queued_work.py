@@ -1,5 +1,6 @@
 """One attempt at a job of the queue, on the worker that has it: its files fetched, its work done for its owner."""
 
+import contextlib
 from collections.abc import Mapping
 
 from core.context import AppContext
@@ -43,6 +44,8 @@ def do_attempt(context: AppContext, kinds: Mapping[str, JobKind], attempt: Attem
         else:
             do_job(handle, kind, watched)
         watched.end(handle.job)
+    with contextlib.suppress(RoundtripError):  # else whoever ends a job next does it
+        attempt.job_store().delete_old_given()
 
 
 def _find_kind(kinds: Mapping[str, JobKind], attempt: Attempt) -> JobKind:
@@ -62,7 +65,7 @@ def _fetch(context: AppContext, attempt: Attempt, files: JobFiles) -> GivenFiles
         return GivenFiles(name=given.name)
     folder = create_staging_folder(context.library.home)
     try:
-        return GivenFiles(files.fetch_given(given.files, folder), given.name, folder)
+        return GivenFiles(files.fetch_given(attempt.job.id, given.files, folder), given.name, folder)
     except RoundtripError:
         release_staging_folder(folder)
         raise

@@ -19,6 +19,7 @@ from core.caching import RecordCache
 from core.errors import RoundtripError, UnknownName, UnreadableRecord
 from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
 from core.library.permissions import AccessControl
+from core.library.staging import staging_folder
 from core.library.storage import translate_disk_errors, write_text_atomically
 from core.record import INVALID_JSON_ERRORS, Record, broken_record_error, now
 from core.system import is_process_alive, process_start_time
@@ -239,8 +240,9 @@ class JobStore:
     def evict(self, id_: str, name: str) -> None:
         """Delete one folder of what a job that has ended made, to make room; nobody finds half of it."""
         folder = self.local_folder(id_) / name
-        with contextlib.suppress(OSError):  # another process is doing the same
-            shutil.rmtree(folder.rename(folder.with_name("forgotten")))
+        # Another process may be doing the same.
+        with contextlib.suppress(OSError, RoundtripError), staging_folder(self._folder.parent) as staged:
+            folder.rename(staged / name)
 
     def delete(self, id_: str) -> None:
         """Delete a job's record and whatever it made. Raises UnknownName."""

@@ -131,7 +131,7 @@ def _leave_out_cached(
 
 
 def _cache_error(store: ObjectStore, cure: str) -> InputError:
-    return InputError("The library's folder is a cache of another store.", received=store.address, cure=cure)
+    return InputError("The library's folder is a cache of another store.", received=store.shown_address, cure=cure)
 
 
 def _count_bytes(entries: Iterable[LocalEntry]) -> int:

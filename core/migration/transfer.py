@@ -5,6 +5,8 @@ from pathlib import Path
 
 from core.errors import Damaged, InputError, LibraryError
 from core.library import Library, storage
+from core.library.ids import validate_id
+from core.library.job_store import Job
 from core.library.storage import translate_disk_errors
 from core.library.trash_folder import REMOVAL_FILE
 from core.migration.entry_folders import find_local_entry
@@ -78,7 +80,8 @@ class Transfer:
             self._read_back.add(file.sha256)
 
     def pull(self, id_: str) -> tuple[bool, int]:
-        """Bring an entry of the store into the library; returns whether it was not there, and its bytes.
+        """Bring an entry of the store into the library, a job under its own id; returns whether it was not there, and
+        its bytes.
 
         What is there already keeps its annotations. Raises InputError where the library has another entry of its id,
         UnreadableRecord for a manifest that is none of ours, Damaged, StorageFailed.
@@ -89,32 +92,42 @@ class Transfer:
         if not self._manifests.has_needed(manifest):
             return False, 0  # the commit of both was never ended, so it is not there
         with translate_disk_errors():
-            if entry := find_local_entry(self._library, id_):
+            target = self._read_job_id(manifest) if _is_job(id_) else id_
+            if entry := find_local_entry(self._library, target):
                 if not entry.has_sizes_of(manifest) and not _is_job(id_):
                     raise _different_error(id_, "The library")
                 self._on_bytes(manifest.bytes)
                 return False, manifest.bytes
-            self._fetch(manifest)
+            self._fetch(manifest, target)
         return True, manifest.bytes
 
-    def _fetch(self, manifest: Manifest) -> None:
+    def _read_job_id(self, manifest: Manifest) -> str:
+        """The id of a job by its record: the entry of what a worker of a team made has an id of its own."""
+        record = next((file for file in manifest.files if file.path == "job.json"), None)
+        if record is None:
+            return manifest.id
         with self._library.staging() as staged:
-            folder = staged / manifest.id
+            self._contents.fetch_file(record.sha256, staged / record.path, self._on_bytes)
+            return validate_id(Job.read(staged / record.path).id, "j")
+
+    def _fetch(self, manifest: Manifest, target_id: str) -> None:
+        with self._library.staging() as staged:
+            folder = staged / target_id
             folder.mkdir()
             for file in manifest.files:
                 target = folder / file.path
                 target.parent.mkdir(parents=True, exist_ok=True)
                 self._contents.fetch_file(file.sha256, target, self._on_bytes)
-            is_removed = self._write_documents(folder)
+            is_removed = self._write_documents(folder, manifest.id)
             storage.flush_folder(folder)
             place = "trash" if is_removed else FOLDER_BY_KIND[manifest.id[0]]
-            storage.rename_durably(folder, self._library.home / place / manifest.id)
+            storage.rename_durably(folder, self._library.home / place / target_id)
 
-    def _write_documents(self, folder: Path) -> bool:
+    def _write_documents(self, folder: Path, id_: str) -> bool:
         """Write the newest version of each document; returns whether the entry lies in the trash."""
-        latest = {name: self._documents(folder.name).latest(name) for name in DOCUMENT_FILES}
+        latest = {name: self._documents(id_).latest(name) for name in DOCUMENT_FILES}
         for name, version in latest.items():
-            self._seen.see(folder.name, name, version.number)
+            self._seen.see(id_, name, version.number)
             if version.text is not None:
                 (folder / name).write_text(version.text, encoding="utf-8")
         return latest[REMOVAL_FILE].text is not None

@@ -7,6 +7,7 @@ What lies in it, by key:
     entries/<id>.json                       one manifest for a run, an artifact, an input set or a finished job
     documents/<id>/<file name>/<number>     each version of what people change: annotations, refusals, the trash
     aliases/<alias>/<number>                each artifact that an alias pointed to, when, and set by whom
+    given/<job>/<2 digits>/<SHA-256>        the bytes of files that a job is given, until it has ended
     uploads/<id>/…                          files on their way from a browser, see `core.uploads`; deleted in time
 
 An object is written once; only contents that were read back and have another hash are put anew. A manifest is put after
@@ -18,7 +19,7 @@ forgets what was before.
 from core.object_store.contents import Contents
 from core.object_store.documents import Documents, Version
 from core.object_store.manifests import Manifest, Manifests
-from core.object_store.object_store import ObjectStore, mask_address, open_object_store
+from core.object_store.object_store import ObjectStore, open_object_store
 
 __all__ = [
     "Contents",
@@ -27,6 +28,5 @@ __all__ = [
     "Manifests",
     "ObjectStore",
     "Version",
-    "mask_address",
     "open_object_store",
 ]

@@ -12,13 +12,13 @@ OnBytes = Callable[[int], None]  # gets the number of bytes since its last call;
 
 
 class Contents:
-    """The contents of an object store."""
+    """The contents of an object store, or those below another folder of its keys."""
 
-    def __init__(self, store: ObjectStore):
-        self._store = store
+    def __init__(self, store: ObjectStore, folder: str = "contents"):
+        self._store, self._folder = store, folder
 
     def key(self, sha256: str) -> str:
-        return f"contents/{sha256[:2]}/{sha256}"
+        return f"{self._folder}/{sha256[:2]}/{sha256}"
 
     def size(self, sha256: str) -> int | None:
         """Bytes that lie under a hash, as a number; None where none do. Raises StorageFailed."""
@@ -27,8 +27,8 @@ class Contents:
     def put_file(self, path: Path, sha256: str, on_bytes: OnBytes) -> bool:
         """Store a file under the hash that it was recorded with, unless equal bytes lie there; whether they did not.
 
-        It is hashed while it is sent. Raises Damaged where it has another hash (nothing is stored then), OSError where
-        it cannot be read, StorageFailed.
+        What lies there and has another size is replaced. The file is hashed while it is sent. Raises Damaged where it
+        has another hash (nothing is stored then), OSError where it cannot be read, StorageFailed.
         """
         size = path.stat().st_size
         if self.size(sha256) == size:
@@ -44,9 +44,11 @@ class Contents:
     def _put(self, path: Path, sha256: str, size: int, on_bytes: OnBytes) -> None:
         chunks = _read_verified(path, sha256, on_bytes)
         if size <= SMALL_BYTES:
-            self._store.put_if_absent(self.key(sha256), b"".join(chunks))
-        else:
-            self._store.put_stream(self.key(sha256), chunks)
+            data = b"".join(chunks)
+            if self._store.put_if_absent(self.key(sha256), data) or self.size(sha256) == size:
+                return
+            chunks = iter([data])
+        self._store.put_stream(self.key(sha256), chunks)
 
     def fetch_file(self, sha256: str, target: Path, on_bytes: OnBytes) -> None:
         """Write contents into a new file. Raises Damaged where they are absent or have another hash, OSError,

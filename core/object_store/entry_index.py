@@ -136,18 +136,19 @@ class EntryIndex:
 
     # Writing
 
-    def write(self, id_: str, versions: Mapping[str, Version], is_forced: bool = False) -> None:
-        """Write an entry with those of its documents that are newer than the index has them, or with all of them."""
-        self._catalog.execute(_write_entry, id_, versions, is_forced, write=True)
+    def write(self, id_: str, versions: Mapping[str, Version], is_forced: bool = False) -> bool:
+        """Write an entry with those of its documents that are newer than the index has them, or with all of them;
+        returns whether the index did not have it."""
+        return self._catalog.execute(_write_entry, id_, versions, is_forced, write=True)
 
-    def drop(self, id_: str) -> None:
-        """Forget an entry that is not in the store."""
-        self._catalog.execute(_drop_entry, id_, write=True)
+    def drop(self, id_: str) -> bool:
+        """Forget an entry that is not in the store; returns whether the index had it."""
+        return self._catalog.execute(_drop_entry, id_, write=True)
 
-    def write_alias(self, alias: str, versions: Iterable[Version]) -> None:
-        """Write all that became of an alias, in place of what the index had."""
+    def write_alias(self, alias: str, versions: Iterable[Version], is_forced: bool = False) -> None:
+        """Write what became of an alias and the index does not have yet, or all of it in place of what it has."""
         rows = [{"alias": alias, "number": version.number, "text": _storable(version.text)} for version in versions]
-        self._catalog.execute(_write_alias, alias, rows, write=True)
+        self._catalog.execute(_write_alias, alias, rows, is_forced, write=True)
 
     # Reading
 
@@ -182,10 +183,11 @@ def _storable(text: str | None) -> str | None:
     return text and text.replace("\0", "")
 
 
-def _write_entry(connection: sql.Connection, id_: str, versions: Mapping[str, Version], is_forced: bool) -> None:
+def _write_entry(connection: sql.Connection, id_: str, versions: Mapping[str, Version], is_forced: bool) -> bool:
     entry = postgresql.insert(ENTRIES).values(id=id_, kind=id_[0], removed_at="")
     # Also where it is there already, its row is locked: of two writers the second sees what the first wrote.
-    connection.execute(entry.on_conflict_do_update(index_elements=["id"], set_={"kind": id_[0]}))
+    upsert = entry.on_conflict_do_update(index_elements=["id"], set_={"kind": id_[0]})
+    is_new = bool(connection.execute(upsert.returning(sql.literal_column("xmax = 0"))).scalar())
     if is_forced:
         connection.execute(DOCUMENTS.delete().where(DOCUMENTS.c.id == id_))
     for name, version in versions.items():
@@ -196,6 +198,7 @@ def _write_entry(connection: sql.Connection, id_: str, versions: Mapping[str, Ve
     text = sql.select(DOCUMENTS.c.text).where(DOCUMENTS.c.id == id_, DOCUMENTS.c.name == REMOVAL_FILE)
     removed_at = _removal_time(connection.execute(text).scalar())
     connection.execute(ENTRIES.update().where(ENTRIES.c.id == id_).values(removed_at=removed_at))
+    return is_new
 
 
 def _removal_time(text: str | None) -> str:
@@ -207,13 +210,15 @@ def _removal_time(text: str | None) -> str:
         return LONG_AGO
 
 
-def _drop_entry(connection: sql.Connection, id_: str) -> None:
-    for table in (ENTRIES, DOCUMENTS):
-        connection.execute(table.delete().where(table.c.id == id_))
+def _drop_entry(connection: sql.Connection, id_: str) -> bool:
+    connection.execute(DOCUMENTS.delete().where(DOCUMENTS.c.id == id_))
+    return bool(connection.execute(ENTRIES.delete().where(ENTRIES.c.id == id_)).rowcount)
 
 
-def _write_alias(connection: sql.Connection, alias: str, rows: list[dict[str, Any]]) -> None:
-    """Rows are only added: a writer that read the store earlier takes nothing away."""
+def _write_alias(connection: sql.Connection, alias: str, rows: list[dict[str, Any]], is_forced: bool) -> None:
+    """Unless it is forced, rows are only added: a writer that read the store earlier takes nothing away."""
+    if is_forced:
+        connection.execute(ALIASES.delete().where(ALIASES.c.alias == alias))
     for row in rows:
         connection.execute(postgresql.insert(ALIASES).values(**row).on_conflict_do_nothing())
 

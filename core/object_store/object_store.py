@@ -13,7 +13,7 @@ from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import LocalStore, MemoryStore, from_url
 from pydantic import Field
 
-from core.error_translation import translate_store_error
+from core.error_translation import mask_address, translate_store_error
 from core.errors import InputError, StorageFailed
 from core.record import Record
 from core.telemetry import measure
@@ -46,6 +46,7 @@ class ObjectStore:
     def __init__(self, store: "AnyStore", address: str):
         self._store = store
         self.address = address
+        self.shown_address = mask_address(address)  # which may hold a secret
         self._identity = ""
 
     def put_if_absent(self, key: str, data: bytes) -> bool:
@@ -121,7 +122,7 @@ class ObjectStore:
         if first:
             raise InputError(
                 "Other things lie at this address, and no store of Roundtrip.",
-                received=self.address,
+                received=self.shown_address,
                 cure="Name an empty folder of the bucket, which is made when something is put into it.",
             )
         marker = StoreMarker.model_validate({"id": secrets.token_hex(16)})
@@ -147,7 +148,7 @@ class ObjectStore:
         if self._identity and self._read_identity() != self._identity:
             raise StorageFailed(
                 "The store is not where it was, or another one lies there now; nothing was changed.",
-                received=self.address,
+                received=self.shown_address,
                 cure="See that the folder is mounted, or that nobody emptied the bucket, then try again.",
             )
 
@@ -190,7 +191,7 @@ def _folder_of(address: str, may_be_missing: bool) -> Path:
 
 def _no_store_error(address: str) -> InputError:
     cure = "Correct the address, or bring a library into it first: roundtrip migrate --to ADDRESS."
-    return InputError("There is no store of Roundtrip at this address.", received=address, cure=cure)
+    return InputError("There is no store of Roundtrip at this address.", received=mask_address(address), cure=cure)
 
 
 def _count_written(data: bytes) -> bytes:
@@ -226,9 +227,3 @@ def open_object_store(address: str, makes_folder: bool = False) -> ObjectStore:
         return ObjectStore(from_url(address, retry_config=RETRY), address)
     except (BaseError, OSError) as error:
         raise translate_store_error(str(error), address) from error
-
-
-def mask_address(address: str) -> str:
-    """Return an address of a store without what may be a secret: names before an @, and options."""
-    parts = urlsplit(address)
-    return parts._replace(netloc=parts.netloc.rpartition("@")[2], query="", fragment="").geturl()

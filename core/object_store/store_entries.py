@@ -28,7 +28,7 @@ from core.object_store.entry_cache import EntryCache
 from core.object_store.entry_index import EntryIndex
 from core.object_store.local_entry import LocalEntry
 from core.object_store.manifests import Manifest, Manifests
-from core.object_store.object_store import ObjectStore, mask_address
+from core.object_store.object_store import ObjectStore
 from core.object_store.store_rows import ALIAS_KEY, StoreRows
 
 MAX_LOCATED = 20_000  # entries of which is remembered where they lie
@@ -138,7 +138,7 @@ class StoreEntries:
         except RoundtripError as error:
             problem = str(error)
         seconds = time.monotonic() - began
-        limit, address = int(self.cache.max_bytes), mask_address(self.store.address)
+        limit, address = int(self.cache.max_bytes), self.store.shown_address
         return StoreState(address, problem, seconds, self.cache.measure(), limit, self.find_unshared())
 
     def find_foreign(self) -> dict[str, RoundtripError]:

@@ -37,6 +37,7 @@ MIN_LOOK_INTERVAL = 30.0  # seconds between two looks at all keys
 LOOK_INTERVAL_FACTOR = 20  # and so many times the duration of the last
 MAX_FOREGROUND_LOOK = 0.1  # seconds: a query does not wait for a longer one
 SETTLE_INTERVAL = 1.0  # seconds: what is still announced is not read from the store at every query
+SETTLE_GROWTH = 1.5  # the longer it stays announced, the likelier its writer is gone: by how much the interval grows
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
 
@@ -46,6 +47,13 @@ class _Look(NamedTuple):
 
     at: float
     seconds: float
+
+
+class _Settled(NamedTuple):
+    """When what is announced is to be read again, in monotonic seconds, and the seconds until then."""
+
+    due_at: float
+    interval: float
 
 
 class StoreRows:
@@ -58,7 +66,7 @@ class StoreRows:
         self._look: _Look | None = None
         self._lock, self._rows_lock, self._first_lock = threading.Lock(), threading.Lock(), threading.Lock()
         self._thread: threading.Thread | None = None
-        self._settled: dict[str, float] = {}  # when what is announced by a token was read here
+        self._settled: dict[str, _Settled] = {}  # when what is announced by a token was read here
 
     def query(self, method: Callable[Concatenate[Catalog, P], ResultT], *args: P.args, **kwargs: P.kwargs) -> ResultT:
         self.catch_up()
@@ -112,7 +120,7 @@ class StoreRows:
             list(pool.map(lambda id_: self._settle_entry(id_, is_forced), ids))
         for key in keys:
             if key.startswith(ALIAS_KEY):
-                ids |= self._settle_alias(key.removeprefix(ALIAS_KEY))
+                ids |= self._settle_alias(key.removeprefix(ALIAS_KEY), is_forced)
         runs = {id_ for id_ in ids if id_.startswith("r")}
         artifacts = {id_ for id_ in ids if id_.startswith("a")} | set(self._catalog.ids_where("run", runs))
         self._refresh_rows(self._catalog, sorted(artifacts))
@@ -120,29 +128,36 @@ class StoreRows:
             self._index.count_change()
 
     def _settle_entry(self, id_: str, is_forced: bool) -> None:
-        """A manifest that cannot be read changes nothing: a machine with a newer version may read it."""
-        try:
-            is_there = self._manifests.read_whole(id_) is not None
-        except UnreadableRecord:
-            return
-        if is_there:
-            documents = Documents(self._store, f"documents/{id_}")
-            numbers = {name: number for name, number in documents.numbers().items() if name in DOCUMENT_FILES}
-            versions = {name: documents.read(name, number) for name, number in numbers.items()}
-            self._index.write(id_, versions, is_forced)
-        else:
-            self._store.require_identified()
-            self._index.drop(id_)
+        """A manifest that cannot be read changes nothing: a machine with a newer version may read it.
 
-    def _settle_alias(self, alias: str) -> set[str]:
-        """Returns the artifacts that it points or pointed to."""
+        Where a row came or went by this, another writer may have had its turn since the manifest was read: it is read
+        once more.
+        """
+        with contextlib.suppress(UnreadableRecord):
+            while self._settle_manifest(id_, is_there := self._manifests.read_whole(id_) is not None, is_forced):
+                if (self._manifests.read_whole(id_) is not None) == is_there:
+                    return
+
+    def _settle_manifest(self, id_: str, is_there: bool, is_forced: bool) -> bool:
+        """Whether the index had the opposite."""
+        if not is_there:
+            self._store.require_identified()
+            return self._index.drop(id_)
+        documents = Documents(self._store, f"documents/{id_}")
+        numbers = {name: number for name, number in documents.numbers().items() if name in DOCUMENT_FILES}
+        versions = {name: documents.read(name, number) for name, number in numbers.items()}
+        return self._index.write(id_, versions, is_forced)
+
+    def _settle_alias(self, alias: str, is_forced: bool) -> set[str]:
+        """Returns the artifacts that it points or pointed to, also those that only the index knew."""
         try:
             validate_alias(alias)
         except RoundtripError:
             return set()
         versions = Documents(self._store, "aliases").versions(alias)
-        self._index.write_alias(alias, versions)
-        return targets(changes_of(alias, versions))
+        known = self._index.aliases().get(alias, []) if is_forced else []
+        self._index.write_alias(alias, versions, is_forced)
+        return targets(changes_of(alias, [*known, *versions]))
 
     def _refresh_rows(self, catalog: Catalog, ids: list[str]) -> None:
         for batch in in_batches(ids):
@@ -187,13 +202,15 @@ class StoreRows:
         return state.changes
 
     def _settle_announced(self) -> None:
-        announced, now = self._index.announced(), time.monotonic()
-        due = {row.token for row in announced if now - self._settled.get(row.token, 0.0) > SETTLE_INTERVAL}
+        announced, settled, now = self._index.announced(), self._settled, time.monotonic()
+        old = {row.token for row in announced if row.is_old}
+        due = {row.token for row in announced if row.token not in settled or now > settled[row.token].due_at} | old
         if not due:
             return
         self.settle({row.key for row in announced if row.token in due})
-        self._settled = {row.token: now if row.token in due else self._settled.get(row.token, 0.0) for row in announced}
-        for token in {row.token for row in announced if row.is_old}:
+        kept = {row.token: settled[row.token] for row in announced if row.token in settled}
+        self._settled = kept | {token: _next_settled(settled.get(token), now) for token in due}
+        for token in old:
             self._index.withdraw(token)
 
     def _look_if_due(self, look: _Look) -> None:
@@ -230,8 +247,9 @@ class StoreRows:
         changed = {id_ for id_ in stored.keys() | known if reread_all or stored.get(id_) != known.get(id_)}
         aliases = latest_numbers(self._store.list_keys("aliases"), "aliases")
         indexed = {alias: len(versions) for alias, versions in self._index.aliases().items()}
+        named = aliases.keys() | indexed if reread_all else aliases.keys()  # as after a store came back from a backup
         return changed | {
-            f"{ALIAS_KEY}{alias}" for alias, number in aliases.items() if reread_all or indexed.get(alias) != number
+            f"{ALIAS_KEY}{alias}" for alias in named if reread_all or indexed.get(alias) != aliases[alias]
         }
 
     def _list_entries(self) -> dict[str, Numbers]:
@@ -257,6 +275,11 @@ class _BatchReader:
             for alias, target in sorted(self._rows.aliases().aliases.items()):
                 self._aliases[target] = (*self._aliases.get(target, ()), alias)
         return self._rows.read_entry(id_, self._aliases.get(id_, ()))
+
+
+def _next_settled(last: _Settled | None, now: float) -> _Settled:
+    interval = last.interval * SETTLE_GROWTH if last else SETTLE_INTERVAL
+    return _Settled(now + interval, interval)
 
 
 def _parse_look(text: str) -> _Look | None:

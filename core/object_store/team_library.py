@@ -9,7 +9,7 @@ from core.library import Library, storage
 from core.library.base import require_own_catalog
 from core.library.catalog.catalog import Catalog
 from core.library.storage import translate_disk_errors
-from core.object_store.object_store import ObjectStore, mask_address, open_object_store
+from core.object_store.object_store import ObjectStore, open_object_store
 from core.object_store.store_entries import StoreEntries
 from core.record import Record
 from core.settings import GB, Settings, get_settings, require_database_of_store
@@ -54,11 +54,11 @@ def _claim_home(home: Path, store: ObjectStore, identity: str) -> None:
     with translate_disk_errors():
         home.mkdir(parents=True, exist_ok=True)
         if not path.exists():
-            record = HomeRecord.model_validate({"identity": identity, "address": mask_address(store.address)})
+            record = HomeRecord.model_validate({"identity": identity, "address": store.shown_address})
             storage.write_text_atomically(path, record.to_json_text())
     if (known := HomeRecord.read(path)).identity != identity:
         raise InputError(
             "The folder of this machine holds what was fetched from another store.",
-            received=mask_address(store.address),
+            received=store.shown_address,
             cure=f"Set ROUNDTRIP_HOME to an empty folder for it; this one goes with {known.address}.",
         )

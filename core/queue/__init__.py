@@ -13,7 +13,7 @@ from core.queue.database_job_store import DatabaseJobStore, open_database_job_st
 from core.queue.job_files import GivenFile, GivenRecord, JobFiles
 from core.queue.notifications import JobNotifications
 from core.queue.recovery import recover_abandoned
-from core.queue.requirements import Announcement, WorkerRequirements, find_shortest_lack
+from core.queue.requirements import Announcement, WorkerRequirements, add_wishes, find_shortest_lack
 from core.queue.tasks import QueueManager, defer, make_app
 from core.queue.worker_registry import Report, WorkerRegistry, WorkerState
 
@@ -31,6 +31,7 @@ __all__ = [
     "WorkerRegistry",
     "WorkerRequirements",
     "WorkerState",
+    "add_wishes",
     "defer",
     "find_shortest_lack",
     "make_app",

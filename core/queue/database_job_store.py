@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import math
 import os
 import shutil
 import time
@@ -13,16 +14,18 @@ from sqlalchemy.engine import Connection, Row
 
 from core.errors import RoundtripError, StorageFailed, UnreadableRecord
 from core.library.ids import unknown_id_error, validate_id
-from core.library.job_store import Job, JobStore
+from core.library.job_store import ACTIVE_STATES, Job, JobStore
 from core.library.storage import translate_disk_errors
 from core.object_store import open_object_store
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
+from core.queue.job_copies import delete_copy, evict_copies, touch_copy
 from core.queue.job_files import JobFiles
 from core.queue.kept_jobs import KeptJobs
 from core.record import INVALID_JSON_ERRORS, broken_record_error, now
-from core.settings import Settings
+from core.settings import GB, Settings
 
+COPIES_SHARE = 0.1  # of what this machine may cache: how much of it jobs' files may take, beside the entries
 AWAY_SECONDS = 600.0  # for which the end of a job waits for a database that is away
 RETRY_SECONDS = 1.0  # between two attempts
 FactsOf = Callable[[Connection, list[Job]], list[dict[str, Any]]]
@@ -32,7 +35,9 @@ def open_database_job_store(folder: Path, config: Settings) -> "DatabaseJobStore
     """Open the records of a team's jobs. Raises InputError, StorageFailed."""
     store = open_object_store(config.store_url)
     database, seconds = QueueDatabase(config.database_url), config.worker_lost_seconds
-    return DatabaseJobStore(folder, config.keep_jobs, database, JobFiles(store), seconds)
+    job_store = DatabaseJobStore(folder, config.keep_jobs, database, JobFiles(store), seconds)
+    job_store.max_copies_bytes = COPIES_SHARE * config.cache_gb * GB
+    return job_store
 
 
 class DatabaseJobStore(JobStore):
@@ -41,6 +46,8 @@ class DatabaseJobStore(JobStore):
 
     Each method also raises StorageFailed where the database does not answer.
     """
+
+    max_copies_bytes = math.inf  # that lie here of jobs whose files are in the store
 
     def __init__(
         self, folder: Path, max_finished: int, database: QueueDatabase, files: JobFiles, lost_seconds: int = 30
@@ -182,7 +189,8 @@ class DatabaseJobStore(JobStore):
     def request_cancel(self, id_: str) -> None:
         """Have a job stopped by the worker that does it; one that waits ends at once. Raises UnknownName."""
         self._read_row(id_)
-        self.database.run(_cancel, id_)
+        if self.database.run(_cancel, id_):
+            self.files.delete_given(id_)
 
     def is_cancel_requested(self, id_: str) -> bool:
         """Whether a person asked to stop a job; as far as is known, where the database is away: no job ends by that."""
@@ -196,16 +204,16 @@ class DatabaseJobStore(JobStore):
         folder: Path = self._folder / row.id
         folder.mkdir(exist_ok=True)
         if row.entry:
-            self.files.fetch(row.entry, folder)
+            if self.files.fetch(row.entry, folder):
+                evict_copies(self._folder, self.max_copies_bytes)
+            touch_copy(folder)
         elif row.id not in self._kept:
             self.files.clear_fetched(folder)
         return folder
 
     def evict(self, id_: str, name: str) -> None:
         """All of what lies here of a job that has ended: it is a copy, and is fetched again when somebody looks."""
-        folder = self.local_folder(id_)
-        with contextlib.suppress(OSError):
-            shutil.rmtree(folder.rename(folder.with_name(f"{id_}.evicted")))
+        delete_copy(self.local_folder(id_))
 
     def attempt_path(self, id_: str, attempt: int) -> Path:
         """Where the folder of one attempt lies."""
@@ -227,6 +235,15 @@ class DatabaseJobStore(JobStore):
             if number.isdecimal() and (id_, int(number)) not in running:
                 shutil.rmtree(self._folder / name, ignore_errors=True)
 
+    def delete_old_given(self) -> None:
+        """Delete from the store what jobs were given that have ended, or that were never entered. Raises
+        StorageFailed."""
+        if ids := self.files.list_given():
+            states = self.database.run(job_rows.list_states, list(ids))
+            for id_ in ids:
+                if states.get(id_) not in ACTIVE_STATES and (id_ in states or self.files.is_given_old(id_)):
+                    self.files.delete_given(id_)
+
     def put_files(self, job: Job, folder: Path) -> str | None:
         """Store the files of a job that ended; returns the entry that they are now, None where there are none."""
         records = {"job.json": job_rows.record_text(job), "result.json": job.model_dump_json(include={"result"})}
@@ -237,10 +254,12 @@ class DatabaseJobStore(JobStore):
         with contextlib.suppress(OSError):
             shutil.rmtree(self._folder / id_, ignore_errors=True)
             folder.rename(self._folder / id_)
+            evict_copies(self._folder, self.max_copies_bytes)
 
     def delete(self, id_: str) -> None:
         self._read_row(id_)
         self._forget(self.database.run(job_rows.delete_job, id_))
+        self.files.delete_given(id_)
 
     def count_waiting(self) -> list[tuple[str, int, float]]:
         """Return for each queue how many jobs wait, and for how many seconds the first of them has."""
@@ -253,7 +272,10 @@ def _make_row(job: Job) -> dict[str, Any]:
     return {**row, "record": job_rows.record_text(job), "result": result}
 
 
-def _cancel(connection: Connection, id_: str) -> None:
+def _cancel(connection: Connection, id_: str) -> bool:
+    """Whether the job ended by this."""
     row = job_rows.request_cancel(connection, id_)
-    if row is not None and row.state == "queued":
-        job_rows.end(connection, job_rows.cancelled_before(job_rows.parse_job(row)), None)
+    if row is None or row.state != "queued":
+        return False
+    job_rows.end(connection, job_rows.cancelled_before(job_rows.parse_job(row)), None)
+    return True

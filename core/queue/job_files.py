@@ -3,18 +3,21 @@
 import contextlib
 import shutil
 import threading
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from pydantic import BaseModel, Field, field_validator
 
 from core.error_translation import translated
-from core.errors import Gone, LibraryError, RoundtripError
+from core.errors import Gone, LibraryError, RoundtripError, cleanup_on_error
 from core.library.ids import new_id
 from core.library.records import FileEntry
 from core.library.staging import staging_folder
 from core.library.storage import compute_sha256, list_files, translate_disk_errors, write_text_atomically
 from core.object_store import Contents, Manifest, Manifests, ObjectStore
 
+GIVEN = "given"  # the folder of keys of what jobs are given
+ENTERING = timedelta(days=1)  # that it may take at most until a job is recorded whose files are stored
 ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched into it, or that it became
 
 
@@ -47,28 +50,35 @@ class JobFiles:
     """The files of jobs in one object store. Each method raises StorageFailed, and Damaged for bytes that changed."""
 
     def __init__(self, store: ObjectStore):
-        self._contents, self._manifests = Contents(store), Manifests(store)
+        self._store, self._contents, self._manifests = store, Contents(store), Manifests(store)
         self._lock = threading.Lock()
 
-    def put_given(self, given: dict[str, Path]) -> list[GivenFile]:
-        """Store files and folders that a job is given, by the names of its arguments."""
-        with translated(LibraryError):
-            return [file for argument, path in given.items() for file in self._put_argument(argument, path)]
+    def put_given(self, job_id: str, given: dict[str, Path]) -> list[GivenFile]:
+        """Store files and folders that a job is given, by the names of its arguments, until `delete_given`: nobody has
+        looked at them yet, and of what is refused nothing stays."""
+        contents = self._given(job_id)
+        with translated(LibraryError), cleanup_on_error(lambda: self.delete_given(job_id)):
+            return [file for argument, path in given.items() for file in _put_argument(contents, argument, path)]
 
-    def _put_argument(self, argument: str, path: Path) -> list[GivenFile]:
-        paths = list_files(path) if path.is_dir() else [path]
-        files = []
-        for each in paths:
-            entry = self._put(each, each.relative_to(path).as_posix() if each != path else "")
-            files.append(GivenFile(argument=argument, name=path.name, **entry.model_dump()))
-        return files
+    def _given(self, job_id: str) -> Contents:
+        return Contents(self._store, f"{GIVEN}/{job_id}")
 
-    def _put(self, path: Path, name: str) -> FileEntry:
-        entry = FileEntry(path=name, bytes=path.stat().st_size, sha256=compute_sha256(path))
-        self._contents.put_file(path, entry.sha256, lambda count: None)
-        return entry
+    def delete_given(self, job_id: str) -> None:
+        """Delete what a job was given, as far as the store answers."""
+        with contextlib.suppress(RoundtripError):
+            for key in self._store.list_keys(f"{GIVEN}/{job_id}"):
+                self._store.delete(key)
 
-    def fetch_given(self, files: list[GivenFile], folder: Path) -> dict[str, Path]:
+    def list_given(self) -> set[str]:
+        """Return the ids of the jobs of which given files are stored."""
+        return {key.split("/")[1] for key in self._store.list_keys(GIVEN)}
+
+    def is_given_old(self, job_id: str) -> bool:
+        """Whether what a job was given was stored so long ago that nobody is still entering the job."""
+        changed = self._store.last_change(f"{GIVEN}/{job_id}")
+        return changed is None or datetime.now(UTC) - changed > ENTERING
+
+    def fetch_given(self, job_id: str, files: list[GivenFile], folder: Path) -> dict[str, Path]:
         """Fetch what a job is given into an empty folder; returns the paths by the names of the arguments."""
         paths = {}
         with translated(LibraryError):
@@ -76,7 +86,7 @@ class JobFiles:
                 root = folder / file.argument / file.name
                 target = root / file.path if file.path else root
                 target.parent.mkdir(parents=True, exist_ok=True)
-                self._contents.fetch_file(file.sha256, target, lambda count: None)
+                self._given(job_id).fetch_file(file.sha256, target, lambda count: None)
                 paths[file.argument] = root
         return paths
 
@@ -89,7 +99,7 @@ class JobFiles:
             for name, text in records.items():
                 write_text_atomically(folder / name, text, is_flushed=False)
             paths = [path for path in list_files(folder) if path.name != ENTRY_FILE]
-            files = [self._put(path, path.relative_to(folder).as_posix()) for path in paths]
+            files = [_put(self._contents, path, path.relative_to(folder).as_posix()) for path in paths]
             entry = new_id("j")
             self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
             (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
@@ -100,14 +110,14 @@ class JobFiles:
         with contextlib.suppress(RoundtripError):
             self._manifests.delete(entry)
 
-    def fetch(self, entry: str, folder: Path) -> None:
+    def fetch(self, entry: str, folder: Path) -> bool:
         """Have the files of an entry in the folder of a job, in place of those of another; all of them, or none.
 
-        Raises Gone where the store has no such entry.
+        Returns whether they were not there. Raises Gone where the store has no such entry.
         """
         with self._lock, translated(LibraryError):
             if self._is_there(entry, folder):
-                return
+                return False
             manifest = self._manifests.read(entry)
             if manifest is None:
                 raise Gone("What this job made is not in the store any more.", received=entry, cure="Start it again.")
@@ -117,6 +127,7 @@ class JobFiles:
                 with contextlib.suppress(FileNotFoundError):
                     folder.rename(staging / "old")
                 self._place(staging / "new", folder, entry)
+            return True
 
     def _fetch_into(self, folder: Path, manifest: Manifest) -> None:
         folder.mkdir()
@@ -143,3 +154,17 @@ class JobFiles:
         with contextlib.suppress(FileNotFoundError):
             return (folder / ENTRY_FILE).read_text(encoding="utf-8") == entry
         return False
+
+
+def _put_argument(contents: Contents, argument: str, path: Path) -> list[GivenFile]:
+    files = []
+    for each in list_files(path) if path.is_dir() else [path]:
+        entry = _put(contents, each, each.relative_to(path).as_posix() if each != path else "")
+        files.append(GivenFile(argument=argument, name=path.name, **entry.model_dump()))
+    return files
+
+
+def _put(contents: Contents, path: Path, name: str) -> FileEntry:
+    entry = FileEntry(path=name, bytes=path.stat().st_size, sha256=compute_sha256(path))
+    contents.put_file(path, entry.sha256, lambda count: None)
+    return entry

@@ -136,6 +136,12 @@ def claim(connection: Connection, id_: str, worker: str) -> Claim | None:
     return Claim(parse_job(row), row.attempt, row.files, row.queue, float(row.waited))
 
 
+def list_states(connection: Connection, ids: list[str]) -> dict[str, str]:
+    """Return the states of those of these jobs of which there is a record."""
+    rows = connection.execute(select(JOBS.c.id, JOBS.c.state).where(_is_any(ids)))
+    return {row.id: row.state for row in rows}
+
+
 def list_running(connection: Connection) -> set[tuple[str, int]]:
     """Return each job that is being done, with its attempt."""
     rows = connection.execute(select(JOBS.c.id, JOBS.c.attempt).where(JOBS.c.state == "running"))

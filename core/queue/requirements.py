@@ -1,7 +1,7 @@
 """What a job needs of a worker, what a worker has, and which queue the job waits in by that."""
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from pydantic import BaseModel, ConfigDict
 
@@ -67,3 +67,25 @@ def find_shortest_lack(announcements: Iterable[Announcement], requirements: Work
     """Return what the worker that comes nearest lacks: empty where one can do it, None where there is no worker."""
     lacks = [announcement.list_missing(requirements) for announcement in announcements]
     return min(lacks, key=len) if lacks else None
+
+
+def add_wishes(
+    announcements: Iterable[Announcement], required: WorkerRequirements, wished: WorkerRequirements
+) -> WorkerRequirements:
+    """Return what is required, and of what is wished for what the best of the workers has that can do it; all of it
+    where none can."""
+
+    def add(has: Callable[[WorkerRequirements], bool]) -> WorkerRequirements:
+        environments = [key for key in wished.environments if has(WorkerRequirements(environments=(key,)))]
+        packages = [name for name in wished.packages if has(WorkerRequirements(packages=(name,)))]
+        both = {
+            "environments": tuple(sorted({*required.environments, *environments})),
+            "packages": tuple(sorted({*required.packages, *packages})),
+        }
+        return required.model_copy(update=both)
+
+    able = [each for each in announcements if not each.list_missing(required)]
+    if not able:
+        return add(lambda _: True)
+    best = min(able, key=lambda each: len(each.list_missing(wished)))
+    return add(lambda need: not best.list_missing(need))

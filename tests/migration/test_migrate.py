@@ -12,6 +12,7 @@ from core.library.job_store import Job, JobStore
 from core.library.permissions import Viewer
 from core.migration import Migration, migrate_from_store, migrate_to_store
 from core.object_store import ObjectStore, open_object_store
+from core.queue import JobFiles, job_rows
 from tests.factories.library_entries import make_artifact, make_imported_artifact, make_run
 from tests.helpers import run_command
 
@@ -263,3 +264,18 @@ def test_command_migrates_both_ways(full_library, tmp_path, monkeypatch):
         "There is no store of Roundtrip"
     )
     assert not (tmp_path / "nothing").exists()
+
+
+def test_job_of_a_team_is_brought_under_its_own_id(store, tmp_path):
+    made, files = tmp_path / "made", JobFiles(store)
+    made.mkdir()
+    (made / "rows.npz").write_bytes(b"rows")
+    job = Job(id="j0000000001", kind="compare", title="Comparison", state="done", result={"rows": 4})
+    records = {"job.json": job_rows.record_text(job), "result.json": job.model_dump_json(include={"result"})}
+    store.claim()
+    assert files.put_made(made, records) not in (None, job.id)
+    library = Library(tmp_path / "library")
+    assert states(migrate_from_store(library, store)) == {"brought"}
+    assert [path.name for path in (library.home / "jobs").iterdir()] == [job.id]
+    assert JobStore(library.home / "jobs", 9).read(job.id) == job
+    assert states(migrate_from_store(library, store)) == {"present"}

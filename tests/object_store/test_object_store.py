@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from obstore.store import LocalStore
 
+from core.error_translation import translate_store_error
 from core.errors import Damaged, InputError, StorageFailed, UnreadableRecord
 from core.library.annotation_files import AliasChange
 from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore, Version, open_object_store
@@ -94,6 +95,17 @@ def test_equal_files_are_stored_once(object_store: ObjectStore, tmp_path: Path):
     assert (counted, object_store.list_keys("contents")) == ([7, 7], [contents.key(sha256(b"weights"))])
     contents.fetch_file(sha256(b"weights"), tmp_path / "3", ignore)
     assert (tmp_path / "3").read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize("limit", [0, 7], ids=["in pieces", "in one request"])
+def test_broken_contents_of_another_size_are_replaced(object_store: ObjectStore, tmp_path: Path, limit, monkeypatch):
+    monkeypatch.setattr("core.object_store.contents.SMALL_BYTES", limit)
+    contents, data = Contents(object_store), b"weights"
+    (tmp_path / "1").write_bytes(data)
+    object_store.put_if_absent(contents.key(sha256(data)), data[:3])
+    assert contents.put_file(tmp_path / "1", sha256(data), ignore) is True
+    contents.verify(sha256(data), ignore)
+    assert contents.put_file(tmp_path / "1", sha256(data), ignore) is False
 
 
 @pytest.mark.parametrize("size", [7, 6_000_000], ids=["small", "large"])
@@ -201,6 +213,19 @@ def test_store_that_does_not_answer_is_said_with_its_address(s3_variables, monke
         open_object_store("s3://models/roundtrip").get("a")
     assert (caught.value.received, caught.value.is_transient) == ("s3://models/roundtrip", True)
     assert "http" not in caught.value.sentence
+
+
+def test_no_error_of_a_store_shows_what_may_be_a_secret(object_store: ObjectStore):
+    object_store.put_if_absent("holiday.jpg", b"")
+    store = ObjectStore(object_store._store, "s3://name:word@models/roundtrip?token=word#word")
+    for use in (store.claim, store.require_marker, store.identify):
+        with pytest.raises(InputError) as caught:
+            use()
+        assert (caught.value.received, "word" in str(caught.value.to_json())) == ("s3://models/roundtrip", False)
+    said = "error sending request (https://name:word@models.example/a?sig=word&b=1)\nand https://x.example/b?c#word"
+    error = translate_store_error(said, store.address)
+    assert (error.received, "word" in str(error.to_json())) == ("s3://models/roundtrip", False)
+    assert error.detail == "error sending request (https://models.example/a\nand https://x.example/b"
 
 
 def test_folder_that_cannot_be_made_is_said(tmp_path: Path):

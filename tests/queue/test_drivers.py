@@ -1,5 +1,6 @@
 """One contract for everything that has jobs done: threads of this process, and the workers of a team."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from core.library import Library
 from core.library.permissions import Viewer
 from core.library.prediction_store import evict_predictions
 from core.library.staging import create_staging_folder
+from core.object_store import Contents, open_object_store
 from core.settings import Settings
 from core.worker import Worker
 from tests.factories.queue_team import Team
@@ -101,6 +103,10 @@ def test_given_files_reach_the_work_and_are_gone_from_here(jobs, tmp_path):
     assert end.result["texts"] == {"model:.": "a model", "architecture:deep/part.txt": "a part"}
     assert (end.result["name"], end.result["names"]) == ("Net", ["net.onnx", "parts"])
     assert not folder.exists()
+    if jobs.config.is_team:
+        objects = open_object_store(jobs.config.store_url)
+        wait_until(lambda: objects.list_keys("given") == [])
+        assert Contents(objects).size(hashlib.sha256(b"a model").hexdigest()) is None
 
 
 def test_what_a_job_stored_is_read_by_whoever_asked(jobs):
@@ -133,6 +139,9 @@ def test_job_of_the_same_id_takes_the_place_of_the_ended_one(jobs):
 def test_predictions_that_made_room_are_fetched_again_only_in_a_team(jobs):
     end = jobs.wait(jobs._start("compare", "Stores", {}).id)
     assert jobs.predictions(end.id).has_predictions
+    folder = jobs.library.home / "jobs" / end.id
+    for left in (folder.with_name(f"{end.id}.evicted"), folder / "forgotten"):  # by processes that were killed then
+        (left / "part").mkdir(parents=True)
     evict_predictions(jobs.job_store, max_bytes=0)
     assert not (jobs.library.home / "jobs" / end.id / "answers").exists()
     assert jobs.predictions(end.id).has_predictions == jobs.config.is_team

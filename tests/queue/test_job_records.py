@@ -1,5 +1,6 @@
 """Records of jobs, in a folder and in a database: the same answers."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -72,6 +73,21 @@ def test_record_that_is_broken_in_the_database_hides_no_other(team: Team):
     with pytest.raises(UnreadableRecord):
         store.read(broken.id)
     assert [path.name for path, _ in store.unreadable_jobs()] == [broken.id]
+
+
+def test_copies_of_what_jobs_made_are_bounded_and_fetched_again(team: Team):
+    here, there = team.open_store("here"), team.open_store("there", cache_gb=3e-5)  # 3000 bytes of jobs' files
+    jobs = [here.create(make_job(number, state="running")) for number in range(3)]
+    for job in jobs:
+        (here.folder(job.id) / "rows").write_bytes(bytes(2000))
+        here.finish(job.model_copy(update={"state": "done"}))
+        folder = there.folder(job.id)
+        os.utime(folder / ".entry", (0, int(job.id[1:], 16)))  # seconds after 1970
+    kept = there.create(make_job(3, state="running"))
+    there.folder(kept.id).joinpath("rows").write_bytes(bytes(9000))
+    assert sorted(path.name for path in (team.folder / "there" / "jobs").iterdir()) == [jobs[2].id, kept.id]
+    assert (there.folder(jobs[0].id) / "rows").read_bytes() == bytes(2000)
+    assert sorted(path.name for path in (team.folder / "there" / "jobs").iterdir()) == [jobs[0].id, kept.id]
 
 
 def test_two_servers_that_start_the_same_job_start_it_once(team: Team):

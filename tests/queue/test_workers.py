@@ -1,6 +1,7 @@
 """Workers of a team: what they announce, what they are given, and how they end."""
 
 import signal
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -8,6 +9,7 @@ import pytest
 
 from core.errors import InputError
 from core.jobs.driver import JobKind
+from core.jobs.given_files import MODEL, GivenFiles
 from core.jobs.job_handle import JobHandle
 from core.jobs.maintenance import find_last_report
 from core.jobs.node import run_node
@@ -16,7 +18,8 @@ from core.jobs.queued_driver import NO_WORKER
 from core.jobs.upgrade import UpgradeWork
 from core.jobs.workers import ask_worker, list_workers
 from core.library.permissions import Viewer
-from core.queue import Announcement, QueueDatabase, WorkerRegistry, WorkerRequirements
+from core.object_store import open_object_store
+from core.queue import Announcement, JobFiles, QueueDatabase, WorkerRegistry, WorkerRequirements, job_rows
 from core.settings import Settings
 from core.upgrade.row_store import RowStore
 from core.upgrade.rows import Cure, Status, UpgradeRow
@@ -74,6 +77,46 @@ def test_formats_need_their_packages_and_environments():
     worker = Announcement(name="one", missing_packages=("onnx",), environments={"orbax": 1}, **facts)
     assert worker.list_missing(WorkerRequirements(packages=("onnx", "openvino"))) == ["the package onnx"]
     assert worker.list_missing(WorkerRequirements(environments=("orbax",), packages=("openvino",))) == []
+
+
+def test_nothing_stays_of_what_a_job_was_given_that_never_began(team, tmp_path, monkeypatch):
+    jobs, model = team.make_server(), tmp_path / "net.onnx"
+    model.write_text("a model", encoding="utf-8")
+    files, given = GivenFiles({MODEL: model}, "Net"), JobFiles(open_object_store(team.store_url)).list_given
+    cancelled, kept = (jobs._start("read", "Read", {}, files=files) for _ in range(2))
+    assert given() == {cancelled.id, kept.id}
+    jobs.cancel(cancelled.id)
+    assert given() == {kept.id}
+    monkeypatch.setattr("core.jobs.queued_driver.defer", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        jobs._start("read", "Read", {}, files=files)
+    jobs.job_store.files.put_given("j0123456789", files.paths)  # of a server that is entering the job, or was killed
+    jobs.job_store.delete_old_given()
+    assert given() == {kept.id, "j0123456789"}
+    monkeypatch.setattr("core.queue.job_files.ENTERING", timedelta(0))
+    jobs.job_store.delete_old_given()
+    assert given() == {kept.id}
+    jobs.job_store.delete(kept.id)
+    assert given() == set()
+
+
+def test_job_goes_where_its_copies_can_be_loaded(team):
+    jobs = team.make_server(kinds="all")
+    run = make_run(jobs.library)
+    onnx, orbax, keras = (make_artifact(jobs.library, run, key).id for key in ("onnx", "orbax", "keras"))
+    announce(team, "plain", missing_packages=("onnx", "onnxruntime"))
+    announce(team, "able", missing_packages=("tf2onnx",), environments={"orbax": 1})
+
+    def queue_of(kind: str, **request: Any) -> str:
+        job = jobs._start(kind, "A job", request)
+        return jobs.job_store.database.run(job_rows.read_row, job.id).queue
+
+    onnx_queue = WorkerRequirements(packages=("onnx", "onnxruntime")).queue
+    assert queue_of("compare", baseline=run.id, artifacts=[onnx, keras]) == onnx_queue
+    assert queue_of("layers", baseline=onnx, other=run.id) == onnx_queue
+    assert queue_of("disagree", a=keras, b=orbax) == "environment.orbax"
+    assert queue_of("resume", run=run.id, artifacts=[keras]) == "anywhere"
+    assert queue_of("cost", artifacts=[onnx]) == f"{onnx_queue}+alone"
 
 
 @pytest.mark.parametrize(

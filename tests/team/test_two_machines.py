@@ -5,7 +5,9 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -82,6 +84,53 @@ def test_lost_home_and_lost_database_come_back_from_the_store(
         again.verify(id_)
     assert again.restore(removed.id) == [removed.id]
     again.verify(removed.id)
+
+
+def test_rebuild_takes_the_aliases_of_a_store_that_came_from_a_backup(open_machine: MachineOpener, tmp_path: Path):
+    here, there = open_machine("here"), open_machine("there")
+    run = make_run(here)
+    first, second = (make_artifact(here, run, content=content).id for content in (b"1", b"2"))
+    here.set_alias("champion", first)
+    shutil.copytree(tmp_path / "shared store", tmp_path / "backup")
+    here.set_alias("champion", second)
+    here.set_alias("new", first)
+    shutil.rmtree(tmp_path / "shared store")
+    shutil.copytree(tmp_path / "backup", tmp_path / "shared store")
+    here.rebuild_catalog()
+    for library in (here, there):
+        assert library.aliases() == {"champion": first}
+        assert {entry.id: entry.aliases for entry in library.find()} == {first: ("champion",), second: ()}
+
+
+def test_entry_that_comes_or_goes_while_it_is_read_is_read_again(open_machine: MachineOpener, monkeypatch):
+    here, there = open_machine("here"), open_machine("there")
+    artifact, real, raced = make_imported_artifact(here), Documents.numbers, []
+
+    def numbers(self: Documents) -> dict[str, int]:
+        if not raced:
+            raced.append(self)
+            there.remove(artifact.id)
+            there.entries.delete(artifact.id)
+        return real(self)
+
+    monkeypatch.setattr(Documents, "numbers", numbers)
+    here.entries.rows.settle([artifact.id])
+    assert (len(raced), here.has(artifact.id), there.has(artifact.id)) == (1, False, False)
+
+
+def test_what_stays_announced_is_read_ever_more_rarely(open_machine: MachineOpener, monkeypatch):
+    here, seconds, settled = open_machine("here"), [1000.0], []
+    artifact = make_imported_artifact(here)
+    assert here.has(artifact.id)
+    here.entries._index.announce([artifact.id])  # of a writer that is gone
+    rows, real = here.entries.rows, here.entries.rows.settle
+    monkeypatch.setattr(rows, "settle", lambda keys: (settled.append(seconds[0]), real(keys)))
+    clock = SimpleNamespace(monotonic=lambda: seconds[0], time=time.time)
+    monkeypatch.setattr("core.object_store.store_rows.time", clock)
+    for _ in range(60):
+        assert here.has(artifact.id)
+        seconds[0] += 1
+    assert (settled[:3], len(settled)) == ([1000.0, 1002.0, 1004.0], 9)
 
 
 def test_of_two_writers_of_one_document_none_is_lost(open_machine: MachineOpener, monkeypatch: pytest.MonkeyPatch):
@@ -250,7 +299,10 @@ def test_health_says_what_lies_in_the_store_and_what_only_here(open_machine: Mac
     assert checks["Store", "answers"].sentence.startswith(f"{here.entries.store.address} answers after ")
     assert checks["Store", "cache"].sentence.endswith(" of it lie on this machine, of 50.0 GB that may.")
     assert checks["Store", "only here"].sentence.startswith("1 entry of this machine's folder ")
-    assert repair_library(here) == []
+    assert "jobs" not in {check.name for check in checks.values()}  # which are in the database
+    (here.home / "jobs" / "j0123456789").mkdir(parents=True)
+    (here.home / "jobs" / "j0123456789" / "job.json").write_text("no record", encoding="utf-8")
+    assert repair_library(here, quarantine=True) == []
     assert "Store" not in {check.about for check in run_diagnostics(Library(here.home.parent / "alone"), config)}
 
 
