@@ -1,4 +1,4 @@
-"""`Uploads`: all uploads of an installation, as one person has them: what is begun, continued, used and deleted."""
+"""`Uploads`: all uploads at one place, as one person has them: what is begun, continued, used and deleted."""
 
 import contextlib
 import copy
