@@ -17,6 +17,11 @@ STORE_ERRORS = (
         "Renew them, then start this again: it goes on where it stopped.",
     ),
     KnownError(
+        r"RequestTimeTooSkewed|RequestExpired",
+        "The clock of this machine is not that of the store, which refuses what it asks.",
+        "Set this machine's clock, then start this again: it goes on where it stopped.",
+    ),
+    KnownError(
         r"Unauthenticated|InvalidAccessKeyId|SignatureDoesNotMatch|\b401\b|api/token|"
         r"metadata\.google|identity/oauth2/token|could not find credentials",
         "The store does not know these credentials, or none are set.",

@@ -219,6 +219,8 @@ def _dangling_alias_steps(library: Library) -> Iterator[_RepairStep]:
 
 
 def _job_steps(library: Library, quarantine: bool) -> Iterator[_RepairStep]:
+    if library.entries.is_shared:  # a team's records are in its database, and what lies here is a copy
+        return
     store = JobStore(library.home / "jobs", max_finished=0)
     for job in store.orphans():
         problem = f"The process that did “{job.title}” is gone."

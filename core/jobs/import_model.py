@@ -110,6 +110,10 @@ class ImportResult(TypedDict):
 
 def run_import(handle: JobHandle) -> ImportResult:
     """Import a model; whatever stops it, nothing stays."""
+    if earlier := handle.library.find_earlier("r"):  # a worker stored it before it was gone
+        run, library = handle.library.run(earlier), handle.library
+        artifact = library.artifact(run.brought["artifact"])
+        return _end_import(handle, run, artifact, library.reference(run.id), library.evidence(artifact.id))
     with handle.library.staging() as staged:
         return _ImportJob(handle, staged).execute()
 
@@ -145,9 +149,7 @@ class _ImportJob:
         content = self._hash_content()
         self._start_step("Keeping it")
         run, artifact = self._store(facts, reference, evidence, content)
-        if self.request["again"]:
-            replace_unrun_import(self.library, self.request["again"], artifact)
-        return self._build_result(run, artifact, reference, evidence)
+        return _end_import(self.handle, run, artifact, reference, evidence)
 
     def _start_step(self, step: str) -> None:
         if self.handle.is_cancelled():
@@ -296,24 +298,30 @@ class _ImportJob:
         copy |= {"trust": "brought in", "content": content, "options": {"signature": signature} if signature else {}}
         return self.library.commit_run_and_artifact(self.run_folder, facts, self.artifact_folder, evidence, **copy)
 
-    def _build_result(self, run: Run, artifact: Artifact, reference: Reference, evidence: Evidence) -> ImportResult:
-        return {
-            "run": run.id,
-            "artifact": artifact.id,
-            "format": artifact.format,
-            "name": run.name,
-            "kind": run.kind,
-            "bytes": artifact.bytes,
-            "parameters": run.parameters,
-            "inputs": run.inputs,
-            "outputs": [_output_spec(name, array) for name, array in reference.predictions.items()],
-            "checks": self.checks,
-            "remark": self.import_record.get("remark", ""),
-            "signature": self.request["signature"],
-            "signatures": self.import_record.get("signatures", []),
-            "verdict": evidence.best.verdict.value,
-            "error": evidence.best.error,
-        }
+
+def _end_import(
+    handle: JobHandle, run: Run, artifact: Artifact, reference: Reference, evidence: Evidence
+) -> ImportResult:
+    """What is left to do once both are stored."""
+    if again := handle.request["again"]:
+        replace_unrun_import(handle.library, again, artifact)
+    return {
+        "run": run.id,
+        "artifact": artifact.id,
+        "format": artifact.format,
+        "name": run.name,
+        "kind": run.kind,
+        "bytes": artifact.bytes,
+        "parameters": run.parameters,
+        "inputs": run.inputs,
+        "outputs": [_output_spec(name, array) for name, array in reference.predictions.items()],
+        "checks": run.brought["checks"],
+        "remark": run.brought.get("remark", ""),
+        "signature": run.brought["signature"] or "",
+        "signatures": run.brought.get("signatures", []),
+        "verdict": evidence.best.verdict.value,
+        "error": evidence.best.error,
+    }
 
 
 def _output_spec(name: str, array: np.ndarray) -> InputSpec:

@@ -76,6 +76,7 @@ class Node:
         """
         if hasattr(os, "setpriority"):
             os.setpriority(os.PRIO_PROCESS, 0, LOWERED_PRIORITY)  # on Linux of this thread, and of those that it starts
+        self._store.delete_old_attempts()
         try:
             asyncio.run(self._run())
         except (ConnectorException, PoolTimeout) as error:

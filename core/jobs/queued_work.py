@@ -22,7 +22,7 @@ def do_attempt(context: AppContext, kinds: Mapping[str, JobKind], attempt: Attem
             attempt is the job's.
     """
     context.job_store = attempt.job_store()
-    context.library = context.library.with_fence(attempt.fence)
+    context.library = context.library.with_fence(attempt.fence, f"{attempt.job.id} {attempt.job.created}")
     if attempt.job.owner is not None:
         context = context.for_viewer(Viewer(attempt.job.owner))
     measure("queue_wait_seconds", attempt.waited, queue=attempt.queue)

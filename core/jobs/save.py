@@ -24,6 +24,7 @@ from core.evidence.records import Evidence
 from core.formats import get_format
 from core.jobs.job_handle import JobHandle, attempt, map_parallel
 from core.jobs.participants import is_imported, snapshot_request
+from core.library.commits import artifact_of
 from core.library.records import Artifact
 from core.record import now
 from core.reload import gather_evidence
@@ -90,10 +91,15 @@ class _SaveJob:
 
     def save_format(self, key: str) -> None:
         started = time.monotonic()
-        row = attempt(lambda: self._save_and_reload(key))
+        row = attempt(lambda: self._find_earlier_row(key) or self._save_and_reload(key))
         if isinstance(row, RoundtripError):
             row = {"state": "failed", "error": row.to_json(), "seconds": time.monotonic() - started}
         self._report_row(key, row)
+
+    def _find_earlier_row(self, key: str) -> SaveRow | None:
+        """That of a copy which a worker stored before it was gone; None where none did."""
+        id_ = self.library.find_earlier("a", artifact_of(self.run.id, key))
+        return self._make_row(self.library.artifact(id_), self.library.evidence(id_)) if id_ else None
 
     def _report_row(self, key: str, row: SaveRow) -> None:
         self.rows[key] = row
@@ -130,11 +136,14 @@ class _SaveJob:
             facts = {"format": key, **saved, "options": options, "trust": run.trust}
             content = compute_content_hash(self._run_child, folder, **limits)
             facts |= {"made_from": run.brought.get("artifact"), "content": content}
-            row = _result_row(library.commit_artifact(staged, run.id, evidence, **facts), evidence)
-            state = describe_state(evidence.best.remembers, run.is_asked_as_sequence)
-            row["remark"] = join_remarks(row["remark"], state)
-            row["warning"] = " ".join(filter(None, (run.warning, evidence.best.warning, *evidence.best.left_out)))
-            return row
+            return self._make_row(library.commit_artifact(staged, run.id, evidence, **facts), evidence)
+
+    def _make_row(self, artifact: Artifact, evidence: Evidence) -> SaveRow:
+        row, best = _result_row(artifact, evidence), evidence.best
+        state = describe_state(best.remembers, self.run.is_asked_as_sequence)
+        row["remark"] = join_remarks(row["remark"], state)
+        row["warning"] = " ".join(filter(None, (self.run.warning, best.warning, *best.left_out)))
+        return row
 
     def _run_child(self, task: str, **request: Any) -> Frame:
         """Do a task in a child that may hold the live model already; in a fresh one where it is untrusted or large."""

@@ -27,6 +27,8 @@ class WorkerRow(TypedDict):
     version: str
     packages: dict[str, str]
     missing_packages: list[str]
+    instruction_sets: list[str]
+    limits: dict[str, str]  # variables that forbid its engines some of those
     environments: list[str]
     can_build: bool
     accelerators: list[str]
@@ -88,6 +90,8 @@ def _make_row(context: AppContext, worker: WorkerState) -> WorkerRow:
         "version": facts.version,
         "packages": facts.packages,
         "missing_packages": list(facts.missing_packages),
+        "instruction_sets": list(facts.instruction_sets),
+        "limits": facts.limits,
         "environments": sorted(facts.environments),
         "can_build": bool(facts.buildable_environments),
         "accelerators": list(facts.accelerators),

@@ -10,7 +10,7 @@ from core.errors import InputError
 from core.library import atomic_commit
 from core.library import staging as staging_module
 from core.library.catalog.catalog import Catalog, CatalogLost
-from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
+from core.library.ids import ID_PATTERN, RepeatableIds, unknown_id_error, validate_id
 from core.library.local_entries import LocalEntries
 from core.library.permissions import AccessControl, Viewer
 from core.library.shared_entries import Fence, SharedEntries
@@ -35,6 +35,7 @@ class LibraryBase:
         self._catalog, self._catalog_sync = self.entries.catalog, self.entries.rows
         self._trash = Trash(self.home, self.entries)
         self._fence: Fence = contextlib.nullcontext
+        self._ids: RepeatableIds | None = None
         self.access = AccessControl(self.home, locate=self.entries.locate)
         self._run_cache = RecordCache(MAX_CACHED_RUN_BYTES, "runs")
 
@@ -44,10 +45,15 @@ class LibraryBase:
         library.access = self.access.for_viewer(viewer)
         return library
 
-    def with_fence(self, fence: Fence) -> Self:
-        """The same library, whose commits happen inside `fence()`, and not at all where that raises."""
+    def with_fence(self, fence: Fence, work: str = "") -> Self:
+        """The same library, whose commits happen inside `fence()`, and not at all where that raises.
+
+        Args:
+            work: Names the piece of work that commits. Where that is done again, each of its commits takes effect once:
+                what was stored first stays, and is what the later one returns.
+        """
         library = copy.copy(self)
-        library._fence = fence
+        library._fence, library._ids = fence, RepeatableIds(work) if work else None
         return library
 
     def _open_local_entries(self, url: str) -> LocalEntries:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from core.errors import InputError
 from core.evidence.records import Evidence
 from core.library import integrity, storage
 from core.library.ids import new_id
@@ -28,8 +29,7 @@ class CommitMixin(ReadMixin):
             facts: Fields of `Run`.
         """
         run = self.finalize_run(staged, facts)
-        self.commit_finalized_run(run, staged)
-        return run
+        return self.run(run.id) if self._commit({run.id: staged}) else run
 
     @translate_disk_errors()
     def commit_artifact(self, staged: Path, run_id: str, evidence: Evidence, **facts: Any) -> Artifact:
@@ -42,8 +42,7 @@ class CommitMixin(ReadMixin):
         if self.access.viewer_id is not None:
             self.folder(run_id, "r")
         artifact = self._finalize_artifact(staged, run_id, evidence, facts)
-        self._commit({artifact.id: staged})
-        return artifact
+        return self.artifact(artifact.id) if self._commit({artifact.id: staged}) else artifact
 
     @translate_disk_errors()
     def commit_run_and_artifact(
@@ -59,7 +58,20 @@ class CommitMixin(ReadMixin):
         Both are staged side by side in one folder of `staging`; else as `commit_run` and `commit_artifact`.
         """
         run = self.finalize_run(staged_run, facts)
-        return run, self.commit_first_artifact(run, staged_run, staged_artifact, evidence, **artifact_facts)
+        artifact = self._finalize_artifact(staged_artifact, run.id, evidence, artifact_facts)
+        if self._commit({run.id: staged_run, artifact.id: staged_artifact}):
+            run = self.run(run.id)
+            return run, self.artifact(run.brought["artifact"])
+        return run, artifact
+
+    def find_earlier(self, kind: str, what: str = "") -> str | None:
+        """The id of what an earlier attempt at the same work (see `with_fence`) stored; None where it did not.
+
+        Args:
+            what: Empty for a run; `artifact_of(run, format)` for an artifact.
+        """
+        id_ = self._ids.peek(kind, what) if self._ids else None
+        return id_ if id_ and self.has(id_) else None
 
     @translate_disk_errors()
     def commit_finalized_run(self, run: Run, staged: Path) -> None:
@@ -78,19 +90,26 @@ class CommitMixin(ReadMixin):
     @translate_disk_errors()
     def finalize_run(self, staged: Path, facts: Mapping[str, Any]) -> Run:
         """Write the record of a staged run, which is not stored yet. Raises StorageFailed."""
-        run = Run(id=new_id("r"), files=integrity.hash_and_flush(staged), owner=self.access.viewer_id, **facts)
+        id_ = self._ids.make("r") if self._ids else new_id("r")
+        run = Run(id=id_, files=integrity.hash_and_flush(staged), owner=self.access.viewer_id, **facts)
         _write_records(staged, {"run.json": run.to_json_text()})
         return run
 
     def _finalize_artifact(self, staged: Path, run_id: str, evidence: Evidence, facts: dict[str, Any]) -> Artifact:
-        fields = {"id": new_id("a"), "run": run_id, "files": integrity.hash_and_flush(staged / "files")} | facts
+        id_ = self._ids.make("a", artifact_of(run_id, facts["format"])) if self._ids else new_id("a")
+        fields = {"id": id_, "run": run_id, "files": integrity.hash_and_flush(staged / "files")} | facts
         artifact = Artifact(**fields | {"owner": self.access.viewer_id})
         evidence = evidence.model_copy(update={"trust": artifact.trust})
         _write_records(staged, {"artifact.json": artifact.to_json_text(), "evidence.json": evidence.to_json_text()})
         return artifact
 
-    def _commit(self, staged: dict[str, Path]) -> None:
-        self.entries.commit(staged, self._fence)
+    def _commit(self, staged: dict[str, Path]) -> bool:
+        """Whether an earlier attempt at the same work had stored them. Raises StorageFailed, and InputError where
+        something else has their ids."""
+        others = self.entries.commit(staged, self._fence)
+        if others and self._ids is None:
+            raise InputError("The store has another entry under this id.", received=others[0], cure="Do it again.")
+        return bool(others)
 
     def record_refusals(self, run_id: str, refused: Mapping[str, Any], accepted: Iterable[str]) -> None:
         """Store the formats that refused a run (as `Refusal`s), and drop those of formats that accepted it since.
@@ -108,6 +127,11 @@ class CommitMixin(ReadMixin):
 
         with self._fence():
             self.entries.change_document(run_id, REFUSALS_FILE, change)
+
+
+def artifact_of(run_id: str, format_key: str) -> str:
+    """What tells an artifact apart from the others that one piece of work makes."""
+    return f"{run_id} {format_key}"
 
 
 def _write_records(staged: Path, texts: dict[str, str]) -> None:

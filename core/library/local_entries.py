@@ -80,7 +80,7 @@ class LocalEntries:
         return {}  # `Library.foreign_paths` tells of those in the home
 
     @translate_disk_errors()
-    def commit(self, staged: Mapping[str, Path], fence: Fence) -> None:
+    def commit(self, staged: Mapping[str, Path], fence: Fence) -> list[str]:
         with fence():
             if len(staged) > 1:
                 atomic_commit.commit_atomically(self._home, dict(staged))
@@ -88,6 +88,7 @@ class LocalEntries:
                 for id_, folder in staged.items():
                     storage.rename_durably(folder, storage.entry_folder(self._home, id_))
             self.rows.log_changes(*staged)
+        return []
 
     @translate_disk_errors()
     def change_document(self, id_: str, name: str, change: TextChange) -> None:

@@ -102,10 +102,11 @@ class SharedEntries(Protocol):
     def find_foreign(self) -> dict[str, RoundtripError]:
         """What calls itself an entry where others see it and cannot be read as one, with why."""
 
-    def commit(self, staged: Mapping[str, Path], fence: Fence) -> None:
+    def commit(self, staged: Mapping[str, Path], fence: Fence) -> list[str]:
         """Make staged folders, by id and all in one staging folder, entries: all of them or none.
 
-        They appear inside `fence()`, and not at all where that raises.
+        They appear inside `fence()`, and not at all where that raises. Returns the ids of which others had stored
+        something else, which stays; nothing that is committed with one of them appears.
         """
 
     def change_document(self, id_: str, name: str, change: TextChange) -> None:

@@ -86,7 +86,7 @@ class Transfer:
         manifest = self._manifests.read(id_)
         if manifest is None or manifest.id != id_:
             raise LibraryError("The store lists an entry without its manifest.", received=id_, cure="Try again.")
-        if manifest.needs and not self._manifests.has(manifest.needs):
+        if not self._manifests.has_needed(manifest):
             return False, 0  # the commit of both was never ended, so it is not there
         with translate_disk_errors():
             if entry := find_local_entry(self._library, id_):

@@ -1,5 +1,7 @@
 """`Manifest`: the files of one entry by path and hash; put last, and only where there was none."""
 
+import hashlib
+import json
 from pathlib import PurePosixPath
 from typing import Annotated, Literal
 
@@ -27,16 +29,28 @@ def _require_plain_path(entry: FileEntry) -> FileEntry:
 class Manifest(Record):
     """The files of an entry that never change, sorted by path.
 
-    An entry that `needs` another, with which it was made, is not there as long as that one is not.
+    An entry that `needs` another, with which it was made, is not there as long as that one is not, or where that one
+    has other files: its hash of them is `needs_files`.
     """
 
     id: str = Field(pattern=ID_PATTERN.pattern)
     needs: str | None = Field(None, pattern=ID_PATTERN.pattern)
+    needs_files: str | None = None
     files: list[Annotated[FileEntry, AfterValidator(_require_plain_path)]]
 
     @property
     def bytes(self) -> int:
         return sum(entry.bytes for entry in self.files)
+
+    def hash_files(self) -> str:
+        """Return the SHA-256 of the list of files."""
+        text = json.dumps([file.model_dump(mode="json") for file in self.files], sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def needing(self, other: "Manifest | None") -> "Manifest":
+        """This one, as of an entry that was made with that other one."""
+        needs = {"needs": other.id, "needs_files": other.hash_files()} if other else {}
+        return self.model_copy(update=needs)
 
     def has_same_files(self, other: "Manifest") -> bool:
         return self.id == other.id and self.files == other.files
@@ -64,13 +78,18 @@ class Manifests:
     def read_whole(self, id_: str) -> Manifest | None:
         """Return the manifest of an entry that is there with what it needs; None for another. Raises as `read`."""
         manifest = self.read(id_)
-        if manifest is None or manifest.id != id_ or (manifest.needs and not self.has(manifest.needs)):
-            return None
-        return manifest
+        return manifest if manifest and manifest.id == id_ and self.has_needed(manifest) else None
 
     def has(self, id_: str) -> bool:
         """Whether there is a manifest of that id, readable or not."""
         return self._store.size(self._key(validate_id(id_, "aijr"))) is not None
+
+    def has_needed(self, manifest: Manifest) -> bool:
+        """Whether what an entry needs is there, as it was when both were made. Raises as `read`."""
+        if manifest.needs is None:
+            return True
+        needed = self.read(manifest.needs)
+        return needed is not None and manifest.needs_files in (None, needed.hash_files())
 
     def delete(self, id_: str) -> bool:
         """Delete the manifest of an entry, which is gone then; returns whether there was one."""

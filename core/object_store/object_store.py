@@ -77,8 +77,13 @@ class ObjectStore:
 
     def size(self, key: str) -> int | None:
         """Return the bytes of an object as a number; None where there is none."""
-        with contextlib.suppress(FileNotFoundError), self._translated():
-            return self._store.head(key)["size"]
+        try:
+            with contextlib.suppress(FileNotFoundError), self._translated():
+                return self._store.head(key)["size"]
+        except StorageFailed:  # an answer to HEAD has no text that says why, and one to GET has
+            with contextlib.suppress(FileNotFoundError), self._translated():
+                self._store.get(key)
+            raise
         return None
 
     def delete(self, key: str) -> bool:

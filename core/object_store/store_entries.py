@@ -11,7 +11,7 @@ from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, S
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from core.errors import Damaged, InputError, RoundtripError, UnreadableRecord
+from core.errors import Damaged, RoundtripError, UnreadableRecord
 from core.library import integrity, storage
 from core.library.annotation_files import AliasChange, Aliases
 from core.library.catalog.catalog import Catalog
@@ -178,22 +178,29 @@ class StoreEntries:
         self._index.withdraw(token)
 
     @translate_disk_errors()
-    def commit(self, staged: Mapping[str, Path], fence: Fence) -> None:
+    def commit(self, staged: Mapping[str, Path], fence: Fence) -> list[str]:
         self._require_mounted()
-        manifests = {id_: self._make_manifest(id_, folder, staged) for id_, folder in staged.items()}
+        manifests = self._make_manifests(staged)
         for id_, manifest in manifests.items():
             self._put_contents(manifest, staged[id_])
         with fence(), self._announced(*staged):
             # What an artifact needs comes last: with it both are there.
-            written = [id_ for id_ in sorted(manifests) if self._put_manifest(manifests[id_])]
-            for id_ in written:
-                self.cache.adopt(manifests[id_], staged[id_])
+            others = [id_ for id_ in sorted(manifests) if self._manifests.put(manifests[id_]) == "different"]
+            for id_, manifest in manifests.items():
+                if manifest.needs in others:
+                    self._manifests.delete(id_)
+                elif id_ not in others:
+                    self.cache.adopt(manifest, staged[id_])
+        return others
 
-    def _make_manifest(self, id_: str, folder: Path, staged: Mapping[str, Path]) -> Manifest:
+    def _make_manifests(self, staged: Mapping[str, Path]) -> dict[str, Manifest]:
         """An artifact that is committed with its run is not there without it."""
-        manifest = LocalEntry(id_, folder).make_manifest(storage.ignore_progress, is_recorded=True)
-        needs = next((other for other in staged if other != id_ and other.startswith("r")), None)
-        return manifest.model_copy(update={"needs": needs})
+        manifests = {
+            id_: LocalEntry(id_, folder).make_manifest(storage.ignore_progress, is_recorded=True)
+            for id_, folder in staged.items()
+        }
+        run = next((manifest for id_, manifest in manifests.items() if id_.startswith("r")), None)
+        return {id_: manifest if manifest is run else manifest.needing(run) for id_, manifest in manifests.items()}
 
     def _put_contents(self, manifest: Manifest, folder: Path) -> None:
         def put(file: FileEntry) -> bool:
@@ -201,15 +208,6 @@ class StoreEntries:
 
         with ThreadPoolExecutor(SENDERS) as pool:
             list(pool.map(put, manifest.files))
-
-    def _put_manifest(self, manifest: Manifest) -> bool:
-        """Whether the entry of the store has these files, as after an answer that was lost on the way; of equal input
-        sets the first stays. Raises InputError for another entry of the same id."""
-        if self._manifests.put(manifest) != "different":
-            return True
-        if manifest.id.startswith("i"):
-            return False
-        raise InputError("The store has another entry under this id.", received=manifest.id, cure="Do it again.")
 
     def change_document(self, id_: str, name: str, change: TextChange) -> None:
         documents = self._documents(id_)

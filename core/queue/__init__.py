@@ -1,8 +1,9 @@
 """What the machines of a team share beside their store: the records of jobs, the queue and the workers, in PostgreSQL.
 
 Procrastinate is the queue. A job is delivered to a worker at least once, and takes effect once: each delivery takes the
-next attempt of the job's row (`Attempt`), and nothing counts that an attempt writes once the job has another. What lies
-here can be lost: entries are in the object store.
+next attempt of the job's row (`Attempt`), and nothing counts that an attempt writes once the job has another. What a
+job stores has ids that follow from the job (`RepeatableIds`): of two attempts that store it, the first one does. What
+lies here can be lost: entries are in the object store.
 """
 
 from core.queue.attempt import Attempt, take_attempt, taken_over_error

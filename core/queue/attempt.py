@@ -87,10 +87,9 @@ class Attempt:
     def end(self, job: Job) -> None:
         """Record how the job ended, whenever the database is there; nothing where the attempt is over."""
         self.__exit__()
-        entry: str | None = None
+        job, entry = self._put_made(job)
         while not self.is_over:
             try:
-                entry = entry or self._store.put_files(job, self.folder)
                 self.is_over = not self._database.run(job_rows.end, job, self.number, entry)
                 break
             except StorageFailed as error:
@@ -104,6 +103,29 @@ class Attempt:
             self._store.adopt_folder(job.id, self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
         self.is_over = True
+
+    def _put_made(self, job: Job) -> tuple[Job, str | None]:
+        """Store what the job has made; returns how it ended, and the entry. Where the store refuses for long, or the
+        job is cancelled meanwhile, a job that was done has failed."""
+        deadline = time.monotonic() + AWAY_SECONDS
+        while True:
+            try:
+                return job, self._store.put_files(job, self.folder)
+            except StorageFailed as error:
+                log.warning("What job %s made could not be stored: %s", job.id, error)
+                if job.state != "done":
+                    return job, None
+                if self._is_given_up(job, error) or time.monotonic() > deadline:
+                    failed = {"state": "failed", "note": "Failed", "result": {}, "error": error.to_json()}
+                    return job.model_copy(update=failed), None
+            time.sleep(RETRY_SECONDS)
+
+    def _is_given_up(self, job: Job, error: StorageFailed) -> bool:
+        """Tell a person what is waited for; whether the job was cancelled, or is another worker's."""
+        waiting = job.model_copy(update={"state": "running", "note": f"Its result waits for the store. {error}"})
+        with contextlib.suppress(StorageFailed):
+            self._touch(waiting)
+        return self._is_cancelled or self.is_over
 
     def give_back(self) -> None:
         """End the attempt without an end of the job, which another worker takes up; nothing where it is over."""

@@ -210,6 +210,15 @@ class DatabaseJobStore(JobStore):
             folder.mkdir(parents=True)
         return folder
 
+    def delete_old_attempts(self) -> None:
+        """Delete the folders of attempts whose worker on this machine is gone, and that are their jobs' no more."""
+        names = [name for name in os.listdir(self._folder) if "." in name]
+        running = self.database.run(job_rows.list_running) if names else set()
+        for name in names:
+            id_, _, number = name.partition(".")
+            if number.isdecimal() and (id_, int(number)) not in running:
+                shutil.rmtree(self._folder / name, ignore_errors=True)
+
     def put_files(self, job: Job, folder: Path) -> str | None:
         """Store the files of a job that ended; returns the entry that they are now, None where there are none."""
         records = {"job.json": job_rows.record_text(job), "result.json": job.model_dump_json(include={"result"})}

@@ -125,6 +125,12 @@ def claim(connection: Connection, id_: str, worker: str) -> Claim | None:
     return Claim(parse_job(row), row.attempt, row.files, row.queue, float(row.waited))
 
 
+def list_running(connection: Connection) -> set[tuple[str, int]]:
+    """Return each job that is being done, with its attempt."""
+    rows = connection.execute(select(JOBS.c.id, JOBS.c.attempt).where(JOBS.c.state == "running"))
+    return {(row.id, row.attempt) for row in rows}
+
+
 def _of_attempt(id_: str, attempt: int) -> tuple[Any, ...]:
     return (JOBS.c.id == id_, JOBS.c.attempt == attempt, JOBS.c.state == "running")
 

@@ -63,7 +63,7 @@ class StorePlace:
             return list(zip([id_ for id_, _ in known], pool.map(lambda each: self._read(*each), known), strict=True))
 
     def read(self, id_: str) -> Upload | None:
-        return self._read(id_, self._store.list_keys(f"{FOLDER}/{id_}"))
+        return self._read(id_, self._store.list_keys(_key(id_, "pieces")))
 
     def _read(self, id_: str, keys: list[str]) -> Upload | None:
         pieces = [key for key in keys if key.startswith(_key(id_, "pieces/"))]

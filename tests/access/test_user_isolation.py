@@ -115,8 +115,8 @@ LISTING_CALLS: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
 # These take no id and tell of no entry; or they write for a job about its own record, whose id was made for it.
 METHODS_WITHOUT_ID = {
     Library: "add add_alias_history catalog_backend commit_finalized_run commit_first_artifact commit_run "
-    "commit_run_and_artifact drop_alias finalize_run for_viewer original rebuild_catalog require_full_access "
-    "resolve staging with_fence",
+    "commit_run_and_artifact drop_alias finalize_run find_earlier for_viewer original rebuild_catalog "
+    "require_full_access resolve staging with_fence",
     Jobs: "build_environments cure find_trials for_viewer in_bulk import_model list_environments pull_lever rebuild "
     "remove_environments repair train",
     JobStore: "count_waiting create evict finish is_cancel_requested local_folder save_arrays with_access write "

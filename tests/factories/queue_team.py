@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
+
 from core.context import AppContext
 from core.jobs import Jobs
 from core.jobs.driver import JobKind
@@ -94,6 +96,10 @@ class Team(NamedTuple):
 
 def main() -> None:
     folder, database_url, machine, lost_seconds, kinds = sys.argv[1:]
+    if seconds := os.environ.get("ROUNDTRIP_TEST_CLOCK"):
+        from tests.factories.faulty_team import shift_clock  # which takes this module
+
+        shift_clock(pytest.MonkeyPatch(), float(seconds))
     Team(Path(folder), database_url).make_node(machine, lost_seconds=int(lost_seconds), kinds=kinds).run()
 
 

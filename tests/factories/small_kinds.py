@@ -13,7 +13,7 @@ from core.jobs.job_handle import JobHandle
 from core.jobs.kinds import KINDS
 from core.library.storage import list_files
 from core.worker.child_errors import cancelled_error
-from tests.factories.library_entries import make_run
+from tests.factories.library_entries import make_artifact, make_imported_artifact, make_run
 
 STEP_SECONDS = 0.02
 
@@ -43,6 +43,13 @@ def run_commit(handle: JobHandle) -> dict[str, Any]:
     """The same, then store a run."""
     run_wait(handle)
     return {"run": make_run(handle.library).id}
+
+
+def run_model(handle: JobHandle) -> dict[str, Any]:
+    """Store a run with its artifact, as an import does, then another copy of it, as a save does."""
+    first = make_imported_artifact(handle.library, handle.request["content"].encode())
+    second = make_artifact(handle.library, handle.library.run(first.run), "h5", handle.request["content"].encode())
+    return {"run": first.run, "artifacts": [first.id, second.id]}
 
 
 def run_refuse(handle: JobHandle) -> dict[str, Any]:
@@ -89,6 +96,7 @@ SMALL_KINDS = {
         JobKind("wait", run_wait),
         JobKind("alone", run_wait, is_exclusive=True),
         JobKind("commit", run_commit),
+        JobKind("model", run_model),
         JobKind("refuse", run_refuse),
         JobKind("read", run_read),
         JobKind("store", run_store),

@@ -124,7 +124,7 @@ def _choose_cells() -> dict[str, list[str]]:
             "Machines",
             "machine",
             machines,
-            "The same copy, computed with fewer of this processor's instructions, or on a worker of the team.",
+            "Fewer of this processor's instructions, or a worker of the team.",
         ),
     }
 

@@ -128,10 +128,24 @@ class Catalog:
     def transaction(self) -> Iterator[sql.Connection]:
         """A transaction on a server, which lasts as long as the block. Raises StorageFailed."""
         try:
-            with self._engine.begin() as connection:
+            with self._connect_alive() as connection, connection.begin():
                 yield connection
         except SQLAlchemyError as error:
             raise self._translate(error) from error
+
+    def _connect_alive(self) -> sql.Connection:
+        """A connection that was not cut since it was last used."""
+        for is_last in (False, True):
+            connection = self._engine.connect()
+            try:
+                with connection.begin():
+                    connection.exec_driver_sql("SELECT 1")
+                return connection
+            except SQLAlchemyError as error:
+                connection.close()
+                if is_last or not getattr(error, "connection_invalidated", False):
+                    raise
+        raise AssertionError("The second attempt returns or raises.")
 
     # Writing
 
