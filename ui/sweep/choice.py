@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from core.environments import ENVIRONMENTS
 from core.environments.machines import MACHINES
 from core.environments.own import HERE
 from core.errors import RoundtripError
@@ -184,6 +183,3 @@ def start_sweep(chosen: ChosenSweep, runs: dict[str, Run]) -> Job | None:
     except RoundtripError as error:
         show_error(error)
         return None
-
-
-KNOWN_ENVIRONMENTS = {HERE: "Roundtrip itself", **{each.key: each.label for each in ENVIRONMENTS}}
