@@ -56,8 +56,10 @@ def run_server() -> Iterator[str | None]:
         _run(user, binaries / "initdb", "-D", data, "-U", "roundtrip", "-A", "trust", "--no-sync", "-E", "UTF8")
         options = " ".join(f"-c {setting}" for setting in (*SETTINGS, f"unix_socket_directories={folder}"))
         _run(user, binaries / "pg_ctl", "-D", data, "-w", "-l", folder / "log", "-o", options, "start")
-        yield f"postgresql://roundtrip@/postgres?host={folder}"
-        _run(user, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
+        try:
+            yield f"postgresql://roundtrip@/postgres?host={folder}"
+        finally:
+            _run(user, binaries / "pg_ctl", "-D", data, "-m", "immediate", "stop")
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -74,8 +76,10 @@ def _run(user: str | None, *command: str | Path) -> None:
 def new_database(server_url: str) -> Iterator[str]:
     """The URL of a new, empty database on that server; it is dropped afterwards."""
     url = create_database(server_url)
-    yield url
-    execute(server_url, f"DROP DATABASE IF EXISTS {sql.make_url(url).database} WITH (FORCE)")
+    try:
+        yield url
+    finally:
+        execute(server_url, f"DROP DATABASE IF EXISTS {sql.make_url(url).database} WITH (FORCE)")
 
 
 def create_database(server_url: str) -> str:

@@ -9,8 +9,11 @@ const PIECE_TIME = 1000 // milliseconds that a piece should take: what a break c
 const [FIRST_WAIT, LONGEST_WAIT] = [500, 8_000] // milliseconds between two tries
 const PASSING = [0, 408, 409, 423, 429, 460, 500, 502, 503, 504] // what may be over at the next try
 const GONE = [404, 410]
+const MOST_RESTARTS = 3 // after uploads that were gone: a proxy may send pieces to servers that do not share them
 const TOO_LARGE = 413
 const WORDS_BY_STATUS = { 401: "You are not signed in any more. Sign in in another tab, then resume." }
+const GONE_WORDS = "The server does not have what was sent any more."
+const GONE_CURE = "Resume, or ask who runs it whether its proxy sends all of an upload to servers that share their uploads."
 
 class ServerError extends Error {
   constructor(status, words) {
@@ -56,7 +59,7 @@ class FileUpload {
   async send() {
     this.turn("sending")
     const run = (this.run = {})
-    this.tries = 0
+    this.tries = this.restarts = 0
     while (this.run === run && this.state !== "whole") {
       try {
         await this.sendAll(run)
@@ -67,10 +70,10 @@ class FileUpload {
   }
 
   async sendAll(run) {
-    if (!this.id) await this.begin()
-    else if (!this.isSure) await this.ask()
+    if (!this.id) await this.begin(run)
+    else if (!this.isSure) await this.ask(run)
     while (this.run === run && this.offset < this.size) {
-      await this.sendPiece()
+      await this.sendPiece(run)
       this.tries = 0
     }
     if (this.run === run) this.turn("whole")
@@ -79,18 +82,19 @@ class FileUpload {
   async recover(run, error) {
     this.isSure = false
     this.sent = 0
-    if (!(error instanceof ServerError)) {
-      this.run = null
-      return this.turn("refused", "The file cannot be read any more. Choose it again.")
-    }
-    if (GONE.includes(error.status) && this.id) return Object.assign(this, { id: null, offset: 0 }) // it begins anew
-    if (!PASSING.includes(error.status)) {
-      this.run = null
-      return this.turn("refused", error.message, error.status !== TOO_LARGE)
-    }
-    this.turn("lost", error.message)
+    if (!(error instanceof ServerError)) return this.refuse("The file cannot be read any more. Choose it again.")
+    const isGone = GONE.includes(error.status) && this.id
+    if (isGone) Object.assign(this, { id: null, offset: 0 }) // it begins anew
+    if (isGone && this.restarts++ === MOST_RESTARTS) return this.refuse(`${GONE_WORDS} ${GONE_CURE}`, true)
+    if (!isGone && !PASSING.includes(error.status)) return this.refuse(error.message, error.status !== TOO_LARGE)
+    this.turn("lost", isGone ? GONE_WORDS : error.message)
     await this.wait(Math.min(FIRST_WAIT * 2 ** this.tries++, LONGEST_WAIT))
     if (this.run === run) this.turn("sending")
+  }
+
+  refuse(message, canRetry = false) {
+    this.run = null
+    this.turn("refused", message, canRetry)
   }
 
   // Until so many milliseconds are over, the network is back, or somebody presses a button.
@@ -123,34 +127,44 @@ class FileUpload {
   // Ends it and has the server forget it.
   cancel() {
     this.stop()
-    if (this.id) this.call("DELETE", this.url).catch(() => {}) // what stays is deleted by the server in time
+    if (this.id) this.forget(this.id)
     this.id = null
   }
 
-  // The protocol
-
-  get url() {
-    return `${this.place.address}/${this.id}`
+  forget(id) {
+    this.call("DELETE", this.url(id)).catch(() => {}) // what stays is deleted by the server in time
   }
 
-  async begin() {
+  // The protocol. A run may have ended while an answer was on its way: that counts for nothing then.
+
+  url(id) {
+    return `${this.place.address}/${id}`
+  }
+
+  async begin(run) {
     const bytes = new TextEncoder().encode(this.name)
     const name = btoa(Array.from(bytes, byte => String.fromCharCode(byte)).join(""))
     const headers = { "Upload-Length": this.size, "Upload-Metadata": `filename ${name}` }
     const reply = await this.call("POST", this.place.address, headers)
-    Object.assign(this, { id: reply.getResponseHeader("Location").split("/").at(-1), offset: 0, isSure: true })
+    const id = reply.getResponseHeader("Location").split("/").at(-1)
+    if (this.run !== run) return this.forget(id)
+    Object.assign(this, { id, offset: 0, isSure: true })
     this.changed(this)
   }
 
-  async ask() {
-    this.note(await this.call("HEAD", this.url))
+  async ask(run) {
+    const reply = await this.call("HEAD", this.url(this.id))
+    if (this.run === run) this.note(reply)
   }
 
-  async sendPiece() {
+  async sendPiece(run) {
     const piece = await this.file.slice(this.offset, this.offset + this.pieceSize).arrayBuffer()
     const headers = { "Content-Type": PIECE_MEDIA_TYPE, "Upload-Offset": this.offset, ...(await hash(piece)) }
+    if (this.run !== run) return
     const began = performance.now()
-    this.note(await this.call("PATCH", this.url, headers, piece))
+    const reply = await this.call("PATCH", this.url(this.id), headers, piece)
+    if (this.run !== run) return
+    this.note(reply)
     const fitting = (piece.byteLength * PIECE_TIME) / (performance.now() - began)
     this.pieceSize = Math.round(Math.min(MOST_PIECE, 2 * this.pieceSize, Math.max(LEAST_PIECE, fitting)))
   }
@@ -169,7 +183,7 @@ class FileUpload {
       if (body) request.upload.onprogress = event => this.show(event.loaded)
       request.onload = () => (request.status < 400 ? resolve(request) : reject(failure(request)))
       request.onerror = request.onabort = () => reject(new ServerError(0, "The connection is lost."))
-      if (method !== "DELETE") this.request = request
+      if (method === "PATCH") this.request = request // the others are short, and what a POST begins is to be known
       request.send(body)
     })
   }

@@ -81,10 +81,14 @@ def preload_first_page() -> None:
 def show_unexpected_error(error: Exception) -> None:
     """Show one plain sentence for an unexpected error, and write its traceback to the server's log.
 
-    A user whose sign-in has expired meanwhile is asked to sign in.
+    What core raises in a fragment or callback comes here, too: it is shown in its own words, and a user whose sign-in
+    has expired meanwhile is asked to sign in.
     """
     if isinstance(error, SignedOut):
         show_sign_in()
+        return
+    if isinstance(error, RoundtripError):
+        show_error(error)
         return
     log.error("A page failed", exc_info=(type(error), error, sys.exc_info()[2] or error.__traceback__))
     st.error(

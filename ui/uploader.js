@@ -56,11 +56,12 @@ function openShelf(data) {
   const shelves = (window.roundtripUploads ??= new Map())
   if (!shelves.has(data.key)) shelves.set(data.key, restore(data))
   const shelf = shelves.get(data.key)
-  if (shelf.generation !== data.generation) {
+  if (shelf.generation < data.generation) {
     // What was here has been used.
     for (const upload of shelf.uploads) if (upload.state !== "whole") upload.cancel()
-    Object.assign(shelf, { generation: data.generation, uploads: [] })
+    shelf.uploads = []
   }
+  shelf.generation = data.generation // which begins anew where the server has lost the session
   shelf.uploads = shelf.uploads.filter(({ id, state }) => state !== "whole" || !data.gone.includes(id))
   save(shelf)
   return shelf

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,9 +11,10 @@ from core.context import open_job_store
 from core.errors import InputError
 from core.library.job_store import JobStore
 from core.object_store.team_library import open_library
-from core.settings import PROJECT, get_settings
+from core.settings import PROJECT, Settings, get_settings
 
 COOKIE_SECRET = "STREAMLIT_SERVER_COOKIE_SECRET"
+FOLDERS = {f"ROUNDTRIP_{name.upper()}" for name, field in Settings.model_fields.items() if field.annotation is Path}
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -30,8 +32,16 @@ def serve(
         )
     _share_secret(open_job_store(open_library().home, get_settings()))  # what does not answer is said before all else
     options = [f"--server.port={port}", *([f"--server.address={address}"] if address else [])]
+    _keep_folders()
     os.chdir(PROJECT)  # where Streamlit looks for its settings
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(script), *options])
+
+
+def _keep_folders() -> None:
+    """Have settings that name folders from here name the same ones from anywhere."""
+    for variable, value in os.environ.items():
+        if variable.upper() in FOLDERS and value:
+            os.environ[variable] = str(Path(value).expanduser().absolute())
 
 
 def _share_secret(job_store: JobStore) -> None:

@@ -75,9 +75,11 @@ class FolderPlace:
         delete_folder(self._folder / id_)
 
     def is_left(self, id_: str, hours: float) -> bool:
-        with contextlib.suppress(FileNotFoundError):  # deleted just now
-            return time.time() - (self._folder / id_).stat().st_mtime > hours * HOUR
-        return False
+        changed = 0.0
+        for path in (self._folder / id_, self._folder / id_ / DATA_FILE):
+            with contextlib.suppress(FileNotFoundError):  # deleted just now
+                changed = max(changed, path.stat().st_mtime)
+        return 0 < changed < time.time() - hours * HOUR
 
     @contextlib.contextmanager
     def lock_creation(self) -> Iterator[None]:

@@ -1,7 +1,6 @@
 """One piece of an upload while it comes: all of it is kept, or nothing."""
 
 import base64
-import binascii
 import hashlib
 from abc import ABC, abstractmethod
 from typing import NamedTuple, Self
@@ -25,7 +24,7 @@ class Checksum(NamedTuple):
         try:
             if algorithm in CHECKSUM_ALGORITHMS:
                 return cls(algorithm, base64.b64decode(encoded, validate=True))
-        except binascii.Error:
+        except ValueError:  # also for what is not ASCII
             pass
         cure = f"Send one of {', '.join(CHECKSUM_ALGORITHMS)}, with the digest in base 64."
         raise InputError("The checksum of a piece cannot be read.", received=text[:100], cure=cure)

@@ -41,7 +41,7 @@ class UploadPlace(Protocol):
         """Delete one; nothing where it is not there."""
 
     def is_left(self, id_: str, hours: float) -> bool:
-        """Whether what has no readable record lies there for so long that nobody makes one any more."""
+        """Whether nothing of one was written for so long, not even bytes that do not count yet."""
 
     def lock_creation(self) -> AbstractContextManager[None]:
         """While this lasts no other upload begins, if this place can see to that."""

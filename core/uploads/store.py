@@ -1,9 +1,10 @@
-"""`Uploads`: all uploads of an installation, as one person has them: what is begun, continued, used and deleted."""
+"""`Uploads`: all uploads at one place, as one person has them: what is begun, continued, used and deleted."""
 
 import contextlib
 import copy
 import secrets
 from collections.abc import Iterable
+from datetime import datetime
 from pathlib import Path
 from typing import NamedTuple, Self
 
@@ -34,6 +35,10 @@ def open_uploads(home: Path, config: Settings | None = None) -> "Uploads":
     store = open_object_store(config.store_url)
     store.identify()
     return Uploads(StorePlace(store), config)
+
+
+def _read_age(upload: Upload) -> datetime:
+    return upload.expires(0)
 
 
 class Remaining(NamedTuple):
@@ -149,16 +154,20 @@ class Uploads:
 
         Returns the uploads that remain, of all that are given. Raises StorageFailed where it is not enough.
         """
-        own = [upload for upload in uploads if upload.owner == self._owner]
-        own.sort(key=lambda upload: upload.expires(0), reverse=True)
+        own = {upload.id: upload for upload in uploads if upload.owner == self._owner}
+        left = (each for each in sorted(own.values(), key=_read_age) if self._is_left(each, LEFT_ALONE_HOURS))
         limit, removed = max(self._config.uploads_total_mb * MB, self.max_bytes), set()
-        while (total := sum(upload.bytes for upload in own)) + size > limit or len(own) >= MAX_UPLOADS:
-            if not own[-1].has_expired(LEFT_ALONE_HOURS):
+        while (total := sum(upload.bytes for upload in own.values())) + size > limit or len(own) >= MAX_UPLOADS:
+            if (oldest := next(left, None)) is None:
                 received = f"{format_size(size)} beside {format_size(total)}, of {format_size(limit)} in all"
                 raise StorageFailed("Too much was sent that nobody has used yet.", received=received, cure=USE_THEM)
-            removed.add(own[-1].id)
-            self._place.delete(own.pop().id)
+            removed.add(oldest.id)
+            self._place.delete(own.pop(oldest.id).id)
         return [upload for upload in uploads if upload.id not in removed]
+
+    def _is_left(self, upload: Upload, hours: float) -> bool:
+        """Whether nothing of an upload was kept for so long, and nothing of it is on its way."""
+        return upload.has_expired(hours) and self._place.is_left(upload.id, hours)
 
     def _require_room(self, size: int, uploads: list[Upload]) -> None:
         """Raise StorageFailed where the place could not hold all that is to come."""
@@ -170,7 +179,7 @@ class Uploads:
     def _delete_expired(self) -> "Remaining":
         kept, deleted = [], 0
         for id_, upload in self._place.list_uploads():
-            if upload.has_expired(self.hours) if upload else self._place.is_left(id_, self.hours):
+            if self._is_left(upload, self.hours) if upload else self._place.is_left(id_, self.hours):
                 self._place.delete(id_)
                 deleted += 1
             elif upload:

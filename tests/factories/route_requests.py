@@ -50,7 +50,7 @@ def request_route(
 
     `body` comes in these parts; with `is_cut` the connection breaks behind them.
     """
-    given = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
+    given = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
     path, _, query = address.partition("?")
     scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1"}
     scope |= {

@@ -2,6 +2,7 @@
 
 from core.jobs import Jobs
 from core.library.job_store import Job
+from core.settings import PROJECT
 from core.sweep.row_file import append_row
 from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_artifact, make_run
@@ -60,6 +61,17 @@ def test_sweep_page_without_choice_says_so_and_starts_nothing(visit, empty_jobs:
     app = visit(empty_jobs, "sweep")
     assert "Choose at least one run or file, and one of each." in page_text(app)
     assert app.button(key="start-sweep").disabled
+    assert [box.value for box in app.multiselect] == [[], ["as-is"], ["here"], ["here"]]
+
+
+def test_sweep_page_proposes_on_each_visit_and_not_what_was_cleared(visit, empty_jobs: Jobs):
+    make_run(empty_jobs.library)
+    app = visit(empty_jobs, "sweep")
+    app.multiselect[1].unselect("as-is").run()
+    assert [box.value for box in app.multiselect] == [[], [], ["here"], ["here"]]
+    app.query_params.clear()
+    for page in ("health", "sweep"):
+        app.switch_page(str(PROJECT / "pages" / f"{page}.py")).run()
     assert [box.value for box in app.multiselect] == [[], ["as-is"], ["here"], ["here"]]
 
 

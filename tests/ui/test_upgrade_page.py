@@ -14,7 +14,7 @@ from core.upgrade.rows import UpgradeRow
 from core.upgrade.sides import get_side
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.private_entries import BO
-from tests.factories.sent_files import send_files
+from tests.factories.sent_files import list_whole_uploads, send_files
 from tests.ui.test_elsewhere_page import own_jobs, write_built
 from tests.ui.test_pages import page_text
 from ui.components import escape_markdown
@@ -47,6 +47,7 @@ def test_upgrade_page_of_empty_library_takes_files_and_says_size(visit, empty_jo
     assert "1 environment will be built first: 1.2 GB on the disk." in text
     assert "*Find the release* builds up to 4 environments" in text
     assert "There is no copy in the library yet." in text
+    assert "until you remove them, and are deleted after 24 hours" in text
     assert "Save a run" in [button.label for button in app.button]
     assert [app.button(key=key).disabled for key in ("check-upgrade", "find-release")] == [True, True]
 
@@ -167,6 +168,9 @@ def test_upgrade_page_checks_files_that_were_sent(visit, empty_jobs: Jobs, asked
     assert call["names"] == ["a.json", "a.weights.h5", "b.keras"]
     assert app.query_params["job"] == "j0123456789"
     assert "cancel-j0123456789" in [button.key for button in app.button]
+    assert sorted(list_whole_uploads(empty_jobs.uploads)) == sorted(
+        [*FILES, "b.keras"]
+    )  # for the next question, as the page says
 
 
 def test_upgrade_page_searches_release_for_weights_with_their_architecture(visit, empty_jobs: Jobs, asked: list[dict]):

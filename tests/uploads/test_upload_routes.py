@@ -73,7 +73,7 @@ def test_server_tells_what_it_can_do():
 
 def test_upload_goes_on_after_a_break_and_at_another_server(served: SimpleNamespace, open_again: UploadsOpener):
     address = begin(9).headers["location"]
-    assert send(address, 0, [b"abc"], is_cut=True).status in (204, 460)
+    assert send(address, 0, [b"abc"], is_cut=True).status == 204
     assert ask(address).headers["upload-offset"] == "3"
     send(address, 3, [b"def"], is_cut=True, upload_checksum=checksum_of(b"defghi"))  # half of it cannot be held against
     assert ask(address).headers["upload-offset"] == "3"
@@ -117,7 +117,6 @@ def test_silent_connection_gives_the_upload_back(monkeypatch: pytest.MonkeyPatch
     ],
 )
 def test_size_that_does_not_fit_is_refused_before_anything_is_sent(uploads: Uploads, size, status, words):
-    size = size.encode().decode("latin-1")
     reply = request_route(
         "/uploads", "POST", body=[], **TUS, upload_length=size, upload_metadata=f"filename {encode('a')}"
     )
@@ -125,7 +124,9 @@ def test_size_that_does_not_fit_is_refused_before_anything_is_sent(uploads: Uplo
     assert not uploads._place.list_uploads()
 
 
-@pytest.mark.parametrize("metadata", ["", "filename", "filename ***", f"other {encode('a')}", "filename /w=="])
+@pytest.mark.parametrize(
+    "metadata", ["", "filename", "filename ***", f"other {encode('a')}", "filename /w==", "filename é"]
+)
 def test_upload_without_a_readable_name_is_refused(metadata: str):
     reply = request_route("/uploads", "POST", body=[], **TUS, upload_length="1", upload_metadata=metadata)
     assert (reply.status, b"name" in reply.body) == (400, True)
@@ -142,6 +143,7 @@ def test_quota_and_full_disk_are_507():
         ({"tus_resumable": "0.2.2"}, 412),
         ({"upload_checksum": "sha256 ***"}, 400),
         ({"upload_checksum": "md5 AAAA"}, 400),
+        ({"upload_checksum": "sha256 é"}, 400),
         ({"upload_checksum": checksum_of(b"else")}, 460),
         ({"content_length": "10"}, 400),
         ({"sec_fetch_site": "same-site"}, 403),

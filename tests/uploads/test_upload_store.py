@@ -217,6 +217,24 @@ def test_upload_that_was_left_alone_gives_way_to_another(uploads: Uploads, monke
     assert uploads.for_viewer(BO).read(bos)
 
 
+@pytest.mark.parametrize("kind", ["folder", "store"])
+def test_upload_that_is_being_written_does_not_give_way(tmp_path: Path, monkeypatch, kind: str):
+    place = FolderPlace(tmp_path) if kind == "folder" else open_store_place(f"file://{tmp_path}/objects")
+    uploads = Uploads(place, Settings(upload_mb=1, uploads_total_mb=2))
+    monkeypatch.setattr("core.uploads.store_place.PART_BYTES", 1)
+    busy, left = (uploads.create("a", 1_000_000).id for _ in range(2))
+    piece = uploads.open_piece(busy, 0)
+    for path in tmp_path.rglob("*"):
+        os.utime(path, (1, 1))
+    piece.write(b"x")
+    monkeypatch.setattr(Upload, "has_expired", lambda _, hours: hours <= 1)  # the last piece came long ago
+    uploads.create("b", 1_000_000)
+    assert piece.keep().offset == 1
+    piece.close()
+    with pytest.raises(UnknownName):
+        uploads.read(left)
+
+
 def test_disk_without_room_is_said_before_anything_is_sent(folder_uploads: Uploads, monkeypatch: pytest.MonkeyPatch):
     uploads = folder_uploads
     usage = type("Usage", (), {"free": 1500})

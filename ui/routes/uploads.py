@@ -5,7 +5,6 @@ large a file is before any of it is sent.
 """
 
 import base64
-import binascii
 from collections.abc import Awaitable, Callable, Mapping
 from email.utils import format_datetime
 from typing import TypeVar
@@ -168,7 +167,7 @@ def _read_file_name(headers: Mapping[str, str]) -> str:
     encoded = next((value for key, _, value in pairs if key == "filename"), "")
     try:
         return base64.b64decode(encoded, validate=True).decode()
-    except (binascii.Error, UnicodeDecodeError) as error:
+    except ValueError as error:
         raise InputError("The name of the file cannot be read.", cure="Send it as UTF-8 in base 64.") from error
 
 

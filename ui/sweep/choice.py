@@ -4,7 +4,6 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from core.environments import ENVIRONMENTS
 from core.environments.machines import MACHINES
 from core.environments.own import HERE
 from core.errors import RoundtripError
@@ -19,7 +18,7 @@ from core.sweep.size import SweepSize, describe_size
 from core.text.numbers import format_size
 from core.upgrade.sides import list_sides
 from ui.components import describe_runs, escape_markdown, show_empty_state, show_error
-from ui.query_params import bind_select
+from ui.query_params import KEY_PREFIX, bind_select
 from ui.session import current_jobs
 from ui.uploader import ChosenFiles, choose_files, forget_files
 
@@ -135,12 +134,10 @@ def _choose(label: str, name: str, labels: dict[str, str], help_: str) -> list[s
 
 
 def _propose(defaults: dict[str, str]) -> None:
-    """Put a first choice into an address that has none, once: whoever clears a choice is proposed none."""
-    if not st.session_state.get("sweep-proposed"):
-        st.session_state["sweep-proposed"] = True
-        for name, value in defaults.items():
-            if name not in st.query_params:
-                st.query_params[name] = value
+    """Put a first choice into an address that has none, on each visit: whoever clears a choice is proposed none."""
+    for name, value in defaults.items():
+        if name not in st.query_params and KEY_PREFIX + name not in st.session_state:
+            st.query_params[name] = value
 
 
 def _name_environments() -> dict[str, str]:
@@ -186,6 +183,3 @@ def start_sweep(chosen: ChosenSweep, runs: dict[str, Run]) -> Job | None:
     except RoundtripError as error:
         show_error(error)
         return None
-
-
-KNOWN_ENVIRONMENTS = {HERE: "Roundtrip itself", **{each.key: each.label for each in ENVIRONMENTS}}

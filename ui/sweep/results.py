@@ -5,7 +5,9 @@ from functools import partial
 
 import streamlit as st
 
+from core.environments import ENVIRONMENTS
 from core.environments.machines import label_machine
+from core.environments.own import HERE
 from core.jobs.sweep import Sweeps
 from core.library.job_store import Job
 from core.report.sweep_report import RENDERERS
@@ -14,7 +16,6 @@ from core.text.labels import format_timestamp, pluralize
 from ui.components import escape_markdown, size_column
 from ui.navigation import go
 from ui.session import current_jobs
-from ui.sweep.choice import KNOWN_ENVIRONMENTS
 
 SYMBOLS = {Status.ALIKE: "✓", Status.CHANGED: "≠", Status.DOES_NOT_LOAD: "✗"}
 MIME = {
@@ -24,6 +25,7 @@ MIME = {
     "json": "application/json",
 }
 MAX_TABLE_ROWS = 2_000  # that the page sends to the browser; reports have all of them
+KNOWN_ENVIRONMENTS = {HERE: "Roundtrip itself", **{each.key: each.label for each in ENVIRONMENTS}}
 EARLIER = 5  # sweeps that are offered
 STATES = {
     "queued": "running",

@@ -48,10 +48,12 @@ def choose_models() -> ChosenModels:
 
 def _choose_files() -> ChosenFiles:
     sent = choose_files("Models", FILES_KEY)
+    hours = f"{current_jobs().uploads.hours:g}"
     st.caption(
         "Models of any kind, or a .zip of a folder of them. Weights need their architecture (.json) of the same "
-        "name. They are checked as imports are, and run in a sandbox only. The files are not kept; what became of "
-        "each model is, and what was cured. A folder: `roundtrip upgrade`."
+        "name. They are checked as imports are, and run in a sandbox only. The files stay here for the next question "
+        f"until you remove them, and are deleted after {hours} hours; what became of each model is kept, and what was "
+        "cured. A folder: `roundtrip upgrade`."
     )
     return sent
 
