@@ -16,8 +16,6 @@ from tests.factories.queue_team import Team
 from tests.helpers import wait_until
 from tests.postgresql_server import execute
 
-LONG_AGO = "2026-01-01T00:00:00.000+00:00"
-
 
 def test_workers_do_the_jobs_of_a_sweep_and_leave_its_record_alone(team: Team, monkeypatch: pytest.MonkeyPatch):
     server, is_done, gate = team.make_server(), threading.Event(), threading.Event()
