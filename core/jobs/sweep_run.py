@@ -87,7 +87,7 @@ class SweepRun:
     def _take_due(self, most: int) -> list[Turn]:
         """Take the turns that are due; those of retries stand last, in about the order of their time."""
         now = time.monotonic()
-        due = []
+        due: list[Turn] = []
         while len(due) < most and self._turns and self._turns[0].due <= now:
             due.append(self._turns.popleft())
         return due
