@@ -32,11 +32,9 @@ from core.worker.child_handle import POLL_SECONDS, CancelCheck, never_cancelled
 RECORD = "built.json"  # in the folder of an environment, written last
 VENV = "venv"
 BIN = "Scripts" if os.name == "nt" else "bin"
-# Beside the main index lies another build of a release, with a name of its own (2.13.0+cpu), which uv takes for newer; uv
-# breaks its lines by its width.
-OTHER_BUILD = re.compile(
-    r"no\s+hashes\s+were\s+provided\s+or\s+computed\s+for:\s+\S+==\S+\+"
-)
+# Beside the main index lies another build of a release, with a name of its own (2.13.0+cpu), which uv takes for newer.
+# It breaks the lines of what it says by their width.
+OTHER_BUILD = re.compile(r"no\s+hashes\s+were\s+provided\s+or\s+computed\s+for:\s+\S+==\S+\+")
 
 Report = Callable[[float, str], None]  # share of the work that is done, and what is being done
 
