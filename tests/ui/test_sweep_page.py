@@ -141,7 +141,7 @@ def test_sweep_page_takes_files_in_place_of_runs(visit, empty_jobs: Jobs):
     assert {name: row["status"] for name, row in rows.items()} == {
         "a.keras": "refused",
         "w.weights.h5": "refused",
-        "more.zip": "not-taken",
+        "more.zip": "refused",
     }
     assert (job.state, rows["more.zip"]["cause"] != "") == ("done", True)
     assert list_staged(empty_jobs.library.home) == []
