@@ -58,7 +58,8 @@ def test_sweep_whose_server_is_gone_is_ended_and_goes_on_at_another(team: Team, 
 def test_sweep_whose_server_says_nothing_is_resumed_at_another(team: Team, monkeypatch: pytest.MonkeyPatch):
     gone, server = team.make_server("gone"), team.make_server()
     run = make_run(gone.library)
-    left = Sweeps(gone)._make_job(make_plan({"models": [run.id]}), gone.library.home, "nightly", again=False)
+    plan = make_plan({"models": [run.id]})
+    left = Sweeps(gone)._make_job(plan, gone.library.home, "nightly", again=False, has_files=False)
     gone.job_store.create(left.model_copy(update={"state": "running"}))
     monkeypatch.setattr(gone.job_store._kept, "touch", lambda: None)
     execute(team.database_url, "UPDATE jobs_1 SET claimed = now() - interval '1 hour'")

@@ -2,6 +2,7 @@
 
 from core.library import Library
 from core.object_store.entry_index import Announcement
+from core.object_store.store_rows import _next_settled
 from tests.team.conftest import MachineOpener
 
 
@@ -9,8 +10,9 @@ def test_announced_change_that_another_thread_has_settled_hides_no_list(open_mac
     library: Library = open_machine()
     rows = library.entries.rows
     announced = [Announcement("due", "r0123456789", False), Announcement("not due", "r9876543210", False)]
+    settled = _next_settled(None, float("inf"))
     monkeypatch.setattr(rows._index, "announced", lambda: announced)
-    rows._settled = {"not due": float("inf")}
+    rows._settled = {"not due": settled}
 
     def settle(keys: set[str]) -> None:
         assert keys == {"r0123456789"}
