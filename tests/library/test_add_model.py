@@ -12,7 +12,6 @@ from core.errors import CannotSave, InputError, UnknownName
 from core.library import Library, add_model
 from core.runtimes.call_state import FORGETS_REMARK, KEEPS_REMARK
 from tests.factories import packaged_models
-from tests.factories.misbehaving_worker import misbehave
 
 ROWS = np.linspace(-1, 1, 70 * 3, dtype="float32").reshape(70, 3)
 
@@ -349,25 +348,3 @@ def test_a_model_that_remembers_is_asked_as_was_chosen(keeps, library, worker):
         assert result.remark == (KEEPS_REMARK if keeps else FORGETS_REMARK)
         assert build_row(run, result.format, result.artifact.id, result.evidence).cells["state"].state == "kept"
     assert FORGETS_REMARK in repr(results[0]) or keeps
-
-
-@pytest.mark.parametrize(("way", "signal"), [("crashing", "SIGABRT"), ("faulting", "SIGSEGV")])
-def test_converter_that_ends_its_process_is_a_failed_format_and_the_program_lives_on(
-    library: Library, sums_model, misbehaving_worker, way: str, signal: str
-):
-    with misbehave(way, "save"):
-        failed, kept = library.add(sums_model, ROWS, ["litert", "keras"], worker=misbehaving_worker)
-    assert f"brought its own process down on this model ({signal})" in str(failed.error)
-    assert isinstance(failed.error, CannotSave)
-    assert kept.artifact
-    assert library.artifacts_of(kept.artifact.run) == [kept.artifact.id]
-    assert not any((library.home / "staging").iterdir())
-
-
-def test_converter_that_stops_its_process_is_not_asked_again_in_the_program(
-    library: Library, sums_model, misbehaving_worker
-):
-    with misbehave("dead", "save"):
-        (result,) = library.add(sums_model, ROWS, ["litert"], worker=misbehaving_worker)
-    assert isinstance(result.error, CannotSave)
-    assert "ended its own process on this model" in str(result.error)
