@@ -11,6 +11,7 @@ from pathlib import Path
 
 from benchmarks.measure import Row, in_turn, seconds
 from core.library import Library
+from core.migration.seen_versions import SeenVersions
 from core.migration.transfer import Transfer
 from core.object_store import open_object_store
 from core.object_store.local_entry import LocalEntry
@@ -28,7 +29,8 @@ def measure() -> list[Row]:
 
         def push() -> float:
             entry = _make_entry(Path(folder) / str(next(names)))
-            return seconds(lambda: Transfer(library, store, lambda size: None, is_read_back=False).push(entry))
+            transfer = Transfer(library, store, lambda size: None, False, SeenVersions.model_validate({}))
+            return seconds(lambda: transfer.push(entry))
 
         def put() -> float:
             entry = _make_entry(Path(folder) / str(next(names)))

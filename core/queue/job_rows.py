@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Delete, String, any_, delete, func, insert, literal, select, text, update
+from sqlalchemy import ColumnElement, Delete, String, delete, func, insert, literal, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection, Row
 
@@ -61,22 +61,33 @@ def notify(connection: Connection, *ids: str) -> None:
 
 
 def _is_any(ids: list[str]) -> ColumnElement[bool]:
-    """The condition of a row of one of these ids, which go as one array: thousands of values take long to prepare."""
-    return JOBS.c.id == any_(literal(ids, ARRAY(String(16))))
+    """The condition of a row of one of these ids, which go as one array: thousands of values take long to prepare.
+
+    Of a single one the key is looked up; several are joined, since PostgreSQL may compare each row with each of them
+    where its statistics are of a smaller table.
+    """
+    if len(ids) == 1:
+        return JOBS.c.id == ids[0]
+    return JOBS.c.id.in_(select(func.unnest(literal(ids, ARRAY(String(16))))))
 
 
 def lock_ids(connection: Connection, ids: list[str], lost_seconds: float) -> set[str]:
     """Have nobody else insert jobs of these ids until the transaction ends; returns those that are active already."""
     if len(ids) == 1:  # in bulk ids are new ones, and the table's key refuses a second
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(ids[0]))))
-    interrupt_silent(connection, ids, lost_seconds)
+        interrupt_silent(connection, ids[0], lost_seconds)
     statement = select(JOBS.c.id).where(_is_any(ids), JOBS.c.state.in_(ACTIVE_STATES))
     return set(connection.execute(statement).scalars())
 
 
-def interrupt_silent(connection: Connection, ids: list[str], seconds: float) -> None:
-    """End jobs beside the queue whose process has said nothing for so long: as such they are read already."""
-    is_silent = (_is_any(ids), JOBS.c.queue == "", JOBS.c.state.in_(ACTIVE_STATES), SILENT_SECONDS.element > seconds)
+def interrupt_silent(connection: Connection, id_: str, seconds: float) -> None:
+    """End a job beside the queue whose process has said nothing for so long: as such it is read already."""
+    is_silent = (
+        JOBS.c.id == id_,
+        JOBS.c.queue == "",
+        JOBS.c.state.in_(ACTIVE_STATES),
+        SILENT_SECONDS.element > seconds,
+    )
     connection.execute(update(JOBS).where(*is_silent).values(state="interrupted"))
 
 
