@@ -11,6 +11,15 @@ from tests.factories.queue_team import Team
 from tests.postgresql_server import new_database
 from tests.ui.test_health_page import page_text, press_button
 
+FACTS = {
+    "version": "0.1.0",
+    "python": "3.11",
+    "system": "Linux",
+    "processor": "Box",
+    "processors": 4,
+    "memory": 8e9,
+}
+
 
 @pytest.fixture
 def team(tmp_path: Path, postgresql: str) -> Iterator[Team]:
@@ -30,15 +39,7 @@ def test_health_page_of_a_team_says_how_to_start_a_worker(visit, team):
 
 def test_health_page_shows_a_worker_and_drains_it(visit, team):
     jobs, registry = team.make_server(), WorkerRegistry(QueueDatabase(team.database_url))
-    facts = {
-        "version": "0.1.0",
-        "python": "3.11",
-        "system": "Linux",
-        "processor": "Box",
-        "processors": 4,
-        "memory": 8e9,
-    }
-    registry.announce("big-1", Announcement(name="big_box", packages={"keras": "3.15.1"}, **facts), lost_seconds=60)
+    registry.announce("big-1", Announcement(name="big_box", packages={"keras": "3.15.1"}, **FACTS), lost_seconds=60)
     job = jobs._start("echo", "An *echo*", {})
     registry.beat("big-1", Report(jobs=(job.id,), load=1.25, memory_used=0.5), None)
     app = visit(jobs, "health")
@@ -54,14 +55,6 @@ def test_health_page_shows_a_worker_and_drains_it(visit, team):
 
 def test_person_who_signed_in_can_stop_no_worker(visit, team):
     jobs, registry = team.make_server(), WorkerRegistry(QueueDatabase(team.database_url))
-    facts = {
-        "version": "0.1.0",
-        "python": "3.11",
-        "system": "Linux",
-        "processor": "Box",
-        "processors": 4,
-        "memory": 8e9,
-    }
-    registry.announce("big-1", Announcement(name="big_box", **facts), lost_seconds=60)
+    registry.announce("big-1", Announcement(name="big_box", **FACTS), lost_seconds=60)
     app = visit(jobs.for_viewer(Viewer("p" + "1" * 24)), "health")
     assert [button.disabled for button in app.button if button.label in ("Drain", "Stop")] == [True, True]
