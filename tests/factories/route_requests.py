@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -12,6 +11,7 @@ from core.compare import Verdict
 from core.evidence.records import Evidence, ReloadOutcome
 from core.library import Artifact, Library
 from core.runtimes.reference import Reference
+from tests.factories.event_loops import run_coroutine
 from ui.routes import ROUTES
 
 FACTS = {"demo": None, "settings": None, "kind": "keras", "parameters": 1, "summary": "", "inputs": []}
@@ -78,7 +78,5 @@ def request_route(
             between()
         result["body"] += message.get("body", b"")
 
-    # In a thread of its own: a browser test before this one may have left its loop running in this one.
-    with ThreadPoolExecutor(1) as pool:
-        pool.submit(asyncio.run, Starlette(routes=ROUTES)(scope, receive, hear)).result()
+    run_coroutine(Starlette(routes=ROUTES)(scope, receive, hear))
     return Reply(result["status"], result["headers"], result["body"])

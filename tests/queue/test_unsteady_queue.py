@@ -1,6 +1,5 @@
 """Answers that are lost, records of other versions, workers without room: no job is lost, stuck or untrue by them."""
 
-import asyncio
 import copy
 import threading
 from typing import Any
@@ -31,6 +30,7 @@ from core.queue.recovery import MAX_LOSSES
 from core.queue.tasks import read_queues
 from core.settings import Settings
 from core.worker import Worker
+from tests.factories.event_loops import run_coroutine
 from tests.factories.queue_team import Team
 from tests.factories.small_kinds import SMALL_KINDS
 from tests.helpers import wait_until
@@ -211,7 +211,7 @@ def test_needs_that_are_not_known_here_are_left_to_others():
         async def execute_query_all_async(self, _: str) -> list[dict[str, str]]:
             return [{"name": "a", "requirements": '{"moon": true}'}, {"name": "b", "requirements": "{}"}]
 
-    assert [name for name, _ in asyncio.run(read_queues(Rows()))] == ["b"]
+    assert [name for name, _ in run_coroutine(read_queues(Rows()))] == ["b"]
 
 
 def test_kind_that_is_not_known_here_is_left_to_others(shared_team, store):

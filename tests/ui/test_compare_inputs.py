@@ -1,9 +1,7 @@
 """How inputs are asked for on a page, and how the address brings them back."""
 
-import asyncio
 import io
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -15,6 +13,7 @@ from streamlit.testing.v1 import AppTest
 
 from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
+from tests.factories.event_loops import run_coroutine
 from tests.factories.sent_files import list_whole_uploads, send_files
 
 
@@ -242,9 +241,7 @@ def fetch_route(address: str) -> tuple[Response, bytes]:
         streamed = hasattr(reply, "body_iterator")
         return reply, b"".join([item async for item in reply.body_iterator]) if streamed else reply.body
 
-    # In a thread of its own: a browser test before this one may have left its loop running in this one.
-    with ThreadPoolExecutor(1) as pool:
-        return pool.submit(asyncio.run, whole()).result()
+    return run_coroutine(whole())
 
 
 def test_inputs_download_npz_can_be_uploaded_again(input_store: Inputs, tmp_path):
