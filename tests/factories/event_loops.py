@@ -9,6 +9,6 @@ T = TypeVar("T")
 
 
 def run_coroutine(coroutine: Coroutine[Any, Any, T]) -> T:
-    """Its result, from a thread of its own: a browser test before this one may have left its loop running in this one."""
+    """Its result, from a thread of its own: a browser test before this one may have left a loop running in this one."""
     with ThreadPoolExecutor(1) as pool:
         return pool.submit(asyncio.run, coroutine).result()
