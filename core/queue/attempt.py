@@ -16,7 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Cancelled, RoundtripError, StorageFailed, cleanup_on_error
 from core.library.job_store import Job
+from core.library.shared_entries import Hold
 from core.queue import job_rows
+from core.queue.attempt_hold import AttemptHold
 from core.queue.database import QueueDatabase
 from core.queue.database_job_store import AWAY_SECONDS, RETRY_SECONDS, DatabaseJobStore
 from core.queue.job_files import GivenRecord
@@ -153,17 +155,22 @@ class Attempt:
         self._database.run(give_back, self.job.id, self.number)
 
     @contextlib.contextmanager
-    def fence(self) -> Iterator[None]:
+    def fence(self) -> Iterator[Hold]:
         """While this lasts, nobody can take the job over; it begins when the database is there.
 
-        Raises Cancelled where somebody has taken it over, StorageFailed where the database stays away.
+        Where this process stood still for so long that it was taken over all the same, what was put is withdrawn as far
+        as the job has ended without it. Raises Cancelled where somebody has taken it over, StorageFailed where the
+        database stays away.
         """
-        with contextlib.closing(self._lock_when_possible()) as connection:
-            yield
-            try:
-                connection.commit()
-            except SQLAlchemyError as error:
-                raise self._database.translate(error) from error
+        connection = self._lock_when_possible()
+        hold = AttemptHold(self._database, connection, self.job.id)
+        try:
+            with contextlib.closing(connection):
+                yield hold
+                hold.end()
+        except RoundtripError:
+            hold.withdraw_unneeded()
+            raise
 
     def _lock_when_possible(self) -> Connection:
         deadline = time.monotonic() + AWAY_SECONDS

@@ -182,6 +182,11 @@ def lock_attempt(connection: Connection, id_: str, attempt: int) -> Row[Any] | N
     return connection.execute(select(JOBS).where(*_of_attempt(id_, attempt)).with_for_update()).one_or_none()
 
 
+def lock_job(connection: Connection, id_: str) -> Row[Any] | None:
+    """Lock the row of a job, whoever has it, until the transaction ends; None where it is gone."""
+    return connection.execute(select(JOBS).where(JOBS.c.id == id_).with_for_update()).one_or_none()
+
+
 def end(connection: Connection, job: Job, attempt: int | None, entry: str | None = None) -> bool:
     """Write how a job ended, and take it out of the queue; False where this attempt is not the job's any more.
 
