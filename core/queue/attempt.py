@@ -94,7 +94,7 @@ class Attempt:
 
     def _touch(self, job: Job | None) -> None:
         if job is None:
-            asked = self._database.run(job_rows.read_request, self.job.id, self.number)
+            asked = self._database.run(job_rows.read_request, self.job, self.number)
         else:
             asked = self._database.run(job_rows.write_progress, job, self.number)
         self.is_over = self.is_over or asked is None
@@ -152,7 +152,7 @@ class Attempt:
     def give_back(self) -> None:
         """End the attempt without an end of the job, which another worker takes up; nothing where it is over."""
         self.is_over = True
-        self._database.run(give_back, self.job.id, self.number)
+        self._database.run(give_back, self.job, self.number)
 
     @contextlib.contextmanager
     def fence(self) -> Iterator[Hold]:
@@ -163,7 +163,7 @@ class Attempt:
         database stays away.
         """
         connection = self._lock_when_possible()
-        hold = AttemptHold(self._database, connection, self.job.id)
+        hold = AttemptHold(self._database, connection, self.job)
         try:
             with contextlib.closing(connection):
                 yield hold
@@ -188,7 +188,7 @@ class Attempt:
         try:
             with cleanup_on_error(connection.close):
                 connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{FENCE_SECONDS}s'")
-                row = job_rows.lock_attempt(connection, self.job.id, self.number)
+                row = job_rows.lock_attempt(connection, self.job, self.number)
                 if self.is_over or row is None:
                     self.is_over = True
                     raise taken_over_error()

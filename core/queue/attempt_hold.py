@@ -8,7 +8,7 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import RoundtripError
-from core.library.job_store import ACTIVE_STATES
+from core.library.job_store import ACTIVE_STATES, Job
 from core.library.shared_entries import Hold
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
@@ -21,8 +21,8 @@ class AttemptHold(Hold):
         connection: in whose transaction the row of the job is locked.
     """
 
-    def __init__(self, database: QueueDatabase, connection: Connection, job_id: str):
-        self._database, self._connection, self._job_id = database, connection, job_id
+    def __init__(self, database: QueueDatabase, connection: Connection, job: Job):
+        self._database, self._connection, self._job = database, connection, job
         self._put: dict[str, Callable[[], object]] = {}
 
     def require(self) -> None:
@@ -52,7 +52,7 @@ class AttemptHold(Hold):
                 self._database.run(self._withdraw)
 
     def _withdraw(self, connection: Connection) -> None:
-        row = job_rows.lock_job(connection, self._job_id)
+        row = job_rows.lock_job(connection, self._job)
         if row is None or row.state not in ACTIVE_STATES:
             for id_, withdraw in self._put.items():
                 if row is None or id_ not in (row.result or ""):
