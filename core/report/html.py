@@ -22,7 +22,7 @@ from core.environments.machines import label_asked
 from core.evidence.records import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
 from core.grading import GRADE_HELP, Grade
-from core.jobs.places import PlaceFacts
+from core.jobs.places.place import PlaceFacts
 from core.library import Artifact
 from core.report.data import ReportData, describe_inputs
 from core.report.repeat_command import make_repeat_command, needs_inputs_file

@@ -8,10 +8,10 @@ import pytest
 
 from core.errors import Gone, StorageFailed, UnreadableRecord
 from core.jobs import Jobs
-from core.jobs.driver import JobKind
-from core.jobs.local_driver import LocalDriver
-from core.jobs.node import Node
-from core.jobs.queued_work import do_attempt
+from core.jobs.execution.driver import JobKind
+from core.jobs.execution.local_driver import LocalDriver
+from core.jobs.execution.node import Node
+from core.jobs.execution.queued_work import do_attempt
 from core.library import Library
 from core.library.job_store import Job
 from core.library.storage import translate_disk_errors
@@ -171,7 +171,7 @@ def test_database_that_is_away_ends_no_waiting(shared_team, store, monkeypatch):
             raise StorageFailed("The database does not answer.")
         return real(database, operation, *arguments)
 
-    monkeypatch.setattr("core.jobs.runner.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("core.jobs.execution.runner.RETRY_SECONDS", 0.01)
     monkeypatch.setattr(QueueDatabase, "run", run)
     assert store.is_cancel_requested(ID) is False
     assert jobs.wait(kept.id).state == "done"

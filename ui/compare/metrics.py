@@ -16,7 +16,7 @@ from core.figures.comparison import (
     titled_pairwise_matrix,
 )
 from core.figures.theme import PLOTLY_CONFIG
-from core.jobs.compare_result import ComparisonOutcome
+from core.jobs.comparison.compare_result import ComparisonOutcome
 from core.text.labels import first_rows_label, tolerance_label, verdict_label
 from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS, Metric
 from core.text.numbers import format_number

@@ -6,9 +6,9 @@ from core.compare import Verdict
 from core.compatibility.losses import find_losses, label_with_losses
 from core.environments.machines import label_asked
 from core.figures.theme import NEUTRAL, PLOTLY_CONFIG
-from core.jobs.compare_result import ComparisonOutcome, describe_compared_machines
+from core.jobs.comparison.compare_result import ComparisonOutcome, describe_compared_machines
 from core.jobs.elsewhere_answers import find_answers
-from core.jobs.places import place_of
+from core.jobs.places.place import place_of
 from core.text.labels import live_model_phrase, verdict_meaning
 from core.text.numbers import format_duration
 from core.text.summaries import describe_batch, list_caveats

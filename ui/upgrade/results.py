@@ -6,9 +6,9 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.jobs.bisect import describe_bisect
 from core.jobs.elsewhere import read_outcome
-from core.jobs.upgrade import read_rows
+from core.jobs.upgrades.bisect import describe_bisect
+from core.jobs.upgrades.upgrade import read_rows
 from core.library.job_store import Job
 from core.report.upgrade_report import render_upgrade_html, render_upgrade_json
 from core.text.labels import pluralize, verdict_label
