@@ -114,10 +114,10 @@ def _write_cured(jobs: "Jobs", job_id: str, rows: list["UpgradeRow"], folder: Pa
     """Copy what was cured into a folder; returns the files by model. A name that is taken gets a number."""
     written, cured = {}, jobs.find_cured_files(job_id)
     for row in rows:
-        if found := cured.get(row.name):
+        if file := cured.get(row.name):
             folder.mkdir(parents=True, exist_ok=True)
-            path = _find_free_path(folder, f"{row.name.replace('/', '-')}-", found.name)
-            shutil.copytree(found, path) if found.is_dir() else shutil.copyfile(found, path)
+            path = _find_free_path(folder, f"{row.name.replace('/', '-')}-", file.name)
+            shutil.copytree(file, path) if file.is_dir() else shutil.copyfile(file, path)
             written[row.name] = str(path)
     return written
 

@@ -261,8 +261,8 @@ def describe_code_source(library: Library, artifact_id: str, key: str) -> str:
     if key in (DEMO_SOURCE.key, SNAPSHOT_SOURCE.key):
         return next(source.label for source in (DEMO_SOURCE, SNAPSHOT_SOURCE) if source.key == key)
     run, owner = library.run(library.artifact(artifact_id).run), library.run(library.artifact(key).run)
-    whose = "this run" if owner.id == run.id else f"another run: {owner.name}"
-    return f"architecture {key} of {whose}"
+    described = "this run" if owner.id == run.id else f"another run: {owner.name}"
+    return f"architecture {key} of {described}"
 
 
 def resolve_code_sources(library: Library, ids: Iterable[str], requested: Mapping[str, str]) -> dict[str, str]:

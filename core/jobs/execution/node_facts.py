@@ -58,12 +58,12 @@ def _can_build() -> bool:
 
 def _list_accelerators() -> list[str]:
     """Graphics processors whose drivers say that they are there."""
-    found = []
+    accelerators = []
     for folder, maker in DEVICES:
         for place in sorted(Path(folder).glob("*")):
             if (model := _read_model(place)) is not None:
-                found.append(f"{maker} {model}".strip())
-    return found
+                accelerators.append(f"{maker} {model}".strip())
+    return accelerators
 
 
 def _read_model(place: Path) -> str | None:

@@ -202,6 +202,6 @@ def describe_ranges(recipe: Mapping[str, Any]) -> str:
     named = {name: f"{asked[0]:.4g} to {asked[1]:.4g}" for name, asked in recipe.get("ranges", {}).items() if asked}
     if not named:
         return ""
-    one = set(named.values())
-    ranges = one.pop() if len(one) == 1 else ", ".join(f"{name} {asked}" for name, asked in named.items())
+    texts = set(named.values())
+    ranges = texts.pop() if len(texts) == 1 else ", ".join(f"{name} {asked}" for name, asked in named.items())
     return f" of numbers as it asks for ({ranges})"

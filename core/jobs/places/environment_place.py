@@ -135,8 +135,8 @@ class EnvironmentCopy:
             notes = [note for note in (self._environment.remark, facts.note) if note]
             is_single = self._kit.is_untrusted and self._environment.forks
             machine = describe_answering_machine(self._environment.variables, is_single)
-            told = {"versions": facts.versions, "device": facts.device, "notes": notes, "machine": machine}
-            self.load.place = self.load.place.model_copy(update=told)
+            changes = {"versions": facts.versions, "device": facts.device, "notes": notes, "machine": machine}
+            self.load.place = self.load.place.model_copy(update=changes)
             self.load.load_seconds, self.load.loaded_warm = facts.seconds.get("load"), facts.loads > 1
 
 

@@ -41,8 +41,8 @@ class WorkerPlace:
         from core.jobs.places.worker_jobs import require_worker  # which an installation on one machine need not import
 
         facts = require_worker(context, self.environment)
-        told = facts.model_dump_json(include={"version", "python", "system", "processor", "packages", "limits"})
-        own = f"{self.environment.folder_name} {facts.name} {hashlib.sha256(told.encode()).hexdigest()[:12]}"
+        identity = facts.model_dump_json(include={"version", "python", "system", "processor", "packages", "limits"})
+        own = f"{self.environment.folder_name} {facts.name} {hashlib.sha256(identity.encode()).hexdigest()[:12]}"
         return f"{own} {','.join(facts.instruction_sets)}"
 
     def takes(self, format_key: str) -> bool:
@@ -99,10 +99,10 @@ class WorkerCopy:
                 yield from read_chunks(self._context.job_store.folder(job.id) / ROWS)
 
     def _note(self, result: dict[str, object], worker: str) -> None:
-        told = PlaceFacts.model_validate(result["place"])
-        machine = told.machine.model_copy(update={"worker": worker}) if told.machine else None
+        place = PlaceFacts.model_validate(result["place"])
+        machine = place.machine.model_copy(update={"worker": worker}) if place.machine else None
         names = {"key": self._environment.key, "label": self._environment.label, "machine": machine}
-        self.load.place = told.model_copy(update=names)
+        self.load.place = place.model_copy(update=names)
         seconds = result["load_seconds"]
         self.load.load_seconds = float(seconds) if isinstance(seconds, int | float) else None
         self.load.loaded_warm = bool(result["loaded_warm"])

@@ -122,9 +122,9 @@ class ModelSweep:
     def _row_here(self, name: str, copy: Artifact) -> SweepRow:
         best = self._library.evidence(copy.id).best
         cause = best.warning or (f"The largest difference is {best.max_abs:.2g}." if best.max_abs else "")
-        told = {} if best.error else {"cause": cause}
+        note = {} if best.error else {"cause": cause}
         seconds = copy.seconds + (best.load_seconds or 0.0) + (best.first_seconds or 0.0)
-        facts = {**_facts(copy), "seconds": seconds, "is_reused": copy.created < self._since, **told}
+        facts = {**_facts(copy), "seconds": seconds, "is_reused": copy.created < self._since, **note}
         return judged_row(RowKey(name, copy.format), best.verdict, best.changed_rows, best.rows, best.error, **facts)
 
     def _ask_there(self, name: str, run: str, place: str, machine: str, copies: Copies) -> Iterator[SweepRow]:
@@ -150,8 +150,8 @@ class ModelSweep:
         return not self._work.jobs.config.is_team or key != HERE or bool(get_machine(machine).worker)
 
     def _find_known(self, environment: Environment, worker: str, copies: Copies) -> dict[str, SweepRow]:
-        found = {copy.id: self._answers.find(cell_key(copy.id, environment, worker)) for copy in copies.values()}
-        return {id_: SweepRow.model_validate(answer) for id_, answer in found.items() if answer}
+        answers = {copy.id: self._answers.find(cell_key(copy.id, environment, worker)) for copy in copies.values()}
+        return {id_: SweepRow.model_validate(answer) for id_, answer in answers.items() if answer}
 
     def _ask_anew(
         self, run: str, environment: Environment, worker: str, copies: list[Artifact], keys: dict[str, RowKey]

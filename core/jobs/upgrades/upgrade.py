@@ -128,11 +128,11 @@ def list_items(handle: JobHandle, staged: Path) -> tuple[list[Item], int]:
         unpack(given.model, path, handle.config.unpacked_mb * MB)
     elif given.temporary_folder and path.is_dir():  # of uploads, and so ours to change
         refused = unpack_all(path, staged, handle.config.unpacked_mb * MB)
-    found = FoundFiles([], 0) if refused and not any(path.iterdir()) else find_candidates(path)
+    files = FoundFiles([], 0) if refused and not any(path.iterdir()) else find_candidates(path)
     single = given.name if given.model.is_file() and path == given.model else ""
-    items = [_make_item(handle, candidate, single) for candidate in found.candidates]
+    items = [_make_item(handle, candidate, single) for candidate in files.candidates]
     items += [Item(name, partial(_refuse, error)) for name, error in refused.items()]
-    return [*copies, *items], found.others
+    return [*copies, *items], files.others
 
 
 def _refuse(error: Refused, folder: Path) -> NoReturn:
