@@ -140,7 +140,7 @@ def bisect(source: Source, target: Target, path: Models = None, copies: Copies =
 
 def _step(step: dict[str, Any]) -> TableRow:
     from core.jobs.elsewhere import read_outcome
-    from core.text.labels import verdict_label
+    from core.text.verdicts import verdict_label
 
     outcome = read_outcome(step["outcome"])
     there = verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)

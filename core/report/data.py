@@ -26,7 +26,8 @@ from core.library import Artifact, Run
 from core.library.job_store import Job
 from core.record import now
 from core.system import describe_machine
-from core.text.labels import PredictionLabeler, format_values, pluralize
+from core.text.labels import pluralize
+from core.text.predictions import PredictionLabeler, format_values
 from core.text.summaries import summarize_outcomes
 from core.versions import installed_versions
 

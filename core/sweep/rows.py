@@ -12,7 +12,8 @@ from core.environments.judge import ElsewhereOutcome
 from core.environments.machines import THIS_MACHINE
 from core.environments.own import HERE
 from core.errors import CannotSave, NeedsArchitecture, PackageMissing, Refused, RoundtripError, error_from_json
-from core.text.labels import pluralize, verdict_label
+from core.text.labels import pluralize
+from core.text.verdicts import verdict_label
 from core.upgrade.rows import ALIKE_VERDICTS, PROCESS_ERRORS, UpgradeRow
 from core.upgrade.rows import Status as UpgradeStatus
 

@@ -9,9 +9,10 @@ from core.figures.theme import NEUTRAL, PLOTLY_CONFIG
 from core.jobs.comparison.compare_result import ComparisonOutcome, describe_compared_machines
 from core.jobs.elsewhere_answers import find_answers
 from core.jobs.places.place import place_of
-from core.text.labels import live_model_phrase, verdict_meaning
+from core.text.labels import live_model_phrase
 from core.text.numbers import format_duration
 from core.text.summaries import describe_batch, list_caveats
+from core.text.verdicts import verdict_meaning
 from ui.charts import size_chart
 from ui.compare.comparison_job import FinishedComparison
 from ui.components import VERDICT_BADGES, escape_markdown, show_error, shown_verdict
