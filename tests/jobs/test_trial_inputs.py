@@ -10,7 +10,8 @@ from core.errors import DoesNotLoad, InputError, TimedOut, UnpairedRows, WorkerE
 from core.inputs.held_out import describe_selection
 from core.introspection.replies import LoadedModelReply, validate_reply
 from core.jobs.imports.import_trial import UNTRIED_REMARK, find_accepted_input, list_trial_remarks
-from core.jobs.imports.trial_inputs import generate_trial_inputs, parse_shapes
+from core.jobs.imports.stated_shapes import parse_shapes
+from core.jobs.imports.trial_inputs import generate_trial_inputs
 from core.jobs.uploads import store_upload
 from core.library import Library
 from core.uploads import NamedFile

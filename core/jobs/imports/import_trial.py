@@ -11,13 +11,12 @@ from core.arrays import Arrays, select_rows
 from core.compare import measure_spread
 from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut, TooLarge, UnpairedRows
 from core.inputs.fitting import describe_axes
+from core.jobs.imports.stated_shapes import Shapes, state_shape
 from core.jobs.imports.trial_inputs import (
-    Shapes,
     TrialInput,
     generate_negative_input,
     generate_trial_inputs,
     generate_wider_inputs,
-    state_shape,
 )
 from core.runtimes.base import BATCH_SIZE
 from core.runtimes.batch_adapter import DEPENDENT_ROWS_REMARK

@@ -1,15 +1,16 @@
 """Random inputs for the trial of an unknown model, made from the specs of its inputs, the likeliest first."""
 
 import math
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, Self
 
 import numpy as np
 
 from core.arrays import Arrays
-from core.errors import InputError, UnpairedRows
-from core.inputs.fitting import describe_axes, numpy_dtype
+from core.errors import InputError
+from core.inputs.fitting import numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
+from core.jobs.imports.stated_shapes import Shapes, state_shape
 from core.runtimes.base import BATCH_SIZE
 from core.runtimes.specs import InputSpec
 
@@ -27,7 +28,6 @@ RANGES = ((0.0, 1.0), (0.0, 255.0), (-1.0, 1.0), (-10.0, 10.0))
 BYTES = RANGES[1]
 # Above which whole numbers are not drawn: the words of a vocabulary, of unknown length, are among them.
 INTEGER_BOUNDS = (10.0, 2.0, 1.0)
-Shapes = Mapping[str, Sequence[int]]  # of one row of an input, by its name
 
 
 class TrialInput(NamedTuple):
@@ -90,37 +90,6 @@ def generate_negative_input(specs: list[InputSpec], trial: TrialInput) -> TrialI
     row_shapes, below = [trial.recipe["shapes"][spec["name"]] for spec in specs], trial.recipe["below"]
     built = _build_trial_input(specs, row_shapes, below, as_asked="ranges" in trial.recipe, is_negative=True)
     return built.head(trial.recipe["rows"])
-
-
-def state_shape(spec: InputSpec, shapes: Shapes) -> InputSpec:
-    """An input in the shape that a person stated. Raises InputError where the file says something else."""
-    shape = shapes.get(spec["name"])
-    own = spec["shape"]
-    if shape is None:
-        return spec
-    if own is not None and not _fits(own[1:], shape):
-        kind = UnpairedRows if _fits(own, shape) else InputError
-        sentence = f"A row of the input “{spec['name']}” has another shape than the one that was stated."
-        cure = f"Its shape is {describe_axes(own)}, the rows first: state the sizes that it leaves free."
-        raise kind(sentence, received=" × ".join(map(str, shape)), cure=cure)
-    return {**spec, "shape": [None, *shape]}
-
-
-def _fits(free: Sequence[int | None], shape: Sequence[int]) -> bool:
-    return len(free) == len(shape) and all(own in (None, size) for own, size in zip(free, shape, strict=True))
-
-
-def parse_shapes(texts: Iterable[str]) -> dict[str, list[int]]:
-    """`["x=200x4"]` as `{"x": [200, 4]}`: the shape of one row of an input. Raises InputError."""
-    shapes = {}
-    for text in texts:
-        name, _, sizes = text.rpartition("=")
-        numbers = [part.strip() for part in sizes.lower().replace("×", "x").split("x")]
-        if not name.strip() or not all(number.isdecimal() and int(number) for number in numbers):
-            sentence = "The shape of a row is stated as INPUT=SIZE, with x between several sizes."
-            raise InputError(sentence, received=text, cure="For example x=200x4.")
-        shapes[name.strip()] = [int(number) for number in numbers]
-    return shapes
 
 
 def _is_integer(spec: InputSpec) -> bool:
