@@ -141,7 +141,7 @@ def test_worker_without_room_says_so_in_the_job(shared_team, store, monkeypatch)
     assert (store.read(ID).state, store.read(ID).error["code"]) == ("failed", "storage")
 
 
-def test_worker_that_is_frozen_while_it_recovers_jobs_holds_up_the_others_for_so_long(shared_team, store, monkeypatch):
+def test_worker_frozen_while_it_recovers_jobs_blocks_others_briefly(shared_team, store, monkeypatch):
     monkeypatch.setattr("core.library.catalog.schema.IDLE_SECONDS", 1)
     frozen = QueueDatabase(shared_team.database_url)
     enter(shared_team)
