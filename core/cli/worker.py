@@ -23,7 +23,7 @@ def worker(
     ] = "all",
 ) -> None:
     """Do jobs of a team on this machine. Ctrl-C lets those that it does end; a second one gives them back."""
-    from core.jobs.node import run_node
+    from core.jobs.execution.node import run_node
     from core.queue import Queues
 
     if queues not in get_args(Queues):
@@ -39,7 +39,7 @@ def workers(
 ) -> None:
     """List the workers of a team, with what each does; exit with status 1 where none is at work."""
     from core.context import AppContext
-    from core.jobs.workers import ask_worker, list_workers
+    from core.jobs.execution.workers import ask_worker, list_workers
 
     context = AppContext()
     if drain and stop:

@@ -8,9 +8,9 @@ from pydantic import ValidationError
 
 from core.errors import InputError
 from core.jobs import Jobs
-from core.jobs.driver import Requirements
-from core.jobs.given_files import MODEL, GivenFiles
-from core.jobs.job_memory import CHILD_BYTES, estimate_memory
+from core.jobs.execution.driver import Requirements
+from core.jobs.execution.given_files import MODEL, GivenFiles
+from core.jobs.execution.job_memory import CHILD_BYTES, estimate_memory
 from core.jobs.kinds import KINDS
 from core.library import Library
 from core.library.storage import list_files
@@ -63,7 +63,7 @@ def test_each_kind_says_which_models_it_loads(kind: str):
 
 
 def test_large_model_goes_only_where_it_fits(team: Team, monkeypatch):
-    monkeypatch.setattr("core.jobs.job_memory.TIMES_ITS_SIZE", 10**9)
+    monkeypatch.setattr("core.jobs.execution.job_memory.TIMES_ITS_SIZE", 10**9)
     jobs = team.make_server(kinds="all")
     run = make_run(jobs.library)
     small, large = (make_artifact(jobs.library, run, content=bytes(size)).id for size in (0, 9))  # 0 and 27 "GB"
@@ -78,7 +78,7 @@ def test_large_model_goes_only_where_it_fits(team: Team, monkeypatch):
 
 
 def test_given_model_goes_only_where_it_fits(team: Team, tmp_path: Path, monkeypatch):
-    monkeypatch.setattr("core.jobs.job_memory.TIMES_ITS_SIZE", 10**9)
+    monkeypatch.setattr("core.jobs.execution.job_memory.TIMES_ITS_SIZE", 10**9)
     jobs = team.make_server(kinds="all")
     announce(team, "small", child_memory=6 * GB)
     (tmp_path / "model.keras").write_bytes(bytes(50))
