@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import InputError, cleanup_on_error
+from core.jobs.execution.given_files import MODEL, RemoteFile
 from core.library import Library, staging
 from core.library.records import Run
 from core.uploads import NamedFile, place_file
@@ -28,13 +29,23 @@ class StoredUpload(NamedTuple):
     temporary_folder: Path | None
 
 
-def store_upload(library: Library, files: Sequence[NamedFile]) -> StoredUpload:
-    """Put one or two files into a folder of ours on the library's disk.
+class RemoteUpload(NamedTuple):
+    """What it is given of files in a team's store: their owner's name for the model, and which they are."""
+
+    name: str
+    remote: tuple[RemoteFile, ...]
+    path: None = None
+
+
+def store_upload(library: Library, files: Sequence[NamedFile]) -> StoredUpload | RemoteUpload:
+    """Put one or two files into a folder of ours on the library's disk; what lies in a team's store stays there.
 
     Two are weights with their architecture, or OpenVINO's XML with its numbers. Raises InputError for any other two,
     StorageFailed.
     """
     main, companion = _identify_files([file.name for file in files])
+    if all(not isinstance(file.source, Path) for file in files):
+        return RemoteUpload(main, _name_remote({file.name: file for file in files}, main, companion))
     folder = staging.create_staging_folder(library.home)
     with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
         return _place_upload(folder, {file.name: file for file in files}, main, companion)
@@ -92,6 +103,19 @@ def _place_upload(folder: Path, files: dict[str, NamedFile], main: str, companio
     for name, stored in zip((main, companion), OPENVINO_FILES, strict=True):
         place_file(files[name], pair / stored)
     return StoredUpload(pair, main, {}, folder)
+
+
+def _name_remote(files: dict[str, NamedFile], main: str, companion: str | None) -> tuple[RemoteFile, ...]:
+    """Files of a store under the names that `_place_upload` gives them on a disk."""
+    if companion is None:
+        return (RemoteFile(MODEL, "upload", "", files[main]),)
+    if companion.lower().endswith(ARCHITECTURE_SUFFIX):
+        return (
+            RemoteFile(MODEL, "upload", "", files[main]),
+            RemoteFile("architecture", "part", "", files[companion]),
+        )
+    pair = zip((main, companion), OPENVINO_FILES, strict=True)
+    return tuple(RemoteFile(MODEL, "pair", stored, files[name]) for name, stored in pair)
 
 
 def run_of_artifact(library: Library, artifact_id: str) -> Run:
