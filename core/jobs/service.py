@@ -277,6 +277,7 @@ class Jobs(JobRunner):
         copies: Iterable[str] = (),
         again: bool = False,
         temporary_folder: Path | None = None,
+        remote: Sequence[RemoteFile] = (),
     ) -> Job:
         """Ask models in the environment `source`, and see what becomes of them in `target`.
 
@@ -288,7 +289,7 @@ class Jobs(JobRunner):
             copies: copies of the library, which are asked the rows of their proof kits.
             temporary_folder: deleted at the end, also where the work never begins.
         """
-        files = give_files(path, name, temporary_folder)
+        files = give_files(path, name, temporary_folder, remote=remote)
         with cleanup_on_error(files.discard):
             request = build_upgrade_request(self.library, files, copies, source, target, again)
             self._require_may_build([source, target])
@@ -308,13 +309,14 @@ class Jobs(JobRunner):
         *,
         copies: Iterable[str] = (),
         temporary_folder: Path | None = None,
+        remote: Sequence[RemoteFile] = (),
     ) -> Job:
         """Find the first release of Keras between two environments that answers otherwise, for one model.
 
         The environments that are asked are built where they are not. See `core.jobs.upgrades.bisect.BisectResult`; the
         arguments are those of `check_upgrade`.
         """
-        files = give_files(path, name, temporary_folder)
+        files = give_files(path, name, temporary_folder, remote=remote)
         with cleanup_on_error(files.discard):
             upgrade = build_upgrade_request(self.library, files, copies, source, target, again=True)
             request = build_bisect_request(upgrade)

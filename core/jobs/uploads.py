@@ -17,6 +17,7 @@ PAIRED_SUFFIXES = (
     (".zip", ARCHITECTURE_SUFFIX),  # of weights in shards
     (OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX),
 )
+MODELS = "models"  # the folder of several
 OPENVINO_FILES = ("model.xml", "model.bin")
 
 
@@ -44,7 +45,7 @@ def store_upload(library: Library, files: Sequence[NamedFile]) -> StoredUpload |
     StorageFailed.
     """
     main, companion = _identify_files([file.name for file in files])
-    if all(not isinstance(file.source, Path) for file in files):
+    if _are_remote(files):
         return RemoteUpload(main, _name_remote({file.name: file for file in files}, main, companion))
     folder = staging.create_staging_folder(library.home)
     with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
@@ -56,16 +57,35 @@ def store_models(library: Library, files: Sequence[NamedFile]) -> StoredUpload:
 
     Raises InputError for a name that cannot stand in a folder, or stands twice; StorageFailed.
     """
+    name = _name_models(files)
+    folder = staging.create_staging_folder(library.home)
+    with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
+        (folder / MODELS).mkdir()
+        paths = [place_file(file, folder / MODELS / file.name) for file in files]
+        return StoredUpload(paths[0] if name else folder / MODELS, name, {}, folder)
+
+
+def give_models(library: Library, files: Sequence[NamedFile]) -> StoredUpload | RemoteUpload:
+    """The same for a worker of a team: what lies in its store stays there. Raises as `store_models`."""
+    if not _are_remote(files):
+        return store_models(library, files)
+    name = _name_models(files)
+    if name:
+        return RemoteUpload(name, (RemoteFile(MODEL, name, "", files[0]),))
+    return RemoteUpload(MODELS, tuple(RemoteFile(MODEL, MODELS, file.name, file) for file in files))
+
+
+def _are_remote(files: Sequence[NamedFile]) -> bool:
+    return all(not isinstance(file.source, Path) for file in files)
+
+
+def _name_models(files: Sequence[NamedFile]) -> str:
+    """The name of a zip; empty for models, which go into a folder. Raises InputError."""
     names = [file.name for file in files]
     if wrong := [name for name in names if not is_plain_name(name) or names.count(name) > 1]:
         cure = "Rename it, or put them all into one zip."
         raise InputError("A file has a name that is not taken, or two have the same.", received=wrong[0], cure=cure)
-    folder = staging.create_staging_folder(library.home)
-    with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
-        (folder / "models").mkdir()
-        paths = [place_file(file, folder / "models" / file.name) for file in files]
-        is_zip = len(names) == 1 and names[0].casefold().endswith(".zip")
-        return StoredUpload(paths[0] if is_zip else folder / "models", names[0] if is_zip else "", {}, folder)
+    return names[0] if len(names) == 1 and names[0].casefold().endswith(".zip") else ""
 
 
 def _identify_files(names: list[str]) -> tuple[str, str | None]:

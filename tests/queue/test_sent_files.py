@@ -10,7 +10,7 @@ import pytest
 from core.errors import InputError
 from core.jobs import Jobs
 from core.jobs.execution.given_files import GivenFiles
-from core.jobs.uploads import RemoteUpload, store_upload
+from core.jobs.uploads import RemoteUpload, give_models, store_models, store_upload
 from core.object_store import ObjectStore
 from core.queue import GivenRecord
 from core.uploads import NamedFile
@@ -102,6 +102,22 @@ def test_files_that_belong_together_arrive_as_those_of_a_disk_do(team_of_module:
     expected = {"model": there.path, **there.parts}
     assert {argument: path.name for argument, path in given.items()} == paths
     assert {name: read(path) for name, path in given.items()} == {name: read(path) for name, path in expected.items()}
+    jobs.job_store.delete(job.id)
+
+
+@pytest.mark.parametrize("names", [["all.zip"], ["a.keras"], ["a.keras", "b.onnx"]])
+def test_models_of_an_upgrade_arrive_as_those_of_a_disk_do(team_of_module: Team, jobs, names, tmp_path):
+    jobs = team_of_module.make_server(kinds="all")
+    sent = give_models(jobs.library, [send(jobs, name, name.encode() * 500) for name in names])
+    job = jobs.check_upgrade("here", "keras-3.3", **sent._asdict())
+    (tmp_path / "given").mkdir()
+    record = GivenRecord.model_validate_json(jobs.job_store._read_row(job.id).files)
+    given = jobs.job_store.files.fetch_given(job.id, record.files, tmp_path / "given")
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode() * 500)
+    there = store_models(jobs.library, [NamedFile(name, tmp_path / name) for name in names])
+    assert (given["model"].name, read(given["model"])) == (there.path.name, read(there.path))
+    assert (record.name, job.request["name"]) == (there.path.name, there.path.name)
     jobs.job_store.delete(job.id)
 
 
