@@ -87,7 +87,7 @@ def test_elsewhere_page_of_a_team_asks_its_worker(visit, team_jobs: Jobs):
     assert not app.exception
     (job,) = team_jobs.job_store.list_jobs()
     assert (job.request["run"], job.request["environments"]) == (run, ["here@worker:board"])
-    assert (app.query_params["job"], app.query_params["on"]) == ([job.id], ["worker:board"])
+    assert (app.query_params["job"], app.query_params["on"]) == (job.id, "worker:board")
 
 
 def test_formats_page_offers_to_ask_other_machines_where_none_was(visit, copied_entries: Callable):
@@ -97,7 +97,7 @@ def test_formats_page_offers_to_ask_other_machines_where_none_was(visit, copied_
     next(button for button in app.button if button.label == OFFER).click().run()
     assert not app.exception
     assert app.title[0].value == "Elsewhere"
-    assert app.query_params["run"] == [run]
+    assert app.query_params["run"] == run
 
 
 def test_formats_page_has_a_column_for_each_machine_and_a_sentence(visit, copied_entries: Callable):
