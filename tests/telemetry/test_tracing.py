@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from core.jobs.job_handle import map_parallel
+from core.jobs.execution.job_handle import map_parallel
 from core.telemetry import start_span, tracing
 from tests.factories.queue_team import Team
 from tests.helpers import wait_until, wait_until_done
