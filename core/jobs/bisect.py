@@ -8,8 +8,9 @@ from core.environments.judge import ElsewhereOutcome
 from core.errors import InputError
 from core.jobs.import_model import validate_content_in_child
 from core.jobs.job_handle import JobHandle
-from core.jobs.upgrade import Item, UpgradeRequest, list_items, open_crossing
+from core.jobs.upgrade import UpgradeRequest, list_items, open_crossing
 from core.jobs.upgrade_expectations import find_expectation
+from core.jobs.upgrade_model import Item
 from core.runtimes.keras_releases import release_text
 from core.upgrade.causes import describe_cause
 from core.upgrade.crossing import Expectation

@@ -221,7 +221,7 @@ def test_what_a_kit_claims_of_its_process_is_not_believed(judge, config: Setting
 @linux
 def test_forked_kit_finds_nothing_open_but_its_reply(judge):
     outcome = judge("keeps_open", is_untrusted=True, forks=True)
-    assert outcome.error["detail"].startswith("ValueError: open: pipe; read b''")
+    assert outcome.error["detail"].startswith("ValueError: open: pipe, pipe; read b''")
 
 
 @linux
