@@ -24,7 +24,7 @@ KNOWN_OPERATIONS = (
     KnownOperation(
         "LRN",
         lambda attributes: True,
-        "OpenVINO rounds the bias of a local response normalisation to a whole number, and reads an odd depth_radius "
+        "OpenVINO cuts the bias of a local response normalisation down to a whole number, and reads an odd depth_radius "
         "of TensorFlow as the even one below it.",
     ),
     KnownOperation(

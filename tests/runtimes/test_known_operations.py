@@ -7,7 +7,7 @@ import pytest
 
 from core.runtimes.litert import litert_predictor
 from core.runtimes.litert_operations import MEAN_OF_BYTES, SOFTPLUS
-from core.runtimes.openvino import FILE, describe_model, import_openvino, load
+from core.runtimes.openvino import FILE, compile_model, describe_model, import_openvino, load
 from core.runtimes.openvino_operations import KNOWN_OPERATIONS
 
 SAID = {known.name: known.sentence for known in KNOWN_OPERATIONS}
@@ -44,27 +44,29 @@ def to_openvino(trace, tmp_path):
         ov.save_model(model, tmp_path / FILE, compress_to_fp16=False)
         predictor = load(tmp_path)
         ((name, _),) = predictor.predict({"rows": rows}).items()
-        assert describe_model(model) in ("", predictor.remark)
+        assert describe_model(model) in predictor.remark  # of the copy that was saved, and of what was loaded
         return predictor.predict({"rows": rows})[name], predictor.remark
 
     return ask
 
 
-@pytest.mark.parametrize(("radius", "bias", "as_if"), [(1, 1.0, (0, 1.0)), (5, 1.0, (4, 1.0)), (2, 1.5, (2, 2.0))])
+@pytest.mark.parametrize(("radius", "bias", "as_if"), [(1, 1.0, (0, 1.0)), (5, 1.0, (4, 1.0)), (2, 1.5, (2, 1.0))])
 def test_openvino_normalises_responses_by_other_numbers_and_says_so(to_openvino, radius, bias, as_if):
     answer, remark = to_openvino(normalize(radius, bias), CHANNELS)
     expected = {given: normalize(*given)(CHANNELS).numpy() for given in ((radius, bias), as_if)}
     assert np.abs(answer - expected[radius, bias]).max() > 0.05
     assert answer == pytest.approx(expected[as_if], abs=1e-6)
-    assert remark == SAID["LRN"]
+    assert remark.endswith(SAID["LRN"])
 
 
-def test_openvino_lists_different_numbers_as_zeros_and_says_so(to_openvino):
+def test_openvino_lists_different_numbers_as_zeros_and_says_so(trace):
     import tensorflow as tf
 
-    answer, remark = to_openvino(lambda rows: tf.unique(rows).y, np.array([3, 1, 3, 2], "float32"))
+    rows = np.array([3, 1, 3, 2], "float32")
+    model = import_openvino().convert_model(trace(lambda given: tf.unique(given).y, rows)[0])
+    (answer,) = compile_model(model)({"rows": rows}).values()
     assert answer.tolist() == [3, 0, 0]
-    assert remark.endswith(SAID["Unique"])
+    assert describe_model(model) == SAID["Unique"]
 
 
 def test_openvino_softplus_is_below_zero_and_says_so(to_openvino):
@@ -73,14 +75,15 @@ def test_openvino_softplus_is_below_zero_and_says_so(to_openvino):
     answer, remark = to_openvino(tf.math.softplus, np.array([[-20, 10, 100]], "float32"))
     assert -1e-5 < answer[0, 0] < 0
     assert answer[0, 1:].tolist() == pytest.approx([10.0000454, 100])
-    assert remark == SAID["SoftPlus"]
+    assert remark.endswith(SAID["SoftPlus"])
 
 
 def test_openvino_says_nothing_of_other_operations(to_openvino):
     import tensorflow as tf
 
     answer, remark = to_openvino(tf.nn.relu, np.array([[-1, 2]], "float32"))
-    assert (answer.tolist(), remark) == ([[0, 2]], "")
+    assert answer.tolist() == [[0, 2]]
+    assert not any(sentence in remark for sentence in SAID.values())
 
 
 @pytest.fixture
