@@ -10,7 +10,7 @@ from core.environments.base import KERAS_FORMATS
 from core.environments.judge import EnvironmentAnswer
 from core.errors import InputError
 from core.evidence.records import ReloadOutcome
-from core.text.labels import verdict_label
+from core.text.verdicts import verdict_label
 
 FOLDER = "elsewhere"  # of the kit
 INTRODUCTION = (

@@ -24,8 +24,8 @@ KNOWN_OPERATIONS = (
     KnownOperation(
         "LRN",
         lambda attributes: True,
-        "OpenVINO cuts the bias of a local response normalisation down to a whole number, and reads an odd depth_radius "
-        "of TensorFlow as the even one below it.",
+        "OpenVINO cuts the bias of a local response normalisation down to a whole number, and reads an odd "
+        "depth_radius of TensorFlow as the even one below it.",
     ),
     KnownOperation(
         "Unique",
