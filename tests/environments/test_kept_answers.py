@@ -1,5 +1,6 @@
 """What copies answered in an environment: kept under its lock, and carried along by kits."""
 
+import json
 import zipfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -7,10 +8,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.compare import Verdict
 from core.environments import get_environment
 from core.environments.base import Environment
 from core.environments.judge import LOCK_NOTE, ElsewhereOutcome
+from core.errors import DoesNotLoad
+from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.environment_kits import unpacked_kit
+from core.exports.proof_kit import build_proof_kit
 from core.jobs import Jobs
 from core.jobs.elsewhere_answers import find_answers, find_kit_answers, list_kit_environments
 from tests.factories.environment_kits import borrow_own_packages
@@ -21,12 +26,17 @@ PLAIN = get_environment("onnxruntime-plain")
 
 
 @pytest.fixture
-def own(copied_entries: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Jobs, str, str]]:
-    """Jobs over a run with an ONNX copy, and the ids of both. What is built has the packages of the tests: no index."""
-    jobs, run, artifacts = copied_entries("digits-mlp", "onnx")
+def without_index(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is built has the packages of the tests."""
     built = borrow_own_packages(tmp_path / "own")
     monkeypatch.setattr("core.jobs.elsewhere.build_asked", lambda *given, **more: built)
     monkeypatch.setattr("core.environments.pool.is_unchanged", lambda built: True)
+
+
+@pytest.fixture
+def own(copied_entries: Callable, without_index: None) -> Iterator[tuple[Jobs, str, str]]:
+    """Jobs over a run with an ONNX copy, and the ids of both."""
+    jobs, run, artifacts = copied_entries("digits-mlp", "onnx")
     yield jobs, run, artifacts["onnx"]
     jobs.environment_processes.close()
 
@@ -89,3 +99,22 @@ def test_kit_route_sends_answers_where_they_are_asked_for(asked, monkeypatch: py
     monkeypatch.setattr("ui.routes.endpoints.current_jobs", lambda: jobs)
     plain, full = (request_route(f"/kit/{artifact}.zip{query}").body for query in ("", "?elsewhere=1"))
     assert tuple(f"elsewhere/{PLAIN.key}.npz".encode() in body for body in (plain, full)) == (False, True)
+
+
+@pytest.mark.long
+def test_copy_that_did_not_load_here_has_a_kit_of_where_it_loads(copied_entries, without_index, tmp_path: Path):
+    jobs, run, artifacts = copied_entries("digits-mlp", "keras")
+    artifact, keras = artifacts["keras"], get_environment("keras-3.12")
+    refused = ReloadOutcome(verdict=Verdict.DOES_NOT_LOAD, error=DoesNotLoad("Its layer is not known.").to_json())
+    path = jobs.library.folder(artifact, "a") / "evidence.json"
+    path.write_text(Evidence(without_code=refused).to_json_text())
+    row = wait_until_done(jobs, jobs.ask_elsewhere(run, [keras.key], [artifact])).result["rows"][artifact]
+    jobs.environment_processes.close()
+    assert (row["here"], row["error"]) == ("does-not-load", None)
+    assert row["cells"][keras.key]["max_abs"] < 1e-5  # beside the model itself
+    answers = list(find_kit_answers(jobs.job_store, artifact).values())
+    with build_proof_kit(jobs.library, artifact, answers) as archive:
+        (tmp_path / "kit.zip").write_bytes(b"".join(archive.read()))
+    with zipfile.ZipFile(tmp_path / "kit.zip") as kit:
+        (name,) = [name for name in kit.namelist() if name.endswith("/kit.json")]
+        assert json.loads(kit.read(name))["expected_by"]["environment"] == keras.key
