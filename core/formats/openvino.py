@@ -6,18 +6,23 @@ from core.formats.base import Format
 from core.formats.imported_loaders import open_any_openvino
 from core.formats.standalone_loaders import StandaloneLoader, open_openvino
 from core.runtimes.base import Model
-from core.runtimes.inference_model import stated_signature, to_inference_model
+from core.runtimes.inference_model import share_conversion, stated_signature, to_inference_model
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import require_float_tensors
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE as ONNX
-from core.runtimes.openvino import FILE, PACKAGES, describe_model, import_openvino, load
+from core.runtimes.openvino import FILE, NUMBERS, PACKAGES, describe_model, import_openvino, load
 from core.runtimes.tf_module import serving_function
 
 READABLE_FILES = {"onnx": ONNX, "litert": LITERT}  # files of other runtimes that OpenVINO reads itself
 
 
 def save(model: Model, folder: Path) -> str:
+    return share_conversion(FORMAT.key, [folder / FILE, folder / NUMBERS], lambda: _convert(model, folder))
+
+
+def _convert(model: Model, folder: Path) -> str:
+    """Convert for the runtime in float32; returns what to know of the copy."""
     ov = import_openvino()
     kind = model_kind(model)
     if kind == "openvino":

@@ -12,6 +12,7 @@ from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_
 from core.runtimes.specs import Shape, Spec
 
 FILE = "model.xml"
+NUMBERS = "model.bin"  # beside it
 PACKAGES = {"openvino": "openvino"}
 SCATTER = "ScatterNDUpdate"
 WIDE_INTEGERS = ("i32", "u32", "i64", "u64")  # which hold more than the 24 bits of a float's digits
