@@ -16,7 +16,7 @@ from procrastinate import App, PsycopgConnector, SyncPsycopgConnector
 
 from benchmarks.measure import Row, Sample, in_turn, seconds, until
 from core.jobs import Jobs
-from core.jobs.queued_driver import QueuedDriver
+from core.jobs.execution.queued_driver import QueuedDriver
 from core.library.ids import new_id
 from core.library.job_store import Job
 from core.settings import PROJECT

@@ -12,7 +12,7 @@ from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 
 if TYPE_CHECKING:
-    from core.jobs.workers import WorkerRow
+    from core.jobs.execution.workers import WorkerRow
 
 REFRESH_INTERVAL = 2.0  # seconds between two looks
 MAX_LISTED = 50
@@ -34,7 +34,7 @@ def show_workers() -> None:
 
 @st.fragment(run_every=REFRESH_INTERVAL)
 def _show_list() -> None:
-    from core.jobs.workers import list_workers  # which an installation on one machine need not import
+    from core.jobs.execution.workers import list_workers  # which an installation on one machine need not import
 
     try:
         rows = list_workers(current_jobs())
@@ -100,7 +100,7 @@ def _show_button(row: "WorkerRow", label: str, request: Literal["drain", "stop"]
 
 
 def _ask(id_: str, request: Literal["drain", "stop"]) -> None:
-    from core.jobs.workers import ask_worker  # which an installation on one machine need not import
+    from core.jobs.execution.workers import ask_worker  # which an installation on one machine need not import
 
     with contextlib.suppress(RoundtripError):  # it has ended, or the list says what the database did
         ask_worker(current_jobs(), id_, request)

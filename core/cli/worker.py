@@ -20,7 +20,7 @@ def worker(
     ] = 0,
 ) -> None:
     """Do jobs of a team on this machine. Ctrl-C lets those that it does end; a second one gives them back."""
-    from core.jobs.node import run_node
+    from core.jobs.execution.node import run_node
 
     run_node(get_settings(), name or platform.node() or "worker", concurrency)
 
@@ -33,7 +33,7 @@ def workers(
 ) -> None:
     """List the workers of a team, with what each does; exit with status 1 where none is at work."""
     from core.context import AppContext
-    from core.jobs.workers import ask_worker, list_workers
+    from core.jobs.execution.workers import ask_worker, list_workers
 
     context = AppContext()
     if drain and stop:

@@ -7,7 +7,7 @@ from core.arrays import encode_npz
 from core.environments import get_environment
 from core.environments.judge import EnvironmentAnswer
 from core.errors import InputError
-from core.text.labels import verdict_label
+from core.text.verdicts import verdict_label
 
 FOLDER = "elsewhere"  # of the kit
 INTRODUCTION = (

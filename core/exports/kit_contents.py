@@ -18,8 +18,9 @@ from core.formats.base import Format
 from core.library import Artifact, Run
 from core.runtimes.base import BATCH_SIZE
 from core.runtimes.reference import Reference
-from core.text.labels import pluralize, verdict_label
+from core.text.labels import pluralize
 from core.text.numbers import format_size
+from core.text.verdicts import verdict_label
 
 MAX_ARRAY_BYTES = 16 * 2**20  # bytes of inputs, and of answers
 

@@ -24,7 +24,7 @@ from core.jobs.benchmark_result import (
     RepeatedMeasurement,
     describe_protocol,
 )
-from core.jobs.job_handle import JobHandle, SourcedRequest
+from core.jobs.execution.job_handle import JobHandle, SourcedRequest
 from core.jobs.participants import (
     artifact_request,
     describe_code_source,

@@ -5,23 +5,23 @@ from typing import Any
 
 from core.environments.machines import get_machine, split_key
 from core.environments.own import HERE
-from core.jobs.answers import ANSWERS
 from core.jobs.benchmark import run_benchmark
-from core.jobs.bisect import run_bisect
 from core.jobs.break_it import run_cure, run_pull
-from core.jobs.compare import run_compare
+from core.jobs.comparison.compare import run_compare
 from core.jobs.disagreement import run_disagreement
-from core.jobs.driver import JobKind, Requirements
 from core.jobs.elsewhere import run_build, run_elsewhere
-from core.jobs.import_model import run_import
-from core.jobs.known_places import list_environments_of
+from core.jobs.execution.driver import JobKind, Requirements
+from core.jobs.imports.import_model import run_import
 from core.jobs.layers import run_layers
 from core.jobs.maintenance import run_rebuild, run_repair, run_verify
-from core.jobs.places import place_of
+from core.jobs.places.answers import ANSWERS
+from core.jobs.places.known_places import list_environments_of
+from core.jobs.places.place import place_of
 from core.jobs.resume import run_resume
 from core.jobs.save import run_save
 from core.jobs.train import run_train
-from core.jobs.upgrade import run_upgrade
+from core.jobs.upgrades.bisect import run_bisect
+from core.jobs.upgrades.upgrade import run_upgrade
 
 
 def _formats(request: Mapping[str, Any]) -> Requirements:

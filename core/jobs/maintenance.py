@@ -7,7 +7,7 @@ from typing import TypedDict, cast
 from core.context import AppContext
 from core.errors import RoundtripError
 from core.health import VerificationReport, read_last_report, rebuild_catalog, repair_library, verify_entries
-from core.jobs.job_handle import JobHandle
+from core.jobs.execution.job_handle import JobHandle
 from core.library import Library
 from core.library.job_store import Job
 from core.uploads import Uploads

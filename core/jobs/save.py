@@ -22,7 +22,7 @@ from core.errors import (
 )
 from core.evidence.records import Evidence
 from core.formats import get_format
-from core.jobs.job_handle import JobHandle, attempt, map_parallel
+from core.jobs.execution.job_handle import JobHandle, attempt, map_parallel
 from core.jobs.participants import is_imported, snapshot_request
 from core.library.commits import artifact_of
 from core.library.records import Artifact

@@ -15,11 +15,12 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as Task
 from procrastinate.jobs import Status
 from procrastinate.manager import JobManager, NotificationCallback
+from psycopg import AsyncConnection
 from pydantic import ValidationError
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 from sqlalchemy.engine import Connection
 
-from core.library.catalog.schema import SERVER_LIMITS
+from core.library.catalog.schema import SERVER_LIMITS, idle_limit
 from core.queue.database import QueueDatabase
 from core.queue.requirements import WorkerRequirements
 from core.queue.schema import QUEUES
@@ -155,6 +156,7 @@ def make_app(
     connector = PsycopgConnector(
         conninfo=database.connection_string,
         kwargs=SERVER_LIMITS,
+        configure=_limit_idling,
         min_size=1,
         max_size=concurrency + 3,
         timeout=POOL_SECONDS,
@@ -170,6 +172,11 @@ def make_app(
             choice.release(context.job.id or 0)
 
     return app, manager
+
+
+async def _limit_idling(connection: AsyncConnection) -> None:
+    await connection.execute(idle_limit())
+    await connection.commit()
 
 
 async def read_queues(connector: BaseConnector) -> list[tuple[str, WorkerRequirements]]:

@@ -11,7 +11,7 @@ import pytest
 
 from core import record
 from core.context import AppContext
-from core.jobs.queued_work import do_attempt
+from core.jobs.execution.queued_work import do_attempt
 from core.library import Library
 from core.library.job_store import Job
 from core.object_store import Manifests, ObjectStore

@@ -16,9 +16,9 @@ import pytest
 
 from core.context import AppContext
 from core.jobs import Jobs
-from core.jobs.driver import JobKind
+from core.jobs.execution.driver import JobKind
+from core.jobs.execution.node import Node
 from core.jobs.kinds import KINDS
-from core.jobs.node import Node
 from core.queue import DatabaseJobStore, QueueDatabase, WorkerRegistry, WorkerState, open_database_job_store
 from core.settings import PROJECT, Settings
 from core.worker import Worker

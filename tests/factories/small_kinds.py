@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 
 from core.errors import CannotSave
-from core.jobs.driver import JobKind, Requirements
-from core.jobs.job_handle import JobHandle
+from core.jobs.execution.driver import JobKind, Requirements
+from core.jobs.execution.job_handle import JobHandle
 from core.jobs.kinds import KINDS
 from core.library.storage import list_files
 from core.worker.child_errors import cancelled_error

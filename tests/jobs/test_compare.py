@@ -11,7 +11,7 @@ from core.errors import InputError
 from core.figures.comparison import titled_pairwise_matrix
 from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
-from core.jobs.compare_result import Tolerance, check_tolerances, parse_tolerances
+from core.jobs.comparison.compare_result import Tolerance, check_tolerances, parse_tolerances
 from core.jobs.participants import load_participant
 from core.library.job_store import Job
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, rows_per_chunk
@@ -238,7 +238,7 @@ def test_compare_job_killed_child_fails_only_its_artifact(jobs, input_store, tra
         opened[id_] = load_participant(jobs, id_, *rest, **more)
         return opened[id_]
 
-    monkeypatch.setattr("core.jobs.comparison_predictions.load_participant", remembered)
+    monkeypatch.setattr("core.jobs.comparison.comparison_predictions.load_participant", remembered)
     job = jobs.compare([keras, litert], baseline=onnx, inputs=input_set.id)
     answered = jobs.job_store.folder(job.id) / "answers" / keras
 

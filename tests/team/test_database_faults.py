@@ -12,7 +12,7 @@ import sqlalchemy as sql
 from core.errors import InputError, RoundtripError, StorageFailed
 from core.health.repairs import find_catalog_differences
 from core.jobs import Jobs
-from core.jobs.node import run_node
+from core.jobs.execution.node import run_node
 from core.library.catalog import schema
 from core.settings import Settings
 from core.worker import Worker

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from core.jobs.job_handle import map_parallel
+from core.jobs.execution.job_handle import map_parallel
 from core.telemetry import start_span, tracing
 from tests.helpers import wait_until, wait_until_done
 
