@@ -25,6 +25,7 @@ from tests.helpers import wait_until_done
 KEYS = [format_.key for format_ in ENVIRONMENT_FORMATS]
 UNKNOWN_CLASS = "This process does not know the custom class '{}'."
 BY_TENSORFLOW = "Keras computes the layer {} by TensorFlow alone, which is not among these packages."
+NO_OPERATION = "TensorFlow.js has no operation for {}."
 NO_MODULE = "Takes Keras models only; this is a plain tf.Module, with no Keras layers or config to write."
 # The verdict, or the sentence of the refusal, by demo.
 EXPECTED = {
@@ -53,6 +54,19 @@ EXPECTED = {
         "digits-core": NO_MODULE,
         "digits-custom": UNKNOWN_CLASS.format("Scale"),
         "digits-subclassed": UNKNOWN_CLASS.format("DigitReader"),
+    },
+    "tfjs_graph": {
+        "digits-mlp": "rounding",
+        "digits-cnn": "rounding",
+        "digits-mixed": "same-answers",
+        "names": NO_OPERATION.format("StringLower"),
+        "stocks-lstm": "rounding",
+        "tips": "rounding",
+        "two-in-two-out": "rounding",
+        "digits-denoiser": "rounding",
+        "digits-core": "rounding",
+        "digits-custom": "rounding",
+        "digits-subclassed": "rounding",
     },
 }
 # How far answers of a model of each kind may be off in a format, as a share of the largest; measured were 3e-7.

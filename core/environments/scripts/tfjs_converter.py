@@ -6,6 +6,7 @@ import types
 from kit_files import find_file
 from tfjs_node import DISTRIBUTIONS as NODE_DISTRIBUTIONS
 from tfjs_node import MODULES, load, read
+from tfjs_operations import rewrite_operations
 
 __all__ = ["DISTRIBUTIONS", "MODULES", "load", "read", "save"]
 DISTRIBUTIONS = (*NODE_DISTRIBUTIONS, "tensorflowjs", "tensorflow", "tensorflow-cpu")
@@ -16,6 +17,7 @@ UNUSED = {"tensorflow_decision_forests": (), "tensorflowjs.converters.jax_conver
 def save(given, folder):
     converter = import_converter()
     source = find_file(given, "saved_model.pb").parent
+    rewrite_operations(source)
     # With loops as they are: in the form of TensorFlow 1, its default, TensorFlow.js cannot run those of a layer.
     converter.convert_tf_saved_model(str(source), str(folder), control_flow_v2=True)
 
