@@ -21,7 +21,8 @@ class NodeProcess:
 
     def __init__(self, module):
         command = [find_node(), *OPTIONS, Path(__file__).with_name(module), NPM]
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        variables = os.environ | {"OPENSSL_CONF": os.devnull}  # the system's is none of a confined process's files
+        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=variables)
 
     def load(self, folder):
         """Load the model in a folder; returns what is said of it."""
