@@ -9,12 +9,12 @@ from core.formats.imported_loaders import open_any_openvino
 from core.formats.keras_quantized import UNPACKED_REMARK, list_quantization_modes
 from core.formats.standalone_loaders import StandaloneLoader, open_openvino
 from core.runtimes.base import Model, join_remarks
-from core.runtimes.inference_model import stated_signature, to_inference_model
+from core.runtimes.inference_model import share_conversion, stated_signature, to_inference_model
 from core.runtimes.litert import FILE as LITERT
 from core.runtimes.litert import require_float_tensors
 from core.runtimes.model_kinds import model_kind
 from core.runtimes.onnx import FILE as ONNX
-from core.runtimes.openvino import FILE, PACKAGES, describe_model, import_openvino, load
+from core.runtimes.openvino import FILE, NUMBERS, PACKAGES, describe_model, import_openvino, load
 from core.runtimes.tf_module import serving_function
 
 BY_ONNX_REMARK = (
@@ -25,6 +25,11 @@ READABLE_FILES = {"onnx": ONNX, "litert": LITERT}  # files of other runtimes tha
 
 
 def save(model: Model, folder: Path) -> str:
+    return share_conversion(FORMAT.key, [folder / FILE, folder / NUMBERS], lambda: _convert(model, folder))
+
+
+def _convert(model: Model, folder: Path) -> str:
+    """Convert for the runtime in float32; returns what to know of the copy."""
     ov = import_openvino()
     kind, remark = model_kind(model), ""
     if kind == "openvino":

@@ -13,6 +13,7 @@ from core.runtimes.openvino_operations import describe_operations
 from core.runtimes.specs import Shape, Spec
 
 FILE = "model.xml"
+NUMBERS = "model.bin"  # beside it
 PACKAGES = {"openvino": "openvino"}
 WIDE_INTEGERS = ("i32", "u32", "i64", "u64")  # which hold more than the 24 bits of a float's digits
 

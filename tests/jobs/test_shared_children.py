@@ -81,7 +81,7 @@ def test_comparison_in_shared_children_gives_the_bits_of_fresh_ones(jobs, copies
         }
 
 
-def test_copy_with_code_or_from_outside_or_too_large_does_not_share_a_child(jobs, saved):
+def test_copy_with_code_or_imported_or_large_does_not_share_a_child(jobs, saved):
     library = jobs.library
     kept, pickled = (library.artifact(saved("digits-mlp", key)["artifact"]) for key in ("keras", "pickle"))
     run = library.run(kept.run)

@@ -81,7 +81,7 @@ def facts(rows: list[SweepRow]) -> list[tuple[str, ...]]:
     return [(row.model, row.format, row.status.value) for row in rows]
 
 
-def test_models_in_formats_give_a_row_each_are_reported_and_not_asked_twice(
+def test_models_in_formats_give_a_row_each_and_are_not_asked_twice(
     empty_jobs: Jobs, models: Path, tmp_path: Path, started: list[str]
 ):
     job, rows = sweep(empty_jobs, tmp_path, formats=["as-is", "openvino"])

@@ -177,6 +177,14 @@ def installed_version(name):
     try:
         return version(name)
     except PackageNotFoundError:
+        return read_npm_version(name)
+
+
+def read_npm_version(name):
+    """Return the version of a package of npm that this environment has; empty where it has none of that name."""
+    try:
+        return json.loads((Path(sys.prefix) / "npm" / name / "package.json").read_text(encoding="utf-8"))["version"]
+    except OSError:
         return ""
 
 

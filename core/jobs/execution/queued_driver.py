@@ -2,6 +2,7 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -11,6 +12,7 @@ from core.errors import InputError, RoundtripError, cleanup_on_error
 from core.formats import get_format
 from core.jobs.execution.driver import JobKind
 from core.jobs.execution.given_files import GivenFiles
+from core.jobs.execution.job_memory import estimate_memory
 from core.library import Library
 from core.library.job_store import Job
 from core.queue import (
@@ -22,6 +24,7 @@ from core.queue import (
     add_wishes,
     defer,
     find_shortest_lack,
+    round_memory,
 )
 
 CLICK_PRIORITY, BULK_PRIORITY = 10, 0
@@ -39,7 +42,7 @@ class QueuedDriver:
     def submit(self, context: AppContext, job: Job, files: GivenFiles) -> None:
         """See `JobDriver.submit`."""
         with cleanup_on_error(files.discard):
-            requirements = self._find_requirements(job, context.library)
+            requirements = self._find_requirements(job, context.library, files.paths.values())
             job.note = self._require_worker(requirements)
             given = GivenRecord(name=files.name, files=self._store.files.put_given(job.id, files.paths))
             with cleanup_on_error(lambda: self._store.files.delete_given(job.id)):
@@ -48,7 +51,7 @@ class QueuedDriver:
 
     def submit_all(self, jobs: list[Job]) -> None:
         """Submit jobs of one kind that need the same, and are given no files, in one transaction."""
-        requirements = self._find_requirements(jobs[0], None)
+        requirements = self._find_requirements(jobs[0], None, ())
         self._require_worker(requirements)
         self._insert(jobs, requirements, GivenRecord())
 
@@ -64,12 +67,17 @@ class QueuedDriver:
 
         self._store.insert(jobs, enter)
 
-    def _find_requirements(self, job: Job, library: Library | None) -> WorkerRequirements:
+    def _find_requirements(self, job: Job, library: Library | None, files: Iterable[Path]) -> WorkerRequirements:
         """Those of a job; what its copies need, which are in the library, as far as a worker has it."""
         kind = self._kinds[job.kind]
         needs = kind.requirements(job.request)
         required = _require_formats(needs.formats, needs.environments).model_copy(
-            update={"is_exclusive": kind.is_exclusive, "worker": needs.worker}
+            update={
+                "is_exclusive": kind.is_exclusive,
+                "is_bulk": job.is_bulk,
+                "memory_gb": round_memory(estimate_memory(library, needs, files)),
+                "worker": needs.worker,
+            }
         )
         formats = _formats_of(library, needs.copies) if library else []
         if not formats:

@@ -33,7 +33,7 @@ def do_attempt(context: AppContext, kinds: Mapping[str, JobKind], attempt: Attem
         return
     measure("queue_wait_seconds", attempt.waited, queue=attempt.queue)
     handle = JobHandle(context, attempt.job.model_copy(deep=True))
-    with watch_job(handle.job) as watched:
+    with watch_job(handle.job, attempt.waited) as watched:
         try:
             kind = _find_kind(kinds, attempt)
             attempt.make_folder()

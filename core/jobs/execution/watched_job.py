@@ -12,18 +12,18 @@ log = logging.getLogger("roundtrip")
 
 
 class WatchedJob:
-    """One job, from the moment in which it was asked for."""
+    """One job, from the moment in which it was asked for: so many seconds ago."""
 
-    def __init__(self, job: Job):
+    def __init__(self, job: Job, waited: float):
         self._kind, self.state = job.kind, job.state
-        self._created_ns = time.time_ns()
-        self._created = time.monotonic()
+        self.created_ns = time.time_ns() - int(waited * 1e9)
+        self._created = time.monotonic() - waited
         self._started: float | None = None
 
     def start(self) -> None:
         """Note that the job has its slot."""
         self._started = time.monotonic()
-        with start_span("wait for a slot", start_ns=self._created_ns):
+        with start_span("wait for a slot", start_ns=self.created_ns):
             measure("job_wait_seconds", self._started - self._created, kind=self._kind)
         log.info("%s began", self._kind)
 
@@ -40,10 +40,14 @@ class WatchedJob:
 
 
 @contextlib.contextmanager
-def watch_job(job: Job) -> Iterator[WatchedJob]:
-    """While this lasts, what this thread does is part of that job's trace, and what it logs carries the job's id."""
-    with job_context(job.id, job.kind), start_span(f"job {job.kind}", job=job.id) as span:
-        watched = WatchedJob(job)
+def watch_job(job: Job, waited: float = 0.0) -> Iterator[WatchedJob]:
+    """While this lasts, what this thread does is part of that job's trace, and what it logs carries the job's id.
+
+    `waited` are the seconds since it was asked for, where another process did that.
+    """
+    watched = WatchedJob(job, waited)
+    name = f"job {job.kind}"
+    with job_context(job.id, job.kind), start_span(name, start_ns=watched.created_ns, job=job.id) as span:
         yield watched
         if span:
             span.set_attribute("roundtrip.state", watched.state)
