@@ -12,6 +12,7 @@ from core.environments.answering_machine import AnsweringMachine, describe_answe
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment
 from core.environments.kits import Kit
+from core.environments.own import own_environment
 from core.environments.pool import WarmProcesses
 from core.environments.replies import EngineError, EngineFacts, KitReply
 from core.error_translation import translate, translate_engine_error
@@ -108,7 +109,7 @@ def describe_lock_change(environment: str, lock: str) -> str:
     """Say that what was asked in an environment was asked under another lock; nothing where it was not, or of older
     records, which do not say under which."""
     key = environment.partition("@")[0]  # on whichever machine
-    current = next((each.lock_sha256 for each in ENVIRONMENTS if each.key == key), "")
+    current = next((each.lock_sha256 for each in (own_environment(), *ENVIRONMENTS) if each.key == key), "")
     return LOCK_NOTE if lock and current and lock != current else ""
 
 
