@@ -13,6 +13,7 @@ from core.environments.judge import ElsewhereOutcome
 from core.environments.machines import THIS_MACHINE, get_environment_or_own, join_keys, label_asked
 from core.environments.own import HERE
 from core.errors import RoundtripError
+from core.formats import all_formats
 from core.jobs.elsewhere import ElsewhereRow, EnvironmentState, name_formats, read_outcome
 from core.jobs.environment_states import list_machines
 from core.library import Artifact
@@ -143,9 +144,12 @@ def show_not_asked(copies: list[Artifact], chosen: list[EnvironmentState]) -> No
     """Name the copies of a run whose format none of the chosen environments takes."""
     taken = {key for state in chosen for key in state["takes"]}
     labels = short_labels([copy.id for copy in copies], {copy.id: copy for copy in copies})
-    left = [labels[copy.id] for copy in copies if copy.format not in taken]
+    order = [format_.key for format_ in all_formats()]
+    left = [copy for copy in copies if copy.format not in taken]
+    left.sort(key=lambda copy: order.index(copy.format) if copy.format in order else len(order))
     if chosen and left:
-        text = f"Not asked: {', '.join(left)}. None of the chosen environments takes what these are saved in."
+        names = ", ".join(labels[copy.id] for copy in left)
+        text = f"Not asked: {names}. None of the chosen environments takes what these are saved in."
         st.caption(escape_markdown(text))
 
 

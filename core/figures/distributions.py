@@ -10,6 +10,7 @@ from core.figures import theme
 from core.figures.theme import COLOUR_SCALE, COLOURS, NO_GRID, apply_theme, empty_figure, log10_values, number_or_dash
 from core.text.labels import pluralize
 
+HEIGHT = 340  # of each, in pixels: they stand two by two
 MIN_BARS = 6  # bars that the axis has room for at least, so that a single bar is not as wide as the plot
 MAX_POWER_TICKS = 7
 MAX_NAMED_POSITIONS = 30  # positions up to which each is named below the axis
@@ -50,7 +51,7 @@ def difference_histogram(metrics: Mapping[str, Any]) -> go.Figure:
     figure.update_yaxes(type="log", range=[math.log10(0.6), top], dtick=1, tickformat=",")
     figure.update_traces(textposition="outside", cliponaxis=False)
     figure.update_layout(showlegend=False, bargap=0.06)
-    return apply_theme(figure, "absolute difference", "values")
+    return apply_theme(figure, "absolute difference", "values", height=HEIGHT)
 
 
 def magnitude_heatmap(metrics: Mapping[str, Any]) -> go.Figure:
@@ -89,7 +90,7 @@ def magnitude_heatmap(metrics: Mapping[str, Any]) -> go.Figure:
     )
     figure.update_xaxes(tickvals=across.tick_positions, ticktext=across.tick_labels, **NO_GRID)
     figure.update_yaxes(tickvals=upward.tick_positions, ticktext=upward.tick_labels, **NO_GRID)
-    return apply_theme(figure, "size of the baseline's value", "absolute difference", height=380)
+    return apply_theme(figure, "size of the baseline's value", "absolute difference", height=HEIGHT)
 
 
 class _LogAxis:
@@ -166,7 +167,7 @@ def position_heatmap(metrics: Mapping[str, Any], labels: Sequence[str] = ()) -> 
     figure.update_yaxes(type="category", tickvals=ticks, ticktext=row_numbers, autorange="reversed", **NO_GRID)
     _label_positions(figure, labels, len(means[0]), heat["columns"])
     figure.update_xaxes(type="category", **NO_GRID)
-    return apply_theme(figure, "position in the output", "row", height=380)
+    return apply_theme(figure, "position in the output", "row", height=HEIGHT)
 
 
 def _mean_layers(
@@ -203,7 +204,7 @@ def position_bars(metrics: Mapping[str, Any], labels: Sequence[str] = ()) -> go.
     figure = go.Figure(go.Bar(x=positions, y=means, marker_color=COLOURS[0], hovertext=hover, hoverinfo="text"))
     _label_positions(figure, labels, len(means), positions)
     figure.update_yaxes(rangemode="tozero", exponentformat="power", nticks=6)
-    return apply_theme(figure, "position in the output", "mean difference").update_layout(bargap=0.1)
+    return apply_theme(figure, "position in the output", "mean difference", height=HEIGHT).update_layout(bargap=0.1)
 
 
 def _position_names(labels: Sequence[str], count: int) -> list[str]:
