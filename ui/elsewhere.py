@@ -10,7 +10,7 @@ from core.compare import Verdict
 from core.compatibility.machines import MachineVerdict, describe_machines_asked
 from core.environments import ENVIRONMENTS, get_environment
 from core.environments.judge import ElsewhereOutcome
-from core.environments.machines import THIS_MACHINE, get_environment_or_own, join_keys, label_asked
+from core.environments.machines import THIS_MACHINE, get_environment_or_own, join_keys, label_asked, split_key
 from core.environments.own import HERE
 from core.errors import RoundtripError
 from core.formats import all_formats
@@ -56,6 +56,14 @@ def choose_environments(run_id: str, formats: set[str]) -> list[EnvironmentState
     if not chosen:
         st.caption("Choose at least one environment.")
     return [states[key] for key in chosen]
+
+
+def address_of(job: Job) -> dict[str, str | list[str]]:
+    """Return the query parameters of what a job asks: its run, the environments, and the machines."""
+    asked = [split_key(key) for key in job.request["environments"]]
+    environments = [environment for environment, machine in asked if machine == THIS_MACHINE]
+    machines = [*dict.fromkeys(machine for _, machine in asked if machine != THIS_MACHINE)]
+    return {"run": job.request["run"], "in": environments, "on": machines}
 
 
 def choose_machines(chosen: Iterable[str], formats: set[str]) -> list[str]:
