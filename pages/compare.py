@@ -4,8 +4,8 @@ import streamlit as st
 
 from core.inputs import input_specs
 from core.inputs.options import offered_inputs
+from core.jobs.execution.runner import is_reusable
 from core.jobs.participants import require_has_been_run, run_id_of
-from core.jobs.runner import is_reusable
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_artifacts, load_artifact_choices, offer_newest_run, warn_missing
 from ui.compare.comparison_job import (

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from core.errors import InputError
-from core.jobs.upgrade import read_rows
+from core.jobs.upgrades.upgrade import read_rows
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from core.text.numbers import format_duration

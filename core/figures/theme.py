@@ -11,6 +11,7 @@ from plotly.colors import sample_colorscale
 from core.text.numbers import format_number
 
 DEFAULT_HEIGHT = 260
+PAIRED_HEIGHT = 340  # in pixels, of figures that stand two by two
 # Readable on white and on near-black.
 COLOURS = ["#6366F1", "#0D9488", "#D97706", "#DB2777", "#0284C7", "#65A30D", "#9333EA", "#DC2626", "#64748B", "#A16207"]
 PLOTLY_CONFIG = {"displayModeBar": False}

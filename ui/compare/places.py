@@ -7,8 +7,8 @@ import streamlit as st
 
 from core.environments.machines import THIS_MACHINE, WORKER, split_key
 from core.jobs.environment_states import list_worker_names
-from core.jobs.known_places import list_combined, list_environments_of, list_takers
-from core.jobs.places import Place, at_place
+from core.jobs.places.known_places import list_combined, list_environments_of, list_takers
+from core.jobs.places.place import Place, at_place
 from core.library import Entry
 from core.text.labels import short_labels
 from core.text.numbers import format_size

@@ -14,7 +14,7 @@ from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
 from core.library.job_store import Job
 from core.library.prediction_store import PredictionStore
-from core.text.labels import PredictionLabeler, format_values
+from core.text.predictions import PredictionLabeler, format_values
 from ui.charts import probability_bars
 from ui.compare.swipe import CLOSE_UP, show_output_images
 from ui.components import escape_markdown

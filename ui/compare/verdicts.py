@@ -6,12 +6,13 @@ from core.compare import Verdict
 from core.compatibility.losses import find_losses, label_with_losses
 from core.environments.machines import label_asked
 from core.figures.theme import NEUTRAL, PLOTLY_CONFIG
-from core.jobs.compare_result import ComparisonOutcome, describe_compared_machines
+from core.jobs.comparison.compare_result import ComparisonOutcome, describe_compared_machines
 from core.jobs.elsewhere_answers import find_answers
-from core.jobs.places import place_of
-from core.text.labels import live_model_phrase, verdict_meaning
+from core.jobs.places.place import place_of
+from core.text.labels import live_model_phrase
 from core.text.numbers import format_duration
 from core.text.summaries import describe_batch, list_caveats
+from core.text.verdicts import verdict_meaning
 from ui.charts import size_chart
 from ui.compare.comparison_job import FinishedComparison
 from ui.components import VERDICT_BADGES, escape_markdown, show_error, shown_verdict
