@@ -47,6 +47,7 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
         on_select="rerun",
         selection_mode="multi-row",
         key=key,
+        placeholder="–",
         height=38 + 35 * min(len(entries), VISIBLE_ROWS),
         alt="Artifacts with format, verdict, run, size and date",
         column_config=explain_headings(
