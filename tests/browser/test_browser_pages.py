@@ -125,7 +125,7 @@ def test_expander_stays_as_it_was_when_the_address_gets_its_first_parameter(
     was_open = files.evaluate("item => item.open")  # in an empty library
     files.get_by_text("Files in place of runs").click()
     expect(files).to_have_js_property("open", not was_open)
-    page.get_by_text("Before and after an upgrade").click()
+    page.get_by_text("Before and after an upgrade", exact=True).click()
     expect(page.get_by_role("button", name="Copy link")).to_be_visible()
     wait_until_idle(page)
     expect(files).to_have_js_property("open", not was_open)
