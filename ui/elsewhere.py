@@ -130,7 +130,7 @@ def _name(state: EnvironmentState) -> str:
 
 def show_costs(chosen: list[EnvironmentState]) -> None:
     """Say what building will take, before anything is fetched."""
-    missing = {get_environment(state["environment"]).lock_path: state for state in chosen if not state["bytes"]}
+    missing = {get_environment(state["environment"]).folder_name: state for state in chosen if not state["bytes"]}
     if missing:
         size = format_size(sum(state["megabytes"] for state in missing.values()) * 10**6)
         st.caption(

@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from core.browser_runtimes import LOCK, Lock, LockedPackage, fetch_runtimes, find_file, require_runtimes
-from core.browser_runtimes.lock import compute_integrity
 from core.errors import Damaged, PackageMissing, StorageFailed, UnknownName
+from core.npm import compute_integrity
 from core.settings import Settings
 
 CONTENT = {"dist/run.mjs": b"export const answer = 42\n", "dist/run.wasm": b"\0asm" + bytes(range(256))}

@@ -8,7 +8,7 @@ import streamlit as st
 from core.environments.base import Environment
 from core.environments.own import HERE
 from core.errors import InputError
-from core.jobs.bisect import build_line
+from core.jobs.upgrades.bisect import build_line
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from core.text.numbers import format_size
@@ -37,9 +37,9 @@ class Sides(NamedTuple):
         return f"{label} (to build, {format_size(size)})" if size else label
 
     def find_missing(self, keys: Iterable[str]) -> dict[str, int]:
-        """Return the sizes of what is to be built for these, by lock: environments that share one are built once."""
+        """Return the sizes of what is to be built for these, by folder: environments that share one are built once."""
         missing = [key for key in keys if key in self.sizes_to_build]
-        return {str(self.by_key[key].lock_path): self.sizes_to_build[key] for key in missing}
+        return {self.by_key[key].folder_name: self.sizes_to_build[key] for key in missing}
 
 
 class ChosenSides(NamedTuple):
