@@ -26,8 +26,8 @@ from core.library.records import SORT_ORDERS
 from core.library.same_content import find_same_content
 from core.library.trash_folder import measure_disk_usage
 from core.settings import get_settings
-from core.text.labels import verdict_label
 from core.text.numbers import format_size
+from core.text.verdicts import verdict_label
 
 if TYPE_CHECKING:
     from core.compatibility.losses import LossJson
