@@ -158,12 +158,15 @@ class Attempt:
 
         Raises Cancelled where somebody has taken it over, StorageFailed where the database stays away.
         """
-        with contextlib.closing(self._lock_when_possible()) as connection:
+        connection = self._lock_when_possible()
+        try:
             yield
-            try:
-                connection.commit()
-            except SQLAlchemyError as error:
-                raise self._database.translate(error) from error
+            connection.commit()
+        except SQLAlchemyError as error:
+            raise self._database.translate(error) from error
+        finally:
+            with contextlib.suppress(SQLAlchemyError):  # of one that is gone, and its lock with it
+                connection.close()
 
     def _lock_when_possible(self) -> Connection:
         deadline = time.monotonic() + AWAY_SECONDS
