@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 REFRESH_INTERVAL = 2.0  # seconds between two looks
 MAX_LISTED = 50
+QUEUES = {"all": "all jobs", "click": "only what a person waits for", "bulk": "only what is done in bulk"}
 STATES = {
     "idle": (":green[:material/check_circle:]", "waits for a job"),
     "working": (":blue[:material/sync:]", "at work"),
@@ -74,6 +75,8 @@ def _describe(row: "WorkerRow") -> str:
     """What a worker has and since when, as a list."""
     packages = ", ".join(f"{name} {version}" for name, version in row["packages"].items())
     facts = {
+        "Takes": QUEUES[row["queues"]],
+        "Memory for one model": format_size(row["child_memory"]),
         "Machine": f"{row['processor']}, {row['processors']} processors, {format_size(row['memory'])}; {row['system']}",
         "Accelerators": ", ".join(row["accelerators"]) or "none",
         "Roundtrip": f"{row['version']}, {pluralize(row['concurrency'], 'job')} side by side",

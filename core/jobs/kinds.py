@@ -25,7 +25,11 @@ from core.jobs.upgrades.upgrade import run_upgrade
 
 
 def _formats(request: Mapping[str, Any]) -> Requirements:
-    return Requirements(formats=tuple(request["formats"]))
+    return Requirements(formats=tuple(request["formats"]), runs=(request["run"],))
+
+
+def _given(_: Mapping[str, Any]) -> Requirements:
+    return Requirements(has_given_model=True)
 
 
 def _environments(request: Mapping[str, Any]) -> Requirements:
@@ -39,8 +43,9 @@ def _environments(request: Mapping[str, Any]) -> Requirements:
 def _copies(request: Mapping[str, Any]) -> Requirements:
     """Those that are loaded in the worker's own processes, and not at another place."""
     named = [request.get(name) or "" for name in ("baseline", "other", "a", "b")]
-    ids = dict.fromkeys([*named, *request.get("artifacts", ())])
-    return Requirements(copies=tuple(id_ for id_ in ids if id_.startswith("a") and not place_of(id_)))
+    ids = [id_ for id_ in dict.fromkeys([*named, *request.get("artifacts", ())]) if not place_of(id_)]
+    copies, runs = (tuple(id_ for id_ in ids if id_.startswith(kind)) for kind in "ar")
+    return Requirements(copies=copies, runs=runs)
 
 
 def _places(request: Mapping[str, Any]) -> Requirements:
@@ -57,7 +62,7 @@ KINDS = {
     for kind in (
         JobKind("train", run_train),
         JobKind("save", run_save, requirements=_formats),
-        JobKind("import", run_import),
+        JobKind("import", run_import, requirements=_given),
         JobKind("compare", run_compare, requirements=_places),
         JobKind("layers", run_layers, requirements=_copies),
         JobKind("disagree", run_disagreement, requirements=_copies),

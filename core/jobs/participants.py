@@ -38,8 +38,8 @@ def run_id_of(context: AppContext, id_: str) -> str:
 
 def require_has_been_run(library: Library, ids: Iterable[str]) -> None:
     """Raise InputError where an imported file, an artifact's or a run's, was only stored: it has no predictions yet."""
-    for id_ in ids:
-        run = library.run(id_ if id_.startswith("r") else library.artifact(id_).run)
+    runs = dict.fromkeys(id_ if id_.startswith("r") else library.artifact(id_).run for id_ in ids)
+    for run in map(library.run, runs):
         if not run.has_been_run:
             raise InputError(
                 "This file was imported and kept, and nothing has run it yet, so it has no answers.",

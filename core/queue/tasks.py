@@ -56,7 +56,7 @@ def defer(connection: Connection, jobs: list[tuple[str, WorkerRequirements, int]
     Returns the numbers of the entries, in order.
     """
     needs = {requirements.queue: requirements for _, requirements, _ in jobs}
-    rows = [{"name": name, "requirements": each.model_dump_json()} for name, each in sorted(needs.items())]
+    rows = [{"name": name, "requirements": each.to_json()} for name, each in sorted(needs.items())]
     connection.execute(insert_or_ignore(QUEUES).on_conflict_do_nothing(), rows)
     tasks = [
         Task(

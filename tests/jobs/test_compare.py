@@ -1,5 +1,6 @@
 """A comparison of any copies, on any inputs, against any of them: what is kept, what is refused, and what goes on."""
 
+import copy
 import tracemalloc
 
 import numpy as np
@@ -15,6 +16,7 @@ from core.jobs.participants import load_participant
 from core.library.job_store import Job
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, rows_per_chunk
 from core.report.data import gather_report_data
+from core.settings import MB
 from core.worker.remote_predictor import RemotePredictor
 from tests.helpers import wait_until, wait_until_done
 
@@ -130,6 +132,21 @@ def test_compare_job_wide_rows_use_smaller_chunks_and_read_back_by_row(
 @pytest.mark.parametrize(("row_bytes", "rows"), [(1, 4096), (256, 4096), (5000, 3328), (224 * 224 * 3 * 4, 64)])
 def test_rows_per_chunk_is_whole_batches_within_16_mib(row_bytes: int, rows: int):
     assert rows_per_chunk(row_bytes) == rows
+
+
+@pytest.mark.parametrize(("row_bytes", "rows"), [(22 * MB, 11), (300 * MB, 1), (3 * MB, 64), (256, 4096)])
+def test_rows_per_chunk_are_no_more_than_a_message_holds(row_bytes: int, rows: int):
+    assert rows_per_chunk(row_bytes, 256 * MB) == rows
+
+
+def test_compare_job_asks_rows_that_a_message_holds(jobs, artifact_ids):
+    """Where it holds no whole batch, too: then the last digits may be others."""
+    worker = copy.copy(jobs.worker)
+    worker.config = jobs.config.model_copy(update={"reply_mb": 0.01})
+    limited = Jobs(jobs.library, worker, worker.config)
+    job = run_comparison(limited, *artifact_ids("digits-mlp", "keras"), rows=100)
+    (outcome,) = job.result["outcomes"].values()
+    assert (outcome["verdict"] in ("bit-identical", "rounding"), outcome["rows"]) == (True, 100)
 
 
 def test_prediction_store_read_rows_loads_one_chunk_at_a_time(tmp_path):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy.exc import DBAPIError
 
-from core.errors import Gone, StorageFailed, UnreadableRecord
+from core.errors import Cancelled, Gone, StorageFailed, UnreadableRecord
 from core.jobs import Jobs
 from core.jobs.execution.driver import JobKind
 from core.jobs.execution.local_driver import LocalDriver
@@ -185,6 +185,53 @@ def test_job_of_a_server_that_is_gone_makes_room_for_its_successor(shared_team):
     again = Job(id=ID, kind="sweep", title="Again")
     assert there.create(again) is again
     assert (here.read(ID).title, here.read(ID).state) == ("Again", "queued")
+
+
+def test_server_that_was_cut_off_changes_nothing_of_its_successors_job(shared_team):
+    here, there = (shared_team.open_store(name, lost_seconds=60) for name in ("here", "there"))
+    late = here.create(Job(id=ID, kind="sweep", title="Cut off", state="running"))
+    (here.folder(ID) / "rows").write_text("of the first")
+    execute(shared_team.database_url, "UPDATE jobs_1 SET claimed = now() - interval '61 seconds'")
+    again = there.create(Job(id=ID, kind="sweep", title="Again", state="running"))
+    assert there.read(ID).title == "Again"
+    here._kept.touch()
+    here.write(late.model_copy(update={"note": "late"}))
+    assert (here.is_cancel_requested(ID), there.is_cancel_requested(ID)) == (True, False)
+    here.finish(late.model_copy(update={"state": "failed", "note": "late"}))
+    assert (there.read(ID).title, there.read(ID).state, there.read(ID).note) == ("Again", "running", again.note)
+    assert there.files._manifests.ids() == []
+    there._kept.touch()
+    there.finish(again.model_copy(update={"state": "done", "note": "Done"}))
+    assert (here.read(ID).state, here.read(ID).note, here.is_cancel_requested(ID)) == ("done", "Done", False)
+
+
+def test_sign_of_life_of_a_server_that_was_cut_off_keeps_no_successor_alive(shared_team):
+    here, there = (shared_team.open_store(name, lost_seconds=60) for name in ("here", "there"))
+    here.create(Job(id=ID, kind="sweep", title="Cut off", state="running"))
+    execute(shared_team.database_url, "UPDATE jobs_1 SET claimed = now() - interval '61 seconds'")
+    there.create(Job(id=ID, kind="sweep", title="Again", state="running"))
+    execute(shared_team.database_url, "UPDATE jobs_1 SET claimed = now() - interval '61 seconds'")
+    here._kept.touch()
+    assert here.read(ID).state == "interrupted"
+
+
+def test_attempt_at_an_earlier_job_of_an_id_changes_nothing_of_the_next(shared_team, store):
+    """Both have the number 1."""
+    enter(shared_team, kind="store")
+    late = take_attempt(store, ID, "gone")
+    store.request_cancel(ID)
+    recover(store)
+    assert store.read(ID).state == "cancelled"
+    enter(shared_team)
+    attempt = take_attempt(store, ID, "a worker")
+    assert (late.number, attempt.number) == (1, 1)
+    do(shared_team, late)
+    assert (store.read(ID).state, store.read(ID).kind) == ("running", "echo")
+    late.give_back()
+    with pytest.raises(Cancelled), late.fence():
+        raise AssertionError
+    do(shared_team, attempt)
+    assert (store.read(ID).state, store.read(ID).kind) == ("done", "echo")
 
 
 def test_database_that_is_away_ends_no_waiting(shared_team, store, monkeypatch):

@@ -15,7 +15,8 @@ from core.environments.pool import WarmProcesses
 from core.errors import Cancelled
 from core.jobs import Jobs
 from core.jobs.execution.job_handle import JobHandle
-from core.jobs.upgrades.upgrade import Item, ModelCheck, read_rows
+from core.jobs.upgrades.upgrade import read_rows
+from core.jobs.upgrades.upgrade_model import AskedModel, Item, ModelCheck
 from core.library import staging
 from core.report.upgrade_report import write_upgrade_report
 from core.upgrade.crossing import Crossing
@@ -195,14 +196,14 @@ def test_progress_holds_the_last_rows_only(check, models: Path, monkeypatch: pyt
 
 def test_cancelled_job_keeps_all_rows(jobs: Jobs, cross_to, models: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("core.jobs.upgrades.upgrade.PROGRESS_ROWS", 1)
-    check_model = ModelCheck.check
+    ask_before = ModelCheck.ask_before
 
-    def cancel_third(self: ModelCheck, item: Item, folder: Path) -> UpgradeRow:
+    def cancel_third(self: ModelCheck, item: Item, folder: Path) -> AskedModel:
         if item.name == "text.onnx":
             raise Cancelled("Cancelled.")
-        return check_model(self, item, folder)
+        return ask_before(self, item, folder)
 
-    monkeypatch.setattr(ModelCheck, "check", cancel_third)
+    monkeypatch.setattr(ModelCheck, "ask_before", cancel_third)
     cross_to("doubles")
     job = jobs.wait(jobs.check_upgrade("here", "keras-3.3", models).id)
     assert (job.state, [row["name"] for row in job.detail["rows"]]) == (

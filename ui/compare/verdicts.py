@@ -74,7 +74,8 @@ def show_verdicts(comparison: FinishedComparison) -> None:
 def _show_machines(comparison: FinishedComparison) -> None:
     """Say of each copy how it answers on each machine, where it was asked on any but this one."""
     names = comparison.participants.names
-    outcomes = {id_: outcome.model_dump(mode="json") for id_, outcome in comparison.outcomes.items()}
+    asked = {"verdict", "changed_rows", "rows"}
+    outcomes = {id_: outcome.model_dump(mode="json", include=asked) for id_, outcome in comparison.outcomes.items()}
     for id_, sentence in describe_compared_machines(outcomes).items():
         text = f"{names.get(id_, id_)}: {sentence}"
         st.markdown(escape_markdown(text))

@@ -25,6 +25,7 @@ from core.jobs.places.known_places import get_place
 from core.jobs.places.place import PlacedCopy, PlaceFacts, entry_of, place_of, rows_at_once
 from core.library.prediction_store import PredictionStore, rows_per_chunk
 from core.runtimes.reference import Reference
+from core.settings import MB
 from core.worker.child_pool import ChildPool
 from core.worker.remote_predictor import RemotePredictor
 from core.worker.row_budget import RowCap
@@ -56,7 +57,7 @@ class ComparisonPredictions:
         self.store: PredictionStore = handle.context.predictions(handle.job.id)
         self._references: dict[str, Reference] = {}
         self._reference_lock = threading.Lock()
-        self._chunk_rows = rows_per_chunk(self._row_bytes())
+        self._chunk_rows = rows_per_chunk(self._row_bytes(), handle.config.reply_mb * MB)
         self._rows_done: dict[str, int] = {}
         self.batches: dict[str, int] = {}
         self.places: dict[str, PlaceFacts] = {}

@@ -18,11 +18,15 @@ from core.record import now
 class Requirements(NamedTuple):
     """What a machine must have for a job: environments that it builds or has built, and formats' packages; of a team
     the worker that is to do it, where it matters which. Of `copies`, ids of artifacts that are loaded, it is to have
-    the packages if any has: a copy that cannot be loaded is a row of the result."""
+    the packages if any has: a copy that cannot be loaded is a row of the result. `runs` are those whose models are
+    rebuilt, and `has_given_model` says that the files which it is given are one: by these and the copies it is known
+    how much memory a model takes at least."""
 
     environments: tuple[str, ...] = ()
     formats: tuple[str, ...] = ()
     copies: tuple[str, ...] = ()
+    runs: tuple[str, ...] = ()
+    has_given_model: bool = False
     worker: str = ""
 
 

@@ -25,6 +25,7 @@ from core.jobs.kinds import KINDS
 from core.queue import (
     Attempt,
     DatabaseJobStore,
+    Queues,
     WorkerRegistry,
     WorkerRequirements,
     make_app,
@@ -54,13 +55,14 @@ class Node:
         store: DatabaseJobStore,
         name: str,
         concurrency: int,
+        queues: Queues = "all",
     ):
         self.id = f"{name[:20]}-{secrets.token_hex(6)}"
         self._context, self._kinds, self._store = context, kinds, store
         self._lost_seconds = context.config.worker_lost_seconds
         self._concurrency = concurrency
         self._registry = WorkerRegistry(store.database)
-        self._announcement = describe_node(context.config, name, concurrency)
+        self._announcement = describe_node(context.config, name, concurrency, queues)
         self._attempts: dict[str, Attempt] = {}
         self._taken: dict[int, str] = {}  # queues, by the number of the entry that was taken
         self._exclusive: set[str] = set()  # queues
@@ -232,7 +234,7 @@ class Node:
             recover_abandoned(self._store.database, self.id, jobs, self._lost_seconds)
 
 
-def run_node(config: Settings, name: str, concurrency: int = 0) -> None:
+def run_node(config: Settings, name: str, concurrency: int = 0, queues: Queues = "all") -> None:
     """Be a worker of the team that the settings name. Raises InputError, StorageFailed."""
     if not config.is_team:
         raise InputError(
@@ -242,7 +244,7 @@ def run_node(config: Settings, name: str, concurrency: int = 0) -> None:
     set_up_logging(config.log_format)
     context = AppContext(config=config)
     assert isinstance(context.job_store, DatabaseJobStore)
-    node = Node(context, KINDS, context.job_store, name, concurrency or max(2, config.parallel))
+    node = Node(context, KINDS, context.job_store, name, concurrency or max(2, config.parallel), queues)
     context.worker.start(then_check=True)
     try:
         node.run()

@@ -13,7 +13,8 @@ from core.environments.build import find_built
 from core.environments.uv import find_uv
 from core.errors import RoundtripError
 from core.formats import all_formats
-from core.queue import Announcement, Report
+from core.queue import Announcement, Queues, Report
+from core.sandbox.limits import own_memory
 from core.settings import Settings
 from core.system import describe_machine, list_instruction_sets, usable_memory
 from core.versions import installed_versions
@@ -21,8 +22,8 @@ from core.versions import installed_versions
 DEVICES = (("/proc/driver/nvidia/gpus", "NVIDIA"), ("/sys/class/kfd/kfd/topology/nodes", "AMD"))
 
 
-def describe_node(config: Settings, name: str, concurrency: int) -> Announcement:
-    """Return what this machine is and can do."""
+def describe_node(config: Settings, name: str, concurrency: int, queues: Queues = "all") -> Announcement:
+    """Return what this machine is and can do, and which jobs it is to take."""
     machine = describe_machine()
     return Announcement(
         name=name,
@@ -40,6 +41,8 @@ def describe_node(config: Settings, name: str, concurrency: int) -> Announcement
         environments=list_built(config),
         buildable_environments=tuple(each.key for each in ENVIRONMENTS) if _can_build() else (),
         concurrency=concurrency,
+        child_memory=own_memory(config),
+        queues=queues,
     )
 
 

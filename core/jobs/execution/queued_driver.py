@@ -10,18 +10,22 @@ from core.context import AppContext
 from core.errors import InputError, RoundtripError, cleanup_on_error
 from core.formats import get_format
 from core.jobs.execution.driver import JobKind
-from core.jobs.execution.given_files import GivenFiles
+from core.jobs.execution.given_files import GivenFiles, RemoteFile
+from core.jobs.execution.job_memory import estimate_memory
 from core.library import Library
 from core.library.job_store import Job
 from core.queue import (
     DatabaseJobStore,
     GivenRecord,
     JobNotifications,
+    StoredPart,
+    StoredParts,
     WorkerRegistry,
     WorkerRequirements,
     add_wishes,
     defer,
     find_shortest_lack,
+    round_memory,
 )
 
 CLICK_PRIORITY, BULK_PRIORITY = 10, 0
@@ -39,16 +43,17 @@ class QueuedDriver:
     def submit(self, context: AppContext, job: Job, files: GivenFiles) -> None:
         """See `JobDriver.submit`."""
         with cleanup_on_error(files.discard):
-            requirements = self._find_requirements(job, context.library)
+            requirements = self._find_requirements(job, context.library, files)
             job.note = self._require_worker(requirements)
-            given = GivenRecord(name=files.name, files=self._store.files.put_given(job.id, files.paths))
+            stored = self._store.files.put_given(job.id, files.paths, map(_describe_remote, files.remote))
+            given = GivenRecord(name=files.name, files=stored)
             with cleanup_on_error(lambda: self._store.files.delete_given(job.id)):
                 self._insert([job], requirements, given)
         files.discard()
 
     def submit_all(self, jobs: list[Job]) -> None:
         """Submit jobs of one kind that need the same, and are given no files, in one transaction."""
-        requirements = self._find_requirements(jobs[0], None)
+        requirements = self._find_requirements(jobs[0], None, GivenFiles())
         self._require_worker(requirements)
         self._insert(jobs, requirements, GivenRecord())
 
@@ -64,12 +69,17 @@ class QueuedDriver:
 
         self._store.insert(jobs, enter)
 
-    def _find_requirements(self, job: Job, library: Library | None) -> WorkerRequirements:
+    def _find_requirements(self, job: Job, library: Library | None, files: GivenFiles) -> WorkerRequirements:
         """Those of a job; what its copies need, which are in the library, as far as a worker has it."""
         kind = self._kinds[job.kind]
         needs = kind.requirements(job.request)
         required = _require_formats(needs.formats, needs.environments).model_copy(
-            update={"is_exclusive": kind.is_exclusive, "worker": needs.worker}
+            update={
+                "is_exclusive": kind.is_exclusive,
+                "is_bulk": job.is_bulk,
+                "memory_gb": round_memory(estimate_memory(library, needs, files)),
+                "worker": needs.worker,
+            }
         )
         formats = _formats_of(library, needs.copies) if library else []
         if not formats:
@@ -92,6 +102,11 @@ class QueuedDriver:
     def wait_for_change(self, job_id: str, seconds: float) -> None:
         """See `JobDriver.wait_for_change`."""
         self._notifications.wait(job_id, seconds)
+
+
+def _describe_remote(remote: RemoteFile) -> StoredParts:
+    parts = [StoredPart(*part) for part in remote.content.list_parts()]
+    return StoredParts(remote.argument, remote.name, remote.path, remote.file.bytes, remote.file.sha256, parts)
 
 
 def _require_formats(formats: Iterable[str], environments: Iterable[str] = ()) -> WorkerRequirements:

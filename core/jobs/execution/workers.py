@@ -4,7 +4,7 @@ from typing import Literal, TypedDict
 
 from core.context import AppContext
 from core.errors import InputError, UnknownName, UnreadableRecord
-from core.queue import DatabaseJobStore, QueueDatabase, WorkerRegistry, WorkerState
+from core.queue import DatabaseJobStore, QueueDatabase, Queues, WorkerRegistry, WorkerState
 
 State = Literal["idle", "working", "draining", "stopping", "gone"]
 
@@ -33,6 +33,8 @@ class WorkerRow(TypedDict):
     can_build: bool
     accelerators: list[str]
     concurrency: int
+    child_memory: int  # bytes that one model may take
+    queues: Queues  # which jobs it takes
 
 
 def list_workers(context: AppContext) -> list[WorkerRow]:
@@ -96,6 +98,8 @@ def _make_row(context: AppContext, worker: WorkerState) -> WorkerRow:
         "can_build": bool(facts.buildable_environments),
         "accelerators": list(facts.accelerators),
         "concurrency": facts.concurrency,
+        "child_memory": facts.child_memory or facts.memory,
+        "queues": facts.queues,
     }
 
 

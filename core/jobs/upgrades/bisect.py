@@ -8,8 +8,9 @@ from core.environments.judge import ElsewhereOutcome
 from core.errors import InputError
 from core.jobs.execution.job_handle import JobHandle
 from core.jobs.imports.import_model import validate_content_in_child
-from core.jobs.upgrades.upgrade import Item, UpgradeRequest, list_items, open_crossing
+from core.jobs.upgrades.upgrade import UpgradeRequest, list_items, open_crossing
 from core.jobs.upgrades.upgrade_expectations import find_expectation
+from core.jobs.upgrades.upgrade_model import Item
 from core.runtimes.keras_releases import release_text
 from core.upgrade.causes import describe_cause
 from core.upgrade.crossing import Expectation

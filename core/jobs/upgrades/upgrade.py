@@ -1,50 +1,36 @@
 """Job: ask models in one environment and then in another, and say what becomes of each."""
 
 import contextlib
+import contextvars
 import shutil
-import time
 from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple, NoReturn, TypedDict, cast
+from typing import Any, NoReturn, TypedDict, cast
 
 from core.context import AppContext
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment, build_environment
 from core.environments.own import HERE, find_own
-from core.error_translation import translate
-from core.errors import (
-    Cancelled,
-    DoesNotLoad,
-    InputError,
-    NeedsArchitecture,
-    Refused,
-    RoundtripError,
-    WorkerError,
-    cleanup_on_error,
-)
+from core.errors import InputError, Refused, cleanup_on_error
 from core.jobs.execution.given_files import GivenFiles
 from core.jobs.execution.job_handle import JobHandle
-from core.jobs.imports.import_model import validate_content_in_child
-from core.jobs.upgrades.upgrade_expectations import find_expectation
 from core.jobs.upgrades.upgrade_files import lay_out_copy, lay_out_upload
+from core.jobs.upgrades.upgrade_model import AskedModel, Item, ModelCheck
 from core.library import Library
 from core.library.job_store import Job
 from core.settings import MB
-from core.upgrade.causes import describe_cause
-from core.upgrade.crossing import Crossing, Expectation
-from core.upgrade.cures import CuredFile, find_cures
+from core.upgrade.crossing import Crossing
 from core.upgrade.finding import Candidate, FoundFiles, find_candidates, unpack, unpack_all
 from core.upgrade.model_files import ModelFiles
 from core.upgrade.row_store import RowStore
-from core.upgrade.rows import Status, UpgradeRow, status_of
+from core.upgrade.rows import UpgradeRow
 from core.upgrade.sides import get_side, require_sides
 from core.validation.file_names import display_file_name
 
 CURED_FOLDER = "cured"  # beside a job of a team, by the place of the model among its rows
 PROGRESS_ROWS = 20  # that are shown while more models are asked
-# Rules whose breach means that a file is no model at all.
-NO_MODEL_RULES = ("unlike", "empty", "unknown-ending", "zip-broken", "zip-missing", "config-shape", "json-text")
 
 
 class UpgradeRequest(TypedDict):
@@ -69,14 +55,6 @@ class UpgradeResult(TypedDict):
     rows: list[dict[str, Any]]
 
 
-class Item(NamedTuple):
-    """One model to ask: its name, and what lays its files out in an empty folder."""
-
-    name: str
-    lay_out: Callable[[Path], ModelFiles]
-    not_asked: str = ""
-
-
 def build_upgrade_request(
     library: Library, files: GivenFiles, copies: Iterable[str], source: str, target: str, again: bool
 ) -> UpgradeRequest:
@@ -85,12 +63,12 @@ def build_upgrade_request(
     copies = list(dict.fromkeys(copies))
     for id_ in copies:
         library.artifact(id_)
-    if files.model is None and not copies:
+    if files.model is None and not files.remote and not copies:
         raise InputError("No model was chosen.", cure="Choose a folder or a zip, or copies of the library.")
     if files.model is not None and not files.model.exists():
         cure = "Check its name and place."
         raise InputError("There is no such file or folder.", received=files.model.name, cure=cure)
-    name = display_file_name(files.name) if files.model else ""
+    name = display_file_name(files.name) if files.model or files.remote else ""
     return {"name": name, "copies": copies, "source": source, "target": target, "again": again}
 
 
@@ -165,11 +143,7 @@ class UpgradeWork:
         items, others = list_items(self.handle, self.staged)
         crossing = open_crossing(self.handle, self.request["source"], self.request["target"])
         store = RowStore(self.handle.library.home, crossing.source, crossing.target)
-        check = ModelCheck(self.handle, crossing, store, self.request["again"])
-        for at, item in enumerate(items):
-            self._report(at / len(items), item.name)
-            with self.handle.library.staging() as folder, cleanup_on_error(self._report_all):
-                self.rows.append(check.check(item, folder))
+        self._ask_all(ModelCheck(self.handle, crossing, store, self.request["again"]), items)
         self._report(1.0, "Done")
         if self.handle.config.is_team:
             self.keep_cured_files(store)
@@ -182,6 +156,26 @@ class UpgradeWork:
             "others": others,
             "rows": [row.model_dump(mode="json") for row in self.rows],
         }
+
+    def _ask_all(self, check: ModelCheck, items: list[Item]) -> None:
+        """Ask the models in turn: each of them after the upgrade while the next one is asked before it."""
+        with contextlib.ExitStack() as folders, ThreadPoolExecutor(1, thread_name_prefix="upgrade-before") as ahead:
+            begin = partial(self._begin, check, ahead, folders)
+            begun = begin(items[0])
+            for at, item in enumerate(items):
+                self._report(at / len(items), item.name)
+                (asked, folder), following = begun, items[at + 1 : at + 2]
+                begun = begin(following[0]) if following else begun
+                with folder, cleanup_on_error(self._report_all):
+                    self.rows.append(check.ask_after(asked.result()))
+
+    def _begin(
+        self, check: ModelCheck, ahead: ThreadPoolExecutor, folders: contextlib.ExitStack, item: Item
+    ) -> tuple["Future[AskedModel]", contextlib.ExitStack]:
+        """Have a model asked before the upgrade, in a thread; returns what comes of it, and what holds its folder."""
+        held = folders.enter_context(contextlib.ExitStack())
+        folder = held.enter_context(self.handle.library.staging())
+        return ahead.submit(contextvars.copy_context().run, check.ask_before, item, folder), held
 
     def keep_cured_files(self, store: RowStore) -> None:
         """Beside the job, from where every machine has them: the store of rows is this one's alone."""
@@ -200,98 +194,6 @@ class UpgradeWork:
     def _report_all(self) -> None:
         """Record all rows of a job that ends without a result."""
         self.handle.report_progress(write_now=True, rows=[row.model_dump(mode="json") for row in self.rows])
-
-
-class ModelCheck:
-    """Checks models one by one, and keeps what was found out."""
-
-    def __init__(self, handle: JobHandle, crossing: Crossing, store: RowStore, again: bool):
-        self.handle, self.crossing, self.store, self.again = handle, crossing, store, again
-        self._is_prepared = False
-
-    def check(self, item: Item, folder: Path) -> UpgradeRow:
-        """Return the row of a model; `folder` is an empty one of ours. Raises Cancelled."""
-        started = time.perf_counter()
-        if item.not_asked:
-            return UpgradeRow(name=item.name, status=Status.NOT_TAKEN, cause=item.not_asked)
-        try:
-            row = self._check(item, folder)
-        except Cancelled:
-            raise
-        except Exception as error:  # noqa: BLE001  a row that fails fails alone
-            row = _failed(item.name, translate(error, WorkerError))
-        return row.model_copy(update={"seconds": time.perf_counter() - started})
-
-    def _check(self, item: Item, folder: Path) -> UpgradeRow:
-        model = item.lay_out(folder / "model")
-        if not self.again and (row := self.store.find(item.name, model.sha256)):
-            return row
-        row = _begin_row(item.name, model)
-        if reason := self._why_not_taken(model):
-            return row.model_copy(update={"cause": reason})
-        self._validate(model)
-        row, cured = self._ask(row, model, folder / "cures")
-        if row.is_final:
-            with contextlib.suppress(RoundtripError):  # a disk that is full: it is asked anew the next time
-                self.store.add(row, cured.path if cured else None)
-        return row
-
-    def _validate(self, model: ModelFiles) -> None:
-        if model.is_untrusted:
-            self._prepare()
-            cancelled = self.handle.is_cancelled
-            validate_content_in_child(self.handle.worker, model.format, model.artifact, cancelled=cancelled)
-
-    def _prepare(self) -> None:
-        """Before the first model that is asked: what was asked before needs no process."""
-        if not self._is_prepared:
-            self._is_prepared = True
-            self.crossing.prepare()
-
-    def _why_not_taken(self, model: ModelFiles) -> str:
-        sides = [side for side in (self.crossing.source, self.crossing.target) if model.format not in side.opens]
-        labels = " and ".join(side.label for side in sides)
-        return f"{labels} {'opens' if len(sides) == 1 else 'open'} no file of this kind." if sides else ""
-
-    def _ask(self, row: UpgradeRow, model: ModelFiles, folder: Path) -> tuple[UpgradeRow, CuredFile | None]:
-        try:
-            expectation = find_expectation(self.crossing, model)
-        except DoesNotLoad as error:
-            update = {"status": Status.NOT_LOADED_BEFORE, "error": error.to_json(), "cause": error.sentence}
-            return row.model_copy(update=update), None
-        return self._cross(row, expectation, folder)
-
-    def _cross(self, row: UpgradeRow, expectation: Expectation, folder: Path) -> tuple[UpgradeRow, CuredFile | None]:
-        model, crossing = expectation.model, self.crossing
-        outcome = crossing.judge(model, expectation.inputs, expectation.predictions)
-        folder.mkdir()
-        cures, cured = find_cures(crossing, expectation, outcome, folder, self.handle.config)
-        update = {
-            "status": status_of(outcome),
-            "outcome": outcome,
-            "expected_by": expectation.versions,
-            "rows": expectation.rows,
-            "cause": describe_cause(crossing.target, outcome, model.read_config()),
-            "note": " ".join(filter(None, (expectation.note, expectation.warning))),
-            "cures": cures,
-        }
-        return row.model_copy(update=update), cured
-
-
-def _begin_row(name: str, model: ModelFiles) -> UpgradeRow:
-    """The row of a model that was not asked yet."""
-    size = model.kit().bytes
-    return UpgradeRow(name=name, status=Status.NOT_TAKEN, format=model.format, sha256=model.sha256, bytes=size)
-
-
-def _failed(name: str, error: RoundtripError) -> UpgradeRow:
-    """The row of a model that could not be asked on both sides."""
-    status = Status.NOT_VERIFIED
-    if isinstance(error, Refused):
-        status = Status.NOT_A_MODEL if error.rule in NO_MODEL_RULES else Status.REFUSED
-    elif isinstance(error, NeedsArchitecture):
-        status = Status.NOT_TAKEN
-    return UpgradeRow(name=name, status=status, error=error.to_json(), cause=error.sentence)
 
 
 def read_rows(rows: Iterable[dict[str, Any]]) -> list[UpgradeRow]:
