@@ -29,6 +29,11 @@ CONVERTER_ERRORS = (
         "Give all inputs. To export it, write a build() with a parameter for each (a_shape, b_shape), without which "
         "Keras notes the first alone; or let call() take one list or dictionary.",
     ),
+    KnownError(  # raised for layers with adapters alone
+        r"Unsupported quantization mode: (\w+)",
+        "Keras merges the LoRA adapters of a layer as it writes it, and cannot where the layer computes in {0}.",
+        "Choose the Keras file in 8-bit integers, or plain .keras.",
+    ),
     KnownError(
         r"Layer (\w+) requires TensorFlow",
         "Keras computes the layer {0} by TensorFlow alone, which is not among these packages.",

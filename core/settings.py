@@ -97,6 +97,12 @@ class Settings(BaseSettings):
     )
     unpacked_mb: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MB")
     trash_days: int = Field(30, ge=0, description="days until what was removed is deleted for good; 0: never")
+    unused_days: int = Field(
+        7,
+        ge=0,
+        description="days until contents of a team's store are deleted that no entry lists any more; 0: only by "
+        "roundtrip collect",
+    )
     metrics: bool = Field(
         False, description="serve metrics for Prometheus at /metrics, to everybody who reaches the server"
     )

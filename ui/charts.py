@@ -6,11 +6,13 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
+import streamlit as st
 
 from core.figures.theme import COLOURS, NEUTRAL, apply_theme, escape_label
 from core.text.numbers import format_size
 
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
+MAX_CACHED = 128  # figures of a kind that are drawn once; what they hold is theirs alone, and nobody may change them
 NOTE_WIDTH = 28  # characters below a name, as many as leave a bar its place in a narrow window
 LOG_SCALE_RATIO = 40  # from this ratio of the largest to the smallest loss, small ones need a logarithmic axis
 
@@ -94,8 +96,12 @@ def loss_difference_chart(epochs: list[float], differences: list[float | None], 
 MAX_SEPARATE = 3  # models that each have bars of their own; of more, those with equal predictions share theirs
 
 
+@st.cache_resource(show_spinner=False, max_entries=MAX_CACHED)
 def probability_bars(classes: list[str], predictions: dict[str, list[float]]) -> go.Figure:
-    """Draw the probability of each class, with a bar for each model, or for all models that predict the same."""
+    """Draw the probability of each class, with a bar for each model, or for all models that predict the same.
+
+    Cached by what is drawn, as is `size_chart`: most of a rerun of the Compare page was making these figures anew.
+    """
     if len(predictions) > MAX_SEPARATE:
         predictions = _merge_equal(predictions)
     figure = go.Figure()
@@ -123,6 +129,7 @@ def _join_names(names: list[str]) -> str:
     return f"{first} and {others[0] if len(others) == 1 else f'{len(others)} others, which predict the same'}"
 
 
+@st.cache_resource(show_spinner=False, max_entries=MAX_CACHED)
 def size_chart(names: list[str], sizes: list[int], notes: list[str], colours: list[str]) -> go.Figure:
     """Draw the bytes of each copy as a bar in its colour; a note stands below its name, in lines that fit a phone."""
     wrapped = [[escape_label(line) for line in textwrap.wrap(note, NOTE_WIDTH) or [""]] for note in notes]

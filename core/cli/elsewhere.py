@@ -25,8 +25,9 @@ from core.environments.own import HERE
 from core.errors import InputError
 from core.jobs import Jobs
 from core.jobs.elsewhere import read_outcome
-from core.text.labels import pluralize, verdict_label
+from core.text.labels import pluralize
 from core.text.numbers import format_duration, format_size
+from core.text.verdicts import verdict_label
 
 app = typer.Typer(rich_markup_mode=None)
 COLUMNS = ("artifact", "format", "here", "environment", "there", "seconds", "cause")

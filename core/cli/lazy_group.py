@@ -27,6 +27,7 @@ MODULES = (
     "advise",
     "health",
     "migrate",
+    "collect",
     "serve",
     "worker",
     "stop",

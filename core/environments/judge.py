@@ -152,8 +152,8 @@ def ask_and_judge(
         outcome = _unverified(environment, translate(error, WorkerError))
     seconds, lock = time.perf_counter() - started, environment.lock_sha256
     machine = describe_answering_machine(environment.variables, kit.is_untrusted and environment.forks)
-    told = {"total_seconds": seconds, "lock": lock, "inputs_sha256": kit.inputs_sha256, "machine": machine}
-    return EnvironmentAnswer(outcome.model_copy(update=told), predictions)
+    facts = {"total_seconds": seconds, "lock": lock, "inputs_sha256": kit.inputs_sha256, "machine": machine}
+    return EnvironmentAnswer(outcome.model_copy(update=facts), predictions)
 
 
 def translate_refusal(error: EngineError) -> RoundtripError:

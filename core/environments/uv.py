@@ -36,8 +36,8 @@ def find_uv() -> str:
 
         with contextlib.suppress(FileNotFoundError):
             return os.fspath(uv.find_uv_bin())
-    if found := shutil.which("uv"):
-        return found
+    if path := shutil.which("uv"):
+        return path
     raise PackageMissing("uv, which builds environments, is not installed.", cure="Install it: pip install uv")
 
 
@@ -91,8 +91,8 @@ def parse_pip_settings(text: str) -> dict[str, str]:
         name, _, value = line.partition("=")
         with contextlib.suppress(ValueError):
             settings[name.rpartition(".")[2].strip()] = " ".join(shlex.split(value))
-    found = {variable: settings[name] for name, variable in INDEX_SETTINGS.items() if settings.get(name)}
-    kept = {name: " ".join(_existing(value.split())) if name in PLACES else value for name, value in found.items()}
+    named = {variable: settings[name] for name, variable in INDEX_SETTINGS.items() if settings.get(name)}
+    kept = {name: " ".join(_existing(value.split())) if name in PLACES else value for name, value in named.items()}
     # As pip does, look for a package in all of them: which of two of one name is meant, the hashes of the lock say.
     return {"UV_INDEX_STRATEGY": "unsafe-best-match"} | {name: value for name, value in kept.items() if value}
 

@@ -4,7 +4,7 @@ import time
 from typing import Any, TypedDict, cast
 
 from core.demos import get_demo
-from core.jobs.job_handle import JobHandle
+from core.jobs.execution.job_handle import JobHandle
 
 
 class TrainRequest(TypedDict):

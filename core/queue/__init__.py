@@ -13,7 +13,14 @@ from core.queue.database_job_store import DatabaseJobStore, open_database_job_st
 from core.queue.job_files import GivenFile, GivenRecord, JobFiles
 from core.queue.notifications import JobNotifications
 from core.queue.recovery import recover_abandoned
-from core.queue.requirements import Announcement, WorkerRequirements, add_wishes, find_shortest_lack
+from core.queue.requirements import (
+    Announcement,
+    Queues,
+    WorkerRequirements,
+    add_wishes,
+    find_shortest_lack,
+    round_memory,
+)
 from core.queue.tasks import QueueManager, defer, make_app
 from core.queue.worker_registry import Report, WorkerRegistry, WorkerState
 
@@ -27,6 +34,7 @@ __all__ = [
     "JobNotifications",
     "QueueDatabase",
     "QueueManager",
+    "Queues",
     "Report",
     "WorkerRegistry",
     "WorkerRequirements",
@@ -38,6 +46,7 @@ __all__ = [
     "open_database_job_store",
     "read_cookie_secret",
     "recover_abandoned",
+    "round_memory",
     "take_attempt",
     "taken_over_error",
 ]

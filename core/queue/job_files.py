@@ -14,7 +14,7 @@ from core.library.ids import new_id
 from core.library.records import FileEntry
 from core.library.staging import staging_folder
 from core.library.storage import compute_sha256, list_files, translate_disk_errors, write_text_atomically
-from core.object_store import Contents, Manifest, Manifests, ObjectStore
+from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting
 
 GIVEN = "given"  # the folder of keys of what jobs are given
 ENTERING = timedelta(days=1)  # that it may take at most until a job is recorded whose files are stored
@@ -98,12 +98,17 @@ class JobFiles:
                 return None
             for name, text in records.items():
                 write_text_atomically(folder / name, text, is_flushed=False)
-            paths = [path for path in list_files(folder) if path.name != ENTRY_FILE]
-            files = [_put(self._contents, path, path.relative_to(folder).as_posix()) for path in paths]
+            files = [_describe(path, folder) for path in list_files(folder) if path.name != ENTRY_FILE]
             entry = new_id("j")
+            putting = Putting(lambda: self._put_contents(folder, files))
             self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
+            putting.end()
             (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
             return entry
+
+    def _put_contents(self, folder: Path, files: list[FileEntry]) -> None:
+        for file in files:
+            self._contents.put_file(folder / file.path, file.sha256, lambda count: None)
 
     def forget(self, entry: str) -> None:
         """Delete an entry, as far as the store answers: nothing refers to it. Its contents may be another's, too."""
@@ -159,12 +164,13 @@ class JobFiles:
 def _put_argument(contents: Contents, argument: str, path: Path) -> list[GivenFile]:
     files = []
     for each in list_files(path) if path.is_dir() else [path]:
-        entry = _put(contents, each, each.relative_to(path).as_posix() if each != path else "")
+        entry = _describe(each, path)
+        contents.put_file(each, entry.sha256, lambda count: None)
         files.append(GivenFile(argument=argument, name=path.name, **entry.model_dump()))
     return files
 
 
-def _put(contents: Contents, path: Path, name: str) -> FileEntry:
-    entry = FileEntry(path=name, bytes=path.stat().st_size, sha256=compute_sha256(path))
-    contents.put_file(path, entry.sha256, lambda count: None)
-    return entry
+def _describe(path: Path, root: Path) -> FileEntry:
+    """A file by its path below a root; that of the root itself is empty."""
+    name = path.relative_to(root).as_posix() if path != root else ""
+    return FileEntry(path=name, bytes=path.stat().st_size, sha256=compute_sha256(path))

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.environments import ENVIRONMENTS, get_environment
@@ -79,13 +78,6 @@ def write_built(config: Settings, key: str) -> Path:
     (folder / "venv" / "bin" / "python").symlink_to(sys.executable)
     (folder / RECORD).write_text(json.dumps({"seconds": 1, "bytes": 5_000_000, "files": ""}))
     return folder
-
-
-@pytest.fixture
-def own_jobs(empty_jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
-    """Jobs over an empty library and an empty cache of environments."""
-    monkeypatch.setattr(empty_jobs, "config", empty_jobs.config.model_copy(update={"environments": tmp_path}))
-    return empty_jobs
 
 
 def add_copies(jobs: Jobs, *formats: str) -> str:

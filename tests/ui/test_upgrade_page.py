@@ -235,7 +235,7 @@ def test_upgrade_page_asks_once_which_environments_are_built(visit, empty_jobs: 
     assert len(calls) == 1
 
 
-def test_upgrade_page_offers_cured_file_and_reads_it_only_when_it_is_pressed(visit, empty_jobs: Jobs, tmp_path: Path):
+def test_upgrade_page_offers_cured_file_and_reads_it_on_click_only(visit, empty_jobs: Jobs, tmp_path: Path):
     row = UpgradeRow.model_validate({**ROWS[1], "name": "_new_.keras", "sha256": "0" * 64})
     row = row.model_copy(update={"cures": [row.cures[0].model_copy(update={"file": "for-keras-3.3.keras"})]})
     (tmp_path / "cured").write_bytes(b"cured")

@@ -16,7 +16,7 @@ from core.environments.kits import Kit
 from core.environments.own import find_own, own_environment
 from core.environments.replies import KitReply
 from core.errors import ChildDied, InputError, LibraryError, UnknownName, WorkerError
-from core.jobs.bisect import build_line
+from core.jobs.upgrades.bisect import build_line
 from core.settings import Settings
 from core.upgrade.causes import describe_cause
 from core.upgrade.row_store import ROW_FILE, RowStore

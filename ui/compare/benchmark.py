@@ -23,8 +23,9 @@ from core.jobs.benchmark_result import (
 )
 from core.library import Entry
 from core.library.job_store import Job
-from core.text.labels import CLOSENESS_LABELS, closeness_label, format_timestamp
+from core.text.labels import format_timestamp
 from core.text.numbers import format_duration, format_size
+from core.text.verdicts import CLOSENESS_LABELS, closeness_label
 from ui.charts import log_axis, stacked_bar_chart
 from ui.compare.participants import Participants
 from ui.components import escape_markdown, show_error

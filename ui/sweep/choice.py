@@ -9,7 +9,7 @@ from core.environments.own import HERE
 from core.errors import RoundtripError
 from core.formats import all_formats
 from core.jobs.environment_states import list_machines
-from core.jobs.sweep import Sweeps
+from core.jobs.sweeps.sweep import Sweeps
 from core.jobs.uploads import store_models
 from core.library import Run
 from core.library.job_store import Job

@@ -8,7 +8,7 @@ import streamlit as st
 from core.environments import ENVIRONMENTS
 from core.environments.machines import label_machine
 from core.environments.own import HERE
-from core.jobs.sweep import Sweeps
+from core.jobs.sweeps.sweep import Sweeps
 from core.library.job_store import Job
 from core.report.sweep_report import RENDERERS
 from core.sweep.rows import LABELS, Status, SweepRow, summarize_counts, summarize_sweep

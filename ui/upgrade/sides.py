@@ -7,7 +7,7 @@ import streamlit as st
 
 from core.environments.base import Environment
 from core.errors import InputError
-from core.jobs.bisect import build_line
+from core.jobs.upgrades.bisect import build_line
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from core.text.numbers import format_size
