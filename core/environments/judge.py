@@ -34,6 +34,7 @@ from core.worker.child_handle import CancelCheck, never_cancelled
 
 # Errors by the stages of an engine in which it does not work with the copy.
 KINDS_WITHOUT_COPY: dict[str, type[RoundtripError]] = {"import": NotBuilt, "write": StorageFailed}
+ERRORS_WITHOUT_ENGINE = ("ModuleNotFoundError", "EngineNotHere")  # which say nothing of the copy
 LOCK_NOTE = "Asked under another lock; ask again."
 UNLIKE_VERDICTS = (Verdict.SOME_CHANGED, Verdict.DIFFERENT, Verdict.NOT_COMPARABLE, Verdict.DOES_NOT_LOAD)
 
@@ -160,7 +161,7 @@ def translate_refusal(error: EngineError) -> RoundtripError:
     """Return the error for what an engine raised: only what it raised over the copy is one that speaks of that."""
     if error.stage in KINDS_WITHOUT_COPY:
         return translate_engine_error(error.error, error.text, KINDS_WITHOUT_COPY[error.stage])
-    kind = PackageMissing if error.error == "ModuleNotFoundError" else DoesNotLoad
+    kind = PackageMissing if error.error in ERRORS_WITHOUT_ENGINE else DoesNotLoad
     return translate_engine_error(error.error, error.text, kind)
 
 
