@@ -61,7 +61,7 @@ def start_training(*request: Any) -> None:
 
 
 st.button(
-    "Train on",
+    "Resume training",
     type="primary",
     icon=":material/play_arrow:",
     on_click=start_training,

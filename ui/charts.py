@@ -14,6 +14,7 @@ from core.text.numbers import format_size
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
 MAX_CACHED = 128  # figures of a kind that are drawn once; what they hold is theirs alone, and nobody may change them
 NOTE_WIDTH = 28  # characters below a name, as many as leave a bar its place in a narrow window
+MAX_EPOCH_TICKS = 12  # up to here each epoch has its number: Plotly would write 1.5 between two of few
 LOG_SCALE_RATIO = 40  # from this ratio of the largest to the smallest loss, small ones need a logarithmic axis
 
 
@@ -25,7 +26,8 @@ def training_curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
         if any(row.get(key) is not None for row in history):
             values = [row.get(key) for row in history]
             figure.add_scatter(x=epochs, y=values, name=name, mode="lines+markers", marker={"size": 5})
-    return apply_theme(figure, "epoch", metric)
+    figure = apply_theme(figure, "epoch", metric)
+    return figure.update_xaxes(dtick=1) if len(epochs) <= MAX_EPOCH_TICKS else figure
 
 
 def metric_names(history: list[dict[str, Any]]) -> list[str]:

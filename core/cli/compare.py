@@ -58,7 +58,7 @@ def _parse_participant(text: str) -> str:
 Participants = Annotated[
     list[str],
     typer.Argument(
-        metavar="ID[@PLACE]...",
+        metavar="ID[@PLACE]",
         parser=_parse_participant,
         help="Ids, or aliases; with @ENV (built first where it is not), @MACHINE or @ENV@MACHINE it answers there.",
     ),

@@ -47,7 +47,11 @@ def elsewhere(
     run: RunId,
     environments: Annotated[
         Strings,
-        typer.Option("--in", metavar="ENV", help="An environment, built first where it is not; by default all built."),
+        typer.Option(
+            "--in",
+            metavar="ENV",
+            help="One of `roundtrip environments`, built first where it is not; by default all built.",
+        ),
     ] = None,
     machines: Annotated[
         Strings,
@@ -117,7 +121,7 @@ def _table(result: dict[str, Any]) -> list[TableRow]:
 @app.command()
 def environments(
     action: Annotated[Action, typer.Argument(help="What to do.")] = Action.LIST,
-    names: Annotated[Strings, typer.Argument(metavar="ENV...", help="Environments; all where none is named.")] = None,
+    names: Annotated[Strings, typer.Argument(metavar="ENV", help="Environments; all where none is named.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List, build or remove the environments in which copies can be asked elsewhere."""

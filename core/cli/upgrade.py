@@ -30,8 +30,17 @@ COLUMNS = ("model", "format", "after", "cause", "cure")
 MAX_CELL = 110  # characters of a cause or a cure in the table
 STEP_COLUMNS = ("environment", "release", "there", "cause")
 Models = Annotated[Path | None, typer.Argument(metavar="PATH", help="A model, or a folder or zip of models.")]
-Source = Annotated[str, typer.Option("--from", metavar="ENV", help="What is run today; 'here' is Roundtrip's own.")]
-Target = Annotated[str, typer.Option("--to", metavar="ENV", help="What is to be run; built first where it is not.")]
+Source = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="ENV",
+        help="What is run today, as `roundtrip environments` lists them; 'here' is Roundtrip's own.",
+    ),
+]
+Target = Annotated[
+    str, typer.Option("--to", metavar="ENV", help="What is to be run, likewise; built first where it is not.")
+]
 Copies = Annotated[
     list[str] | None, typer.Option("--copy", metavar="ID", parser=parse_id, help="A copy of the library (repeatable).")
 ]

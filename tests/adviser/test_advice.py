@@ -91,7 +91,7 @@ def test_advice_of_a_phone_gives_reasons_losses_and_what_is_unmeasured():
     ]
     assert [(loss.finding, loss.state) for loss in advice.choice.losses] == [
         ("Optimizer state", "lost"),
-        ("Trains on", "lost"),
+        ("Further training", "lost"),
     ]
     assert advice.why_second == "It is larger: 1.2 kB instead of 400 B."
     assert advice.unmeasured[0].startswith("Nobody has measured it on a phone")

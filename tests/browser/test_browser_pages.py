@@ -21,6 +21,7 @@ from tests.browser.page_helpers import (
     switch_page,
     take_screenshot,
     wait_for_page,
+    wait_until_idle,
 )
 from tests.browser.server import Server, serve
 from tests.factories.warm_start import WarmProcess
@@ -144,6 +145,22 @@ def test_navigation_of_narrow_window_has_labels(server: Server, new_page: Callab
     button.click()
     for title in ("Home", "Compare", "Health"):
         expect(page.get_by_test_id("stSidebar").get_by_role("link", name=title)).to_be_visible()
+
+
+def test_expander_stays_as_it_was_when_the_address_gets_its_first_parameter(
+    server: Server, new_page: Callable[..., Page]
+):
+    page = new_page()
+    page.goto(f"{server.url}/sweep")
+    wait_for_page(page, "Sweep")
+    files = page.locator("details").filter(has_text="Files in place of runs")
+    was_open = files.evaluate("item => item.open")  # in an empty library
+    files.get_by_text("Files in place of runs").click()
+    expect(files).to_have_js_property("open", not was_open)
+    page.get_by_text("Before and after an upgrade", exact=True).click()
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
+    wait_until_idle(page)
+    expect(files).to_have_js_property("open", not was_open)
 
 
 def test_copy_link_copies_the_address_and_says_where_it_works(server: Server, new_page: Callable[..., Page]):

@@ -6,18 +6,20 @@ from unittest.mock import patch
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.environments.own import HERE
 from core.errors import InputError
 from core.jobs import Jobs
 from core.library.job_store import Job
 from core.upgrade.row_store import RowStore
 from core.upgrade.rows import UpgradeRow
-from core.upgrade.sides import get_side
+from core.upgrade.sides import get_side, release_line
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.private_entries import BO
 from tests.factories.sent_files import list_whole_uploads, send_files
 from tests.ui.test_elsewhere_page import own_jobs, write_built
 from tests.ui.test_pages import page_text
 from ui.components import escape_markdown
+from ui.upgrade.sides import put_older_first
 
 __all__ = ["own_jobs"]
 
@@ -207,6 +209,18 @@ def test_upgrade_page_shows_refusal(visit, empty_jobs: Jobs, monkeypatch: pytest
     assert "job" not in app.query_params
 
 
+def test_upgrade_page_begins_with_the_release_before_ours_and_ours(visit, empty_jobs: Jobs):
+    line = [side.key for side in release_line(HERE)]
+    app = visit(empty_jobs, "upgrade")
+    assert [box.value for box in app.selectbox] == [line[line.index(HERE) - 1], HERE]
+
+
+def test_put_older_first_gives_the_newest_release_before_ours_first():
+    offered = [HERE, "onnxruntime-1.20", "keras-3.3", "keras-3.12", "tf-2.15"]
+    assert put_older_first(offered) == ["keras-3.12", "keras-3.3", "tf-2.15", HERE, "onnxruntime-1.20"]
+    assert put_older_first(["onnxruntime-1.20", HERE]) == ["onnxruntime-1.20", HERE]
+
+
 def test_upgrade_page_offers_no_search_between_engines(visit, empty_jobs: Jobs):
     app = visit(empty_jobs, "upgrade", **{"from": "onnxruntime-1.20", "to": "here"})
     send(app, empty_jobs, "a.onnx")
@@ -223,7 +237,7 @@ def test_upgrade_page_of_signed_in_person_says_who_builds(visit, own_jobs: Jobs)
     write_built(own_jobs.config, "keras-3.3")
     app = visit(bos, "upgrade")
     send(app, bos, "a.keras")
-    assert app.selectbox[1].options == ["Keras 3.3"]
+    assert [box.value for box in app.selectbox] == ["keras-3.3", "here"]
     assert [app.button(key=key).disabled for key in ("check-upgrade", "find-release")] == [False, True]
     assert "Not all releases between the two are built." in app.button(key="find-release").help
 
