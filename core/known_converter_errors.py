@@ -4,6 +4,11 @@ from core.errors import KnownError
 
 CONVERTER_ERRORS = (
     KnownError(
+        r"(Core ML predicts on macOS alone\. [^\n]+)",
+        "{0}",
+        "To have it predict, ask this environment on a Mac, or open the converted package in Xcode there.",
+    ),
+    KnownError(
         r"Unsupported Ops in the model (?:before|after) optimization\n([^\n]+)",
         "TensorFlow.js has no operation for {0}.",
         "Do that step outside of the model, or choose SavedModel, which keeps every operation.",

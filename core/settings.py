@@ -75,7 +75,7 @@ class Settings(BaseSettings):
         4, ge=1, description="largest reply of a confined child that was not asked for more, in MB"
     )
     run_unconfined: bool = Field(False, description="run what was imported even where it cannot be confined")
-    reply_mb: int = Field(256, ge=1, description="largest reply of a child, in MB")
+    reply_mb: int = Field(256, ge=1, description="largest request to a child, and largest reply of one, in MB")
     inputs_mb: int = Field(1024, ge=1, description="largest set of inputs, in MB")
     inputs_total_mb: int = Field(8192, ge=1, description="all sets of inputs together, in MB")
     keep_inputs: int = Field(50, ge=1, description="sets of inputs that are kept, those used last")

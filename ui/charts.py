@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import plotly.graph_objects as go
 import streamlit as st
 
-from core.figures.theme import COLOURS, NEUTRAL, apply_theme, escape_label
+from core.figures.theme import COLOURS, LEGEND_BELOW, NEUTRAL, apply_theme, escape_label
 from core.text.numbers import format_size
 
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
@@ -60,7 +60,7 @@ def resume_curves(past: LossCurve, live: LossCurve, copies: list[LossCurve]) -> 
     losses = [*past.losses[-1:], *(loss for curve in (live, *copies) for loss in curve.losses)]
     _set_loss_axis(figure, [loss for loss in losses if loss is not None])
     figure = apply_theme(figure, "epoch", "loss", height=400 + 22 * len(copies))
-    return figure.update_layout(legend={"y": -0.2, "yanchor": "top", "orientation": "v"})
+    return figure.update_layout(legend={**LEGEND_BELOW, "orientation": "v"})
 
 
 def _mark_training_end(figure: go.Figure, end: float, live_epochs: list[float]) -> None:
@@ -114,7 +114,7 @@ def probability_bars(classes: list[str], predictions: dict[str, list[float]]) ->
     figure.update_xaxes(type="category")
     figure = apply_theme(figure, "class", "probability", height=300 + 14 * len(predictions))
     # The legend is below: beside the bars, a long list of names would leave them no room on a narrow screen.
-    return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
+    return figure.update_layout(legend=LEGEND_BELOW)
 
 
 def _merge_equal(predictions: dict[str, list[float]]) -> dict[str, list[float]]:

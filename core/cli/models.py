@@ -33,7 +33,7 @@ from core.inputs.fitting import describe_axes
 from core.jobs import Jobs
 from core.jobs.imports.stated_shapes import parse_shapes
 from core.jobs.resume_result import ResumeResult, ResumeVerdict
-from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, StoredUpload, store_upload
+from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, RemoteUpload, StoredUpload, store_upload
 from core.library import Library
 from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
@@ -195,7 +195,7 @@ def _start_import(jobs: Jobs, path: Path, architecture: Path | None, options: di
     return jobs.import_model(**_gather_files(jobs, path, architecture)._asdict(), **options)
 
 
-def _gather_files(jobs: Jobs, path: Path, architecture: Path | None) -> StoredUpload:
+def _gather_files(jobs: Jobs, path: Path, architecture: Path | None) -> StoredUpload | RemoteUpload:
     """A single file where it lies, several as they were copied. Raises InputError for one that is not there."""
     weights = path.with_suffix(OPENVINO_BIN_SUFFIX) if path.suffix.lower() == OPENVINO_XML_SUFFIX else None
     paths = [path, *filter(None, (architecture, weights))]

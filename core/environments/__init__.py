@@ -30,6 +30,7 @@ MODULES = (
     "executorch",
     "orbax",
     "tfjs",
+    "coreml",
     "keras_3_15_python_3_13",
     "keras_3_3",
     "keras_3_12",

@@ -23,7 +23,7 @@ PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "onnxruntime")
 
 
 class OwnEnvironment(Environment):
-    """It has no lock: its name tells what is installed."""
+    """It has no lock: what is installed stands for one."""
 
     @property
     def folder_name(self) -> str:
@@ -32,7 +32,8 @@ class OwnEnvironment(Environment):
 
     @property
     def lock_sha256(self) -> str:
-        return ""
+        """SHA-256 of the release of Python and of all that is installed with it, by names and versions."""
+        return hashlib.sha256(json.dumps([sys.version, _installed()]).encode()).hexdigest()
 
 
 @cache

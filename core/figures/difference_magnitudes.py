@@ -48,7 +48,7 @@ def difference_histogram(metrics: Mapping[str, Any]) -> go.Figure:
     figure.update_yaxes(type="log", range=[math.log10(0.6), top], dtick=1, tickformat=",")
     figure.update_traces(textposition="outside", cliponaxis=False)
     figure.update_layout(showlegend=False, bargap=0.06)
-    return apply_theme(figure, "absolute difference", "values")
+    return apply_theme(figure, "absolute difference", "values", height=theme.PAIRED_HEIGHT)
 
 
 def magnitude_heatmap(metrics: Mapping[str, Any]) -> go.Figure:
@@ -87,7 +87,7 @@ def magnitude_heatmap(metrics: Mapping[str, Any]) -> go.Figure:
     )
     figure.update_xaxes(tickvals=across.tick_positions, ticktext=across.tick_labels, **NO_GRID)
     figure.update_yaxes(tickvals=upward.tick_positions, ticktext=upward.tick_labels, **NO_GRID)
-    return apply_theme(figure, "size of the baseline's value", "absolute difference", height=380)
+    return apply_theme(figure, "size of the baseline's value", "absolute difference", height=theme.PAIRED_HEIGHT)
 
 
 class _LogAxis:

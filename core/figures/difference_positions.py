@@ -38,7 +38,7 @@ def position_heatmap(metrics: Mapping[str, Any], labels: Sequence[str] = ()) -> 
     figure.update_yaxes(type="category", tickvals=ticks, ticktext=row_numbers, autorange="reversed", **NO_GRID)
     _label_positions(figure, labels, len(means[0]), heat["columns"])
     figure.update_xaxes(type="category", **NO_GRID)
-    return apply_theme(figure, "position in the output", "row", height=380)
+    return apply_theme(figure, "position in the output", "row", height=theme.PAIRED_HEIGHT)
 
 
 def _mean_layers(
@@ -75,7 +75,8 @@ def position_bars(metrics: Mapping[str, Any], labels: Sequence[str] = ()) -> go.
     figure = go.Figure(go.Bar(x=positions, y=means, marker_color=COLOURS[0], hovertext=hover, hoverinfo="text"))
     _label_positions(figure, labels, len(means), positions)
     figure.update_yaxes(rangemode="tozero", exponentformat="power", nticks=6)
-    return apply_theme(figure, "position in the output", "mean difference").update_layout(bargap=0.1)
+    figure = apply_theme(figure, "position in the output", "mean difference", height=theme.PAIRED_HEIGHT)
+    return figure.update_layout(bargap=0.1)
 
 
 def _position_names(labels: Sequence[str], count: int) -> list[str]:

@@ -10,6 +10,7 @@ from core.formats.standalone_loaders import StandaloneLoader
 from core.formats.tfjs_loader import open_tfjs
 from core.runtimes.base import NO_CODE, Model, ModelCode, Predictor
 from core.runtimes.environment_link import load_in_environment, save_in_environment
+from core.runtimes.inference_model import to_inference_model
 from core.runtimes.model_kinds import model_kind
 
 
@@ -17,7 +18,7 @@ def save(model: Model, folder: Path) -> None:
     with tempfile.TemporaryDirectory() as given:
         source = Path(given) / "artifact"
         if model_kind(model) == "keras":
-            keras_export.save(model, source)
+            keras_export.save(to_inference_model(model), source)
         else:
             saved_model.save(model, source)
         save_in_environment(ENVIRONMENT, Path(given), folder)
@@ -41,7 +42,9 @@ FORMAT = Format(
     origin="TensorFlow.js (Google, 2018); by its converter tensorflowjs, of Python.",
     explains="The graph in operations of TensorFlow as JSON, and its constants in shards of 4 MB, which a page fetches "
     "one by one. The converter reads a SavedModel, so classes of the model's own are no obstacle. It is told to keep "
-    "loops as they are (control_flow_v2): as it writes them by default, TensorFlow.js runs no LSTM. Copies answer here "
-    "in Node.js, by its kernels in plain JavaScript; in a browser it computes on the graphics card, and rounds "
-    "otherwise. It has whole numbers of 32 bits alone, and no numbers in half precision.",
+    "loops as they are (control_flow_v2), in which form TensorFlow.js runs an LSTM, and is given exact GELU in "
+    "operations that TensorFlow.js has. Text is compared and looked up, and not taken apart: TextVectorization is "
+    "refused. Copies answer here in Node.js, by kernels in plain JavaScript, and not on a graphics card, as on most "
+    "pages. There are whole numbers of 32 bits alone, and none in half precision: of a model in mixed precision some "
+    "answers change.",
 )

@@ -24,7 +24,8 @@ async function readWeights(manifest) {
   const model = await tf.loadGraphModel({ load: async () => artifacts });
   const feed = {}, outputs = Object.entries(json.signature.outputs);
   for (const [name, port] of Object.entries(json.signature.inputs)) {
-    feed[port.name] = tf.tensor(given[name].values, given[name].shape, dtypes[port.dtype]);
+    const { values, shape } = given[name] ?? {}; // nothing for a lookup table, which it fills itself
+    if (shape) feed[port.name] = tf.tensor(values, shape, dtypes[port.dtype]);
   }
   const results = [await model.executeAsync(feed, outputs.map(([, port]) => port.name))].flat();
   const arrays = results.map((each, at) => [outputs[at][0], [each.dtype, each.shape, Array.from(each.dataSync())]]);

@@ -26,7 +26,7 @@ from core.jobs.elsewhere import (
 )
 from core.jobs.environment_states import is_built, list_all_environments
 from core.jobs.execution.driver import JobDriver, JobKind
-from core.jobs.execution.given_files import MODEL, GivenFiles
+from core.jobs.execution.given_files import RemoteFile, give_files
 from core.jobs.execution.runner import JobRunner
 from core.jobs.imports.import_request import ImportOptions, build_import_request, build_reimport_request
 from core.jobs.kinds import KINDS
@@ -85,10 +85,11 @@ class Jobs(JobRunner):
 
     def import_model(
         self,
-        path: Path,
+        path: Path | None,
         name: str = "",
         *,
         parts: dict[str, Path] | None = None,
+        remote: Sequence[RemoteFile] = (),
         demo: str | None = None,
         signature: str = "",
         label: str = "",
@@ -99,8 +100,9 @@ class Jobs(JobRunner):
         """Import a model from outside. See `core.jobs.imports.import_model.ImportResult`.
 
         Args:
-            path: a file, a zip, or a folder; `name` is what its owner calls it.
+            path: a file, a zip, or a folder; `name` is what its owner calls it. None for files of a team's store.
             parts: further files by what they are ("architecture").
+            remote: those files of a team's store, which the worker fetches.
             demo: the demo whose code built the model.
             signature: the signature that is to answer where it has several.
             label: what the run is to be called.
@@ -108,7 +110,7 @@ class Jobs(JobRunner):
             shapes: the shape of one row by input, where the file leaves sizes free.
             keeps_state: whether what the model remembers is kept from row to row, and not forgotten after each.
         """
-        files = _give_files(Path(path), name, temporary_folder, parts)
+        files = give_files(path and Path(path), name, temporary_folder, parts, remote)
         stated = {input_name: list(shape) for input_name, shape in (shapes or {}).items()}
         with cleanup_on_error(files.discard):
             request = build_import_request(files, ImportOptions(demo, signature, label, stated, keeps_state))
@@ -275,6 +277,7 @@ class Jobs(JobRunner):
         copies: Iterable[str] = (),
         again: bool = False,
         temporary_folder: Path | None = None,
+        remote: Sequence[RemoteFile] = (),
     ) -> Job:
         """Ask models in the environment `source`, and see what becomes of them in `target`.
 
@@ -286,7 +289,7 @@ class Jobs(JobRunner):
             copies: copies of the library, which are asked the rows of their proof kits.
             temporary_folder: deleted at the end, also where the work never begins.
         """
-        files = _give_files(path, name, temporary_folder)
+        files = give_files(path, name, temporary_folder, remote=remote)
         with cleanup_on_error(files.discard):
             request = build_upgrade_request(self.library, files, copies, source, target, again)
             self._require_may_build([source, target])
@@ -306,13 +309,14 @@ class Jobs(JobRunner):
         *,
         copies: Iterable[str] = (),
         temporary_folder: Path | None = None,
+        remote: Sequence[RemoteFile] = (),
     ) -> Job:
         """Find the first release of Keras between two environments that answers otherwise, for one model.
 
         The environments that are asked are built where they are not. See `core.jobs.upgrades.bisect.BisectResult`; the
         arguments are those of `check_upgrade`.
         """
-        files = _give_files(path, name, temporary_folder)
+        files = give_files(path, name, temporary_folder, remote=remote)
         with cleanup_on_error(files.discard):
             upgrade = build_upgrade_request(self.library, files, copies, source, target, again=True)
             request = build_bisect_request(upgrade)
@@ -341,10 +345,3 @@ class Jobs(JobRunner):
         """Repair the library, or with `dry_run` say what would be done (see `core.health.repair_library`)."""
         self.library.require_full_access()
         return self._start("repair", "Repair", {"quarantine": quarantine, "dry_run": dry_run})
-
-
-def _give_files(
-    path: Path | None, name: str, temporary_folder: Path | None, parts: Mapping[str, Path] | None = None
-) -> GivenFiles:
-    paths = {**({MODEL: path} if path else {}), **(parts or {})}
-    return GivenFiles(paths, name or (path.name if path else ""), temporary_folder)

@@ -215,7 +215,8 @@ class JobStore:
         return []
 
     def request_cancel(self, id_: str) -> None:
-        """Raises UnknownName."""
+        """Have a job stopped. Raises UnknownName."""
+        self._read_record(id_)
         marker = self.folder(id_) / "cancel"
         self._cancel_requests.add(id_)
         with contextlib.suppress(OSError):  # a full disk; this process, where most jobs run, knows it

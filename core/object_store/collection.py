@@ -141,14 +141,19 @@ class Collector:
     ) -> Collection:
         listed = _find_unlisted(unused, lists)
         waiting = {*unused} - {*due} - {*listed}
-        numbers = [number for each in (due, listed, waiting) for number in (len(each), sum(one.size for one in each))]
-        return Collection(*numbers, days=self._wait / timedelta(days=1), is_done=is_done)
+        days = self._wait / timedelta(days=1)
+        return Collection(*_measure(due), *_measure(listed), *_measure(waiting), days, is_done)
 
 
 def _find_unlisted(unused: list[StoredObject], lists: list[UnusedList]) -> list[StoredObject]:
     """Those that are on no list yet, as many as go on one."""
     listed = frozenset[str]().union(*(each.keys for each in lists))
     return [each for each in unused if each.key not in listed][:MAX_LISTED]
+
+
+def _measure(objects: set[StoredObject] | list[StoredObject]) -> tuple[int, int]:
+    """How many they are, and their bytes."""
+    return len(objects), sum(each.size for each in objects)
 
 
 def _hash_of(key: str) -> str:

@@ -50,6 +50,10 @@ class Contents:
         self._put(key, _read_verified(path, sha256, on_bytes), size)
         return True
 
+    def copy_in(self, key: str, sha256: str) -> bool:
+        """Copy another object of the store that has this hash; returns whether there was one. Raises StorageFailed."""
+        return self._store.copy(key, self.key(sha256))
+
     def replace_file(self, path: Path, sha256: str) -> None:
         """Store a file in place of bytes that lie under its hash and have another. Raises as `put_file`."""
         key = self.key(sha256)
@@ -68,9 +72,14 @@ class Contents:
     def fetch_file(self, sha256: str, target: Path, on_bytes: OnBytes) -> None:
         """Write contents into a new file. Raises Damaged where they are absent or have another hash, OSError,
         StorageFailed."""
+        self.fetch_joined([sha256], sha256, target, on_bytes)
+
+    def fetch_joined(self, parts: list[str], sha256: str, target: Path, on_bytes: OnBytes) -> None:
+        """Write several contents, by their hashes, one after the other into a new file, which has that hash then.
+        Raises as `fetch_file`."""
         digest = hashlib.sha256()
         with target.open("xb") as file:
-            for chunk in self._stream(sha256):
+            for chunk in (chunk for part in parts for chunk in self._stream(part)):
                 digest.update(chunk)
                 file.write(chunk)
                 on_bytes(len(chunk))

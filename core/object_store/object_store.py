@@ -97,6 +97,13 @@ class ObjectStore:
             raise
         return None
 
+    def copy(self, key: str, target: str) -> bool:
+        """Copy an object within the store, by which no bytes come here; returns whether there was one."""
+        with contextlib.suppress(FileNotFoundError), self._translated():
+            self._store.copy(key, target)
+            return True
+        return False
+
     def delete(self, key: str) -> bool:
         """Delete an object; returns whether there was one."""
         if self.size(key) is None:

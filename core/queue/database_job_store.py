@@ -195,9 +195,19 @@ class DatabaseJobStore(JobStore):
 
     def request_cancel(self, id_: str) -> None:
         """Have a job stopped by the worker that does it; one that waits ends at once. Raises UnknownName."""
-        self._read_row(id_)
-        if self.database.run(_cancel, id_):
+        if self.database.run(self._cancel, validate_id(id_, "j")):
             self.files.delete_given(id_)
+
+    def _cancel(self, connection: Connection, id_: str) -> bool:
+        """Whether the job ended by this. Raises UnknownName, by which nothing of it was done."""
+        row = job_rows.request_cancel(connection, id_)
+        found = row if row is not None else job_rows.read_row(connection, id_)
+        if found is None or not self._can_see(found):
+            raise unknown_id_error(id_)
+        if row is None or row.state != "queued":
+            return False
+        job_rows.end(connection, job_rows.cancelled_before(job_rows.parse_job(row)), None)
+        return True
 
     def is_cancel_requested(self, id_: str) -> bool:
         """Whether a person asked to stop a job, or this process was silent for so long that it is its own no more; as
@@ -280,12 +290,3 @@ def _make_row(job: Job) -> dict[str, Any]:
     row = {name: getattr(job, name) for name in ("id", "kind", "state", "created")}
     result = job.model_dump_json(include={"result"}) if job.result else None
     return {**row, "record": job_rows.record_text(job), "result": result}
-
-
-def _cancel(connection: Connection, id_: str) -> bool:
-    """Whether the job ended by this."""
-    row = job_rows.request_cancel(connection, id_)
-    if row is None or row.state != "queued":
-        return False
-    job_rows.end(connection, job_rows.cancelled_before(job_rows.parse_job(row)), None)
-    return True

@@ -3,13 +3,16 @@
 import contextlib
 import shutil
 import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field, field_validator
 
 from core.error_translation import translated
-from core.errors import Gone, LibraryError, RoundtripError, cleanup_on_error
+from core.errors import Gone, InputError, LibraryError, RoundtripError, cleanup_on_error
 from core.library.ids import new_id
 from core.library.records import FileEntry
 from core.library.staging import staging_folder
@@ -18,17 +21,40 @@ from core.object_store import Contents, Manifest, Manifests, ObjectStore, Puttin
 
 GIVEN = "given"  # the folder of keys of what jobs are given
 ENTERING = timedelta(days=1)  # that it may take at most until a job is recorded whose files are stored
+COPIERS = 8  # parts at a time: they wait for the network
 ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched into it, or that it became
 
 
+class StoredPart(NamedTuple):
+    """Bytes that lie in the store already, as a part of a file that came from a browser."""
+
+    key: str
+    sha256: str
+
+
+class StoredParts(NamedTuple):
+    """A file that a job is given, whose parts lie in the store: see `GivenFile`."""
+
+    argument: str
+    name: str
+    path: str
+    bytes: int
+    sha256: str
+    parts: list[StoredPart]
+
+
 class GivenFile(BaseModel):
-    """A file that a job is given, under the name of the argument and its path in what was given; "" for a file."""
+    """A file that a job is given, under the name of the argument and its path in what was given; "" for a file.
+
+    `parts` are the hashes of the contents that it is joined of; none where its contents lie under its own hash.
+    """
 
     argument: str = Field(pattern=r"^[a-z-]+$")
     name: str  # of the file or folder, as it was called
     path: str
     bytes: int
     sha256: str
+    parts: list[str] | None = None
 
     @field_validator("name", "path")
     @classmethod
@@ -53,12 +79,16 @@ class JobFiles:
         self._store, self._contents, self._manifests = store, Contents(store), Manifests(store)
         self._lock = threading.Lock()
 
-    def put_given(self, job_id: str, given: dict[str, Path]) -> list[GivenFile]:
+    def put_given(self, job_id: str, given: dict[str, Path], stored: Iterable[StoredParts] = ()) -> list[GivenFile]:
         """Store files and folders that a job is given, by the names of its arguments, until `delete_given`: nobody has
-        looked at them yet, and of what is refused nothing stays."""
+        looked at them yet, and of what is refused nothing stays. What is `stored` is copied within the store.
+
+        Raises InputError where such a file was deleted meanwhile.
+        """
         contents = self._given(job_id)
         with translated(LibraryError), cleanup_on_error(lambda: self.delete_given(job_id)):
-            return [file for argument, path in given.items() for file in _put_argument(contents, argument, path)]
+            files = [file for argument, path in given.items() for file in _put_argument(contents, argument, path)]
+            return files + [_copy_parts(contents, each) for each in stored]
 
     def _given(self, job_id: str) -> Contents:
         return Contents(self._store, f"{GIVEN}/{job_id}")
@@ -86,7 +116,8 @@ class JobFiles:
                 root = folder / file.argument / file.name
                 target = root / file.path if file.path else root
                 target.parent.mkdir(parents=True, exist_ok=True)
-                self._given(job_id).fetch_file(file.sha256, target, lambda count: None)
+                parts = [file.sha256] if file.parts is None else file.parts
+                self._given(job_id).fetch_joined(parts, file.sha256, target, lambda count: None)
                 paths[file.argument] = root
         return paths
 
@@ -168,6 +199,14 @@ def _put_argument(contents: Contents, argument: str, path: Path) -> list[GivenFi
         contents.put_file(each, entry.sha256, lambda count: None)
         files.append(GivenFile(argument=argument, name=path.name, **entry.model_dump()))
     return files
+
+
+def _copy_parts(contents: Contents, file: StoredParts) -> GivenFile:
+    with ThreadPoolExecutor(COPIERS) as pool:
+        are_there = list(pool.map(lambda part: contents.copy_in(part.key, part.sha256), file.parts))
+    if not all(are_there):
+        raise InputError("A file that was sent was removed meanwhile.", received=file.name, cure="Choose it again.")
+    return GivenFile.model_validate(file._asdict() | {"parts": [part.sha256 for part in file.parts]})
 
 
 def _describe(path: Path, root: Path) -> FileEntry:

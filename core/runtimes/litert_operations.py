@@ -45,7 +45,7 @@ def _is_plain_bytes(schema: Any, tensor: Any) -> bool:
 
 def _makers(model: Any, graph: Any) -> dict[int, tuple[int, list[int]]]:
     """By each tensor that an operation makes: the number of that operation, and the tensors that it takes."""
-    makers = {}
+    makers: dict[int, tuple[int, list[int]]] = {}
     for operator in map(graph.Operators, range(graph.OperatorsLength())):
         code = model.OperatorCodes(operator.OpcodeIndex())
         number = int(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()))

@@ -187,7 +187,7 @@ def test_forked_kit_finds_nothing_of_the_one_before(judge, processes: WarmProces
 
 
 @linux
-def test_described_kit_is_answered_by_its_process_which_ends_before_another_kit(processes, tmp_path: Path):
+def test_described_kit_has_one_process_that_ends_before_another_kit(processes, tmp_path: Path):
     built, engine = borrow_own_packages(tmp_path / "own"), make_engine("numbered", forks=True)
     kits = [make_kit(tmp_path / "kit", is_untrusted=True, identity=name) for name in ("first", "second")]
     first, second = (dataclasses.replace(kit, expected=None) for kit in kits)

@@ -140,7 +140,7 @@ def test_copy_that_did_not_load_is_asked_what_the_model_answers(empty_library: L
         )
 
 
-def test_kit_of_copy_that_did_not_load_expects_what_an_environment_answered(
+def test_kit_of_copy_that_did_not_load_expects_an_environments_answers(
     empty_library: Library, unloaded: str, tmp_path: Path
 ):
     answer = answer_elsewhere(empty_library, unloaded, 0.25)

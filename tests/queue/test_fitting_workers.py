@@ -47,7 +47,9 @@ def test_memory_is_that_of_the_largest_model(empty_library: Library, tmp_path: P
     (tmp_path / "model" / "weights").write_bytes(bytes(9000))
 
     def estimate(**needs: Any) -> int:
-        return (estimate_memory(empty_library, Requirements(**needs), [tmp_path / "model"]) - CHILD_BYTES) // 2
+        return (
+            estimate_memory(empty_library, Requirements(**needs), GivenFiles({MODEL: tmp_path / "model"})) - CHILD_BYTES
+        ) // 2
 
     assert estimate() == estimate(copies=("a0000000000",), runs=("r0000000000",)) == 0
     assert estimate(copies=(small.id, large.id)) == large.bytes == 3000

@@ -35,7 +35,7 @@ def test_second_save_of_onnx_appends_to_the_numbers_and_empties_the_object(tmp_p
     assert sizes == [16 * 16 * 9 * 4, 2 * 16 * 16 * 9 * 4]
 
 
-def test_graph_that_onnxruntime_optimised_for_itself_is_refused_by_its_reason(tmp_path: Path):
+def test_graph_that_onnxruntime_optimised_for_itself_is_refused(tmp_path: Path):
     onnxruntime = import_onnxruntime()
     options = onnxruntime.SessionOptions()
     options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL

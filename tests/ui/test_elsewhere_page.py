@@ -54,6 +54,17 @@ def test_elsewhere_page_says_size_before_it_builds(visit, jobs: Jobs, saved: Cal
     assert (button.disabled, button.label) == (False, f"Ask in {len(app.multiselect[0].value)} environments")
 
 
+def test_elsewhere_page_of_running_job_has_chosen_what_it_asks(visit, empty_jobs: Jobs):
+    run = make_run(empty_jobs.library)
+    make_artifact(empty_jobs.library, run, "onnx")
+    request = {"run": run.id, "artifacts": [], "environments": ["iree", "tract@no-avx512"]}
+    empty_jobs.job_store.create(Job(id="j0123456789", kind="elsewhere", title="x", state="running", request=request))
+    app = visit(empty_jobs, "elsewhere")
+    assert not app.exception
+    assert app.multiselect[0].value == ["iree"]
+    assert app.query_params["job"] == "j0123456789"
+
+
 def test_elsewhere_page_shows_verdict_cause_and_failed_build(visit, jobs: Jobs, saved: Callable):
     artifact = saved("digits-mlp", "onnx")["artifact"]
     run = jobs.library.artifact(artifact).run

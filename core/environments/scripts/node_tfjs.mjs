@@ -38,7 +38,7 @@ async function readWeights(folder, manifest) {
 async function predict(model, inputs, outputs, given) {
   const feed = {};
   for (const [name, { name: node, dtype }] of Object.entries(inputs)) {
-    feed[node] = makeTensor(given[name], DTYPES[dtype]);
+    if (dtype !== "DT_RESOURCE") feed[node] = makeTensor(given[name], DTYPES[dtype]); // else a table of its own
   }
   const names = Object.keys(outputs);
   const results = await model.executeAsync(feed, names.map((name) => outputs[name].name));

@@ -10,6 +10,7 @@ from node_process import PACKAGE, NodeProcess
 MODULES = ("numpy",)
 DISTRIBUTIONS = ("@tensorflow/tfjs", PACKAGE)
 WHOLE = np.iinfo("int32")
+TABLE = "DT_RESOURCE"  # the dtype of a lookup table, which TensorFlow.js fills itself
 DTYPES = {
     "DT_FLOAT": "float32",
     "DT_DOUBLE": "float64",
@@ -51,7 +52,8 @@ def narrow(array, dtype):
 def list_specs(path):
     """Return the inputs of a graph model, each as its name, dtype and shape."""
     signature = read_json(path)["signature"]
-    return [[name, DTYPES[port["dtype"]], read_shape(port)] for name, port in signature["inputs"].items()]
+    asked = {name: port for name, port in signature["inputs"].items() if port["dtype"] != TABLE}
+    return [[name, DTYPES[port["dtype"]], read_shape(port)] for name, port in asked.items()]
 
 
 def read_shape(port):

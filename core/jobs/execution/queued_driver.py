@@ -2,7 +2,6 @@
 
 import contextlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
 from typing import Any
 
 from sqlalchemy.engine import Connection
@@ -11,7 +10,7 @@ from core.context import AppContext
 from core.errors import InputError, RoundtripError, cleanup_on_error
 from core.formats import get_format
 from core.jobs.execution.driver import JobKind
-from core.jobs.execution.given_files import GivenFiles
+from core.jobs.execution.given_files import GivenFiles, RemoteFile
 from core.jobs.execution.job_memory import estimate_memory
 from core.library import Library
 from core.library.job_store import Job
@@ -19,6 +18,8 @@ from core.queue import (
     DatabaseJobStore,
     GivenRecord,
     JobNotifications,
+    StoredPart,
+    StoredParts,
     WorkerRegistry,
     WorkerRequirements,
     add_wishes,
@@ -42,16 +43,17 @@ class QueuedDriver:
     def submit(self, context: AppContext, job: Job, files: GivenFiles) -> None:
         """See `JobDriver.submit`."""
         with cleanup_on_error(files.discard):
-            requirements = self._find_requirements(job, context.library, files.paths.values())
+            requirements = self._find_requirements(job, context.library, files)
             job.note = self._require_worker(requirements)
-            given = GivenRecord(name=files.name, files=self._store.files.put_given(job.id, files.paths))
+            stored = self._store.files.put_given(job.id, files.paths, map(_describe_remote, files.remote))
+            given = GivenRecord(name=files.name, files=stored)
             with cleanup_on_error(lambda: self._store.files.delete_given(job.id)):
                 self._insert([job], requirements, given)
         files.discard()
 
     def submit_all(self, jobs: list[Job]) -> None:
         """Submit jobs of one kind that need the same, and are given no files, in one transaction."""
-        requirements = self._find_requirements(jobs[0], None, ())
+        requirements = self._find_requirements(jobs[0], None, GivenFiles())
         self._require_worker(requirements)
         self._insert(jobs, requirements, GivenRecord())
 
@@ -67,7 +69,7 @@ class QueuedDriver:
 
         self._store.insert(jobs, enter)
 
-    def _find_requirements(self, job: Job, library: Library | None, files: Iterable[Path]) -> WorkerRequirements:
+    def _find_requirements(self, job: Job, library: Library | None, files: GivenFiles) -> WorkerRequirements:
         """Those of a job; what its copies need, which are in the library, as far as a worker has it."""
         kind = self._kinds[job.kind]
         needs = kind.requirements(job.request)
@@ -100,6 +102,11 @@ class QueuedDriver:
     def wait_for_change(self, job_id: str, seconds: float) -> None:
         """See `JobDriver.wait_for_change`."""
         self._notifications.wait(job_id, seconds)
+
+
+def _describe_remote(remote: RemoteFile) -> StoredParts:
+    parts = [StoredPart(*part) for part in remote.content.list_parts()]
+    return StoredParts(remote.argument, remote.name, remote.path, remote.file.bytes, remote.file.sha256, parts)
 
 
 def _require_formats(formats: Iterable[str], environments: Iterable[str] = ()) -> WorkerRequirements:

@@ -125,7 +125,6 @@ class JobRunner(AppContext):
 
     def cancel(self, job_id: str) -> None:
         """Ask a job to stop, from any process: it looks several times a second. What it says that it keeps stays."""
-        self.job_store.read(job_id)
         self.job_store.request_cancel(job_id)
 
     def wait(self, job_id: str, on_update: Callable[[Job], None] = lambda job: None) -> Job:

@@ -43,7 +43,7 @@ class ImportRequest(TypedDict):
 
 def build_import_request(files: GivenFiles, options: ImportOptions) -> ImportRequest:
     """Validate what `Jobs.import_model` is given. Raises InputError and UnknownName."""
-    if not (files.model and files.model.exists()):
+    if MODEL not in files.arguments:
         raise InputError("There is no such file.", received=files.name, cure="Check its name and place.")
     if options.demo:
         get_demo(options.demo)
@@ -53,7 +53,7 @@ def build_import_request(files: GivenFiles, options: ImportOptions) -> ImportReq
 def _make_request(files: GivenFiles, options: ImportOptions, again: str = "") -> ImportRequest:
     return {
         "name": display_file_name(files.name),
-        "parts": sorted(files.parts),
+        "parts": sorted(files.arguments - {MODEL}),
         "again": again,
         "demo": options.demo,
         "signature": options.signature,

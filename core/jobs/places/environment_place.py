@@ -18,25 +18,15 @@ from core.environments.pool import WarmProcesses
 from core.environments.replies import KitReply
 from core.errors import InputError, UnpairedRows
 from core.exports.environment_kits import unpacked_kit
-from core.jobs.places.place import PlacedLoad, PlaceFacts, require_placeable
+from core.jobs.places.place import EnvironmentNames, PlacedLoad, PlaceFacts, require_placeable
 from core.runtimes.base import count_rows
 from core.settings import Settings
 from core.worker.child_handle import CancelCheck
 
 
 @dataclass(frozen=True)
-class EnvironmentPlace:
+class EnvironmentPlace(EnvironmentNames):
     """See `core.jobs.places.place.Place`."""
-
-    environment: Environment
-
-    @property
-    def key(self) -> str:
-        return self.environment.key
-
-    @property
-    def label(self) -> str:
-        return self.environment.label
 
     @property
     def environments(self) -> tuple[str, ...]:

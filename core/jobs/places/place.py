@@ -72,6 +72,21 @@ class PlacedLoad:
     loaded_warm: bool = False
 
 
+@dataclass(frozen=True)
+class EnvironmentNames:
+    """The names of a place that is an environment, wherever that is. See `Place`."""
+
+    environment: Environment
+
+    @property
+    def key(self) -> str:
+        return self.environment.key
+
+    @property
+    def label(self) -> str:
+        return self.environment.label
+
+
 class PlacedCopy(Protocol):
     """A copy that is ready to predict at a place; `load` is filled by the first predictions."""
 

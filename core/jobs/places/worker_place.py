@@ -12,24 +12,14 @@ from core.context import AppContext
 from core.environments.base import Environment
 from core.environments.machines import get_machine, split_key
 from core.jobs.places.answers import ANSWERS, ROWS, AnswersRequest, read_chunks, write_chunk
-from core.jobs.places.place import PlacedLoad, PlaceFacts, require_placeable
+from core.jobs.places.place import EnvironmentNames, PlacedLoad, PlaceFacts, require_placeable
 from core.settings import Settings
 from core.worker.child_handle import CancelCheck
 
 
 @dataclass(frozen=True)
-class WorkerPlace:
+class WorkerPlace(EnvironmentNames):
     """See `core.jobs.places.place.Place`. The environment is one on a worker (see `core.environments.machines`)."""
-
-    environment: Environment
-
-    @property
-    def key(self) -> str:
-        return self.environment.key
-
-    @property
-    def label(self) -> str:
-        return self.environment.label
 
     @property
     def environments(self) -> tuple[str, ...]:

@@ -63,12 +63,12 @@ def build_upgrade_request(
     copies = list(dict.fromkeys(copies))
     for id_ in copies:
         library.artifact(id_)
-    if files.model is None and not copies:
+    if files.model is None and not files.remote and not copies:
         raise InputError("No model was chosen.", cure="Choose a folder or a zip, or copies of the library.")
     if files.model is not None and not files.model.exists():
         cure = "Check its name and place."
         raise InputError("There is no such file or folder.", received=files.model.name, cure=cure)
-    name = display_file_name(files.name) if files.model else ""
+    name = display_file_name(files.name) if files.model or files.remote else ""
     return {"name": name, "copies": copies, "source": source, "target": target, "again": again}
 
 

@@ -1,21 +1,19 @@
 """Queries to the catalog in SQL: what a person may see; the first page costs the same however many rows there are."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any
 
 import sqlalchemy as sql
 
 from core.compare import Verdict
 from core.errors import InputError
 from core.library.annotation_files import MAX_TAGS
-from core.library.catalog.schema import COLUMNS_BY_SORT, COUNTS, ENTRIES, HASHES, TAGS, WORDS, index_name, matches_word
+from core.library.catalog.schema import COLUMNS_BY_SORT, COUNTS, ENTRIES, index_name
+from core.library.catalog.searches import Condition, Keys, list_searches
 from core.library.permissions import EVERYONE
 from core.library.records import SORT_ORDERS, UNREADABLE, Entry, Page, Query
-
-Condition = sql.ColumnElement[bool]
 
 
 def visibility_conditions(columns: Any, viewer_id: str | None) -> Iterator[Condition]:
@@ -26,27 +24,14 @@ def visibility_conditions(columns: Any, viewer_id: str | None) -> Iterator[Condi
 
 MAX_SORTED_ROWS = 1000  # rows that are sorted rather than walked to in order
 KEYS_PER_STATEMENT = 500
-MAX_STATEMENTS = 100  # that are kept
+MAX_STATEMENTS = 100  # of each kind that are kept: a person's page asks the same at each click
 # More than these are no query, and databases refuse statements of a thousand conditions as they refuse broken files.
 MAX_SEARCH_LENGTH = 10_000  # characters: SQLite takes 50,000 bytes of a pattern
 MAX_SEARCH_WORDS = 50
 MAX_PAGE = 10**9
-HASH_PREFIX_PATTERN = re.compile(r"[0-9a-f]{6,64}")
-INDEXED_HASH_DIGITS = 12  # that SQLite looks up: few texts have them, and all 64 are five times the work
 RANK_BY_VERDICT = {**{verdict.value: verdict.rank for verdict in Verdict}, UNREADABLE: len(Verdict)}
 
-Keys = sql.Select[int]
 Select = sql.Select[*tuple[Any, ...]]
-
-
-class SearchCondition(NamedTuple):
-    """A condition that no index of a sort order covers.
-
-    `test` is for a row that is walked past; `keys` selects all rows that fit, where an index can.
-    """
-
-    test: Condition
-    keys: Keys | None
 
 
 def validate_query(query: Query) -> None:
@@ -75,20 +60,30 @@ def validate_query(query: Query) -> None:
 
 def query_page(connection: sql.Connection, query: Query, full_text: str) -> Page:
     """One page of the entries that fit, and the totals of all pages; `full_text` is as `create_tables` returned it."""
-    searches = list(_search_conditions(query, full_text))
-    if not searches:
+    counts = _select_counts(query, full_text)
+    if counts is None:
         return _page_with_counts(connection, query)
-    where = list(_column_conditions(ENTRIES.c, query))
-    few = _find_few(connection, searches)
-    for search, is_few in zip(searches, few, strict=True):
-        where.append(ENTRIES.c.key.in_(search.keys) if is_few and search.keys is not None else search.test)
+    few = tuple(count <= MAX_SORTED_ROWS for count in connection.execute(counts).one())
+    if any(few) and _is_read_at_once(connection, query):
+        return _read_at_once(connection, _select_page_of_few(query, full_text, few))
+    where = _list_conditions(query, full_text, few)
     return _page_of_few(connection, query, where) if any(few) else _page_in_sort_order(connection, query, where)
 
 
-def _find_few(connection: sql.Connection, searches: list[SearchCondition]) -> list[bool]:
-    """For each search, whether an index finds no more rows than are sorted; all are counted in one statement."""
-    row = connection.execute(sql.select(*(_count_keys(search.keys) for search in searches))).one()
-    return [count <= MAX_SORTED_ROWS for count in row]
+@lru_cache(MAX_STATEMENTS)
+def _select_counts(query: Query, full_text: str) -> Select | None:
+    """How many rows an index finds for each search of a query, in one statement; None for a query without any."""
+    counts = [_count_keys(search.keys) for search in list_searches(query, full_text)]
+    return sql.select(*counts) if counts else None
+
+
+def _list_conditions(query: Query, full_text: str, few: tuple[bool, ...]) -> list[Condition]:
+    """The conditions of all columns and searches; those of which an index finds few rows by these."""
+    searches = zip(list_searches(query, full_text), few, strict=True)
+    tests = (
+        ENTRIES.c.key.in_(each.keys) if is_few and each.keys is not None else each.test for each, is_few in searches
+    )
+    return [*_column_conditions(ENTRIES.c, query), *tests]
 
 
 def _count_keys(keys: Keys | None) -> sql.ColumnElement[int]:
@@ -101,10 +96,6 @@ def _count_keys(keys: Keys | None) -> sql.ColumnElement[int]:
 
 def _page_of_few(connection: sql.Connection, query: Query, where: list[Condition]) -> Page:
     """Sort the few rows that fit, found by their keys alone: any other index of SQLite's would pass more of them."""
-    if _is_read_at_once(connection, query):
-        fitting = _select_texts(query, ENTRIES.c).add_columns(ENTRIES.c.bytes.label("size")).where(*where).cte()
-        totals = sql.select(sql.func.count(), sql.func.sum(fitting.c.size)).select_from(fitting)
-        return _read_at_once(connection, _join_page(query, _select_texts(query, fitting.c), totals))
     select = _select_sorted(query, where).with_hint(ENTRIES, "NOT INDEXED", "sqlite")
     rows = connection.execute(select).all()
     return Page(_read_page(connection, query, rows), len(rows), sum(row.bytes for row in rows))
@@ -150,10 +141,18 @@ def _select_totals(query: Query) -> Select:
     return totals.where(*_column_conditions(COUNTS.c, query))
 
 
-@lru_cache(MAX_STATEMENTS)  # to make one takes a fourth of the time of a page
+@lru_cache(MAX_STATEMENTS)
 def _select_page_with_counts(query: Query) -> Select:
     texts = _select_texts(query, ENTRIES.c).where(*_column_conditions(ENTRIES.c, query))
     return _join_page(query, texts, _select_totals(query))
+
+
+@lru_cache(MAX_STATEMENTS)
+def _select_page_of_few(query: Query, full_text: str, few: tuple[bool, ...]) -> Select:
+    texts = _select_texts(query, ENTRIES.c).add_columns(ENTRIES.c.bytes.label("size"))
+    fitting = texts.where(*_list_conditions(query, full_text, few)).cte()
+    totals = sql.select(sql.func.count(), sql.func.sum(fitting.c.size)).select_from(fitting)
+    return _join_page(query, _select_texts(query, fitting.c), totals)
 
 
 def _join_page(query: Query, texts: Select, totals: Select) -> Select:
@@ -227,41 +226,6 @@ def _column_conditions(columns: Any, query: Query) -> Iterator[Condition]:
     yield from visibility_conditions(columns, query.viewer_id)
     if query.owner_filter and query.viewer_id:
         yield columns.owner == query.viewer_id if query.owner_filter == "mine" else columns.owner != query.viewer_id
-
-
-def _search_conditions(query: Query, full_text: str) -> Iterator[SearchCondition]:
-    for word in dict.fromkeys(query.search.lower().replace("\0", "").split()):
-        yield _word_condition(word, full_text)
-    for tag in dict.fromkeys(query.tags):
-        test = ENTRIES.c.tags.contains(f"\n{tag}\n", autoescape=True)
-        yield SearchCondition(test, sql.select(TAGS.c.key).where(TAGS.c.tag == tag))
-    if query.run:
-        yield _keyed(ENTRIES.c.run == query.run)
-    if query.ids:
-        yield _keyed(ENTRIES.c.id.in_(query.ids))
-
-
-def _keyed(test: Condition) -> SearchCondition:
-    return SearchCondition(test, sql.select(ENTRIES.c.key).where(test))
-
-
-def _word_condition(word: str, full_text: str) -> SearchCondition:
-    test, keys = ENTRIES.c.text.contains(word, autoescape=True), None
-    if full_text and len(word) >= 3:
-        keys = _select_word(word) if full_text == "sqlite" else sql.select(ENTRIES.c.key).where(test)
-    if HASH_PREFIX_PATTERN.fullmatch(word):
-        hashes = sql.select(HASHES.c.key).where(HASHES.c.sha256 >= word, HASHES.c.sha256 < f"{word}g")
-        test = sql.or_(test, ENTRIES.c.key.in_(hashes))
-        keys = sql.select(sql.union(keys, hashes).subquery().c.key) if keys is not None else None
-    return SearchCondition(test, keys)
-
-
-def _select_word(word: str) -> Keys:
-    """The keys of the rows that have a word, by SQLite's index."""
-    keys = sql.select(WORDS.c.rowid.label("key"))
-    if not HASH_PREFIX_PATTERN.fullmatch(word):
-        return keys.where(matches_word(word))
-    return keys.where(matches_word(word[:INDEXED_HASH_DIGITS]), WORDS.c.text.contains(word, autoescape=True))
 
 
 def ids_where(connection: sql.Connection, column: str, values: Iterable[str], viewer_id: str | None) -> list[str]:
