@@ -4,12 +4,10 @@ from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from core.arrays import Arrays, encode_npz
-from core.compare import Verdict, compare, to_jsonable
+from core.compare import compare, to_jsonable
 from core.environments import get_environment
-from core.environments.base import KERAS_FORMATS
 from core.environments.judge import EnvironmentAnswer
 from core.errors import InputError
-from core.evidence.records import ReloadOutcome
 from core.text.verdicts import verdict_label
 
 FOLDER = "elsewhere"  # of the kit
@@ -35,12 +33,6 @@ class KitAnswerJson(TypedDict):
     notes: list[str]
     lock: str
     predictions: str | None
-
-
-def is_expected_elsewhere(format_key: str, outcome: ReloadOutcome) -> bool:
-    """Whether what a copy must answer can come from an environment only: it did not load here, and would there be
-    called by the names that its run has."""
-    return format_key in KERAS_FORMATS and outcome.verdict is Verdict.DOES_NOT_LOAD
 
 
 def find_source(answers: Iterable[EnvironmentAnswer]) -> EnvironmentAnswer | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.arrays import encode_npz
 from core.compare.verdict import Verdict
+from core.environments.base import KERAS_FORMATS
 from core.environments.judge import EnvironmentAnswer
 from core.errors import InputError
 from core.evidence.records import Evidence, ReloadOutcome
@@ -19,7 +20,6 @@ from core.exports.flat_structure import is_flat_model
 from core.exports.kit_answers import (
     describe_answers,
     find_source,
-    is_expected_elsewhere,
     judge_against,
     list_answer_members,
     require_same_rows,
@@ -75,8 +75,9 @@ def _kit_members(
     parameters = set(inspect.signature(format_.standalone.load).parameters)
     files = verify_artifact_files(library, artifact.id)
     layers = (files.get(ARCHITECTURE_FILE) or read_architecture(library, run)) if _lacks_half(run, parameters) else None
-    source = find_source(answers) if is_expected_elsewhere(artifact.format, evidence.best) else None
-    if source or (is_to_ask and is_expected_elsewhere(artifact.format, evidence.best)):
+    is_elsewhere = _is_expected_elsewhere(artifact, run, evidence, parameters)
+    source = find_source(answers) if is_elsewhere else None
+    if source or (is_elsewhere and is_to_ask):
         proof_data = select_elsewhere(_cut_reference(library, run), source)
     else:
         proof_data = _select_proof_data(library, run, format_, evidence, parameters)
@@ -87,7 +88,8 @@ def _kit_members(
     stored |= {"inputs.npz": encode_npz(proof_data.inputs), "expected.npz": encode_npz(proof_data.expected)}
     require_same_rows(answers, piece_sha256(stored["inputs.npz"]))
     stored |= list_answer_members(answers)
-    code = make_model_script(run, parameters & {"classes", "build"}, library, evidence.needs_code)
+    needs_code = evidence.needs_code or (is_elsewhere and evidence.with_code is not None)
+    code = make_model_script(run, parameters & {"classes", "build"}, library, needs_code)
     if layers:
         stored.pop(f"{kit_contents.ARTIFACT_FOLDER}/{ARCHITECTURE_FILE}", None)
         stored[ARCHITECTURE_FILE] = layers
@@ -117,6 +119,13 @@ def _select_proof_data(
     require_provable(outcome, format_.label)
     proof_data = select_proof_data(reference, None if "weights" in loader_parameters else outcome)
     return proof_data.as_one_call() if run.brought.get("row_is_call") else proof_data
+
+
+def _is_expected_elsewhere(artifact: Artifact, run: Run, evidence: Evidence, loader_parameters: set[str]) -> bool:
+    """Whether what a copy must answer can come from an environment only: it is whole, did not load here, and is called
+    there by the names that its run has."""
+    is_whole = not _lacks_half(run, loader_parameters) and not run.brought.get("row_is_call")
+    return is_whole and artifact.format in KERAS_FORMATS and evidence.best.verdict is Verdict.DOES_NOT_LOAD
 
 
 def _cut_reference(library: Library, run: Run) -> Reference:

@@ -7,6 +7,7 @@ on from such a process, and with "!" where it is this process that says what bec
 
 import contextlib
 import ctypes
+import gc
 import importlib.util
 import json
 import os
@@ -30,6 +31,7 @@ def serve_forked(prepare, answer, policy):
     os.dup2(2, 1)
     with contextlib.suppress(Exception):  # what cannot be imported is said by each reply
         prepare()
+    gc.freeze()  # what was imported stays: a collection in each forked process would walk and copy all of it
     waiting = None
     while line := read_line(0):
         request = json.loads(line)
