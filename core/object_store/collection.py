@@ -75,10 +75,10 @@ class Collector:
         Raises UnreadableRecord where a manifest cannot be read, for nobody knows what it lists, StorageFailed; nothing
         is deleted then.
         """
-        self._store.announce_collections()
         lists, unused = self._lists.read(), self._find_unused()
         if not unused and not self._find_old_lists(lists, datetime.now(UTC)):
             return self._summarize(unused, lists, [], is_done=True)
+        self._store.announce_collections()
         self._lists.add([each.key for each in _find_unlisted(unused, lists)], after=lists)
         now = max(each.written for each in self._lists.read())  # whoever put the last one
         self._read_new_manifests()  # of those who knew nothing of the lists that are due now, all have come

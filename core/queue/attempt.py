@@ -165,7 +165,7 @@ class Attempt:
         connection = self._lock_when_possible()
         hold = AttemptHold(self._database, connection, self.job)
         try:
-            with contextlib.closing(connection):
+            with _closing(connection):
                 yield hold
                 hold.end()
         except RoundtripError:
@@ -195,6 +195,16 @@ class Attempt:
         except SQLAlchemyError as error:
             raise self._database.translate(error) from error
         return connection
+
+
+@contextlib.contextmanager
+def _closing(connection: Connection) -> Iterator[None]:
+    """Close a connection at the end; one that is gone hides no error of what was done meanwhile."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(SQLAlchemyError):
+            connection.close()
 
 
 class AttemptJobStore(DatabaseJobStore):

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.adviser import Needs, Place, advise, make_needs
-from core.adviser.advice import COLUMN_LABELS, Advice, choose
+from core.adviser.advice import COLUMN_NAMES, Advice, choose
 from core.adviser.advice_json import AdviceJson, ChoiceJson, RejectionJson
 from core.adviser.candidates import Candidate, collect_candidates, find_latencies
 from core.compare import Verdict
@@ -22,7 +22,7 @@ from core.system import describe_machine
 from tests.factories.library_entries import RUN_FACTS
 
 RUN = Run(id="r0123456789", **RUN_FACTS)
-KEPT = {key: Finding("kept", f"{key} kept.") for key in COLUMN_LABELS}
+KEPT = {key: Finding("kept", f"{key} kept.") for key in COLUMN_NAMES}
 GRAPH = {"trainable": Finding("lost", "No way to train."), "optimizer": Finding("lost", "No optimizer.")}
 NEEDS_CODE = {"code": Finding("lost", "Needs your code.")}
 STARTS_ELSEWHERE = {"trainable": Finding("changed", "It steps elsewhere.")}

@@ -15,6 +15,7 @@ from tests.browser.page_helpers import (
     check_accessibility,
     check_fit,
     check_terms,
+    choose_files,
     find_box,
     point_until_shown,
     switch_page,
@@ -74,6 +75,18 @@ def test_pages_fit_width_and_pass_axe_in_light_and_dark(
         wait_for_page(page, title)
         check_fit(page, path or "home", width, dark, check_accessibility)
         check_terms(page)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("path", ["import", "upgrade", "sweep"])
+def test_upload_control_with_a_file_fits_and_passes_axe(path: str, server: Server, new_page: Callable[..., Page]):
+    page = new_page()
+    page.goto(f"{server.url}/{path}")
+    wait_for_page(page, TITLES[path])
+    choose_files(page, {"name": "a model.keras", "mimeType": "application/zip", "buffer": b"0123456789"})
+    check_fit(page, f"{path}-sent", 1280, False, check_accessibility)
+    page.get_by_role("button", name="Remove: a model.keras").click()
+    expect(page.get_by_text("Sent.", exact=True)).to_have_count(0)
 
 
 SCROLL = """() => {

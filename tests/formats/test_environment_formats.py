@@ -59,7 +59,7 @@ EXPECTED = {
         "digits-mlp": "rounding",
         "digits-cnn": "rounding",
         "digits-mixed": "some-changed",
-        "names": NO_OPERATION.format("StringLower, UnicodeDecode, RaggedBincount, UnicodeEncode"),
+        "names": NO_OPERATION.format("RaggedBincount, StringLower, UnicodeDecode, UnicodeEncode"),
         "stocks-lstm": "rounding",
         "tips": "rounding",
         "two-in-two-out": "rounding",

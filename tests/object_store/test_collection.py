@@ -311,8 +311,10 @@ def test_two_collectors_at_once_delete_the_same(aged, writer, monkeypatch):
     assert_whole(aged.store)
 
 
-def test_store_of_collected_contents_is_none_for_versions_that_do_not_know_that(aged, writer, monkeypatch):
+def test_collected_store_is_refused_by_versions_that_know_of_none(aged, writer, monkeypatch):
     identity = aged.store.identify()
+    Collector(aged.store, WEEK).preview()
+    assert StoreMarker.parse(aged.store.get("roundtrip.json"), "").schema_ == 1
     collect(aged.store)
     assert aged.store.identify() == identity
     monkeypatch.setattr(StoreMarker, "newest_schema", 1)

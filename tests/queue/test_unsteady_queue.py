@@ -205,7 +205,7 @@ def test_server_that_was_cut_off_changes_nothing_of_its_successors_job(shared_te
     assert (here.read(ID).state, here.read(ID).note, here.is_cancel_requested(ID)) == ("done", "Done", False)
 
 
-def test_sign_of_life_of_a_server_that_was_cut_off_keeps_no_successor_alive(shared_team):
+def test_server_that_was_cut_off_keeps_no_successor_alive(shared_team):
     here, there = (shared_team.open_store(name, lost_seconds=60) for name in ("here", "there"))
     here.create(Job(id=ID, kind="sweep", title="Cut off", state="running"))
     execute(shared_team.database_url, "UPDATE jobs_1 SET claimed = now() - interval '61 seconds'")

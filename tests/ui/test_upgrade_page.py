@@ -16,12 +16,10 @@ from core.upgrade.sides import get_side, release_line
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.private_entries import BO
 from tests.factories.sent_files import list_whole_uploads, send_files
-from tests.ui.test_elsewhere_page import own_jobs, write_built
+from tests.ui.test_elsewhere_page import write_built
 from tests.ui.test_pages import page_text
 from ui.components import escape_markdown
 from ui.upgrade.sides import put_older_first
-
-__all__ = ["own_jobs"]
 
 ERROR = {"code": "does-not-load", "sentence": "No."}
 OUTCOME = {"environment": "keras-3.3", "verdict": "does-not-load", "error": ERROR}

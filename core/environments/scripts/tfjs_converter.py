@@ -21,7 +21,10 @@ def save(given, folder):
     source = find_file(given, "saved_model.pb").parent
     rewrite_operations(source)
     # With loops as they are: in the form of TensorFlow 1, its default, TensorFlow.js cannot run those of a layer.
-    converter.convert_tf_saved_model(str(source), str(folder), control_flow_v2=True)
+    try:
+        converter.convert_tf_saved_model(str(source), str(folder), control_flow_v2=True)
+    except ValueError as error:
+        raise ValueError(sort_names(str(error))) from error
     name_ports(source, Path(folder) / "model.json")
 
 
@@ -37,6 +40,12 @@ def name_ports(source, path):
     ports["inputs"] = {key.removesuffix(":0"): port for key, port in ports["inputs"].items()}
     ports["outputs"] = {names[port["name"]]: port for port in ports["outputs"].values()}
     path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def sort_names(text):
+    """Sort the operations that an error names after its first line, where they stand in any order."""
+    line, newline, names = text.partition("\n")
+    return line + newline + ", ".join(sorted(names.strip().split(", ")))
 
 
 def import_converter():
