@@ -209,6 +209,14 @@ def test_described_kit_has_one_process_that_ends_before_another_kit(processes, t
 
 
 @linux
+@pytest.mark.parametrize("forks", [False, True])
+def test_forked_process_looks_for_no_garbage_in_what_was_imported(processes, tmp_path: Path, forks: bool):
+    kit = dataclasses.replace(make_kit(tmp_path / "kit", is_untrusted=True), expected=None)
+    reply = processes.ask(make_engine("numbered", forks=forks), borrow_own_packages(tmp_path / "own"), kit)
+    assert (int(reply.predictions["frozen"][0]) > 1_000) is forks
+
+
+@linux
 def test_forked_kit_is_not_asked_where_nothing_confines(judge, config: Settings, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr("core.sandbox.policy.landlock.__file__", str(REFUSING))
     outcome = judge("doubles", is_untrusted=True, forks=True)

@@ -1,5 +1,6 @@
-"""An engine that says in which process it is asked."""
+"""An engine that says in which process it is asked, and of how many objects garbage is not looked for there."""
 
+import gc
 import os
 
 import numpy as np
@@ -13,4 +14,5 @@ def describe(kit):
 
 
 def load(kit):
-    return lambda inputs: {"process": np.full(len(inputs["x"]), os.getpid())}
+    facts = {"process": os.getpid(), "frozen": gc.get_freeze_count()}
+    return lambda inputs: {name: np.full(len(inputs["x"]), number) for name, number in facts.items()}
