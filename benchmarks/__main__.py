@@ -43,6 +43,7 @@ BENCHMARKS = {
     "environments-warm": "benchmarks.environments:measure_warm",
     "environments-build": "benchmarks.environments:measure_build",
     "upgrade": "benchmarks.upgrading:measure",
+    "sweep": "benchmarks.sweeping:measure",
     "postgresql": "benchmarks.postgresql:measure",
     "queue": "benchmarks.queue:measure",
     "team": "benchmarks.team:measure",

@@ -14,7 +14,7 @@ from benchmarks.house import finished, house, trained
 from benchmarks.measure import Row, Sample, in_turn, seconds, until
 from benchmarks.postgresql import COUNT, fill_catalog
 from core.jobs import Jobs
-from core.jobs.queued_driver import QueuedDriver
+from core.jobs.execution.queued_driver import QueuedDriver
 from core.library.catalog.catalog import Catalog
 from core.library.ids import new_id
 from core.library.job_store import Job

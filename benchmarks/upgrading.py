@@ -17,7 +17,7 @@ from core.environments.build import BuiltEnvironment, build_environment
 from core.environments.own import find_own, own_environment
 from core.environments.process import RUN_KIT
 from core.jobs import Jobs
-from core.jobs.upgrade import read_rows
+from core.jobs.upgrades.upgrade import read_rows
 from core.upgrade.rows import Status
 
 TARGET, MODELS = "keras-3.12", 30

@@ -13,8 +13,17 @@ import typer
 from core.cli.forwarding import forward_command
 from core.cli.lazy_group import LazyGroup
 
+FIRST_STEPS = """\b
+To begin with:
+  roundtrip train digits-mlp              a small model; prints the id of its run
+  roundtrip save RUN keras h5 onnx        prints the id of each copy, and what it lost
+  roundtrip matrix RUN                    what each copy kept, changed and lost
+  roundtrip compare ID ID                 reloads copies, and compares their answers
+  roundtrip advise RUN --where phone      which copy to take
+`roundtrip COMMAND --help` says what a command takes."""
 app = typer.Typer(
     name="roundtrip",
+    epilog=FIRST_STEPS,
     cls=LazyGroup,
     no_args_is_help=True,
     add_completion=False,

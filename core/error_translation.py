@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from core.errors import CannotSave, DoesNotLoad, InputError, NotBuilt, RoundtripError, StorageFailed, TooLarge
 from core.known_database_errors import DATABASE_ERRORS
 from core.known_errors import OUT_OF_MEMORY, OUT_OF_MEMORY_CURE, find_known_line, match_known_error
+from core.known_npm_errors import NPM_ERRORS
 from core.known_store_errors import NO_ADDRESS, STORE_ERRORS
 from core.known_uv_errors import UV_ERRORS
 
@@ -96,6 +97,16 @@ def translate_build_error(text: str, label: str) -> NotBuilt:
     """Return the error for what uv said when it could not build the environment of that label."""
     fallback = "The packages of this environment could not be installed.", "Read the details, then build it again."
     sentence, cure = match_known_error(text, UV_ERRORS) or fallback
+    return NotBuilt(sentence, received=label, cure=cure, detail=shorten_message(text.strip()))
+
+
+def translate_npm_error(text: str, label: str) -> NotBuilt:
+    """Return the error for what npm said when it could not fetch packages for the environment of that label."""
+    fallback = (
+        "The packages of npm that this environment needs could not be fetched.",
+        "Read the details, then build it again.",
+    )
+    sentence, cure = match_known_error(text, NPM_ERRORS) or fallback
     return NotBuilt(sentence, received=label, cure=cure, detail=shorten_message(text.strip()))
 
 

@@ -23,6 +23,7 @@ RoundtripError
     ├── ChildDied           the process that held the model ended before it replied
     ├── TimedOut            it ran longer than its limit
     ├── TooLarge            it needs more memory than its limit
+    │   └── TooMuchToSend       its rows or answers are more than one message to or from a process may hold
     ├── Cancelled           a user stopped it
     ├── NotBuilt            the packages of an environment could not be had
     ├── WorkerGone          a worker of the team went, or is not there
@@ -164,6 +165,10 @@ class TimedOut(WorkerError):
 
 class TooLarge(WorkerError):
     code = "too-large"
+
+
+class TooMuchToSend(TooLarge):
+    code = "too-much-to-send"
 
 
 class Cancelled(WorkerError):

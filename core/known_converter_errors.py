@@ -4,6 +4,21 @@ from core.errors import KnownError
 
 CONVERTER_ERRORS = (
     KnownError(
+        r"(Core ML predicts on macOS alone\. [^\n]+)",
+        "{0}",
+        "To have it predict, ask this environment on a Mac, or open the converted package in Xcode there.",
+    ),
+    KnownError(
+        r"Unsupported Ops in the model (?:before|after) optimization\n([^\n]+)",
+        "TensorFlow.js has no operation for {0}.",
+        "Do that step outside of the model, or choose SavedModel, which keeps every operation.",
+    ),
+    KnownError(
+        r"Cannot read properties of undefined \(reading 'backend'\)",
+        "TensorFlow.js stopped in a loop of this model, at numbers that it had thrown away itself.",
+        "Build recurrent layers with unroll=True, or choose ONNX, which pages run too.",
+    ),
+    KnownError(
         r"Got a non-Tensor value|'(?:dict|list|tuple)' object has no attribute 'name'",
         "The outputs of this model are nested, and a signature returns named tensors alone.",
         "Return one tensor, or a list or dictionary of tensors, from call(); or choose .keras, which keeps them.",
@@ -13,6 +28,11 @@ CONVERTER_ERRORS = (
         "The call of this model needs '{0}', and was not given it.",
         "Give all inputs. To export it, write a build() with a parameter for each (a_shape, b_shape), without which "
         "Keras notes the first alone; or let call() take one list or dictionary.",
+    ),
+    KnownError(  # raised for layers with adapters alone
+        r"Unsupported quantization mode: (\w+)",
+        "Keras merges the LoRA adapters of a layer as it writes it, and cannot where the layer computes in {0}.",
+        "Choose the Keras file in 8-bit integers, or plain .keras.",
     ),
     KnownError(
         r"Layer (\w+) requires TensorFlow",

@@ -4,7 +4,8 @@ from core.errors import KnownError
 
 DATABASE_ERRORS = (
     KnownError(
-        r"password authentication failed|role \"[^\"]*\" does not exist|no pg_hba\.conf entry|Access denied for user",
+        r"password authentication failed|role \"[^\"]*\" (?:does not exist|is not permitted to log in)|"
+        r"no pg_hba\.conf entry|Access denied for user",
         "The database does not let this user in.",
         "Correct the user or the password in ROUNDTRIP_DATABASE_URL, or ask whoever keeps the database.",
     ),

@@ -4,7 +4,7 @@ import errno
 import json
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Any, ClassVar, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
@@ -43,6 +43,8 @@ class Record(BaseModel):
 
     model_config = ConfigDict(extra="allow")
 
+    newest_schema: ClassVar[int] = SCHEMA_VERSION
+
     schema_: int = Field(SCHEMA_VERSION, alias="schema")
     created: str = Field(default_factory=now)
 
@@ -79,10 +81,10 @@ class Record(BaseModel):
             number = document["schema"]
         except INVALID_JSON_ERRORS as error:
             raise broken_record_error(path, error) from error
-        if number != SCHEMA_VERSION:
+        if number not in range(SCHEMA_VERSION, cls.newest_schema + 1):
             raise UnreadableRecord(
                 f"The record {path.name} has schema {number}, and this version of Roundtrip reads schema "
-                f"{SCHEMA_VERSION}.",
+                f"{cls.newest_schema}.",
                 received=number,
                 cure="Open the library with the version that wrote it.",
             )

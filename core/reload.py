@@ -25,7 +25,7 @@ from core.runtimes.model_settings import ModelSettings, SettingChange, compare_s
 from core.runtimes.reference import Reference
 from core.runtimes.traits import collect_traits, validate_traits
 from core.sandbox.limits import Allowance
-from core.settings import GB
+from core.settings import GB, MB
 from core.worker import Child, Worker
 from core.worker.child_errors import invalid_reply_error
 from core.worker.child_handle import CancelCheck, never_cancelled
@@ -154,8 +154,10 @@ class _Reload(NamedTuple):
     def _ask(self, child: Child, reference: Reference, cap: RowCap, prepared: str = "") -> ReloadResult:
         """Have a child load, or take the copy that it has `prepared`, and predict, and then probe: what it predicted
         stands, whatever comes of that."""
-        rows = min(self.rows, max(cap.rows, self.rows * cap.rows // BATCH_SIZE))
-        inputs = reference.head_in_whole_batches(rows).inputs if cap.rows == BATCH_SIZE else reference.head(rows).inputs
+        most = reference.rows_within(self.worker.config.reply_mb * MB)
+        rows = min(self.rows, most, max(cap.rows, self.rows * cap.rows // BATCH_SIZE))
+        is_whole = cap.rows == BATCH_SIZE and most >= min(BATCH_SIZE, reference.rows)
+        inputs = (reference.head_in_whole_batches(rows) if is_whole else reference.head(rows)).inputs
         cap.asked = 0
 
         def note_answer(_: Mapping[str, Any]) -> None:
@@ -172,27 +174,29 @@ class _Reload(NamedTuple):
         predictions = {name: array[:answered] for name, array in predictions.items()}
         outcome = _compare_with_original(facts, predictions, self.original, reference.head(answered))
         outcome.batch = cap.rows
-        outcome.left_out = list(self._left_out(child.allowance(self.seconds), answered, cap.rows))
+        outcome.left_out = list(self._left_out(child.allowance(self.seconds), answered, rows, cap.rows))
         if self.probe_as:
             cap.asked = 0
             probes = self._probe(child, reference, facts["row_seconds"], cap, limits)
             _add_findings(outcome, facts["traits"], probes, self.original, reference.head(answered))
         return ReloadResult(outcome=outcome, predictions=predictions)
 
-    def _left_out(self, allowed: Allowance, answered: int, batch: int) -> Iterator[str]:
+    def _left_out(self, allowed: Allowance, answered: int, sent: int, batch: int) -> Iterator[str]:
         """Say which rows were not asked, and which setting that is."""
         asked = f"{answered:,} of {self.rows:,} rows were asked"
         if batch < BATCH_SIZE:
             memory = f"the {allowed.memory / GB:.3g} GB of memory that there are ({allowed.memory_setting})"
             yield f"{asked}, {batch} at a time: more would need more than {memory}."
-        elif answered < self.rows:
+        elif answered < sent:
             yield f"{asked}: all would take longer than {allowed.seconds:g} seconds ({allowed.seconds_setting})."
+        elif sent < self.rows:
+            yield f"{asked}: all would be more than {self.worker.config.reply_mb:,} MB (ROUNDTRIP_REPLY_MB)."
 
     def _probe(
         self, child: Child, reference: Reference, row_seconds: float, cap: RowCap, limits: dict[str, Any]
     ) -> dict[str, Any]:
         """What the probes found; "stopped" is the error that ended them, if one did."""
-        head = reference.head(BATCH_SIZE)
+        head = reference.head(min(BATCH_SIZE, reference.rows_within(self.worker.config.reply_mb * MB // 2)))
         arrays = {f"input:{name}": array for name, array in head.inputs.items()}
         arrays |= {f"target:{name}": array for name, array in head.targets.items()}
         seconds = child.allowance(self.seconds).working_seconds

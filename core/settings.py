@@ -75,7 +75,7 @@ class Settings(BaseSettings):
         4, ge=1, description="largest reply of a confined child that was not asked for more, in MB"
     )
     run_unconfined: bool = Field(False, description="run what was imported even where it cannot be confined")
-    reply_mb: int = Field(256, ge=1, description="largest reply of a child, in MB")
+    reply_mb: int = Field(256, ge=1, description="largest request to a child, and largest reply of one, in MB")
     inputs_mb: int = Field(1024, ge=1, description="largest set of inputs, in MB")
     inputs_total_mb: int = Field(8192, ge=1, description="all sets of inputs together, in MB")
     keep_inputs: int = Field(50, ge=1, description="sets of inputs that are kept, those used last")
@@ -97,6 +97,12 @@ class Settings(BaseSettings):
     )
     unpacked_mb: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MB")
     trash_days: int = Field(30, ge=0, description="days until what was removed is deleted for good; 0: never")
+    unused_days: int = Field(
+        7,
+        ge=0,
+        description="days until contents of a team's store are deleted that no entry lists any more; 0: only by "
+        "roundtrip collect",
+    )
     metrics: bool = Field(
         False, description="serve metrics for Prometheus at /metrics, to everybody who reaches the server"
     )

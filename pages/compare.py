@@ -4,8 +4,8 @@ import streamlit as st
 
 from core.inputs import input_specs
 from core.inputs.options import offered_inputs
+from core.jobs.execution.runner import is_reusable
 from core.jobs.participants import require_has_been_run, run_id_of
-from core.jobs.runner import is_reusable
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_artifacts, load_artifact_choices, offer_newest_run, warn_missing
 from ui.compare.comparison_job import (
@@ -64,14 +64,13 @@ is_rerun_requested = st.session_state.pop("again", False)
 asked = {"sources": sources, "rerun_failed": is_rerun_requested, "baseline": baseline, "inputs": inputs.id}
 job = start_comparison([*ids, *placed], **asked)
 remember_comparison()
-follow_job(jobs.job_store.read(job.id))
-current = jobs.job_store.read(job.id)
-if current.state == "done":
-    comparison = load_comparison(current, entries)
+follow_job(job)
+if job.state == "done":
+    comparison = load_comparison(job, entries)
     with chart_area:
         show_size_chart(comparison)
     show_verdicts(comparison)
-if not current.is_active and not is_reusable(current):
+if not job.is_active and not is_reusable(job):
     st.button("Compare again", icon=":material/replay:", on_click=st.session_state.update, args=({"again": True},))
-if current.state == "done":
+if job.state == "done":
     show_comparison_tabs(comparison)

@@ -6,6 +6,7 @@ from core.jobs.elsewhere import list_readable_copies
 from core.text.labels import pluralize
 from ui.components import describe_runs, show_empty_state, trust_badge
 from ui.elsewhere import (
+    address_of,
     choose_environments,
     choose_machines,
     show_answers,
@@ -35,7 +36,7 @@ if not runs:
 
 job = job_from_query("elsewhere", [ASK_BUTTON], st.query_params.get("run", ""))
 if job and "run" not in st.query_params:
-    st.query_params["run"] = job.request["run"]
+    st.query_params.update(address_of(job))
 labels = describe_runs(jobs.library, runs.values())
 run = runs[
     st.selectbox("Run", **bind_select("run", list(runs), clears=("job", "in", "on")), format_func=labels.__getitem__)

@@ -4,8 +4,8 @@ from typing import Any
 
 import streamlit as st
 
+from core.jobs.execution.runner import is_reusable
 from core.jobs.resume import MAX_EPOCHS
-from core.jobs.runner import is_reusable
 from core.text.labels import short_labels
 from ui.artifact_picker import load_artifact_choices, offer_newest_run
 from ui.components import show_empty_state
@@ -61,7 +61,7 @@ def start_training(*request: Any) -> None:
 
 
 st.button(
-    "Train on",
+    "Resume training",
     type="primary",
     icon=":material/play_arrow:",
     on_click=start_training,

@@ -24,12 +24,16 @@ def variables(address: str, servers: list[str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def run_haproxy(servers: list[str]) -> Iterator[str]:
-    """The URL behind which both servers (host:port) stand, until the block ends."""
-    address = f"127.0.0.1:{free_port()}"
+def run_haproxy(servers: list[str], address: str = "", log: Path = Path("/dev/stderr")) -> Iterator[str]:
+    """The URL behind which both servers (host:port) stand, until the block ends.
+
+    `address` (host:port) is where it listens, else where nothing does, and `log` where its warnings go.
+    """
+    address = address or f"127.0.0.1:{free_port()}"
     program = find_haproxy()
     assert program
-    with subprocess.Popen([program, "-db", "-f", CONFIGURATION], env=variables(address, servers)) as process:
+    command, known = [program, "-db", "-f", CONFIGURATION], variables(address, servers)
+    with log.open("a") as out, subprocess.Popen(command, env=known, stderr=out) as process:
         try:
             yield f"http://{address}"
         finally:

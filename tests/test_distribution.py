@@ -34,7 +34,7 @@ def test_find_scope_keeps_files_whole_and_browser_tests_together():
     assert len({find_scope(f"tests/browser/test_browser_{name}.py::test") for name in ("tour", "pages")}) == 1
 
 
-def test_no_test_starts_an_event_loop_in_a_thread_where_the_browser_s_may_run():
+def test_no_test_starts_an_event_loop_where_the_browser_runs_its_own():
     own = {TESTS / "factories" / "event_loops.py", Path(__file__)}
     starts = [
         path for path in TESTS.rglob("*.py") if path not in own and "asyncio.run(" in path.read_text(encoding="utf-8")

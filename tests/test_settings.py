@@ -1,9 +1,15 @@
 """Settings: units, and names that they had before."""
 
+import re
+
 import pytest
 
 from core.errors import InputError
-from core.settings import RENAMED, Settings, get_settings
+from core.settings import PROJECT, RENAMED, RENAMED_WHOLE, Settings, get_settings
+from core.validation import RULES
+
+# Rules that a file breaks by its size or by the time that it takes, as far as a setting lifts them.
+LIFTED_RULES = ("too-large", "unpacked-size", "h5-size", "graph-size", "inspector-slow")
 
 
 @pytest.fixture
@@ -57,3 +63,21 @@ def test_settings_of_sizes_state_the_unit_of_their_names():
     assert len(units) == 12
     assert all(f"in {unit}" in (Settings.model_fields[name].description or "") for name, unit in units.items())
     assert not [name for name in Settings.model_fields if f"_{name.rsplit('_', 1)[-1]}".upper() in RENAMED]
+
+
+def test_settings_that_sentences_name_exist():
+    known = {f"ROUNDTRIP_{name.upper()}" for name in Settings.model_fields} | RENAMED_WHOLE.keys()
+    sources = [*(PROJECT / "core").rglob("*.py"), *(PROJECT / "ui").rglob("*.py")]
+    named = {name for path in sources for name in re.findall(r"\bROUNDTRIP_[A-Z_]+[A-Z]\b", path.read_text("utf-8"))}
+    assert named - known == set()
+    assert {"ROUNDTRIP_CONFINED_REPLY_MB", "ROUNDTRIP_CHILD_GB"} <= named
+
+
+@pytest.mark.parametrize("rule", LIFTED_RULES)
+def test_rule_of_a_limit_names_the_setting_that_lifts_it(rule: str):
+    assert re.search(r"raise the setting ROUNDTRIP_(UPLOAD|UNPACKED)_MB|ROUNDTRIP_CONFINED_SECONDS", RULES[rule].cure)
+
+
+def test_rules_speak_of_imports_also_where_nothing_was_uploaded():
+    words = " ".join(word for rule in RULES.values() for word in rule)
+    assert "upload" not in re.sub(r"ROUNDTRIP_\w+", "", words).lower()

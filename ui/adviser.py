@@ -57,7 +57,7 @@ def _ask_needs(run_id: str) -> Needs:
             key=f"advise-where-{run_id}",
         )
         with st.grid(3, min_column_width=220):
-            trains_on = _ask_yes_or_no("Will you train on?", f"advise-train-{run_id}")
+            trains_on = _ask_yes_or_no("Will you go on training it?", f"advise-train-{run_id}")
             has_code = _ask_yes_or_no("Is your own code at hand there?", f"advise-code-{run_id}", CODE_HELP)
             max_changed = _ask_max_changed(run_id)
     return Needs(Place(where), trains_on, has_code, max_changed)
@@ -138,7 +138,7 @@ def _offer_unsaved(run_id: str, advice: Advice) -> None:
     if not advice.unsaved:
         return
     st.info(
-        f"Not saved yet, so not measured: {escape_markdown(', '.join(advice.unsaved.values()))}.",
+        f"Not saved yet, so not measured: {escape_markdown('; '.join(advice.unsaved.values()))}.",
         icon=":material/save:",
     )
     if st.button("Save in other formats", icon=":material/save:", key=f"advise-save-{run_id}"):
@@ -147,7 +147,7 @@ def _offer_unsaved(run_id: str, advice: Advice) -> None:
 
 def _show_others(advice: Advice) -> None:
     if advice.others:
-        st.caption(f"These fit too, in this order: {escape_markdown(', '.join(advice.others))}.")
+        st.caption(f"These fit too, in this order: {escape_markdown('; '.join(advice.others))}.")
     if advice.rejected:
         with st.expander(f"Why not {pluralize(len(advice.rejected), 'other format')}", icon=":material/block:"):
             st.markdown(

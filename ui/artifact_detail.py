@@ -121,6 +121,10 @@ def _show_format_code(artifact: Artifact, format_: Format) -> None:
         with column:
             st.markdown(f"**{title}**")
             st.code(inspect.getsource(function))
+    if format_.kit:
+        st.caption(
+            "This is Roundtrip's own source. The proof kit has `load.py`, which loads the copy without Roundtrip."
+        )
     if format_.environment:
         st.markdown(f"**What runs in the environment {escape_markdown(format_.environment.label)}**")
         st.code(format_.environment.script_path.read_text(encoding="utf-8"))

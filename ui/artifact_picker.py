@@ -202,7 +202,7 @@ def choose_code_sources(ids: Iterable[str], question_of: Callable[[str], str]) -
     halves = [id_ for id_ in labels if next(iter(labels[id_])) != "none"]
     if not halves:
         return {}
-    with st.expander(f"What completes {pluralize(len(halves), 'copy', 'copies')}", icon=":material/join:"):
+    with st.expander(f"What is missing in {pluralize(len(halves), 'copy', 'copies')}", icon=":material/join:"):
         return {id_: _choose_code_source(id_, question_of(id_), labels[id_]) for id_ in halves}
 
 

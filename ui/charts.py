@@ -6,12 +6,15 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import plotly.graph_objects as go
+import streamlit as st
 
-from core.figures.theme import COLOURS, NEUTRAL, apply_theme, escape_label
+from core.figures.theme import COLOURS, LEGEND_BELOW, NEUTRAL, apply_theme, escape_label
 from core.text.numbers import format_size
 
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
+MAX_CACHED = 128  # figures of a kind that are drawn once; what they hold is theirs alone, and nobody may change them
 NOTE_WIDTH = 28  # characters below a name, as many as leave a bar its place in a narrow window
+MAX_EPOCH_TICKS = 12  # up to here each epoch has its number: Plotly would write 1.5 between two of few
 LOG_SCALE_RATIO = 40  # from this ratio of the largest to the smallest loss, small ones need a logarithmic axis
 
 
@@ -23,7 +26,8 @@ def training_curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
         if any(row.get(key) is not None for row in history):
             values = [row.get(key) for row in history]
             figure.add_scatter(x=epochs, y=values, name=name, mode="lines+markers", marker={"size": 5})
-    return apply_theme(figure, "epoch", metric)
+    figure = apply_theme(figure, "epoch", metric)
+    return figure.update_xaxes(dtick=1) if len(epochs) <= MAX_EPOCH_TICKS else figure
 
 
 def metric_names(history: list[dict[str, Any]]) -> list[str]:
@@ -56,7 +60,7 @@ def resume_curves(past: LossCurve, live: LossCurve, copies: list[LossCurve]) -> 
     losses = [*past.losses[-1:], *(loss for curve in (live, *copies) for loss in curve.losses)]
     _set_loss_axis(figure, [loss for loss in losses if loss is not None])
     figure = apply_theme(figure, "epoch", "loss", height=400 + 22 * len(copies))
-    return figure.update_layout(legend={"y": -0.2, "yanchor": "top", "orientation": "v"})
+    return figure.update_layout(legend={**LEGEND_BELOW, "orientation": "v"})
 
 
 def _mark_training_end(figure: go.Figure, end: float, live_epochs: list[float]) -> None:
@@ -94,8 +98,12 @@ def loss_difference_chart(epochs: list[float], differences: list[float | None], 
 MAX_SEPARATE = 3  # models that each have bars of their own; of more, those with equal predictions share theirs
 
 
+@st.cache_resource(show_spinner=False, max_entries=MAX_CACHED)
 def probability_bars(classes: list[str], predictions: dict[str, list[float]]) -> go.Figure:
-    """Draw the probability of each class, with a bar for each model, or for all models that predict the same."""
+    """Draw the probability of each class, with a bar for each model, or for all models that predict the same.
+
+    Cached by what is drawn, as is `size_chart`: most of a rerun of the Compare page was making these figures anew.
+    """
     if len(predictions) > MAX_SEPARATE:
         predictions = _merge_equal(predictions)
     figure = go.Figure()
@@ -106,7 +114,7 @@ def probability_bars(classes: list[str], predictions: dict[str, list[float]]) ->
     figure.update_xaxes(type="category")
     figure = apply_theme(figure, "class", "probability", height=300 + 14 * len(predictions))
     # The legend is below: beside the bars, a long list of names would leave them no room on a narrow screen.
-    return figure.update_layout(legend={"y": -0.25, "yanchor": "top"})
+    return figure.update_layout(legend=LEGEND_BELOW)
 
 
 def _merge_equal(predictions: dict[str, list[float]]) -> dict[str, list[float]]:
@@ -123,6 +131,7 @@ def _join_names(names: list[str]) -> str:
     return f"{first} and {others[0] if len(others) == 1 else f'{len(others)} others, which predict the same'}"
 
 
+@st.cache_resource(show_spinner=False, max_entries=MAX_CACHED)
 def size_chart(names: list[str], sizes: list[int], notes: list[str], colours: list[str]) -> go.Figure:
     """Draw the bytes of each copy as a bar in its colour; a note stands below its name, in lines that fit a phone."""
     wrapped = [[escape_label(line) for line in textwrap.wrap(note, NOTE_WIDTH) or [""]] for note in notes]

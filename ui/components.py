@@ -9,8 +9,9 @@ import streamlit as st
 from core.compare import Verdict
 from core.errors import RoundtripError, error_from_json, is_transient
 from core.library import Library, Run
-from core.text.labels import format_timestamp, mark_imported, verdict_label, verdict_meaning
+from core.text.labels import format_timestamp, mark_imported
 from core.text.numbers import format_score
+from core.text.verdicts import verdict_label, verdict_meaning
 from ui.navigation import PAGES, get_page, go
 
 # Icon and colour of each verdict's badge.

@@ -16,6 +16,11 @@ _COPY_LINK = load_component(Path(__file__).parent, "copy_link", BUTTON)
 
 
 def show_copy_link() -> None:
-    """Show the button where the address holds anything that is chosen on the page."""
-    if st.query_params:
-        _COPY_LINK(key="copy-link", data=COPY_LINK_WORDS)
+    """Show the button where the address holds anything that is chosen on the page.
+
+    Its place is kept where there is none: what follows would move by one, and the browser would draw it anew, with
+    every expander closed.
+    """
+    with st.empty():
+        if st.query_params:
+            _COPY_LINK(key="copy-link", data=COPY_LINK_WORDS)

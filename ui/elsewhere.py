@@ -10,9 +10,10 @@ from core.compare import Verdict
 from core.compatibility.machines import MachineVerdict, describe_machines_asked
 from core.environments import ENVIRONMENTS, get_environment
 from core.environments.judge import ElsewhereOutcome
-from core.environments.machines import THIS_MACHINE, get_environment_or_own, join_keys, label_asked
+from core.environments.machines import THIS_MACHINE, get_environment_or_own, join_keys, label_asked, split_key
 from core.environments.own import HERE
 from core.errors import RoundtripError
+from core.formats import all_formats
 from core.jobs.elsewhere import ElsewhereRow, EnvironmentState, name_formats, read_outcome
 from core.jobs.environment_states import list_machines
 from core.library import Artifact
@@ -55,6 +56,14 @@ def choose_environments(run_id: str, formats: set[str]) -> list[EnvironmentState
     if not chosen:
         st.caption("Choose at least one environment.")
     return [states[key] for key in chosen]
+
+
+def address_of(job: Job) -> dict[str, str | list[str]]:
+    """Return the query parameters of what a job asks: its run, the environments, and the machines."""
+    asked = [split_key(key) for key in job.request["environments"]]
+    environments = [environment for environment, machine in asked if machine == THIS_MACHINE]
+    machines = [*dict.fromkeys(machine for _, machine in asked if machine != THIS_MACHINE)]
+    return {"run": job.request["run"], "in": environments, "on": machines}
 
 
 def choose_machines(chosen: Iterable[str], formats: set[str]) -> list[str]:
@@ -130,7 +139,7 @@ def _name(state: EnvironmentState) -> str:
 
 def show_costs(chosen: list[EnvironmentState]) -> None:
     """Say what building will take, before anything is fetched."""
-    missing = {get_environment(state["environment"]).lock_path: state for state in chosen if not state["bytes"]}
+    missing = {get_environment(state["environment"]).folder_name: state for state in chosen if not state["bytes"]}
     if missing:
         size = format_size(sum(state["megabytes"] for state in missing.values()) * 10**6)
         st.caption(
@@ -139,13 +148,20 @@ def show_costs(chosen: list[EnvironmentState]) -> None:
         )
 
 
+def _format_order(key: str) -> int:
+    """Return the place of a format among all; one that is not known any more stands last."""
+    keys = [format_.key for format_ in all_formats()]
+    return keys.index(key) if key in keys else len(keys)
+
+
 def show_not_asked(copies: list[Artifact], chosen: list[EnvironmentState]) -> None:
     """Name the copies of a run whose format none of the chosen environments takes."""
     taken = {key for state in chosen for key in state["takes"]}
     labels = short_labels([copy.id for copy in copies], {copy.id: copy for copy in copies})
-    left = [labels[copy.id] for copy in copies if copy.format not in taken]
+    left = sorted((copy for copy in copies if copy.format not in taken), key=lambda copy: _format_order(copy.format))
     if chosen and left:
-        text = f"Not asked: {', '.join(left)}. None of the chosen environments takes what these are saved in."
+        names = ", ".join(labels[copy.id] for copy in left)
+        text = f"Not asked: {names}. None of the chosen environments takes what these are saved in."
         st.caption(escape_markdown(text))
 
 
@@ -177,7 +193,8 @@ def _show_remove_button(state: EnvironmentState) -> None:
 
 def show_answers(job: Job) -> None:
     """Show copies beside environments, as far as a job has come: the verdict of each, and how it came about."""
-    rows: dict[str, ElsewhereRow] = job.result.get("rows") or job.detail.get("cells") or {}
+    found: dict[str, ElsewhereRow] = job.result.get("rows") or job.detail.get("cells") or {}
+    rows = dict(sorted(found.items(), key=lambda each: _format_order(each[1]["format"])))
     built = job.result.get("environments") or job.detail.get("environments") or {}
     for key, row in built.items():
         if "error" in row:
@@ -208,7 +225,7 @@ def _show_table(rows: dict[str, ElsewhereRow], labels: dict[str, str], keys: lis
         ]
     pinned = {"Copy": st.column_config.Column(pinned=True)}
     alt = "For each copy its verdict in each environment"
-    st.dataframe(pd.DataFrame(table), hide_index=True, column_config=pinned, alt=alt)
+    st.dataframe(pd.DataFrame(table), hide_index=True, column_config=pinned, height="content", alt=alt)
     st.caption(
         "Each compared with the model's own answers to the rows of its proof kit. ✓ the same, or rounding only · ≈ the "
         "same answers · ≠ some changed · ✗ other answers, or none · ? not verified · – not a format that it takes."

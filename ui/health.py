@@ -246,7 +246,10 @@ def show_diagnostics() -> None:
 
 
 def _show_check_table(checks: list[HealthCheck]) -> None:
-    rows = [f"| {CHECK_ICONS[check.state]} {_cell(check.name)} | {_cell(check.sentence)} |" for check in checks]
+    rows = [
+        f"| {CHECK_ICONS[check.state]} {_cell(check.name[:1].upper() + check.name[1:])} | {_cell(check.sentence)} |"
+        for check in checks
+    ]
     st.markdown("\n".join(["| What | How it is |", "|---|---|", *rows]))
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from core.formats.base import Format
 
-PART_COLOURS = {"architecture": "#6366F1", "weights": "#0D9488", "optimizer state": "#D97706"}
+# White letters are read on each of them, and its outline is seen on white and on near-black.
+PART_COLOURS = {"architecture": "#5B54E8", "weights": "#0F766E", "optimizer state": "#B45309"}
 PART_LABELS = {"architecture": "Architecture", "weights": "Weights", "optimizer state": "Optimizer"}
 ROW, TOP, LEFT, COLUMN_WIDTH, GAP = 44, 138, 136, 122, 12
 
@@ -12,7 +13,7 @@ ROW, TOP, LEFT, COLUMN_WIDTH, GAP = 44, 138, 136, 122, 12
 def draw_home_picture(formats: Iterable[Format], is_dark: bool) -> str:
     """Return the picture as SVG: the three parts of a model, and a row with the parts that each format keeps."""
     formats = list(formats)
-    ink, faint = ("#ECEAF6", "#6B6785") if is_dark else ("#1E1B2E", "#B9B6CC")
+    ink, faint = ("#ECEAF6", "#A5A1BD") if is_dark else ("#1E1B2E", "#57536E")  # read on either ground
     height = TOP + ROW * len(formats) + 6
     shapes = [_svg_text(12, 62, "A model is", ink, 19, 700), _svg_text(12, 118, "A copy may keep", ink, 16, 600)]
     for column, (part, colour) in enumerate(PART_COLOURS.items()):

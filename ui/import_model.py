@@ -11,7 +11,7 @@ from core.errors import RoundtripError, error_from_json
 from core.formats import get_format
 from core.inputs.fitting import describe_shape
 from core.jobs import Jobs
-from core.jobs.trial_inputs import parse_shapes
+from core.jobs.imports.stated_shapes import parse_shapes
 from core.jobs.uploads import store_upload
 from core.library.job_store import Job
 from core.runtimes.signatures import choose_signature
@@ -76,7 +76,7 @@ def show_import_form(demos: Sequence[Demo]) -> ImportForm | None:
     """Show the form. Returns its values when it is submitted, else None."""
     # Any ending is allowed: for an unsupported file the validation explains more than the browser would.
     files = choose_files("Model", FILES_KEY, help_=FILES_HELP)
-    st.caption("A folder: `roundtrip import PATH`.")
+    st.caption("A folder is imported from the command line: `roundtrip import PATH`.")
     with st.form("import", enter_to_submit=False):
         name = st.text_input("Name", placeholder="as the file", help="What it is to be called in the library.")
         with st.expander("For checkpoints, several signatures, free sizes, and state", icon=":material/tune:"):

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 import streamlit as st
 
 from core.errors import InputError
-from core.jobs.upgrade import read_rows
+from core.jobs.upgrades.upgrade import read_rows
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from core.text.numbers import format_duration
@@ -50,7 +50,7 @@ def follow_job(job: Job, draw: Callable[[Job], None] | None = None, stop: str = 
 
     @st.fragment(run_every=REFRESH_INTERVAL if job.is_active else None)
     def show_progress() -> None:
-        current = current_jobs().job_store.read(job.id)
+        current = _read_again(job)
         if current.is_active:
             _draw_progress(current, stop)
         else:
@@ -61,11 +61,16 @@ def follow_job(job: Job, draw: Callable[[Job], None] | None = None, stop: str = 
     @st.fragment(run_every=DRAW_INTERVAL if job.is_active else None)
     def draw_result() -> None:
         if draw:
-            draw(current_jobs().job_store.read(job.id))
+            draw(_read_again(job))
 
     show_progress()
     if draw:
         draw_result()
+
+
+def _read_again(job: Job) -> Job:
+    """Return the job as it is now; one that had ended is as it was, and its result may be large."""
+    return current_jobs().job_store.read(job.id) if job.is_active else job
 
 
 def _draw_progress(job: Job, stop: str) -> None:

@@ -13,14 +13,18 @@ page => {
   // The keyboard reaches what it can focus on: a table that is wider than its box scrolls by the arrow keys then.
   const reach = () => {
     state.timer = undefined
-    for (const box of document.querySelectorAll("[data-testid=stTable], [data-testid=stTable] div")) {
+    for (const box of document.querySelectorAll("[data-testid=stTable], [data-testid=stTable] div:not(td *, th *)")) {
       const isCut = box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible"
       if (isCut) box.tabIndex = 0
       else box.removeAttribute("tabindex")
     }
+    // A table grows without any change of the document, too: when its font has come, or its style.
+    for (const table of document.querySelectorAll("[data-testid=stTable], [data-testid=stTable] table"))
+      state.sizes.observe(table)
   }
   const reachSoon = () => (state.timer ??= setTimeout(reach, 200)) // milliseconds in which changes are gathered
   if (!state.tables) {
+    state.sizes = new ResizeObserver(reachSoon)
     state.tables = new MutationObserver(reachSoon)
     state.tables.observe(document.body, { childList: true, subtree: true })
     addEventListener("resize", reachSoon, { passive: true })

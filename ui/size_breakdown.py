@@ -8,7 +8,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.errors import RoundtripError
-from core.figures.theme import PLOTLY_CONFIG, apply_theme
+from core.figures.theme import LEGEND_BELOW, PLOTLY_CONFIG, apply_theme
 from core.size_breakdown.breakdown import (
     GROUP_MEANINGS,
     SAVED_BY_COMPRESSION,
@@ -129,7 +129,7 @@ def byte_strips(strips: Mapping[str, Mapping[str, int]]) -> go.Figure:
     figure.update_yaxes(autorange="reversed", automargin=True)
     figure.update_xaxes(showticklabels=False, showgrid=False)
     figure = apply_theme(figure, "", "", height=120 + 26 * len(names))
-    return figure.update_layout(legend={"traceorder": "normal", "y": -0.02, "yanchor": "top"})
+    return figure.update_layout(legend={"traceorder": "normal", **LEGEND_BELOW})
 
 
 def _group_texts(parts: list[SizePart]) -> list[str]:

@@ -13,8 +13,9 @@ from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
 from core.library.job_store import Job
 from core.runtimes.reference import Reference
-from core.text.labels import format_values, score_label, score_sentence
+from core.text.labels import score_label, score_sentence
 from core.text.numbers import format_duration, format_score
+from core.text.predictions import format_values
 from ui.charts import metric_names, training_curves
 from ui.components import button_label
 from ui.demo_picture import draw_demo_picture

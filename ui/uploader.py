@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import streamlit as st
 from pydantic import BaseModel, ValidationError
@@ -46,26 +46,27 @@ def choose_files(
         many: Whether several files can be chosen.
         help_: Stands below, after the limits.
     """
-    uploads, widget_key = current_jobs().uploads, f"{key}-{_generation(key)}"
+    uploads, generation = current_jobs().uploads, _generation(key)
+    widget_key = f"{key}-{generation}"
     sent = _read_sent(widget_key)
     chosen = _find_files(uploads, sent)
-    data = {
-        "key": key,
-        "generation": _generation(key),
-        "label": label,
+    data = {"key": key, "generation": generation, "label": label, "suffixes": list(suffixes), "help": help_}
+    data |= _server_facts(uploads, many)
+    data |= {"files": sent.model_dump(), "gone": [id_ for id_ in sent.whole if id_ not in chosen.ids]}
+    _UPLOADER(key=widget_key, data=data, default={"files": SentFiles().model_dump()}, on_files_change=lambda: None)
+    return chosen
+
+
+def _server_facts(uploads: Uploads, many: bool) -> dict[str, Any]:
+    """Return what the control must know of this server: its limits, and where and with which token it sends."""
+    return {
         "many": many,
-        "suffixes": list(suffixes),
-        "help": help_,
-        "limits": _describe_limits(uploads, many),
+        "limits": f"Up to {format_size(uploads.max_bytes)}{' each' if many else ''}.",
         "tooLarge": f"It is larger than the {format_size(uploads.max_bytes)} that can be sent.",
         "bytes": uploads.max_bytes,
         "address": upload_url(),
         "cookie": TOKEN_COOKIE,
-        "files": sent.model_dump(),
-        "gone": [id_ for id_ in sent.whole if id_ not in chosen.ids],
     }
-    _UPLOADER(key=widget_key, data=data, default={"files": SentFiles().model_dump()}, on_files_change=lambda: None)
-    return chosen
 
 
 def forget_files(key: str, chosen: ChosenFiles) -> None:
@@ -101,7 +102,3 @@ def _find_files(uploads: Uploads, sent: SentFiles) -> ChosenFiles:
         except UnknownName:  # used, removed or expired
             continue
     return ChosenFiles(files, ids, sent.pending)
-
-
-def _describe_limits(uploads: Uploads, many: bool) -> str:
-    return f"Up to {format_size(uploads.max_bytes)}{' each' if many else ''}."

@@ -12,10 +12,11 @@ from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 
 if TYPE_CHECKING:
-    from core.jobs.workers import WorkerRow
+    from core.jobs.execution.workers import WorkerRow
 
 REFRESH_INTERVAL = 2.0  # seconds between two looks
 MAX_LISTED = 50
+QUEUES = {"all": "all jobs", "click": "only what a person waits for", "bulk": "only what is done in bulk"}
 STATES = {
     "idle": (":green[:material/check_circle:]", "waits for a job"),
     "working": (":blue[:material/sync:]", "at work"),
@@ -34,7 +35,7 @@ def show_workers() -> None:
 
 @st.fragment(run_every=REFRESH_INTERVAL)
 def _show_list() -> None:
-    from core.jobs.workers import list_workers  # which an installation on one machine need not import
+    from core.jobs.execution.workers import list_workers  # which an installation on one machine need not import
 
     try:
         rows = list_workers(current_jobs())
@@ -74,6 +75,8 @@ def _describe(row: "WorkerRow") -> str:
     """What a worker has and since when, as a list."""
     packages = ", ".join(f"{name} {version}" for name, version in row["packages"].items())
     facts = {
+        "Takes": QUEUES[row["queues"]],
+        "Memory for one model": format_size(row["child_memory"]),
         "Machine": f"{row['processor']}, {row['processors']} processors, {format_size(row['memory'])}; {row['system']}",
         "Accelerators": ", ".join(row["accelerators"]) or "none",
         "Roundtrip": f"{row['version']}, {pluralize(row['concurrency'], 'job')} side by side",
@@ -100,7 +103,7 @@ def _show_button(row: "WorkerRow", label: str, request: Literal["drain", "stop"]
 
 
 def _ask(id_: str, request: Literal["drain", "stop"]) -> None:
-    from core.jobs.workers import ask_worker  # which an installation on one machine need not import
+    from core.jobs.execution.workers import ask_worker  # which an installation on one machine need not import
 
     with contextlib.suppress(RoundtripError):  # it has ended, or the list says what the database did
         ask_worker(current_jobs(), id_, request)

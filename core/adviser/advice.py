@@ -9,6 +9,7 @@ from core.adviser.ranking import explain_order, rank_candidates
 from core.adviser.requirements import list_cautions, list_obstacles
 from core.compare import Verdict
 from core.compatibility.checks import COLUMNS
+from core.compatibility.matrix import name_column
 from core.errors import InputError
 from core.exports.kit_contents import render_load_script
 from core.formats import all_formats, get_format
@@ -16,7 +17,7 @@ from core.library import Library, Run
 from core.library.job_store import JobStore
 from core.text.numbers import format_duration, format_size
 
-COLUMN_LABELS = {column.key: column.label for column in COLUMNS}
+COLUMN_NAMES = {column.key: name_column(column).capitalize() for column in COLUMNS}
 
 
 class Loss(NamedTuple):
@@ -138,7 +139,7 @@ def choose(run: Run, candidates: list[Candidate], needs: Needs) -> Advice:
 
 def _make_choice(candidate: Candidate, fitting: list[Candidate], needs: Needs) -> Choice:
     losses = [
-        Loss(COLUMN_LABELS[key], finding.state, finding.words)
+        Loss(COLUMN_NAMES[key], finding.state, finding.words)
         for key, finding in candidate.cells.items()
         if finding.state in ("lost", "changed", "failed")
     ]

@@ -45,12 +45,13 @@ class Needs(NamedTuple):
 LITERT_FORMS = ("litert", "litert_float16", "litert_dynamic")
 ONE_FILE_ONNX_FORMS = ("onnx", "onnx_float16", "onnx_int8_dynamic", "onnx_int8")
 ONNX_FORMS = (*ONE_FILE_ONNX_FORMS, "onnx_external")
+TFJS = "tfjs_graph"
 OPENVINO_FORMS = ("openvino", "openvino_fp16", "openvino_int8")
 # The formats that have a runtime in a place, by how directly they get there: 0 is made for it. A server runs all.
 PLACE_FORMATS: Mapping[Place, Mapping[str, int]] = {
     Place.PHONE: dict.fromkeys((*LITERT_FORMS, "litert_int8", "litert_int4", "litert_fixed"), 0)
     | dict.fromkeys(ONNX_FORMS, 1),
-    Place.BROWSER: dict.fromkeys(ONE_FILE_ONNX_FORMS, 0) | dict.fromkeys((*LITERT_FORMS, "litert_fixed"), 1),
+    Place.BROWSER: dict.fromkeys((*ONE_FILE_ONNX_FORMS, TFJS), 0) | dict.fromkeys((*LITERT_FORMS, "litert_fixed"), 1),
     Place.MICROCONTROLLER: {"litert_int8": 0, "litert": 1, "litert_fixed": 1},
     Place.FRAMEWORK: dict.fromkeys(ONNX_FORMS, 0) | dict.fromkeys(OPENVINO_FORMS, 1) | {"safetensors": 2},
 }
@@ -66,6 +67,7 @@ UNMEASURED_PLACES: Mapping[Place, str] = {
     "its memory: what stands here was measured on this computer.",
     Place.FRAMEWORK: "It was measured on this computer, in the runtime of its own format; in no other framework.",
 }
+TFJS_IN_BROWSERS = "Its answers, size and times are those of this computer, by TensorFlow.js in Node.js; in no browser."
 LITERT_IN_BROWSERS = "LiteRT's runtime for browsers takes fixed shapes only: state the number of rows when you convert."
 
 
@@ -78,6 +80,8 @@ def rank_in_place(format_key: str, place: Place) -> int | None:
 
 def describe_unmeasured(format_key: str, place: Place) -> list[str]:
     """Say what nobody has measured about a format in a place, in sentences; nothing for a server."""
+    if place is Place.BROWSER and format_key == TFJS:
+        return [TFJS_IN_BROWSERS]
     sentences = [UNMEASURED_PLACES[place]] if place in UNMEASURED_PLACES else []
     if place is Place.BROWSER and format_key in LITERT_FORMS:
         sentences.append(LITERT_IN_BROWSERS)

@@ -6,7 +6,8 @@ from core.adviser.candidates import Candidate
 from core.adviser.needs import Needs, rank_in_place
 from core.compare import Verdict
 from core.formats import get_format
-from core.text.labels import pluralize, verdict_label
+from core.text.labels import pluralize
+from core.text.verdicts import verdict_label
 
 
 def list_obstacles(candidate: Candidate, needs: Needs) -> list[str]:

@@ -14,8 +14,9 @@ from core.browser_runtimes.exchange import (
 )
 from core.browser_runtimes.fetch import fetch_runtimes
 from core.browser_runtimes.installed import find_file, installed_bytes, require_runtimes, runtimes_folder
-from core.browser_runtimes.lock import LOCK, Lock, LockedPackage
+from core.browser_runtimes.lock import LOCK
 from core.browser_runtimes.support import BrowserCopy, Engine, describe_copy
+from core.npm import Lock, LockedPackage
 
 __all__ = [
     "LOCK",

@@ -3,8 +3,9 @@
 from functools import lru_cache
 from pathlib import Path
 
-from core.browser_runtimes.lock import LOCK, Lock, has_integrity
+from core.browser_runtimes.lock import LOCK
 from core.errors import Damaged, PackageMissing, UnknownName
+from core.npm import Lock, has_integrity
 from core.settings import get_settings
 
 CURE = "Run `make browser-runtimes` once, with a connection to your package registry; everything else works without."

@@ -54,9 +54,9 @@ def _print_advice(advice: Advice) -> None:
         print_text(f"\nRunner-up: {advice.runner_up.label}. {advice.why_second}")
         _print_choice(advice.runner_up)
     if advice.others:
-        print_text(f"\nAlso possible: {', '.join(advice.others)}.")
+        print_text(f"\nAlso possible: {'; '.join(advice.others)}.")
     if advice.unsaved:
-        print_text(f"\nNot saved yet, so not measured: {', '.join(advice.unsaved.values())}.")
+        print_text(f"\nNot saved yet, so not measured: {'; '.join(advice.unsaved.values())}.")
     _print_rejections(advice)
     if advice.code:
         print_text(

@@ -27,10 +27,10 @@ from core.compatibility.losses import LossJson, find_losses, losses_to_json
 from core.errors import InputError
 from core.inputs import add_inputs_from_file, input_specs
 from core.jobs import Jobs
-from core.jobs.compare_result import ComparisonOutcome, check_tolerances, parse_tolerances
-from core.jobs.known_places import get_place
+from core.jobs.comparison.compare_result import ComparisonOutcome, check_tolerances, parse_tolerances
 from core.jobs.participants import require_has_been_run, run_id_of
-from core.jobs.places import entry_of
+from core.jobs.places.known_places import get_place
+from core.jobs.places.place import entry_of
 from core.library.ids import PLACE_SEPARATOR
 from core.report import report_kind, write_report
 from core.text.summaries import list_caveats
@@ -58,7 +58,7 @@ def _parse_participant(text: str) -> str:
 Participants = Annotated[
     list[str],
     typer.Argument(
-        metavar="ID[@PLACE]...",
+        metavar="ID[@PLACE]",
         parser=_parse_participant,
         help="Ids, or aliases; with @ENV (built first where it is not), @MACHINE or @ENV@MACHINE it answers there.",
     ),

@@ -35,9 +35,16 @@ def parse_id(text: str) -> str:
     return text if ID_PATTERN.fullmatch(text) else open_library().resolve(text)
 
 
-Id = Annotated[str, typer.Argument(metavar="ID", parser=parse_id, help="An id, or an alias.")]
-Ids = Annotated[list[str], typer.Argument(metavar="ID...", parser=parse_id, help="Ids, or aliases.")]
-RunId = Annotated[str, typer.Argument(metavar="RUN", parser=parse_id, help="The id of a run.")]
+Id = Annotated[
+    str, typer.Argument(metavar="ID", parser=parse_id, help="An id, as `roundtrip list` prints them, or an alias.")
+]
+Ids = Annotated[
+    list[str],
+    typer.Argument(metavar="ID", parser=parse_id, help="Ids, as `roundtrip list` prints them, or aliases."),
+]
+RunId = Annotated[
+    str, typer.Argument(metavar="RUN", parser=parse_id, help="The id of a run, as `roundtrip list --runs` prints them.")
+]
 Strings = list[str] | None
 TableRow = dict[str, object]  # by column what is printed: `print_result` takes whatever it is
 Code = Annotated[

@@ -25,8 +25,9 @@ from core.environments.own import HERE
 from core.errors import InputError
 from core.jobs import Jobs
 from core.jobs.elsewhere import read_outcome
-from core.text.labels import pluralize, verdict_label
+from core.text.labels import pluralize
 from core.text.numbers import format_duration, format_size
+from core.text.verdicts import verdict_label
 
 app = typer.Typer(rich_markup_mode=None)
 COLUMNS = ("artifact", "format", "here", "environment", "there", "seconds", "cause")
@@ -46,7 +47,11 @@ def elsewhere(
     run: RunId,
     environments: Annotated[
         Strings,
-        typer.Option("--in", metavar="ENV", help="An environment, built first where it is not; by default all built."),
+        typer.Option(
+            "--in",
+            metavar="ENV",
+            help="One of `roundtrip environments`, built first where it is not; by default all built.",
+        ),
     ] = None,
     machines: Annotated[
         Strings,
@@ -116,7 +121,7 @@ def _table(result: dict[str, Any]) -> list[TableRow]:
 @app.command()
 def environments(
     action: Annotated[Action, typer.Argument(help="What to do.")] = Action.LIST,
-    names: Annotated[Strings, typer.Argument(metavar="ENV...", help="Environments; all where none is named.")] = None,
+    names: Annotated[Strings, typer.Argument(metavar="ENV", help="Environments; all where none is named.")] = None,
     as_json: AsJson = False,
 ) -> None:
     """List, build or remove the environments in which copies can be asked elsewhere."""

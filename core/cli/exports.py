@@ -8,11 +8,11 @@ import typer
 
 from core.cli.console import (
     AsJson,
+    Id,
     Strings,
     exit_on_failures,
     open_jobs,
     open_library,
-    parse_id,
     print_result,
     wait_for_job,
 )
@@ -29,7 +29,7 @@ Force = Annotated[bool, typer.Option("--force", help="Replace a file of that nam
 
 @app.command()
 def kit(
-    artifact: Annotated[str, typer.Argument(metavar="ID", parser=parse_id)],
+    artifact: Id,
     out: Annotated[
         Path | None, typer.Option("-o", "--out", metavar="FILE", help="Default: DEMO-FORMAT-DATE-kit.zip.")
     ] = None,
@@ -95,7 +95,7 @@ def _list_errors(result: Mapping[str, Any], artifact: str, environments: list[st
 
 @app.command()
 def serving(
-    artifact: Annotated[str, typer.Argument(metavar="ID", parser=parse_id)],
+    artifact: Id,
     name: Annotated[str, typer.Option(help="The name under which it is served.")],
     out: Annotated[Path, typer.Option("-o", "--out", metavar="FILE.zip|FOLDER", help="A zip, or a folder of models.")],
     version: Annotated[str, typer.Option(help="The version's number.")] = "1",

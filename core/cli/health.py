@@ -15,7 +15,10 @@ app = typer.Typer(rich_markup_mode=None)
 
 @app.command()
 def verify(
-    ids: Annotated[list[str] | None, typer.Argument(metavar="[ID...]", parser=parse_id)] = None,
+    ids: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="ID", parser=parse_id, help="Ids, as `roundtrip list` prints them, or aliases."),
+    ] = None,
     all_: Annotated[bool, typer.Option("--all", help="Everything in the library.")] = False,
     as_json: AsJson = False,
 ) -> None:

@@ -8,6 +8,7 @@ import typer
 from core.cli.console import (
     AsJson,
     Id,
+    RunId,
     Strings,
     TableRow,
     exit_on_failures,
@@ -19,7 +20,15 @@ from core.cli.console import (
     print_result,
     print_text,
 )
-from core.compatibility.matrix import build_matrix, to_csv, to_markdown
+from core.compatibility.matrix import (
+    NOT_ASKED,
+    MatrixRow,
+    build_matrix,
+    list_environments_asked,
+    summarize_row,
+    to_csv,
+    to_markdown,
+)
 from core.errors import FormatError, InputError
 from core.introspection.describe import PartDescription, TensorSummary, describe_part
 from core.introspection.diff import ArtifactDiff, TensorPair, diff_artifacts, format_shape
@@ -37,7 +46,7 @@ MAX_CELL_LENGTH = 48  # characters of one cell
 
 @app.command()
 def inspect(
-    artifact: Annotated[str, typer.Argument(metavar="ARTIFACT", parser=parse_id)],
+    artifact: Id,
     part: Annotated[Strings, typer.Option(help=f"Only this: {', '.join(PARTS)} (repeatable). Default: all.")] = None,
     as_json: AsJson = False,
 ) -> None:
@@ -126,8 +135,10 @@ def _truncate(text: str) -> str:
 
 @app.command()
 def diff(
-    a: Annotated[str, typer.Argument(metavar="A", parser=parse_id)],
-    b: Annotated[str, typer.Argument(metavar="B", parser=parse_id)],
+    a: Annotated[
+        str, typer.Argument(metavar="A", parser=parse_id, help="An id, as `roundtrip list` prints them, or an alias.")
+    ],
+    b: Annotated[str, typer.Argument(metavar="B", parser=parse_id, help="The one that it is compared with.")],
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="Exit with status 1 if anything in the copies differs.")
     ] = False,
@@ -208,19 +219,36 @@ def _pair_cells(pair: TensorPair) -> TableRow:
 
 @app.command()
 def matrix(
-    run: str,
+    run: RunId,
     as_json: AsJson = False,
-    as_csv: Annotated[bool, typer.Option("--csv", help="Print CSV instead of Markdown.")] = False,
+    as_markdown: Annotated[
+        bool, typer.Option("--markdown", help="Print every property in words, as Markdown.")
+    ] = False,
+    as_csv: Annotated[bool, typer.Option("--csv", help="Print every property in words, as CSV.")] = False,
 ) -> None:
-    """Show what each saved copy of a run has kept, property by property: as Markdown, CSV or JSON."""
+    """Show what each saved copy of a run has kept, changed and lost."""
     from core.jobs.elsewhere_answers import find_answers  # takes longer to import than the other commands here need
 
     library = open_library()
     rows = build_matrix(library, run, find_answers(open_job_store(library), run))
     if as_json:
         print_result([row.to_json() for row in rows], True)
-    else:
+    elif as_csv or as_markdown:
         print_text(to_csv(rows) if as_csv else to_markdown(rows))
+    else:
+        _print_matrix(rows)
+
+
+def _print_matrix(rows: list[MatrixRow]) -> None:
+    """A line for each copy, narrow enough for a terminal: its answers here and elsewhere, and what it lost."""
+    environments = list_environments_asked(rows)
+    lines = [
+        {"format": row.name, "artifact": row.artifact, "answers": row.cells["answers"].text}
+        | {label: row.elsewhere.get(key, NOT_ASKED).text for key, label in environments.items()}
+        | {"what came back": summarize_row(row)}
+        for row in rows
+    ]
+    print_result(lines, False, ("format", "artifact", "answers", *environments.values(), "what came back"))
 
 
 @app.command("bytes")

@@ -27,6 +27,7 @@ MODULES = (
     "advise",
     "health",
     "migrate",
+    "collect",
     "serve",
     "worker",
     "stop",
@@ -46,7 +47,7 @@ class LazyGroup(TyperGroup):
 
     def __init__(self, **attributes: Any):
         sources = list(read_commands())
-        stand_ins = {source.name: TyperCommand(source.name, help=source.help) for source in sources}
+        stand_ins = {source.name: _make_stand_in(source) for source in sources}
         super().__init__(**attributes | {"commands": stand_ins})
         self._modules = {source.name: source.module for source in sources}
 
@@ -57,6 +58,11 @@ class LazyGroup(TyperGroup):
             return name, stand_in, rest
         module = import_module(f"core.cli.{self._modules[name]}")
         return name, get_group(module.app).commands[name], rest
+
+
+def _make_stand_in(source: CommandSource) -> TyperCommand:
+    """A command by name alone. Its help is given as the short one too: that is wrapped in lists, and not cut off."""
+    return TyperCommand(source.name, help=source.help, short_help=" ".join(source.help.split("\n\n")[0].split()))
 
 
 def read_commands() -> Iterator[CommandSource]:

@@ -1,6 +1,5 @@
 """Commands over the library: list, show, bytes, lineage; names, tags, notes, pins, aliases; trash and disk usage."""
 
-import json
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,7 +18,8 @@ from core.cli.console import (
     print_result,
     print_text,
 )
-from core.errors import InputError
+from core.cli.summary import describe_artifact, describe_run, print_copies, print_facts
+from core.errors import InputError, error_from_json
 from core.library import Entry, Library, Query
 from core.library.lineage import Lineage, trace_lineage
 from core.library.records import SORT_ORDERS
@@ -27,6 +27,7 @@ from core.library.same_content import find_same_content
 from core.library.trash_folder import measure_disk_usage
 from core.settings import get_settings
 from core.text.numbers import format_size
+from core.text.verdicts import verdict_label
 
 if TYPE_CHECKING:
     from core.compatibility.losses import LossJson
@@ -122,8 +123,32 @@ def _print_trash(as_json: bool) -> None:
 
 @app.command("show")
 def show_(id_: Id, as_json: AsJson = False) -> None:
-    """Show a run, or an artifact with its reload result."""
+    """Show what tells a run or an artifact from others, and what came back of it; with --json all of its record."""
     library = open_library()
+    if as_json:
+        print_result(_record_facts(library, id_), True)
+        return
+    notes, aliases = library.annotations(id_), _list_aliases(library, id_)
+    if id_.startswith("r"):
+        print_facts(describe_run(library.run(id_), notes, aliases))
+        entries = library.page(Query(run=id_, size=None)).entries
+        print_copies(name_losses(_artifact_row(entry) | {"losses": _losses_of(library, entry.id)} for entry in entries))
+        return
+    best = library.evidence(id_).best
+    verdict = verdict_label(best.verdict, best.changed_rows, best.rows, best.error)
+    print_facts(describe_artifact(library.artifact(id_), verdict, notes, aliases))
+    if best.error:
+        print_text(str(error_from_json(best.error)))
+    for loss in _losses_of(library, id_):
+        print_text(f"- {loss['label']}: {loss['words']}")
+
+
+def _list_aliases(library: Library, id_: str) -> list[str]:
+    return sorted(name for name, target in library.aliases().items() if target == id_)
+
+
+def _record_facts(library: Library, id_: str) -> dict[str, Any]:
+    """The record of a run, or of an artifact with its evidence, and their annotations."""
     if id_.startswith("r"):
         facts = {"run": id_, **library.run(id_).model_dump(mode="json", by_alias=True, exclude={"id"})}
     else:
@@ -134,13 +159,8 @@ def show_(id_: Id, as_json: AsJson = False) -> None:
         facts |= record.model_dump(mode="json", by_alias=True, exclude={"id"})
         facts["same_content"] = find_same_content(library, record.content, id_)
         facts |= {"evidence": evidence.model_dump(mode="json", by_alias=True)}
-    aliases = sorted(name for name, target in library.aliases().items() if target == id_)
-    facts["marks"] = library.annotations(id_).model_dump(mode="json", include=ANNOTATION_FIELDS) | {"aliases": aliases}
-    if as_json:
-        print_result(facts, True)
-        return
-    for name, value in facts.items():
-        print_text(f"{name}: {json.dumps(value, indent=2) if isinstance(value, dict | list) else value}")
+    marks = library.annotations(id_).model_dump(mode="json", include=ANNOTATION_FIELDS)
+    return facts | {"marks": marks | {"aliases": _list_aliases(library, id_)}}
 
 
 @app.command("lineage")
@@ -223,7 +243,7 @@ def _set_pinned(ids: list[str], pinned: bool, as_json: bool) -> None:
 @app.command()
 def alias(
     name: Annotated[str, typer.Argument(help="The alias; without one, all are listed.")] = "",
-    artifact: Annotated[str, typer.Argument(metavar="[ID]", help="The artifact that it points to.")] = "",
+    artifact: Annotated[str, typer.Argument(metavar="ID", help="The artifact that it points to.")] = "",
     drop: Annotated[bool, typer.Option("--drop", help="Forget the alias.")] = False,
     history: Annotated[bool, typer.Option("--history", help="Where it pointed from when on, and who set it.")] = False,
     as_json: AsJson = False,
@@ -262,7 +282,10 @@ def remove(ids: Ids, as_json: AsJson = False) -> None:
 
 
 @app.command()
-def restore(ids: Annotated[list[str], typer.Argument(metavar="ID...")], as_json: AsJson = False) -> None:
+def restore(
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help="Ids, as `roundtrip list --trash` prints them.")],
+    as_json: AsJson = False,
+) -> None:
     """Bring entries back from the trash."""
     library = open_library()
     print_result([{"restored": moved} for id_ in ids for moved in library.restore(id_)], as_json, ("restored",))

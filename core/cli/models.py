@@ -10,6 +10,7 @@ from core.cli.console import (
     AsJson,
     Code,
     Ids,
+    RunId,
     Strings,
     TableRow,
     exit_on_failures,
@@ -30,9 +31,9 @@ from core.errors import InputError, error_from_json
 from core.formats import all_formats, formats_at_hand
 from core.inputs.fitting import describe_axes
 from core.jobs import Jobs
+from core.jobs.imports.stated_shapes import parse_shapes
 from core.jobs.resume_result import ResumeResult, ResumeVerdict
-from core.jobs.trial_inputs import parse_shapes
-from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, StoredUpload, store_upload
+from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, RemoteUpload, StoredUpload, store_upload
 from core.library import Library
 from core.library.ids import ID_PATTERN
 from core.library.job_store import Job
@@ -81,13 +82,15 @@ def formats(as_json: AsJson = False) -> None:
 
 @app.command()
 def train(
-    demo: str,
+    demo: Annotated[str, typer.Argument(metavar="DEMO", help="A demo, as `roundtrip demos` lists them.")],
     dataset: Annotated[str | None, typer.Option(help="Which data set of the demo.")] = None,
-    epochs: Annotated[str | None, typer.Option(help="Passes over the training data.")] = None,
-    batch_size: Annotated[str | None, typer.Option(help="Rows per step.")] = None,
-    learning_rate: Annotated[str | None, typer.Option(help="Size of a step.")] = None,
-    hidden_units: Annotated[str | None, typer.Option(help="Width of the hidden layer.")] = None,
-    seed: Annotated[str | None, typer.Option(help="Random seed of the shuffling and of the initial weights.")] = None,
+    epochs: Annotated[str | None, typer.Option(metavar="NUMBER", help="Passes over the training data.")] = None,
+    batch_size: Annotated[str | None, typer.Option(metavar="NUMBER", help="Rows per step.")] = None,
+    learning_rate: Annotated[str | None, typer.Option(metavar="NUMBER", help="Size of a step.")] = None,
+    hidden_units: Annotated[str | None, typer.Option(metavar="NUMBER", help="Width of the hidden layer.")] = None,
+    seed: Annotated[
+        str | None, typer.Option(metavar="NUMBER", help="Random seed of the shuffling and of the initial weights.")
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Train a demo and keep the run."""
@@ -102,8 +105,11 @@ def train(
 
 @app.command()
 def save(
-    run: str,
-    formats: Annotated[list[str], typer.Argument(metavar="FORMAT... | all")],
+    run: RunId,
+    formats: Annotated[
+        list[str],
+        typer.Argument(metavar="FORMAT", help="Formats, as `roundtrip formats` lists them; or all: whatever fits."),
+    ],
     option: Annotated[
         Strings, typer.Option(metavar="FORMAT.KEY=VALUE", help="For example onnx.opset=15 (repeatable).")
     ] = None,
@@ -189,7 +195,7 @@ def _start_import(jobs: Jobs, path: Path, architecture: Path | None, options: di
     return jobs.import_model(**_gather_files(jobs, path, architecture)._asdict(), **options)
 
 
-def _gather_files(jobs: Jobs, path: Path, architecture: Path | None) -> StoredUpload:
+def _gather_files(jobs: Jobs, path: Path, architecture: Path | None) -> StoredUpload | RemoteUpload:
     """A single file where it lies, several as they were copied. Raises InputError for one that is not there."""
     weights = path.with_suffix(OPENVINO_BIN_SUFFIX) if path.suffix.lower() == OPENVINO_XML_SUFFIX else None
     paths = [path, *filter(None, (architecture, weights))]
@@ -212,10 +218,12 @@ def _import_lines(result: dict[str, Any]) -> Iterator[str]:
 
 @app.command()
 def resume(
-    run: str,
+    run: RunId,
     artifacts: Ids,
-    epochs: Annotated[str, typer.Option(help="Number of epochs, 1 to 20.")] = "2",
-    seed: Annotated[str, typer.Option(help="Random seed of the order of the rows, the same for all.")] = "0",
+    epochs: Annotated[str, typer.Option(metavar="NUMBER", help="Number of epochs, 1 to 20.")] = "2",
+    seed: Annotated[
+        str, typer.Option(metavar="NUMBER", help="Random seed of the order of the rows, the same for all.")
+    ] = "0",
     code: Code = None,
     as_json: AsJson = False,
 ) -> None:

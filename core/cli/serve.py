@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from sqlalchemy.engine import make_url
 
 from core.context import open_job_store
 from core.errors import InputError
@@ -32,16 +33,28 @@ def serve(
         )
     _share_secret(open_job_store(open_library().home, get_settings()))  # what does not answer is said before all else
     options = [f"--server.port={port}", *([f"--server.address={address}"] if address else [])]
-    _keep_folders()
+    _keep_paths()
     os.chdir(PROJECT)  # where Streamlit looks for its settings
     os.execv(sys.executable, [sys.executable, "-m", "streamlit", "run", str(script), *options])
 
 
-def _keep_folders() -> None:
-    """Have settings that name folders from here name the same ones from anywhere."""
+def _keep_paths() -> None:
+    """Have settings that name folders, or a file of SQLite, from here name the same ones from anywhere."""
     for variable, value in os.environ.items():
         if variable.upper() in FOLDERS and value:
             os.environ[variable] = str(Path(value).expanduser().absolute())
+        elif variable.upper() == "ROUNDTRIP_DATABASE_URL" and value:
+            os.environ[variable] = _make_absolute(value)
+
+
+def _make_absolute(text: str) -> str:
+    """The same address of a database from any folder; what is in memory, or a URI of SQLite's own, stays what it is."""
+    url = make_url(text)
+    is_file = url.get_backend_name() == "sqlite" and url.database and not url.database.startswith((":memory:", "file:"))
+    if not is_file:
+        return text
+    path = Path(url.database or "").absolute().as_posix()
+    return url.set(database=path).render_as_string(hide_password=False)
 
 
 def _share_secret(job_store: JobStore) -> None:

@@ -11,7 +11,7 @@ from core.library.ids import ID_PATTERN
 from core.text.numbers import format_duration, format_size
 
 if TYPE_CHECKING:
-    from core.jobs.sweep import Sweeps
+    from core.jobs.sweeps.sweep import Sweeps
     from core.library.job_store import Job
     from core.sweep.plan import SweepPlan
     from core.sweep.rows import SweepRow
@@ -37,7 +37,7 @@ def sweep(
     as_json: AsJson = False,
 ) -> None:
     """Ask many models in many formats and environments, as a plan says; stopped (Ctrl-C), it goes on where it was."""
-    from core.jobs.sweep import Sweeps
+    from core.jobs.sweeps.sweep import Sweeps
     from core.report.sweep_report import render_sweep_json, sweep_report_kind, write_sweep_report
     from core.sweep.plan import EXAMPLE
     from core.sweep.rows import exit_status, summarize_sweep

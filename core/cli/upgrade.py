@@ -30,8 +30,17 @@ COLUMNS = ("model", "format", "after", "cause", "cure")
 MAX_CELL = 110  # characters of a cause or a cure in the table
 STEP_COLUMNS = ("environment", "release", "there", "cause")
 Models = Annotated[Path | None, typer.Argument(metavar="PATH", help="A model, or a folder or zip of models.")]
-Source = Annotated[str, typer.Option("--from", metavar="ENV", help="What is run today; 'here' is Roundtrip's own.")]
-Target = Annotated[str, typer.Option("--to", metavar="ENV", help="What is to be run; built first where it is not.")]
+Source = Annotated[
+    str,
+    typer.Option(
+        "--from",
+        metavar="ENV",
+        help="What is run today, as `roundtrip environments` lists them; 'here' is Roundtrip's own.",
+    ),
+]
+Target = Annotated[
+    str, typer.Option("--to", metavar="ENV", help="What is to be run, likewise; built first where it is not.")
+]
 Copies = Annotated[
     list[str] | None, typer.Option("--copy", metavar="ID", parser=parse_id, help="A copy of the library (repeatable).")
 ]
@@ -57,7 +66,7 @@ def upgrade(
     as_json: AsJson = False,
 ) -> None:
     """Ask models in one environment and then in another: which load, which answer the same, and what cures the rest."""
-    from core.jobs.upgrade import read_rows
+    from core.jobs.upgrades.upgrade import read_rows
     from core.report.upgrade_report import write_upgrade_report
     from core.upgrade.summary import exit_status, summarize_upgrade
 
@@ -114,10 +123,10 @@ def _write_cured(jobs: "Jobs", job_id: str, rows: list["UpgradeRow"], folder: Pa
     """Copy what was cured into a folder; returns the files by model. A name that is taken gets a number."""
     written, cured = {}, jobs.find_cured_files(job_id)
     for row in rows:
-        if found := cured.get(row.name):
+        if file := cured.get(row.name):
             folder.mkdir(parents=True, exist_ok=True)
-            path = _find_free_path(folder, f"{row.name.replace('/', '-')}-", found.name)
-            shutil.copytree(found, path) if found.is_dir() else shutil.copyfile(found, path)
+            path = _find_free_path(folder, f"{row.name.replace('/', '-')}-", file.name)
+            shutil.copytree(file, path) if file.is_dir() else shutil.copyfile(file, path)
             written[row.name] = str(path)
     return written
 
@@ -125,7 +134,7 @@ def _write_cured(jobs: "Jobs", job_id: str, rows: list["UpgradeRow"], folder: Pa
 @app.command()
 def bisect(source: Source, target: Target, path: Models = None, copies: Copies = None, as_json: AsJson = False) -> None:
     """Find the first release of Keras between two that answers otherwise, for one model."""
-    from core.jobs.bisect import describe_bisect
+    from core.jobs.upgrades.bisect import describe_bisect
     from core.upgrade.summary import EXIT_CHANGED, EXIT_DOES_NOT_LOAD
 
     with open_jobs() as jobs:
@@ -140,7 +149,7 @@ def bisect(source: Source, target: Target, path: Models = None, copies: Copies =
 
 def _step(step: dict[str, Any]) -> TableRow:
     from core.jobs.elsewhere import read_outcome
-    from core.text.labels import verdict_label
+    from core.text.verdicts import verdict_label
 
     outcome = read_outcome(step["outcome"])
     there = verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)

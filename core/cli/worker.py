@@ -1,7 +1,7 @@
 """Commands of a team's workers: be one, list them, have one end."""
 
 import platform
-from typing import Annotated
+from typing import Annotated, cast, get_args
 
 import typer
 
@@ -18,11 +18,17 @@ def worker(
     concurrency: Annotated[
         int, typer.Option(min=0, max=64, help="Jobs side by side; by default as ROUNDTRIP_PARALLEL, and two at least.")
     ] = 0,
+    queues: Annotated[
+        str, typer.Option(metavar="click|bulk", help="Only what a person waits for, or only what is done in bulk.")
+    ] = "all",
 ) -> None:
     """Do jobs of a team on this machine. Ctrl-C lets those that it does end; a second one gives them back."""
-    from core.jobs.node import run_node
+    from core.jobs.execution.node import run_node
+    from core.queue import Queues
 
-    run_node(get_settings(), name or platform.node() or "worker", concurrency)
+    if queues not in get_args(Queues):
+        raise InputError("The option --queues takes which jobs.", received=queues, cure="Choose from click, bulk, all.")
+    run_node(get_settings(), name or platform.node() or "worker", concurrency, cast(Queues, queues))
 
 
 @app.command()
@@ -33,7 +39,7 @@ def workers(
 ) -> None:
     """List the workers of a team, with what each does; exit with status 1 where none is at work."""
     from core.context import AppContext
-    from core.jobs.workers import ask_worker, list_workers
+    from core.jobs.execution.workers import ask_worker, list_workers
 
     context = AppContext()
     if drain and stop:

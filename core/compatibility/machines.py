@@ -45,8 +45,8 @@ def describe_machines(verdicts: Iterable[MachineVerdict]) -> str:
 
 def describe_machines_asked(outcomes: Mapping[str, ElsewhereOutcome], here: MachineVerdict) -> str:
     """The same of what was found out elsewhere, by environment, beside what was here."""
-    found = [MachineVerdict(key, each.verdict, each.changed_rows, each.rows) for key, each in outcomes.items()]
-    return describe_machines([here, *found])
+    verdicts = [MachineVerdict(key, each.verdict, each.changed_rows, each.rows) for key, each in outcomes.items()]
+    return describe_machines([here, *verdicts])
 
 
 def _describe(environment: str, group: list[MachineVerdict]) -> str:

@@ -112,8 +112,7 @@ def summarize_row(row: MatrixRow) -> str:
         return row.sentence
     nouns: dict[str, list[str]] = {}
     for column in COLUMNS:
-        noun = COLUMN_NOUNS.get(column.key, column.label[:1].lower() + column.label[1:])
-        nouns.setdefault(row.cells[column.key].state, []).append(noun)
+        nouns.setdefault(row.cells[column.key].state, []).append(name_column(column))
     clauses = [
         f"{verb} {_join(nouns[state])}"
         for state, verb in (("lost", "loses"), ("changed", "changes"), ("failed", "fails at"))
@@ -121,6 +120,11 @@ def summarize_row(row: MatrixRow) -> str:
     ]
     text = "; ".join(clauses) or "everything that was tried came back as it was"
     return f"{text[:1].upper()}{text[1:]}."
+
+
+def name_column(column: MatrixColumn) -> str:
+    """Return what a column is called in a sentence, where something is lost, changed or kept."""
+    return COLUMN_NOUNS.get(column.key, column.label[:1].lower() + column.label[1:])
 
 
 def _join(nouns: list[str]) -> str:

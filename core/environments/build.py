@@ -22,6 +22,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from core.environments.base import Environment
+from core.environments.npm_packages import install_npm_packages
 from core.environments.uv import run_uv
 from core.errors import NotBuilt
 from core.library.storage import delete_folder, size_on_disk, translate_disk_errors
@@ -86,7 +87,7 @@ def build_environment(
 ) -> BuiltEnvironment:
     """Return an environment, which is built where it is not.
 
-    Raises NotBuilt, PackageMissing, StorageFailed, TimedOut and Cancelled; nothing is left of it then.
+    Raises NotBuilt, PackageMissing, Damaged, StorageFailed, TimedOut and Cancelled; nothing is left of it then.
     """
     if built := find_built(config, environment):
         return built
@@ -151,6 +152,11 @@ def _install(
         if not OTHER_BUILD.search(error.detail):
             raise
         sync(main_index=True)
+    if environment.npm_lock:
+        report(0.9, f"{environment.label}: fetching packages of npm")
+        with tempfile.TemporaryDirectory(dir=staged) as fetched:
+            given = {"label": environment.label, "seconds": config.environment_seconds, "is_cancelled": is_cancelled}
+            install_npm_packages(environment.npm_lock, folder / VENV, Path(fetched), **given)
     report(0.95, f"{environment.label}: checking")
     seconds = time.monotonic() - started
     record = {"seconds": seconds, "bytes": size_on_disk(folder), "files": _fingerprint(folder)}

@@ -12,6 +12,7 @@ from core.environments.answering_machine import AnsweringMachine, describe_answe
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment
 from core.environments.kits import Kit
+from core.environments.own import own_environment
 from core.environments.pool import WarmProcesses
 from core.environments.replies import EngineError, EngineFacts, KitReply
 from core.error_translation import translate, translate_engine_error
@@ -33,6 +34,7 @@ from core.worker.child_handle import CancelCheck, never_cancelled
 
 # Errors by the stages of an engine in which it does not work with the copy.
 KINDS_WITHOUT_COPY: dict[str, type[RoundtripError]] = {"import": NotBuilt, "write": StorageFailed}
+ERRORS_WITHOUT_ENGINE = ("ModuleNotFoundError", "EngineNotHere")  # which say nothing of the copy
 LOCK_NOTE = "Asked under another lock; ask again."
 UNLIKE_VERDICTS = (Verdict.SOME_CHANGED, Verdict.DIFFERENT, Verdict.NOT_COMPARABLE, Verdict.DOES_NOT_LOAD)
 
@@ -107,7 +109,7 @@ def describe_lock_change(environment: str, lock: str) -> str:
     """Say that what was asked in an environment was asked under another lock; nothing where it was not, or of older
     records, which do not say under which."""
     key = environment.partition("@")[0]  # on whichever machine
-    current = next((each.lock_sha256 for each in ENVIRONMENTS if each.key == key), "")
+    current = next((each.lock_sha256 for each in (own_environment(), *ENVIRONMENTS) if each.key == key), "")
     return LOCK_NOTE if lock and current and lock != current else ""
 
 
@@ -151,15 +153,15 @@ def ask_and_judge(
         outcome = _unverified(environment, translate(error, WorkerError))
     seconds, lock = time.perf_counter() - started, environment.lock_sha256
     machine = describe_answering_machine(environment.variables, kit.is_untrusted and environment.forks)
-    told = {"total_seconds": seconds, "lock": lock, "inputs_sha256": kit.inputs_sha256, "machine": machine}
-    return EnvironmentAnswer(outcome.model_copy(update=told), predictions)
+    facts = {"total_seconds": seconds, "lock": lock, "inputs_sha256": kit.inputs_sha256, "machine": machine}
+    return EnvironmentAnswer(outcome.model_copy(update=facts), predictions)
 
 
 def translate_refusal(error: EngineError) -> RoundtripError:
     """Return the error for what an engine raised: only what it raised over the copy is one that speaks of that."""
     if error.stage in KINDS_WITHOUT_COPY:
         return translate_engine_error(error.error, error.text, KINDS_WITHOUT_COPY[error.stage])
-    kind = PackageMissing if error.error == "ModuleNotFoundError" else DoesNotLoad
+    kind = PackageMissing if error.error in ERRORS_WITHOUT_ENGINE else DoesNotLoad
     return translate_engine_error(error.error, error.text, kind)
 
 

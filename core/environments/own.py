@@ -23,7 +23,7 @@ PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "onnxruntime")
 
 
 class OwnEnvironment(Environment):
-    """It has no lock: its name tells what is installed."""
+    """It has no lock: what is installed stands for one."""
 
     @property
     def folder_name(self) -> str:
@@ -32,35 +32,36 @@ class OwnEnvironment(Environment):
 
     @property
     def lock_sha256(self) -> str:
-        return ""
+        """SHA-256 of the release of Python and of all that is installed with it, by names and versions."""
+        return hashlib.sha256(json.dumps([sys.version, _installed()]).encode()).hexdigest()
 
 
 @cache
 def _versions() -> dict[str, str]:
-    found = {}
+    versions = {}
     for name in PACKAGES:
         try:
-            found[name] = version(name)
+            versions[name] = version(name)
         except PackageNotFoundError:
             continue
-    return found
+    return versions
 
 
 @cache
 def _installed() -> tuple[str, ...]:
     """The names of all distributions with their versions, as their folders have them: none of them is opened."""
     folders = {Path(sysconfig.get_path(name)) for name in ("purelib", "platlib")}
-    found = (path.name for folder in folders for path in folder.glob("*.*-info"))
-    return tuple(sorted(found))
+    names = (path.name for folder in folders for path in folder.glob("*.*-info"))
+    return tuple(sorted(names))
 
 
 def own_environment() -> Environment:
     """The packages of this installation."""
-    found = _versions()
+    versions = _versions()
     return OwnEnvironment(
         key=HERE,
-        label=f"Keras {found.get('keras', '')} (here)",
-        requirements=tuple(f"{name}=={number}" for name, number in found.items()),
+        label=f"Keras {versions.get('keras', '')} (here)",
+        requirements=tuple(f"{name}=={number}" for name, number in versions.items()),
         takes=KERAS_FORMATS | ONNX_FORMATS,
         script="own_files",
         megabytes=0,

@@ -73,6 +73,7 @@ class EnvironmentProcess:
         self._config, self._built = config, built
         self._folder = create_staging_folder(config.home, "boxes")
         self._placed = ""  # identity of the kit that lies in `in`
+        self._has_waiting = False  # a process that it has forked, and that may be asked that kit once more
         self._replies: queue.Queue[bytes] = queue.Queue()
         self._memory_watch = MemoryWatch()
         self._is_closed = False
@@ -167,6 +168,8 @@ class EnvironmentProcess:
     def _ask(self, kit: Kit, seconds: float, is_cancelled: CancelCheck) -> KitReply:
         allowed, out = self._allowance(kit, seconds), self._folder / "out" / "answer"
         with cleanup_on_error(self.close):
+            if kit.identity != self._placed:
+                self._end_waiting(allowed, is_cancelled)
             self._make_room(out)
             request = {"id": secrets.token_hex(8), "kit": str(self._place(kit)), "out": str(out), "asks": kit.asks}
             request |= self._place_rows(kit)
@@ -174,9 +177,17 @@ class EnvironmentProcess:
             self._renew_limits(kit, allowed)
             self._send(request)
             line = self._await_reply(allowed, is_cancelled)
+            self._has_waiting = self._is_forking and kit.asks == "describe"
             if not self._is_forking:
                 return self._read_reply(line, request["id"], out, kit)
         return self._read_reply(line, request["id"], out, kit)
+
+    def _end_waiting(self, allowed: Allowance, is_cancelled: CancelCheck) -> None:
+        """Have the process end that it has forked for the kit before: it may write to where the next one writes."""
+        if self._has_waiting:
+            self._send({"id": secrets.token_hex(8)})
+            self._await_reply(allowed, is_cancelled)
+            self._has_waiting = False
 
     def _read_reply(self, line: bytes, request_id: str, out: Path, kit: Kit) -> KitReply:
         try:

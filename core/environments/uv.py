@@ -8,19 +8,14 @@ import shlex
 import shutil
 import subprocess
 import sys
-import tempfile
-import time
 from pathlib import Path
-from typing import BinaryIO
 from urllib.parse import unquote, urlsplit
 
+from core.environments.programs import run_program
 from core.error_translation import translate_build_error
-from core.errors import PackageMissing, TimedOut
-from core.system import kill_group
-from core.worker.child_errors import cancelled_error
-from core.worker.child_handle import POLL_SECONDS, CancelCheck
+from core.errors import PackageMissing
+from core.worker.child_handle import CancelCheck
 
-MAX_OUTPUT_BYTES = 2**16  # of what uv says that are read
 PIP_SECONDS = 30  # in which pip has said what it is set to
 # Variables of uv by the settings of pip that mean the same.
 INDEX_SETTINGS = {
@@ -41,8 +36,8 @@ def find_uv() -> str:
 
         with contextlib.suppress(FileNotFoundError):
             return os.fspath(uv.find_uv_bin())
-    if found := shutil.which("uv"):
-        return found
+    if path := shutil.which("uv"):
+        return path
     raise PackageMissing("uv, which builds environments, is not installed.", cure="Install it: pip install uv")
 
 
@@ -57,51 +52,10 @@ def run_uv(
 
     Raises NotBuilt with what it said, PackageMissing, TimedOut, and Cancelled; it has ended in any case.
     """
-    with tempfile.TemporaryFile() as output:
-        command = [find_uv(), *map(str, arguments)]
-        process = subprocess.Popen(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=uv_environment(main_index),
-            start_new_session=True,
-        )
-        try:
-            status = _await(process, label, seconds, is_cancelled)
-        finally:
-            _end(process)
-        text = _read_tail(output)
+    command, variables = [find_uv(), *map(str, arguments)], uv_environment(main_index)
+    status, text = run_program(command, variables, label=label, seconds=seconds, is_cancelled=is_cancelled)
     if status:
         raise translate_build_error(text, label)
-
-
-def _await(process: subprocess.Popen[bytes], label: str, seconds: float, is_cancelled: CancelCheck) -> int:
-    deadline = time.monotonic() + seconds
-    while True:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            return process.wait(POLL_SECONDS)
-        if is_cancelled():
-            raise cancelled_error()
-        if time.monotonic() > deadline:
-            raise TimedOut(
-                f"Building took longer than its limit of {seconds:g} seconds, and was stopped.",
-                received=label,
-                cure="Build it again: what was fetched is kept; or raise ROUNDTRIP_ENVIRONMENT_SECONDS.",
-            )
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """Kill uv and what it has started, where it has not ended."""
-    if process.poll() is None:
-        kill_group(process.pid)
-        process.wait()
-
-
-def _read_tail(file: BinaryIO) -> str:
-    end = file.seek(0, os.SEEK_END)
-    file.seek(max(0, end - MAX_OUTPUT_BYTES))
-    return file.read().decode("utf-8", "replace")
 
 
 def uv_environment(main_index: bool = False) -> dict[str, str]:
@@ -137,8 +91,8 @@ def parse_pip_settings(text: str) -> dict[str, str]:
         name, _, value = line.partition("=")
         with contextlib.suppress(ValueError):
             settings[name.rpartition(".")[2].strip()] = " ".join(shlex.split(value))
-    found = {variable: settings[name] for name, variable in INDEX_SETTINGS.items() if settings.get(name)}
-    kept = {name: " ".join(_existing(value.split())) if name in PLACES else value for name, value in found.items()}
+    named = {variable: settings[name] for name, variable in INDEX_SETTINGS.items() if settings.get(name)}
+    kept = {name: " ".join(_existing(value.split())) if name in PLACES else value for name, value in named.items()}
     # As pip does, look for a package in all of them: which of two of one name is meant, the hashes of the lock say.
     return {"UV_INDEX_STRATEGY": "unsafe-best-match"} | {name: value for name, value in kept.items() if value}
 

@@ -17,7 +17,7 @@ from core.library.storage import size_on_disk
 
 @contextlib.contextmanager
 def unpacked_kit(library: Library, artifact_id: str) -> Iterator[Kit]:
-    """The kit of an artifact, which lies on the disk as long as this lasts.
+    """The kit of an artifact, which lies on the disk as long as this lasts: also of one that did not load here.
 
     Raises UnknownName, Damaged, InputError where the format has no kit, or a kit would prove nothing.
     """
@@ -41,7 +41,7 @@ def unpacked_kit(library: Library, artifact_id: str) -> Iterator[Kit]:
 
 def _unpack(library: Library, artifact_id: str, staged: Path) -> Path:
     """Unpack a kit below a folder of ours; returns its own folder."""
-    with build_proof_kit(library, artifact_id) as archive:
+    with build_proof_kit(library, artifact_id, is_to_ask=True) as archive:
         path = staged / archive.name
         write_archive(archive, path)
     with zipfile.ZipFile(path) as packed:

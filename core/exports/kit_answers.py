@@ -3,11 +3,12 @@
 from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
-from core.arrays import encode_npz
+from core.arrays import Arrays, encode_npz
+from core.compare import compare, to_jsonable
 from core.environments import get_environment
 from core.environments.judge import EnvironmentAnswer
 from core.errors import InputError
-from core.text.labels import verdict_label
+from core.text.verdicts import verdict_label
 
 FOLDER = "elsewhere"  # of the kit
 INTRODUCTION = (
@@ -32,6 +33,24 @@ class KitAnswerJson(TypedDict):
     notes: list[str]
     lock: str
     predictions: str | None
+
+
+def find_source(answers: Iterable[EnvironmentAnswer]) -> EnvironmentAnswer | None:
+    """Return the first that has predictions."""
+    return next((answer for answer in answers if answer.predictions), None)
+
+
+def judge_against(answers: Iterable[EnvironmentAnswer], expected: Arrays) -> list[EnvironmentAnswer]:
+    """Return answers with their verdicts anew: beside what one of the environments answered."""
+    judged = []
+    for outcome, predictions in answers:
+        if predictions:
+            beside = compare(expected, predictions, None)
+            update = {"verdict": beside.verdict, "max_abs": to_jsonable(beside.max_abs)}
+            update |= {"changed_rows": beside.changed_rows, "mismatched": sum(beside.mismatches.values())}
+            outcome = outcome.model_copy(update=update)
+        judged.append(EnvironmentAnswer(outcome, predictions))
+    return judged
 
 
 def list_answer_members(answers: Iterable[EnvironmentAnswer]) -> dict[str, bytes]:

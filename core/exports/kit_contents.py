@@ -9,6 +9,7 @@ import numpy as np
 
 from core.arrays import Arrays, to_plain_array
 from core.compare.verdict import ATOL, RTOL
+from core.environments import get_environment
 from core.environments.judge import EnvironmentAnswer
 from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.bundler import bundle_functions
@@ -18,8 +19,9 @@ from core.formats.base import Format
 from core.library import Artifact, Run
 from core.runtimes.base import BATCH_SIZE
 from core.runtimes.reference import Reference
-from core.text.labels import pluralize, verdict_label
+from core.text.labels import pluralize
 from core.text.numbers import format_size
+from core.text.verdicts import verdict_label
 
 MAX_ARRAY_BYTES = 16 * 2**20  # bytes of inputs, and of answers
 
@@ -34,6 +36,7 @@ class ProofData(NamedTuple):
     tolerance: dict[str, tuple[float, float]]
     renamed_tensors: dict[str, str]
     is_one_call: bool = False  # of a model without an axis for rows
+    expected_by: dict[str, object] = {}  # the environment that answered where the copy did not load here
 
     @property
     def rows(self) -> int:
@@ -62,6 +65,20 @@ def select_proof_data(reference: Reference, outcome: ReloadOutcome | None) -> Pr
         expected,
         {name: _choose_tolerance(array, max_abs) for name, array in expected.items()},
         {name: now for name, now in (inputs | outputs).items() if name != now},
+    )
+
+
+def select_elsewhere(reference: Reference, source: EnvironmentAnswer | None) -> ProofData:
+    """Return the first rows of a reference, and what an environment answered to them, or else the model itself."""
+    proof_data = select_proof_data(reference, None)
+    if source is None:
+        return proof_data
+    told = source.outcome
+    facts = {"environment": told.environment, "label": get_environment(told.environment).label}
+    return proof_data._replace(
+        expected=source.predictions,
+        tolerance={name: _choose_tolerance(array, 0.0) for name, array in source.predictions.items()},
+        expected_by={**facts, "versions": told.versions, "off_the_model": told.max_abs},
     )
 
 
@@ -122,8 +139,11 @@ def render_load_script(format_: Format, code: ModelScript | None, weights: str, 
     )
 
 
-def required_packages(artifact: Artifact, format_: Format, code: ModelScript | None) -> dict[str, str]:
-    """Return the packages that a kit needs with the versions with which the copy was saved.
+def required_packages(
+    artifact: Artifact, format_: Format, code: ModelScript | None, source: EnvironmentAnswer | None = None
+) -> dict[str, str]:
+    """Return the packages that a kit needs with the versions with which the copy was saved, or of the environment in
+    which alone it answered.
 
     What only the model's code needs is not on the copy's record, and has the installed version.
     """
@@ -131,8 +151,14 @@ def required_packages(artifact: Artifact, format_: Format, code: ModelScript | N
     for package in sorted(code.packages if code else ()):
         names += [name for name in PACKAGES_BY_IMPORT.get(package, (package,)) if name not in names]
     pinned = format_.environment.pins if format_.environment else {}
+    pinned = _name_plainly(source.outcome.versions) if source else pinned
     versions = {name: pinned.get(name) or artifact.versions.get(name) or _installed_version(name) for name in names}
     return {name: number for name, number in versions.items() if number}
+
+
+def _name_plainly(versions: Mapping[str, str]) -> dict[str, str]:
+    """Return versions of an environment with TensorFlow under its usual name, whichever of its builds it is."""
+    return {name.removesuffix("-cpu"): number for name, number in versions.items() if number}
 
 
 def _installed_version(name: str) -> str | None:
@@ -142,8 +168,12 @@ def _installed_version(name: str) -> str | None:
         return None
 
 
-def render_requirements(artifact: Artifact, packages: Mapping[str, str]) -> str:
-    lines = [f"# What this copy needs, as it was saved, with Python {artifact.versions.get('python', '3.11')}."]
+def render_requirements(
+    artifact: Artifact, packages: Mapping[str, str], source: EnvironmentAnswer | None = None
+) -> str:
+    python = (source.outcome.versions if source else artifact.versions).get("python", "3.11")
+    when = "as it was asked" if source else "as it was saved"
+    lines = [f"# What this copy needs, {when}, with Python {python}."]
     for name, number in packages.items():
         if name == "tensorflow":  # the CPU-only build, which is smaller, where `LINUX_MARKER` holds
             lines += [f"tensorflow-cpu=={number}; {LINUX_MARKER}"]
@@ -195,14 +225,19 @@ def render_readme(
 def _proof_paragraphs(run: Run, proof_data: ProofData) -> list[str]:
     rows = pluralize(proof_data.rows, "row") + (" held out of the training" if run.demo else "")
     source = "the model itself" if run.trust == "ours" else "the file itself, when it was imported,"
+    if by := proof_data.expected_by:
+        source = f"this copy in {by['label']}, as it did not load where it was saved,"
     tolerances = [(name, f"{atol:.3g}", f"{rtol:.3g}") for name, (atol, rtol) in proof_data.tolerance.items()]
     renamed = [
         f"{_escape_markdown(name)} is {_escape_markdown(now)}" for name, now in proof_data.renamed_tensors.items()
     ]
+    off = proof_data.expected_by.get("off_the_model")
+    beside = [f"There it was {float(off):.3g} off the model itself."] if isinstance(off, int | float) else []
     return [
         f"`inputs.npz` holds {rows}, and `expected.npz` what {source} answered to them. An answer may be off by what "
         "this copy was off when it was tried, and by what two correct computations may differ by on other machines: "
         "|answer − expected| ≤ a + r · |expected|.",
+        *beside,
         _markdown_table(("answer", "a", "r"), tolerances),
         *([f"The format renamed some inputs or outputs: {', '.join(renamed)}."] if renamed else []),
     ]

@@ -35,9 +35,9 @@ def main(folder=HERE):
     except (Exception, SystemExit) as error:  # noqa: BLE001  whatever a library raises, it is a failure
         print(f"FAIL: it did not load, or did not answer: {type(error).__name__}: {error}")
         return 1
-    told = [describe_elsewhere(folder, answer, expected, predictions) for answer in facts.get("elsewhere", [])]
-    print("\n".join([*lines, *(line for line, _ in told)]))
-    if not all(agrees for _, agrees in told):
+    elsewhere = [describe_elsewhere(folder, answer, expected, predictions) for answer in facts.get("elsewhere", [])]
+    print("\n".join([*lines, *(line for line, _ in elsewhere)]))
+    if not all(agrees for _, agrees in elsewhere):
         print("FAIL: what another environment answered is not what was recorded of it.")
         return 1
     print("PASS" if same and not changed else "FAIL: a file was changed." if same else "FAIL: the answers are others.")
@@ -127,8 +127,8 @@ def describe_elsewhere(folder, answer, expected, predictions):
     off, apart = (find_largest_difference(there, other) for other in (expected, predictions))
     recorded = answer["max_abs"]
     agrees = not isinstance(recorded, (int, float)) or abs(off - recorded) <= 1e-9 + 1e-5 * recorded
-    told = f"the largest difference is {off:.3g} from what is expected, and {apart:.3g} from the answers here"
-    return f"{where} {told}." + ("" if agrees else f" Recorded was {recorded:.3g}."), agrees
+    difference = f"the largest difference is {off:.3g} from what is expected, and {apart:.3g} from the answers here"
+    return f"{where} {difference}." + ("" if agrees else f" Recorded was {recorded:.3g}."), agrees
 
 
 def find_largest_difference(predictions, others):

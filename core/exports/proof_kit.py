@@ -9,6 +9,7 @@ from pathlib import Path
 
 from core.arrays import encode_npz
 from core.compare.verdict import Verdict
+from core.environments.base import KERAS_FORMATS
 from core.environments.judge import EnvironmentAnswer
 from core.errors import InputError
 from core.evidence.records import Evidence, ReloadOutcome
@@ -16,21 +17,33 @@ from core.exports import kit_contents, kit_verify
 from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
 from core.exports.download_names import name_of_artifact
 from core.exports.flat_structure import is_flat_model
-from core.exports.kit_answers import describe_answers, list_answer_members, require_same_rows
-from core.exports.kit_contents import ProofData, select_proof_data
+from core.exports.kit_answers import (
+    describe_answers,
+    find_source,
+    judge_against,
+    list_answer_members,
+    require_same_rows,
+)
+from core.exports.kit_contents import ProofData, select_elsewhere, select_proof_data
 from core.exports.missing_parts import ARCHITECTURE_FILE, make_model_script, read_architecture, write_weights
 from core.formats import get_format
 from core.formats.base import Format
 from core.library import Artifact, Library, Run, integrity
 from core.library.integrity import VerifiedFile, verify_file
+from core.runtimes.reference import Reference
 from core.worker.model_loading import demo_of_source
 
 KIT_SCHEMA_VERSION = 1
 
 
-def build_proof_kit(library: Library, artifact_id: str, answers: Sequence[EnvironmentAnswer] = ()) -> StreamedArchive:
+def build_proof_kit(
+    library: Library, artifact_id: str, answers: Sequence[EnvironmentAnswer] = (), is_to_ask: bool = False
+) -> StreamedArchive:
     """Build the kit of an artifact as a zip of one folder, the same bytes each time; `answers` are what environments
     answered to its rows, which it carries along.
+
+    What is expected of a copy that did not load here is the first of these answers. Where it `is_to_ask` environments,
+    it needs none: they are compared with the model itself.
 
     Raises UnknownName, Damaged; InputError where the format has no kit, a kit would prove nothing, or an answer is to
     other rows.
@@ -40,7 +53,7 @@ def build_proof_kit(library: Library, artifact_id: str, answers: Sequence[Enviro
     format_ = replace(format_, kit=format_.standalone.for_trust(artifact.trust))
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(library.staging())
-        members = _kit_members(library, artifact, run, format_, evidence, folder, answers)
+        members = _kit_members(library, artifact, run, format_, evidence, folder, answers, is_to_ask)
         name = f"{name_of_artifact(library, artifact.id)}-kit"
         named = {f"{name}/{path}": piece for path, piece in members.items()}
         archive = archive_members(library, named, f"{name}.zip")
@@ -56,30 +69,38 @@ def _kit_members(
     evidence: Evidence,
     folder: Path,
     answers: Sequence[EnvironmentAnswer],
+    is_to_ask: bool,
 ) -> dict[str, ArchivePiece]:
     """Return the members of a kit by path: texts, then files and arrays."""
     parameters = set(inspect.signature(format_.standalone.load).parameters)
     files = verify_artifact_files(library, artifact.id)
     layers = (files.get(ARCHITECTURE_FILE) or read_architecture(library, run)) if _lacks_half(run, parameters) else None
-    proof_data = _select_proof_data(library, run, format_, evidence, parameters)
+    is_elsewhere = _is_expected_elsewhere(artifact, run, evidence, parameters)
+    source = find_source(answers) if is_elsewhere else None
+    if source or (is_elsewhere and is_to_ask):
+        proof_data = select_elsewhere(_cut_reference(library, run), source)
+    else:
+        proof_data = _select_proof_data(library, run, format_, evidence, parameters)
+    answers = judge_against(answers, proof_data.expected) if source else answers
     is_flat = is_flat_model(library, run, proof_data)
     format_ = replace(format_, kit=format_.standalone.for_structure(is_flat=is_flat))
     stored: dict[str, ArchivePiece] = {f"{kit_contents.ARTIFACT_FOLDER}/{path}": file for path, file in files.items()}
     stored |= {"inputs.npz": encode_npz(proof_data.inputs), "expected.npz": encode_npz(proof_data.expected)}
     require_same_rows(answers, piece_sha256(stored["inputs.npz"]))
     stored |= list_answer_members(answers)
-    code = make_model_script(run, parameters & {"classes", "build"}, library, evidence.needs_code)
+    needs_code = evidence.needs_code or (is_elsewhere and evidence.with_code is not None)
+    code = make_model_script(run, parameters & {"classes", "build"}, library, needs_code)
     if layers:
         stored.pop(f"{kit_contents.ARTIFACT_FOLDER}/{ARCHITECTURE_FILE}", None)
         stored[ARCHITECTURE_FILE] = layers
     weights = write_weights(library, run, folder) if "weights" in parameters else None
     if weights:
         stored[weights.name] = _verify_new_file(weights)
-    packages = kit_contents.required_packages(artifact, format_, code)
+    packages = kit_contents.required_packages(artifact, format_, code, source)
     signature = run.brought.get("signature", "") if artifact.id == run.brought.get("artifact") else ""
     texts = {
         "README.md": kit_contents.render_readme(artifact, run, format_, evidence, proof_data, code, packages, answers),
-        "requirements.txt": kit_contents.render_requirements(artifact, packages),
+        "requirements.txt": kit_contents.render_requirements(artifact, packages, source),
         "load.py": kit_contents.render_load_script(format_, code, weights.name if weights else "", signature),
         "verify.py": inspect.getsource(kit_verify),
         **({"model.py": code.text} if code else {}),
@@ -92,16 +113,26 @@ def _select_proof_data(
     library: Library, run: Run, format_: Format, evidence: Evidence, loader_parameters: set[str]
 ) -> ProofData:
     """Return inputs and expected outputs; a copy that the kit itself completes is as exact as the model."""
-    reference, outcome = library.reference(run.id), evidence.best
-    if (
-        run.brought.get("one_row") or run.brought.get("row_is_call") or run.is_asked_as_sequence
-    ):  # a kit asks all of its rows in one call
-        reference = reference.head(1)
+    reference, outcome = _cut_reference(library, run), evidence.best
     if _lacks_half(run, loader_parameters) and not outcome.has_loaded:
         outcome = _require_completed(evidence, format_.label)
     require_provable(outcome, format_.label)
     proof_data = select_proof_data(reference, None if "weights" in loader_parameters else outcome)
     return proof_data.as_one_call() if run.brought.get("row_is_call") else proof_data
+
+
+def _is_expected_elsewhere(artifact: Artifact, run: Run, evidence: Evidence, loader_parameters: set[str]) -> bool:
+    """Whether what a copy must answer can come from an environment only: it is whole, did not load here, and is called
+    there by the names that its run has."""
+    is_whole = not _lacks_half(run, loader_parameters) and not run.brought.get("row_is_call")
+    return is_whole and artifact.format in KERAS_FORMATS and evidence.best.verdict is Verdict.DOES_NOT_LOAD
+
+
+def _cut_reference(library: Library, run: Run) -> Reference:
+    """The reference, of one row where the rows of one call would change each other's answers."""
+    reference = library.reference(run.id)
+    is_alone = run.brought.get("one_row") or run.brought.get("row_is_call") or run.is_asked_as_sequence
+    return reference.head(1) if is_alone else reference  # a kit asks all of its rows in one call
 
 
 def _lacks_half(run: Run, loader_parameters: set[str]) -> bool:
@@ -147,6 +178,7 @@ def _kit_json(
         "runs_code": format_.standalone.runs_code,
         "rows": proof_data.rows,
         "tolerance": proof_data.tolerance,
+        **({"expected_by": proof_data.expected_by} if proof_data.expected_by else {}),
         "versions": packages,
         "files": hashes,
         **({"elsewhere": describe_answers(answers)} if answers else {}),
@@ -173,7 +205,8 @@ def require_provable(outcome: ReloadOutcome, label: str) -> None:
         raise InputError(
             "This copy did not come back when it was tried, so a kit would prove nothing.",
             received=f"{label}. {why}".strip().removesuffix("."),
-            cure="Take a copy in another format, or download the files as they are.",
+            cure="Ask it in an environment in which it loads, and take the kit with its answers (roundtrip kit ID --in "
+            "ENV), take a copy in another format, or download the files as they are.",
         )
     if outcome.max_abs is None or (outcome.not_finite and outcome.changed_rows):
         raise InputError(

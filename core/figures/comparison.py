@@ -7,10 +7,12 @@ import plotly.graph_objects as go
 
 from core.compare import Verdict
 from core.figures import theme
-from core.figures.distributions import difference_histogram, magnitude_heatmap, position_bars, position_heatmap
+from core.figures.difference_magnitudes import difference_histogram, magnitude_heatmap
+from core.figures.difference_positions import position_bars, position_heatmap
 from core.figures.theme import COLOURS, NO_GRID, apply_theme, escape_label, log10_values, number_or_dash, wrap_label
-from core.text.labels import first_rows_label, pluralize, verdict_label
+from core.text.labels import pluralize
 from core.text.numbers import shorten_exponent
+from core.text.verdicts import first_rows_label, verdict_label
 
 MAX_ANNOTATED_CLASSES = 20  # classes up to which the counts are written into the cells
 MAX_ANNOTATED_MODELS = 7  # models up to which the differences are written into the cells

@@ -50,7 +50,7 @@ MODULES = (
     "pickle",
 )
 # Those that are written and read with other packages than ours, in an environment.
-ENVIRONMENT_MODULES = ("orbax", "pt2")
+ENVIRONMENT_MODULES = ("orbax", "pt2", "tfjs_graph")
 
 FORMATS: tuple[Format, ...] = tuple(import_module(f"core.formats.{name}").FORMAT for name in MODULES)
 ENVIRONMENT_FORMATS: tuple[Format, ...] = tuple(

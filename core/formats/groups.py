@@ -29,7 +29,7 @@ FORMAT_GROUPS = (
     FormatGroup(
         "Phone and browser",
         "Small files for runtimes without TensorFlow, some in fewer bits.",
-        ("litert", "litert_fixed", "litert_float16", "litert_dynamic", "litert_int8", "litert_int4"),
+        ("litert", "litert_fixed", "litert_float16", "litert_dynamic", "litert_int8", "litert_int4", "tfjs_graph"),
     ),
     FormatGroup(
         "Halves",

@@ -65,8 +65,8 @@ def explain_unread_file(error: Exception, path: Path, classes: Collection[str]) 
     """
     parts, text = list(_list_parts(path)), str(error)
     named = re.search(NAMED_CLASS, text)
-    found = _explain_operations(parts, classes, named[1] if named else "", text) or _explain_function(parts, text)
-    return found or (_explain_hidden_layer(named[1], parts) if named else None)
+    explanation = _explain_operations(parts, classes, named[1] if named else "", text) or _explain_function(parts, text)
+    return explanation or (_explain_hidden_layer(named[1], parts) if named else None)
 
 
 def _explain_operations(parts: list[Part], classes: Collection[str], named: str, text: str) -> DoesNotLoad | None:

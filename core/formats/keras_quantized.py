@@ -6,6 +6,7 @@ from typing import Any
 from core.errors import CannotSave
 from core.formats import keras
 
+UNPACKED_REMARK = "Keras writes the 4-bit numbers of this model unpacked, so the file is larger than one of float32."
 QUANTIZABLE = ("Dense", "EinsumDense", "Embedding", "ReversibleEmbedding")
 
 
@@ -52,6 +53,11 @@ def save_quantized(model: Any, mode: str, folder: Path) -> str:
     kept = [layer.name for layer in list_inner_layers(copy) if type(layer).__name__ in QUANTIZABLE and layer.built]
     names = ", ".join(kept[:3]) + (" …" if len(kept) > 3 else "")
     return f"Layers inside of others were not quantised, since Keras does not rebuild them so: {names}." if kept else ""
+
+
+def list_quantization_modes(model: Any) -> set[str]:
+    """Return the ways in which layers of a Keras model are quantised: "int8", "int4", "float8"."""
+    return {mode for layer in model._flatten_layers() if (mode := getattr(layer, "quantization_mode", None))}
 
 
 def _is_quantized(model: Any) -> bool:

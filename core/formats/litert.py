@@ -29,7 +29,7 @@ def save(model: Model, folder: Path) -> str:
         require_unquantized(model.folder / FILE)
         shutil.copyfile(model.folder / FILE, path)
         return ""
-    return share_conversion(FORMAT.key, path, lambda: _convert_by_any_way(model, path))
+    return share_conversion(FORMAT.key, [path], lambda: _convert_by_any_way(model, path))
 
 
 def _convert_by_any_way(model: Model, path: Path) -> str:

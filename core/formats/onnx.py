@@ -32,7 +32,7 @@ def save(model: Model, folder: Path, opset: int = 15) -> str:
     if model_kind(model) == "onnx":  # for the forms that begin with the plain file
         path.write_bytes(load_model(model.folder / FILE).SerializeToString())
         return ""
-    return inference_model.share_conversion(f"onnx {opset}", path, lambda: _convert_as_needed(model, folder, opset))
+    return inference_model.share_conversion(f"onnx {opset}", [path], lambda: _convert_as_needed(model, folder, opset))
 
 
 def _convert_as_needed(model: Model, folder: Path, opset: int) -> str:

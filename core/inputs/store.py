@@ -25,7 +25,7 @@ from core.library import Library, integrity, staging, storage
 from core.library.ids import validate_id
 from core.library.integrity import VerifiedFile, verify_file
 from core.library.permissions import AccessControl
-from core.library.shared_entries import SharedEntries
+from core.library.shared_entries import SharedEntries, unfenced
 from core.settings import MB, Settings, get_settings
 from core.text.labels import pluralize
 from core.uploads import NamedFile, place_file
@@ -204,7 +204,7 @@ class Inputs:
         """Commit a set for everybody, unless it is there: then the first record stays."""
         if entries.locate(input_set.id) is None:
             storage.write_text_atomically(staged / RECORD_FILE, input_set.to_json_text())
-            entries.commit({input_set.id: staged}, contextlib.nullcontext)
+            entries.commit({input_set.id: staged}, unfenced)
         return self.read(input_set.id)
 
     # Reading

@@ -24,7 +24,7 @@ from core.jobs.benchmark_result import (
     RepeatedMeasurement,
     describe_protocol,
 )
-from core.jobs.job_handle import JobHandle, SourcedRequest
+from core.jobs.execution.job_handle import JobHandle, SourcedRequest
 from core.jobs.participants import (
     artifact_request,
     describe_code_source,
@@ -35,6 +35,7 @@ from core.jobs.participants import (
 from core.library import Library
 from core.library.job_store import Job
 from core.library.records import Artifact
+from core.settings import MB
 from core.system import describe_machine
 from core.versions import installed_versions
 from core.worker import OutputFolder
@@ -98,6 +99,7 @@ class _ArtifactJob:
     def __init__(self, handle: JobHandle, artifact_id: str, place: int):
         self.handle, self.library, self.id, self.place = handle, handle.library, artifact_id, place
         self.repeats, self.source_key = handle.request["repeats"], handle.code_source(artifact_id)
+        self._message_bytes = handle.config.reply_mb * MB
 
     def execute(self) -> ArtifactBenchmark:
         cost = ArtifactBenchmark(artifact=self.id, format="unknown", source=self.source_key)
@@ -137,7 +139,7 @@ class _ArtifactJob:
 
     def _time_save(self, artifact: Artifact) -> float:
         run = self.library.run(artifact.run)
-        samples = {} if run.demo else self.library.reference(run.id).inputs
+        samples = {} if run.demo else self.library.reference(run.id).head_within(self._message_bytes).inputs
         request: dict[str, Any] = {"format": artifact.format, "options": artifact.options, "arrays": samples}
         request |= snapshot_request(self.library, run)
         sandboxed = is_imported(self.library, run)
@@ -151,7 +153,8 @@ class _ArtifactJob:
         run = self.library.run(artifact.run)
         request: dict[str, Any] = {"batches": list(BATCH_SIZES), "warm": WARM_UP_LIMITS, "timed": TIMED_LIMITS}
         request |= artifact_request(self.library, artifact.id, self.source_key)
-        request |= {"arrays": self.library.reference(run.id).head(max(BATCH_SIZES)).inputs}
+        reference = self.library.reference(run.id)
+        request |= {"arrays": reference.head(max(BATCH_SIZES)).head_within(self._message_bytes).inputs}
         frames, sandboxed = [], is_imported(self.library, run, self.source_key)
         for _ in self._steps(artifact, "loading and answering", self.repeats):
             with _open_warm_child(self.handle, sandboxed) as child:

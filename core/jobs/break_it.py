@@ -16,10 +16,11 @@ from core.break_it import bench_fingerprint, get_card
 from core.break_it.base import Card
 from core.compare import Verdict, compare
 from core.errors import Cancelled, DoesNotLoad, InputError
-from core.jobs.job_handle import POLL_SECONDS, JobHandle, SourcedRequest
+from core.jobs.execution.job_handle import POLL_SECONDS, JobHandle, SourcedRequest
 from core.library import storage
 from core.runtimes.reference import Reference
-from core.text.labels import PredictionLabeler, verdict_label
+from core.text.predictions import PredictionLabeler
+from core.text.verdicts import verdict_label
 from core.worker.child_handle import CancelCheck
 from core.worker.tasks.break_it import LibraryError, TrialReply
 

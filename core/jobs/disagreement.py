@@ -28,7 +28,7 @@ from core.disagreement import (
 from core.disagreement.confirmation import UNCONFIRMED_NOTE
 from core.disagreement.proposals import OriginDistance
 from core.errors import Cancelled, InputError, RoundtripError, TimedOut
-from core.jobs.job_handle import JobHandle, SourcedRequest, attempt
+from core.jobs.execution.job_handle import JobHandle, SourcedRequest, attempt
 from core.jobs.participants import (
     AlignedPredictor,
     loaded_together,

@@ -23,10 +23,10 @@ from core.environments.pool import WarmProcesses
 from core.errors import InputError, RoundtripError, StorageFailed
 from core.exports.environment_kits import unpacked_kit
 from core.formats import all_formats, get_format
-from core.jobs.driver import JobKind, Requirements
-from core.jobs.job_handle import JobHandle, attempt
+from core.jobs.execution.driver import JobKind, Requirements
+from core.jobs.execution.job_handle import JobHandle, attempt
 from core.jobs.participants import require_has_been_run
-from core.jobs.places import at_place
+from core.jobs.places.place import at_place
 from core.library import Artifact, Library
 from core.settings import Settings
 
@@ -96,7 +96,9 @@ def require_workers(context: AppContext, environments: Iterable[str]) -> None:
     """Raise InputError where one of them is on a worker that is not there, or may not be built on it."""
     for key in environments:
         if get_machine(split_key(key)[1]).worker:
-            from core.jobs.worker_jobs import require_worker  # which an installation on one machine need not import
+            from core.jobs.places.worker_jobs import (
+                require_worker,  # which an installation on one machine need not import
+            )
 
             require_worker(context, get_asked_environment(key))
 
@@ -223,7 +225,10 @@ class _ElsewhereJob:
 
     def _ask_there(self, environment: Environment, worker: str, artifacts: list[str]) -> None:
         """Take over what a worker found out, under the key of the environment on its machine."""
-        from core.jobs.worker_jobs import Errand, done_on_worker  # which an installation on one machine need not import
+        from core.jobs.places.worker_jobs import (  # which an installation on one machine need not import
+            Errand,
+            done_on_worker,
+        )
 
         key, _ = split_key(environment.key)
         request: ElsewhereRequest = {"environments": [key], "run": self._run, "artifacts": artifacts, "worker": worker}

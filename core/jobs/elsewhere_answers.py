@@ -9,7 +9,7 @@ from core.environments.judge import ElsewhereOutcome, EnvironmentAnswer
 from core.environments.machines import sort_asked
 from core.errors import RoundtripError
 from core.jobs.elsewhere import join_key
-from core.jobs.places import at_place
+from core.jobs.places.place import at_place
 from core.library import Artifact
 from core.library.job_store import Job, JobStore
 

@@ -30,7 +30,7 @@ def list_worker_names(context: AppContext) -> list[str]:
     """Return the names of the workers that take jobs now; none outside of a team, and where its database is away."""
     if not context.config.is_team:
         return []
-    from core.jobs.workers import list_taking_workers
+    from core.jobs.execution.workers import list_taking_workers
 
     with contextlib.suppress(RoundtripError):
         return [name for name in list_taking_workers(context) if WORKER_NAME.fullmatch(name)]
@@ -45,6 +45,8 @@ def is_built(context: AppContext, environment: Environment) -> bool:
 
 
 def _find_built_on_workers(context: AppContext) -> dict[str, int]:
-    from core.jobs.workers import find_built_environments  # which an installation on one machine need not import
+    from core.jobs.execution.workers import (
+        find_built_environments,  # which an installation on one machine need not import
+    )
 
     return find_built_environments(context)

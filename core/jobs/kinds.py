@@ -5,27 +5,31 @@ from typing import Any
 
 from core.environments.machines import get_machine, split_key
 from core.environments.own import HERE
-from core.jobs.answers import ANSWERS
 from core.jobs.benchmark import run_benchmark
-from core.jobs.bisect import run_bisect
 from core.jobs.break_it import run_cure, run_pull
-from core.jobs.compare import run_compare
+from core.jobs.comparison.compare import run_compare
 from core.jobs.disagreement import run_disagreement
-from core.jobs.driver import JobKind, Requirements
 from core.jobs.elsewhere import run_build, run_elsewhere
-from core.jobs.import_model import run_import
-from core.jobs.known_places import list_environments_of
+from core.jobs.execution.driver import JobKind, Requirements
+from core.jobs.imports.import_model import run_import
 from core.jobs.layers import run_layers
 from core.jobs.maintenance import run_rebuild, run_repair, run_verify
-from core.jobs.places import place_of
+from core.jobs.places.answers import ANSWERS
+from core.jobs.places.known_places import list_environments_of
+from core.jobs.places.place import place_of
 from core.jobs.resume import run_resume
 from core.jobs.save import run_save
 from core.jobs.train import run_train
-from core.jobs.upgrade import run_upgrade
+from core.jobs.upgrades.bisect import run_bisect
+from core.jobs.upgrades.upgrade import run_upgrade
 
 
 def _formats(request: Mapping[str, Any]) -> Requirements:
-    return Requirements(formats=tuple(request["formats"]))
+    return Requirements(formats=tuple(request["formats"]), runs=(request["run"],))
+
+
+def _given(_: Mapping[str, Any]) -> Requirements:
+    return Requirements(has_given_model=True)
 
 
 def _environments(request: Mapping[str, Any]) -> Requirements:
@@ -39,8 +43,9 @@ def _environments(request: Mapping[str, Any]) -> Requirements:
 def _copies(request: Mapping[str, Any]) -> Requirements:
     """Those that are loaded in the worker's own processes, and not at another place."""
     named = [request.get(name) or "" for name in ("baseline", "other", "a", "b")]
-    ids = dict.fromkeys([*named, *request.get("artifacts", ())])
-    return Requirements(copies=tuple(id_ for id_ in ids if id_.startswith("a") and not place_of(id_)))
+    ids = [id_ for id_ in dict.fromkeys([*named, *request.get("artifacts", ())]) if not place_of(id_)]
+    copies, runs = (tuple(id_ for id_ in ids if id_.startswith(kind)) for kind in "ar")
+    return Requirements(copies=copies, runs=runs)
 
 
 def _places(request: Mapping[str, Any]) -> Requirements:
@@ -57,7 +62,7 @@ KINDS = {
     for kind in (
         JobKind("train", run_train),
         JobKind("save", run_save, requirements=_formats),
-        JobKind("import", run_import),
+        JobKind("import", run_import, requirements=_given),
         JobKind("compare", run_compare, requirements=_places),
         JobKind("layers", run_layers, requirements=_copies),
         JobKind("disagree", run_disagreement, requirements=_copies),

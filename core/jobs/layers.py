@@ -17,7 +17,7 @@ from core.compare import RTOL
 from core.context import AppContext
 from core.errors import InputError
 from core.formats import get_format
-from core.jobs.job_handle import JobHandle, SourcedRequest
+from core.jobs.execution.job_handle import JobHandle, SourcedRequest
 from core.jobs.layer_steps import LayerStep, new_step, unpair_unrelated, unpaired_predecessors, with_difference
 from core.jobs.participants import (
     load_participant,

@@ -8,9 +8,9 @@ from typing import NamedTuple
 
 from core.arrays import Arrays
 from core.errors import ChildDied, RoundtripError, TimedOut
-from core.jobs.job_handle import attempt, map_parallel
+from core.jobs.execution.job_handle import attempt, map_parallel
+from core.jobs.execution.runner import JobRunner
 from core.jobs.participants import AlignedPredictor, resolve_code_sources, run_id_of
-from core.jobs.runner import JobRunner
 
 REFERENCE_ROWS = 8  # reference rows by which renamed outputs are recognised
 

@@ -7,9 +7,10 @@ from typing import TypedDict, cast
 from core.context import AppContext
 from core.errors import RoundtripError
 from core.health import VerificationReport, read_last_report, rebuild_catalog, repair_library, verify_entries
-from core.jobs.job_handle import JobHandle
+from core.jobs.execution.job_handle import JobHandle
 from core.library import Library
 from core.library.job_store import Job
+from core.text.numbers import format_size
 from core.uploads import Uploads
 
 log = logging.getLogger("roundtrip")
@@ -100,6 +101,19 @@ def delete_expired_uploads(uploads: Uploads) -> None:
             log.info("Deleted uploads that nobody used for %g hours: %d", uploads.hours, count)
     except RoundtripError as error:
         log.warning("Uploads that have expired were not deleted: %s", error)
+
+
+def collect_unused_contents(library: Library, days: int) -> None:
+    """Delete contents of a team's store that were unused for so many days, with 0 none, once a day in all of the team;
+    log what fails."""
+    if not days:
+        return
+    try:
+        if (freed := library.entries.collect_if_due(days)).contents:
+            size = format_size(freed.bytes)
+            log.info("Deleted from the store what no entry had listed for %d days: %d, %s", days, freed.contents, size)
+    except RoundtripError as error:
+        log.warning("The contents of the store were not collected: %s", error)
 
 
 def find_last_report(context: AppContext) -> VerificationReport | None:

@@ -16,7 +16,7 @@ from core.compatibility.losses import list_silent_losses
 from core.context import AppContext
 from core.errors import InputError, LibraryError, cleanup_on_error
 from core.formats import get_format
-from core.jobs.places import entry_of, place_of
+from core.jobs.places.place import entry_of, place_of
 from core.library import Entry, Library, Query
 from core.library.entry_names import name_entry
 from core.library.ids import ID_PATTERN
@@ -38,8 +38,8 @@ def run_id_of(context: AppContext, id_: str) -> str:
 
 def require_has_been_run(library: Library, ids: Iterable[str]) -> None:
     """Raise InputError where an imported file, an artifact's or a run's, was only stored: it has no predictions yet."""
-    for id_ in ids:
-        run = library.run(id_ if id_.startswith("r") else library.artifact(id_).run)
+    runs = dict.fromkeys(id_ if id_.startswith("r") else library.artifact(id_).run for id_ in ids)
+    for run in map(library.run, runs):
         if not run.has_been_run:
             raise InputError(
                 "This file was imported and kept, and nothing has run it yet, so it has no answers.",
@@ -115,7 +115,7 @@ def load_participant(
         source: the key of a `CodeSource`.
         first_row: a row that is predicted at once, by input name.
         variables: whether an artifact's weights are fingerprinted.
-        child: one that is open, to be taken instead, where it may be (see `core.jobs.shared_children`).
+        child: one that is open, to be taken instead, where it may be (see `core.jobs.comparison.shared_children`).
 
     Raises what `load_in_child` raises, Damaged and UnknownName.
     """
@@ -261,8 +261,8 @@ def describe_code_source(library: Library, artifact_id: str, key: str) -> str:
     if key in (DEMO_SOURCE.key, SNAPSHOT_SOURCE.key):
         return next(source.label for source in (DEMO_SOURCE, SNAPSHOT_SOURCE) if source.key == key)
     run, owner = library.run(library.artifact(artifact_id).run), library.run(library.artifact(key).run)
-    whose = "this run" if owner.id == run.id else f"another run: {owner.name}"
-    return f"architecture {key} of {whose}"
+    described = "this run" if owner.id == run.id else f"another run: {owner.name}"
+    return f"architecture {key} of {described}"
 
 
 def resolve_code_sources(library: Library, ids: Iterable[str], requested: Mapping[str, str]) -> dict[str, str]:

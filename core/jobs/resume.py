@@ -10,7 +10,7 @@ from typing import Any, TypedDict, cast
 import numpy as np
 
 from core.errors import CannotTrain, InputError, RoundtripError
-from core.jobs.job_handle import JobHandle, SourcedRequest, attempt
+from core.jobs.execution.job_handle import JobHandle, SourcedRequest, attempt
 from core.jobs.participants import (
     artifact_request,
     describe_code_source,

@@ -22,7 +22,7 @@ from core.errors import (
 )
 from core.evidence.records import Evidence
 from core.formats import get_format
-from core.jobs.job_handle import JobHandle, attempt, map_parallel
+from core.jobs.execution.job_handle import JobHandle, attempt, map_parallel
 from core.jobs.participants import is_imported, snapshot_request
 from core.library.commits import artifact_of
 from core.library.records import Artifact
@@ -30,6 +30,7 @@ from core.record import now
 from core.reload import gather_evidence
 from core.runtimes.base import join_remarks
 from core.runtimes.call_state import describe_state
+from core.settings import MB
 from core.worker import OutputFolder
 from core.worker.child_errors import explain_save_crash
 from core.worker.child_pool import ChildPool
@@ -121,7 +122,8 @@ class _SaveJob:
             self._report_row(key, {"state": "saving"})
             options = self.handle.request["options"].get(key, {})
             original, reference = library.original(run), library.reference(run.id)
-            request = {**self.snapshot, **limits, "arrays": {} if run.demo else reference.inputs, "options": options}
+            samples = {} if run.demo else reference.head_within(self.handle.config.reply_mb * MB).inputs
+            request = {**self.snapshot, **limits, "arrays": samples, "options": options}
             try:
                 reply = self._run_child("save", format=key, folder=OutputFolder(folder), converts=True, **request)
             except ChildDied as error:

@@ -13,11 +13,9 @@ from core.errors import InputError, cleanup_on_error
 from core.formats import get_format
 from core.jobs.benchmark import build_benchmark_request
 from core.jobs.benchmark_result import DEFAULT_REPEATS
-from core.jobs.bisect import build_bisect_request
 from core.jobs.break_it import build_cure_request, build_pull_request
-from core.jobs.compare import build_compare_request
+from core.jobs.comparison.compare import build_compare_request
 from core.jobs.disagreement import build_disagreement_request
-from core.jobs.driver import JobDriver, JobKind
 from core.jobs.elsewhere import (
     EnvironmentState,
     build_build_request,
@@ -27,18 +25,20 @@ from core.jobs.elsewhere import (
     require_workers,
 )
 from core.jobs.environment_states import is_built, list_all_environments
-from core.jobs.given_files import MODEL, GivenFiles
-from core.jobs.import_request import ImportOptions, build_import_request, build_reimport_request
+from core.jobs.execution.driver import JobDriver, JobKind
+from core.jobs.execution.given_files import RemoteFile, give_files
+from core.jobs.execution.runner import JobRunner
+from core.jobs.imports.import_request import ImportOptions, build_import_request, build_reimport_request
 from core.jobs.kinds import KINDS
-from core.jobs.known_places import list_environments_of
 from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, build_layers_request
 from core.jobs.live_session import LiveSession
 from core.jobs.participants import require_has_been_run
-from core.jobs.places import entry_of
+from core.jobs.places.known_places import list_environments_of
+from core.jobs.places.place import entry_of
 from core.jobs.resume import build_resume_request
-from core.jobs.runner import JobRunner
 from core.jobs.train import TrainRequest
-from core.jobs.upgrade import build_upgrade_request, find_cured_files
+from core.jobs.upgrades.bisect import build_bisect_request
+from core.jobs.upgrades.upgrade import build_upgrade_request, find_cured_files
 from core.library import Library
 from core.library.job_store import Job
 from core.settings import Settings
@@ -85,10 +85,11 @@ class Jobs(JobRunner):
 
     def import_model(
         self,
-        path: Path,
+        path: Path | None,
         name: str = "",
         *,
         parts: dict[str, Path] | None = None,
+        remote: Sequence[RemoteFile] = (),
         demo: str | None = None,
         signature: str = "",
         label: str = "",
@@ -96,11 +97,12 @@ class Jobs(JobRunner):
         shapes: Mapping[str, Sequence[int]] | None = None,
         keeps_state: bool = False,
     ) -> Job:
-        """Import a model from outside. See `core.jobs.import_model.ImportResult`.
+        """Import a model from outside. See `core.jobs.imports.import_model.ImportResult`.
 
         Args:
-            path: a file, a zip, or a folder; `name` is what its owner calls it.
+            path: a file, a zip, or a folder; `name` is what its owner calls it. None for files of a team's store.
             parts: further files by what they are ("architecture").
+            remote: those files of a team's store, which the worker fetches.
             demo: the demo whose code built the model.
             signature: the signature that is to answer where it has several.
             label: what the run is to be called.
@@ -108,7 +110,7 @@ class Jobs(JobRunner):
             shapes: the shape of one row by input, where the file leaves sizes free.
             keeps_state: whether what the model remembers is kept from row to row, and not forgotten after each.
         """
-        files = _give_files(Path(path), name, temporary_folder, parts)
+        files = give_files(path and Path(path), name, temporary_folder, parts, remote)
         stated = {input_name: list(shape) for input_name, shape in (shapes or {}).items()}
         with cleanup_on_error(files.discard):
             request = build_import_request(files, ImportOptions(demo, signature, label, stated, keeps_state))
@@ -135,7 +137,7 @@ class Jobs(JobRunner):
         The same request on the same, undamaged files gives the same finished job again.
 
         Args:
-            artifacts: their ids, or `ID@PLACE` for one that predicts at a place (see `core.jobs.places`).
+            artifacts: their ids, or `ID@PLACE` for one that predicts at a place (see `core.jobs.places.place`).
             baseline: an artifact, or a run for its live model; by default the run of the first artifact.
             inputs: the id of an input set; by default the first `rows` test examples of the baseline's run.
             rerun_failed: whether a job that failed or was stopped is done again, or given as it ended.
@@ -275,18 +277,19 @@ class Jobs(JobRunner):
         copies: Iterable[str] = (),
         again: bool = False,
         temporary_folder: Path | None = None,
+        remote: Sequence[RemoteFile] = (),
     ) -> Job:
         """Ask models in the environment `source`, and see what becomes of them in `target`.
 
         What was asked before of the same files is not asked again, unless `again`. See
-        `core.jobs.upgrade.UpgradeResult`.
+        `core.jobs.upgrades.upgrade.UpgradeResult`.
 
         Args:
             path: a model, a folder or a zip of models of any kind; `name` is what its owner calls it.
             copies: copies of the library, which are asked the rows of their proof kits.
             temporary_folder: deleted at the end, also where the work never begins.
         """
-        files = _give_files(path, name, temporary_folder)
+        files = give_files(path, name, temporary_folder, remote=remote)
         with cleanup_on_error(files.discard):
             request = build_upgrade_request(self.library, files, copies, source, target, again)
             self._require_may_build([source, target])
@@ -306,13 +309,14 @@ class Jobs(JobRunner):
         *,
         copies: Iterable[str] = (),
         temporary_folder: Path | None = None,
+        remote: Sequence[RemoteFile] = (),
     ) -> Job:
         """Find the first release of Keras between two environments that answers otherwise, for one model.
 
-        The environments that are asked are built where they are not. See `core.jobs.bisect.BisectResult`; the
+        The environments that are asked are built where they are not. See `core.jobs.upgrades.bisect.BisectResult`; the
         arguments are those of `check_upgrade`.
         """
-        files = _give_files(path, name, temporary_folder)
+        files = give_files(path, name, temporary_folder, remote=remote)
         with cleanup_on_error(files.discard):
             upgrade = build_upgrade_request(self.library, files, copies, source, target, again=True)
             request = build_bisect_request(upgrade)
@@ -341,10 +345,3 @@ class Jobs(JobRunner):
         """Repair the library, or with `dry_run` say what would be done (see `core.health.repair_library`)."""
         self.library.require_full_access()
         return self._start("repair", "Repair", {"quarantine": quarantine, "dry_run": dry_run})
-
-
-def _give_files(
-    path: Path | None, name: str, temporary_folder: Path | None, parts: Mapping[str, Path] | None = None
-) -> GivenFiles:
-    paths = {**({MODEL: path} if path else {}), **(parts or {})}
-    return GivenFiles(paths, name or (path.name if path else ""), temporary_folder)

@@ -4,7 +4,7 @@ import time
 from typing import Any, TypedDict, cast
 
 from core.demos import get_demo
-from core.jobs.job_handle import JobHandle
+from core.jobs.execution.job_handle import JobHandle
 
 
 class TrainRequest(TypedDict):
@@ -36,7 +36,8 @@ def run_train(handle: JobHandle) -> TrainResult:
     limits: dict[str, Any] = {**handle.limits, "seconds": handle.config.train_seconds}
 
     def report_epoch(progress: dict[str, Any]) -> None:
-        handle.report_progress(progress["done"], f"Epoch {max(progress['epoch'], 1)}", **progress)
+        note = f"Epoch {max(progress['epoch'], 1)} of {request['settings']['epochs']}"
+        handle.report_progress(progress["done"], note, **progress)
 
     with handle.library.staging() as folder:
         frame = handle.worker.run("train", on_progress=report_epoch, folder=str(folder), **limits, **request)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import InputError, cleanup_on_error
+from core.jobs.execution.given_files import MODEL, RemoteFile
 from core.library import Library, staging
 from core.library.records import Run
 from core.uploads import NamedFile, place_file
@@ -16,6 +17,7 @@ PAIRED_SUFFIXES = (
     (".zip", ARCHITECTURE_SUFFIX),  # of weights in shards
     (OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX),
 )
+MODELS = "models"  # the folder of several
 OPENVINO_FILES = ("model.xml", "model.bin")
 
 
@@ -28,13 +30,23 @@ class StoredUpload(NamedTuple):
     temporary_folder: Path | None
 
 
-def store_upload(library: Library, files: Sequence[NamedFile]) -> StoredUpload:
-    """Put one or two files into a folder of ours on the library's disk.
+class RemoteUpload(NamedTuple):
+    """What it is given of files in a team's store: their owner's name for the model, and which they are."""
+
+    name: str
+    remote: tuple[RemoteFile, ...]
+    path: None = None
+
+
+def store_upload(library: Library, files: Sequence[NamedFile]) -> StoredUpload | RemoteUpload:
+    """Put one or two files into a folder of ours on the library's disk; what lies in a team's store stays there.
 
     Two are weights with their architecture, or OpenVINO's XML with its numbers. Raises InputError for any other two,
     StorageFailed.
     """
     main, companion = _identify_files([file.name for file in files])
+    if _are_remote(files):
+        return RemoteUpload(main, _name_remote({file.name: file for file in files}, main, companion))
     folder = staging.create_staging_folder(library.home)
     with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
         return _place_upload(folder, {file.name: file for file in files}, main, companion)
@@ -45,16 +57,35 @@ def store_models(library: Library, files: Sequence[NamedFile]) -> StoredUpload:
 
     Raises InputError for a name that cannot stand in a folder, or stands twice; StorageFailed.
     """
+    name = _name_models(files)
+    folder = staging.create_staging_folder(library.home)
+    with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
+        (folder / MODELS).mkdir()
+        paths = [place_file(file, folder / MODELS / file.name) for file in files]
+        return StoredUpload(paths[0] if name else folder / MODELS, name, {}, folder)
+
+
+def give_models(library: Library, files: Sequence[NamedFile]) -> StoredUpload | RemoteUpload:
+    """The same for a worker of a team: what lies in its store stays there. Raises as `store_models`."""
+    if not _are_remote(files):
+        return store_models(library, files)
+    name = _name_models(files)
+    if name:
+        return RemoteUpload(name, (RemoteFile(MODEL, name, "", files[0]),))
+    return RemoteUpload(MODELS, tuple(RemoteFile(MODEL, MODELS, file.name, file) for file in files))
+
+
+def _are_remote(files: Sequence[NamedFile]) -> bool:
+    return all(not isinstance(file.source, Path) for file in files)
+
+
+def _name_models(files: Sequence[NamedFile]) -> str:
+    """The name of a zip; empty for models, which go into a folder. Raises InputError."""
     names = [file.name for file in files]
     if wrong := [name for name in names if not is_plain_name(name) or names.count(name) > 1]:
         cure = "Rename it, or put them all into one zip."
         raise InputError("A file has a name that is not taken, or two have the same.", received=wrong[0], cure=cure)
-    folder = staging.create_staging_folder(library.home)
-    with cleanup_on_error(lambda: staging.release_staging_folder(folder)):
-        (folder / "models").mkdir()
-        paths = [place_file(file, folder / "models" / file.name) for file in files]
-        is_zip = len(names) == 1 and names[0].casefold().endswith(".zip")
-        return StoredUpload(paths[0] if is_zip else folder / "models", names[0] if is_zip else "", {}, folder)
+    return names[0] if len(names) == 1 and names[0].casefold().endswith(".zip") else ""
 
 
 def _identify_files(names: list[str]) -> tuple[str, str | None]:
@@ -92,6 +123,19 @@ def _place_upload(folder: Path, files: dict[str, NamedFile], main: str, companio
     for name, stored in zip((main, companion), OPENVINO_FILES, strict=True):
         place_file(files[name], pair / stored)
     return StoredUpload(pair, main, {}, folder)
+
+
+def _name_remote(files: dict[str, NamedFile], main: str, companion: str | None) -> tuple[RemoteFile, ...]:
+    """Files of a store under the names that `_place_upload` gives them on a disk."""
+    if companion is None:
+        return (RemoteFile(MODEL, "upload", "", files[main]),)
+    if companion.lower().endswith(ARCHITECTURE_SUFFIX):
+        return (
+            RemoteFile(MODEL, "upload", "", files[main]),
+            RemoteFile("architecture", "part", "", files[companion]),
+        )
+    pair = zip((main, companion), OPENVINO_FILES, strict=True)
+    return tuple(RemoteFile(MODEL, "pair", stored, files[name]) for name, stored in pair)
 
 
 def run_of_artifact(library: Library, artifact_id: str) -> Run:

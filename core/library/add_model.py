@@ -27,7 +27,7 @@ from core.runtimes.preservation import preserve_model, preserve_program, trainin
 from core.runtimes.reference import REFERENCE_ROWS, Reference
 from core.runtimes.traits import custom_objects, model_and_layer_names
 from core.runtimes.unsaved_weights import find_unheld_variables
-from core.settings import get_settings
+from core.settings import MB, get_settings
 from core.worker import OutputFolder, Worker
 from core.worker.child_errors import explain_save_crash, has_stopped_itself
 from core.worker.live_models import load_untrained_model, write_model_copy
@@ -198,7 +198,8 @@ class _Addition:
         folder = staged / "rehearsal"
         folder.mkdir()
         request: dict[str, Any] = {"source": self._run.code_source, "kind": self._run.kind, "options": {}}
-        request |= {"snapshot": self._snapshot(), "arrays": self._reference.inputs, "format": format_.key}
+        samples = self._reference.head_within(get_settings().reply_mb * MB).inputs
+        request |= {"snapshot": self._snapshot(), "arrays": samples, "format": format_.key}
         request |= {"folder": OutputFolder(folder), "seconds": get_settings().child_seconds, "converts": True}
         try:
             self._worker.run("save", **request)

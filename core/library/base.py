@@ -13,7 +13,7 @@ from core.library.catalog.catalog import Catalog, CatalogLost
 from core.library.ids import ID_PATTERN, RepeatableIds, unknown_id_error, validate_id
 from core.library.local_entries import LocalEntries
 from core.library.permissions import AccessControl, Viewer
-from core.library.shared_entries import Fence, SharedEntries
+from core.library.shared_entries import Fence, SharedEntries, unfenced
 from core.library.storage import translate_disk_errors
 from core.library.trash_folder import Trash
 from core.settings import get_settings
@@ -34,7 +34,7 @@ class LibraryBase:
         self.entries = shared or self._open_local_entries(catalog_url or get_settings().database_url)
         self._catalog, self._catalog_sync = self.entries.catalog, self.entries.rows
         self._trash = Trash(self.home, self.entries)
-        self._fence: Fence = contextlib.nullcontext
+        self._fence: Fence = unfenced
         self._ids: RepeatableIds | None = None
         self.access = AccessControl(self.home, locate=self.entries.locate)
         self._run_cache = RecordCache(MAX_CACHED_RUN_BYTES, "runs")

@@ -16,7 +16,7 @@ from pydantic import Field
 
 from core.arrays import Arrays, StoredArrays
 from core.caching import RecordCache
-from core.errors import RoundtripError, UnknownName, UnreadableRecord
+from core.errors import RoundtripError, StorageFailed, UnknownName, UnreadableRecord
 from core.library.ids import ID_PATTERN, unknown_id_error, validate_id
 from core.library.permissions import AccessControl
 from core.library.staging import staging_folder
@@ -215,7 +215,9 @@ class JobStore:
         return []
 
     def request_cancel(self, id_: str) -> None:
-        """Raises UnknownName."""
+        """Have a job stopped. Raises UnknownName."""
+        with contextlib.suppress(StorageFailed):  # a disk in trouble says nothing of whether there is such a job
+            self._read_record(id_)
         marker = self.folder(id_) / "cancel"
         self._cancel_requests.add(id_)
         with contextlib.suppress(OSError):  # a full disk; this process, where most jobs run, knows it

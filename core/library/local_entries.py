@@ -15,7 +15,7 @@ from core.library.catalog.catalog import Catalog
 from core.library.catalog.sync import LOG_FILE, CatalogSync
 from core.library.permissions import find_entry_folder
 from core.library.records import FOLDER_BY_KIND, FileEntry
-from core.library.shared_entries import Fence, StoreState, TextChange
+from core.library.shared_entries import Fence, Freed, StoreState, TextChange
 from core.library.storage import BytesReadCallback, translate_disk_errors
 from core.library.trash_folder import REMOVAL_FILE, RemovalRecord
 
@@ -120,6 +120,9 @@ class LocalEntries:
             except FileNotFoundError:  # another process was faster
                 return False
         return True
+
+    def collect_if_due(self, days: int) -> Freed:
+        return Freed()
 
     def aliases(self) -> Aliases:
         return read_aliases(self._home)

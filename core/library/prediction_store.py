@@ -1,5 +1,6 @@
 """The predictions of a comparison, on disk in chunks: any number of rows is written and read in little memory."""
 
+import math
 from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -11,6 +12,7 @@ from core.compare import ChunkSource
 from core.library.job_store import JobStore
 from core.library.storage import list_files
 from core.runtimes.base import BATCH_SIZE
+from core.runtimes.reference import MESSAGE_PADDING
 
 CHUNK_ROWS = 4096  # at most
 CHUNK_BYTES = 16 * 2**20  # of inputs or predictions in a chunk, where that leaves a whole batch
@@ -18,9 +20,14 @@ CHUNK_PREFIX = "from-"
 OUTPUT_PREFIX = "answer:"  # before the name of each output, which may be any word, and "file" is one that NumPy takes
 
 
-def rows_per_chunk(row_bytes: float) -> int:
-    """How many rows of that size make a chunk: whole batches, and at least one."""
-    return max(1, min(CHUNK_ROWS, int(CHUNK_BYTES // max(row_bytes, 1))) // BATCH_SIZE) * BATCH_SIZE
+def rows_per_chunk(row_bytes: float, message_bytes: float = math.inf) -> int:
+    """How many rows of that size make a chunk: whole batches, and at least one; where a message to a process holds no
+    batch, as many rows as it holds."""
+    held = (message_bytes - MESSAGE_PADDING) // max(row_bytes, 1)
+    if held < BATCH_SIZE:
+        return max(1, int(held))
+    rows = int(min(CHUNK_ROWS, held, CHUNK_BYTES // max(row_bytes, 1)))
+    return max(1, rows // BATCH_SIZE) * BATCH_SIZE
 
 
 class PredictionStore:

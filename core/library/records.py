@@ -17,7 +17,7 @@ KIND_NEVER_RUN = "unrun"  # of an imported run that could not be sandboxed: its 
 
 
 class ImportRecord(TypedDict, total=False):
-    """What an imported model came as (see `core.jobs.import_model`)."""
+    """What an imported model came as (see `core.jobs.imports.import_model`)."""
 
     file: str  # its name
     sha256: str

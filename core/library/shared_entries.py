@@ -3,7 +3,8 @@
 The home has one layout for both: the folders are the entries themselves, or what this machine has fetched of a store.
 """
 
-from collections.abc import Callable, Collection, Hashable, Iterable, Mapping, Sequence
+import contextlib
+from collections.abc import Callable, Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Concatenate, NamedTuple, ParamSpec, Protocol, TypeVar
@@ -14,10 +15,29 @@ from core.library.catalog.catalog import Catalog
 from core.library.records import FileEntry, Page, Query
 from core.library.storage import BytesReadCallback
 
-Fence = Callable[[], AbstractContextManager[None]]
 TextChange = Callable[[str | None], str | None]  # from the text of a document to its next one; None where there is none
 P = ParamSpec("P")
 ResultT = TypeVar("ResultT")
+
+
+class Hold:
+    """The right to commit, while it lasts; this one cannot be lost."""
+
+    def require(self) -> None:
+        """Raise Cancelled or StorageFailed where it was lost."""
+
+    def add(self, id_: str, withdraw: Callable[[], object]) -> None:
+        """Note that an entry was put, and what deletes it, should it turn out that the right was lost before and nobody
+        who has it now needs the entry."""
+
+
+Fence = Callable[[], AbstractContextManager[Hold]]
+
+
+@contextlib.contextmanager
+def unfenced() -> Iterator[Hold]:
+    """The fence of who commits for nobody else."""
+    yield Hold()
 
 
 class RowSync(Protocol):
@@ -46,6 +66,13 @@ class StoreState(NamedTuple):
     cached_bytes: int
     cache_limit: int
     unshared: list[str]
+
+
+class Freed(NamedTuple):
+    """Contents that were deleted from a store, and their bytes."""
+
+    contents: int = 0
+    bytes: int = 0
 
 
 class SharedEntries(Protocol):
@@ -120,6 +147,10 @@ class SharedEntries(Protocol):
 
     def delete(self, id_: str) -> bool:
         """Delete for good what is in the trash; whether it was still there."""
+
+    def collect_if_due(self, days: int) -> Freed:
+        """Delete what no entry has used for so many days, once a day in all of a team; nothing where an entry's files
+        are its own."""
 
     def aliases(self) -> Aliases:
         """The aliases with their history. Raises UnreadableRecord."""

@@ -50,7 +50,7 @@ class TrashMixin(LibraryBase):
             raise InputError(
                 f"The alias '{aliases[0]}' points to it, so it is not removed.",
                 received=id_,
-                cure="Point the alias to another artifact, or drop it first.",
+                cure="Take it off first: in the field Aliases of this copy, or by `roundtrip alias NAME --drop`.",
             )
         if read_annotations(self.folder(id_)).pinned:
             raise InputError("It is pinned, so it is not removed.", received=id_, cure="Unpin it first.")

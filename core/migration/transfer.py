@@ -11,7 +11,7 @@ from core.library.storage import translate_disk_errors
 from core.library.trash_folder import REMOVAL_FILE
 from core.migration.entry_folders import find_local_entry
 from core.migration.seen_versions import SeenVersions
-from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore
+from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore, Putting
 from core.object_store.local_entry import DOCUMENT_FILES, FOLDER_BY_KIND, LocalEntry, OnBytes
 
 DIFFERENT_CURE = "Keep that which is right under its id, and move the other one away by hand."
@@ -43,9 +43,11 @@ class Transfer:
                 manifest, is_new = stored, False
                 self._on_bytes(manifest.bytes)
             else:
-                manifest = self._put_contents(entry)
+                putting = Putting(lambda: self._put_contents(entry))
+                manifest = putting.result
                 if (state := self._manifests.put(manifest)) == "different" and not _is_job(entry.id):
                     raise _different_error(entry.id, "The store")
+                putting.end()
                 is_new = state == "written"
             for name, text in entry.documents().items():
                 is_new |= self._seen.push(self._documents(entry.id), entry.id, name, text)

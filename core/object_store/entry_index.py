@@ -121,6 +121,10 @@ class EntryIndex:
         number, has_announced = self._catalog.execute(lambda connection: connection.execute(query).one())
         return IndexState(int(number or 0), has_announced)
 
+    def take_turn(self, what: str, seconds: float) -> bool:
+        """Whether nobody has taken a turn at something for so long, by the database's clock: it is the caller's now."""
+        return self._catalog.execute(_take_turn, what, seconds, write=True)
+
     @contextlib.contextmanager
     def lock_writers(self) -> Iterator[None]:
         """While this lasts, there is no other writer on any machine. Raises StorageFailed after LOCK_TIMEOUT."""
@@ -176,6 +180,14 @@ def _create_tables(connection: sql.Connection) -> None:
     METADATA.create_all(connection)
     insert = postgresql.insert(STATE).values(name=CHANGES, value="0")
     connection.execute(insert.on_conflict_do_nothing())
+
+
+def _take_turn(connection: sql.Connection, what: str, seconds: float) -> bool:
+    now = sql.cast(sql.func.now(), sql.Text)
+    is_over = sql.cast(STATE.c.value, sql.DateTime(timezone=True)) <= sql.func.now() - timedelta(seconds=seconds)
+    turn = postgresql.insert(STATE).values(name=what, value=now)
+    taken = turn.on_conflict_do_update(index_elements=["name"], set_={"value": now}, where=is_over)
+    return connection.execute(taken.returning(STATE.c.name)).one_or_none() is not None
 
 
 def _storable(text: str | None) -> str | None:

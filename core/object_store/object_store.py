@@ -5,7 +5,7 @@ import secrets
 from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, NamedTuple
 from urllib.parse import unquote, urlsplit
 
 import obstore
@@ -31,10 +31,20 @@ SCHEMES = ("s3", "gs", "az", "file", "memory")
 
 class StoreMarker(Record):
     """That a folder or prefix is a store of ours; by its `id` it is known under whatever address, and older stores have
-    none."""
+    none. It has schema 2 once contents are collected there, which versions that read schema 1 do not allow for."""
+
+    newest_schema: ClassVar[int] = 2
 
     id: str = ""
     what: str = Field("roundtrip object store", pattern="roundtrip object store")
+
+
+class StoredObject(NamedTuple):
+    """An object that is listed: its key, its bytes as a number, and when it was written, by the store's clock."""
+
+    key: str
+    size: int
+    written: datetime
 
 
 class ObjectStore:
@@ -87,6 +97,13 @@ class ObjectStore:
             raise
         return None
 
+    def copy(self, key: str, target: str) -> bool:
+        """Copy an object within the store, by which no bytes come here; returns whether there was one."""
+        with contextlib.suppress(FileNotFoundError), self._translated():
+            self._store.copy(key, target)
+            return True
+        return False
+
     def delete(self, key: str) -> bool:
         """Delete an object; returns whether there was one."""
         if self.size(key) is None:
@@ -105,10 +122,15 @@ class ObjectStore:
         with self._translated():
             return dict(sorted((item["path"], item["size"]) for items in self._store.list() for item in items))
 
+    def iterate_objects(self, folder: str) -> Iterator[StoredObject]:
+        """Yield all objects below a folder of keys, in any order."""
+        with self._translated():
+            for items in self._store.list(folder):
+                yield from (StoredObject(item["path"], item["size"], item["last_modified"]) for item in items)
+
     def last_change(self, folder: str) -> datetime | None:
         """Return when the youngest object below a folder of keys was written; None where there is none."""
-        with self._translated():
-            return max((item["last_modified"] for items in self._store.list(folder) for item in items), default=None)
+        return max((each.written for each in self.iterate_objects(folder)), default=None)
 
     def claim(self) -> None:
         """Mark the place as a store of ours, unless it is one; another's objects stay where they are.
@@ -127,6 +149,14 @@ class ObjectStore:
             )
         marker = StoreMarker.model_validate({"id": secrets.token_hex(16)})
         self.put_if_absent(MARKER, marker.to_json_text().encode())
+
+    def announce_collections(self) -> None:
+        """Have versions of Roundtrip that do not know of collections refuse this store, from now on. Raises as
+        `has_marker`."""
+        marker = StoreMarker.parse(self.get(MARKER) or b"", MARKER)
+        if marker.schema_ < StoreMarker.newest_schema:
+            changed = marker.model_copy(update={"schema_": StoreMarker.newest_schema})
+            self.put_stream(MARKER, [changed.to_json_text().encode()])
 
     def identify(self) -> str:
         """Return what this store is known by on every machine, and hold it to that from now on.

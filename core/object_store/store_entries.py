@@ -9,6 +9,7 @@ import contextlib
 import time
 from collections.abc import Collection, Hashable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
 from pathlib import Path
 
 from core.errors import Damaged, RoundtripError, UnreadableRecord
@@ -18,10 +19,11 @@ from core.library.catalog.catalog import Catalog
 from core.library.ids import ID_PATTERN, unknown_id_error
 from core.library.local_entries import lock_home
 from core.library.records import FOLDER_BY_KIND, FileEntry
-from core.library.shared_entries import Fence, StoreState, TextChange
+from core.library.shared_entries import Fence, Freed, Hold, StoreState, TextChange
 from core.library.storage import BytesReadCallback, translate_disk_errors
 from core.library.trash_folder import REMOVAL_FILE, RemovalRecord
 from core.object_store.alias_versions import parse_change
+from core.object_store.collection import Collector
 from core.object_store.contents import Contents
 from core.object_store.documents import Documents
 from core.object_store.entry_cache import EntryCache
@@ -29,9 +31,12 @@ from core.object_store.entry_index import EntryIndex
 from core.object_store.local_entry import LocalEntry
 from core.object_store.manifests import Manifest, Manifests
 from core.object_store.object_store import ObjectStore
+from core.object_store.put_in_time import Putting
 from core.object_store.store_rows import ALIAS_KEY, StoreRows
 
 MAX_LOCATED = 20_000  # entries of which is remembered where they lie
+COLLECTED = "collected"  # in the catalog's table of states: when contents were last collected
+DAY_SECONDS = 86_400
 SENDERS = 8  # files at a time: they wait for the network
 
 
@@ -181,17 +186,32 @@ class StoreEntries:
     def commit(self, staged: Mapping[str, Path], fence: Fence) -> list[str]:
         self._require_mounted()
         manifests = self._make_manifests(staged)
-        for id_, manifest in manifests.items():
-            self._put_contents(manifest, staged[id_])
-        with fence(), self._announced(*staged):
+        putting = Putting(lambda: self._put_all_contents(manifests, staged))
+        with fence() as hold, self._announced(*staged):
             # What an artifact needs comes last: with it both are there.
-            others = [id_ for id_ in sorted(manifests) if self._manifests.put(manifests[id_]) == "different"]
+            others = [id_ for id_ in sorted(manifests) if not self._put_manifest(manifests[id_], hold)]
             for id_, manifest in manifests.items():
                 if manifest.needs in others:
                     self._manifests.delete(id_)
-                elif id_ not in others:
+            putting.end()
+            for id_, manifest in manifests.items():
+                if id_ not in others and manifest.needs not in others:
                     self.cache.adopt(manifest, staged[id_])
         return others
+
+    def _put_manifest(self, manifest: Manifest, hold: Hold) -> bool:
+        """Whether the entry is there with these files."""
+        hold.require()
+        state = self._manifests.put(manifest)
+        if state == "written":
+            hold.add(manifest.id, lambda: self._withdraw(manifest.id))
+        return state != "different"
+
+    def _withdraw(self, id_: str) -> None:
+        """Delete an entry that came too late: whoever needed it is gone."""
+        with self._announced(id_):
+            self._manifests.delete(id_)
+            self.cache.forget(id_)
 
     def _make_manifests(self, staged: Mapping[str, Path]) -> dict[str, Manifest]:
         """An artifact that is committed with its run is not there without it."""
@@ -202,12 +222,13 @@ class StoreEntries:
         run = next((manifest for id_, manifest in manifests.items() if id_.startswith("r")), None)
         return {id_: manifest if manifest is run else manifest.needing(run) for id_, manifest in manifests.items()}
 
-    def _put_contents(self, manifest: Manifest, folder: Path) -> None:
-        def put(file: FileEntry) -> bool:
-            return self._contents.put_file(folder / file.path, file.sha256, storage.ignore_progress)
+    def _put_all_contents(self, manifests: Mapping[str, Manifest], staged: Mapping[str, Path]) -> None:
+        def put(file: tuple[Path, str]) -> bool:
+            return self._contents.put_file(*file, storage.ignore_progress)
 
+        files = [(staged[id_] / file.path, file.sha256) for id_, each in manifests.items() for file in each.files]
         with ThreadPoolExecutor(SENDERS) as pool:
-            list(pool.map(put, manifest.files))
+            list(pool.map(put, files))
 
     def change_document(self, id_: str, name: str, change: TextChange) -> None:
         documents = self._documents(id_)
@@ -232,12 +253,19 @@ class StoreEntries:
             self._documents(id_).replace(REMOVAL_FILE, None)
 
     def delete(self, id_: str) -> bool:
-        """Its contents stay in the store, where others may list them."""
+        """Its contents stay in the store until they are collected: others may list them."""
         with self._announced(id_):
             was_there = self._manifests.delete(id_)
             self._documents(id_).delete_all()
             self.cache.forget(id_)
         return was_there
+
+    def collect_if_due(self, days: int) -> Freed:
+        """Raises as `Collector`."""
+        if not self._index.take_turn(COLLECTED, DAY_SECONDS):
+            return Freed()
+        done = Collector(self.store, timedelta(days=days)).collect()
+        return Freed(done.deleted, done.deleted_bytes)
 
     def aliases(self) -> Aliases:
         self.rows.catch_up()

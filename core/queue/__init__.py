@@ -10,10 +10,17 @@ from core.queue.attempt import Attempt, take_attempt, taken_over_error
 from core.queue.cookie_secret import read_cookie_secret
 from core.queue.database import QueueDatabase
 from core.queue.database_job_store import DatabaseJobStore, open_database_job_store
-from core.queue.job_files import GivenFile, GivenRecord, JobFiles
+from core.queue.job_files import GivenFile, GivenRecord, JobFiles, StoredPart, StoredParts
 from core.queue.notifications import JobNotifications
 from core.queue.recovery import recover_abandoned
-from core.queue.requirements import Announcement, WorkerRequirements, add_wishes, find_shortest_lack
+from core.queue.requirements import (
+    Announcement,
+    Queues,
+    WorkerRequirements,
+    add_wishes,
+    find_shortest_lack,
+    round_memory,
+)
 from core.queue.tasks import QueueManager, defer, make_app
 from core.queue.worker_registry import Report, WorkerRegistry, WorkerState
 
@@ -27,7 +34,10 @@ __all__ = [
     "JobNotifications",
     "QueueDatabase",
     "QueueManager",
+    "Queues",
     "Report",
+    "StoredPart",
+    "StoredParts",
     "WorkerRegistry",
     "WorkerRequirements",
     "WorkerState",
@@ -38,6 +48,7 @@ __all__ = [
     "open_database_job_store",
     "read_cookie_secret",
     "recover_abandoned",
+    "round_memory",
     "take_attempt",
     "taken_over_error",
 ]

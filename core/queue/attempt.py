@@ -16,7 +16,9 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Cancelled, RoundtripError, StorageFailed, cleanup_on_error
 from core.library.job_store import Job
+from core.library.shared_entries import Hold
 from core.queue import job_rows
+from core.queue.attempt_hold import AttemptHold
 from core.queue.database import QueueDatabase
 from core.queue.database_job_store import AWAY_SECONDS, RETRY_SECONDS, DatabaseJobStore
 from core.queue.job_files import GivenRecord
@@ -92,7 +94,7 @@ class Attempt:
 
     def _touch(self, job: Job | None) -> None:
         if job is None:
-            asked = self._database.run(job_rows.read_request, self.job.id, self.number)
+            asked = self._database.run(job_rows.read_request, self.job, self.number)
         else:
             asked = self._database.run(job_rows.write_progress, job, self.number)
         self.is_over = self.is_over or asked is None
@@ -150,20 +152,25 @@ class Attempt:
     def give_back(self) -> None:
         """End the attempt without an end of the job, which another worker takes up; nothing where it is over."""
         self.is_over = True
-        self._database.run(give_back, self.job.id, self.number)
+        self._database.run(give_back, self.job, self.number)
 
     @contextlib.contextmanager
-    def fence(self) -> Iterator[None]:
+    def fence(self) -> Iterator[Hold]:
         """While this lasts, nobody can take the job over; it begins when the database is there.
 
-        Raises Cancelled where somebody has taken it over, StorageFailed where the database stays away.
+        Where this process stood still for so long that it was taken over all the same, what was put is withdrawn as far
+        as the job has ended without it. Raises Cancelled where somebody has taken it over, StorageFailed where the
+        database stays away.
         """
-        with contextlib.closing(self._lock_when_possible()) as connection:
-            yield
-            try:
-                connection.commit()
-            except SQLAlchemyError as error:
-                raise self._database.translate(error) from error
+        connection = self._lock_when_possible()
+        hold = AttemptHold(self._database, connection, self.job)
+        try:
+            with _closing(connection):
+                yield hold
+                hold.end()
+        except RoundtripError:
+            hold.withdraw_unneeded()
+            raise
 
     def _lock_when_possible(self) -> Connection:
         deadline = time.monotonic() + AWAY_SECONDS
@@ -181,13 +188,23 @@ class Attempt:
         try:
             with cleanup_on_error(connection.close):
                 connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{FENCE_SECONDS}s'")
-                row = job_rows.lock_attempt(connection, self.job.id, self.number)
+                row = job_rows.lock_attempt(connection, self.job, self.number)
                 if self.is_over or row is None:
                     self.is_over = True
                     raise taken_over_error()
         except SQLAlchemyError as error:
             raise self._database.translate(error) from error
         return connection
+
+
+@contextlib.contextmanager
+def _closing(connection: Connection) -> Iterator[None]:
+    """Close a connection at the end; one that is gone hides no error of what was done meanwhile."""
+    try:
+        yield
+    finally:
+        with contextlib.suppress(SQLAlchemyError):
+            connection.close()
 
 
 class AttemptJobStore(DatabaseJobStore):

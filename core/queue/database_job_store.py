@@ -66,8 +66,8 @@ class DatabaseJobStore(JobStore):
         Where one of the same id is active, another process was faster, and that one is returned.
         """
         (stored,) = self.insert([job], lambda _, jobs: [{} for _ in jobs])
-        if stored is job:
-            self._kept.add([job.id])
+        if stored is job and job.is_active:
+            self._kept.add(job)
         return stored
 
     def insert(self, jobs: list[Job], facts_of: FactsOf) -> list[Job]:
@@ -100,12 +100,12 @@ class DatabaseJobStore(JobStore):
                 self.files.forget(job.entry)
 
     def write(self, job: Job) -> None:
-        """Store a job as it stands. Raises OSError."""
+        """Store how far a job is that this process does; nothing where it has ended. Raises OSError."""
         values = {"state": job.state, "record": job_rows.record_text(job)}
         if job.result:
             values["result"] = job.model_dump_json(include={"result"})
         try:
-            self.database.run(job_rows.update_row, job.id, values)
+            self.database.run(job_rows.write_kept, job, values)
         except StorageFailed as error:
             raise OSError(str(error)) from error
 
@@ -119,12 +119,19 @@ class DatabaseJobStore(JobStore):
         while True:
             try:
                 entry = entry or self.put_files(job, self._folder / job.id)
-                self.database.run(job_rows.end, job, None, entry)
+                self._end_kept(job, entry)
                 return
             except StorageFailed:
                 if time.monotonic() > deadline:
                     raise
             time.sleep(RETRY_SECONDS)
+
+    def _end_kept(self, job: Job, entry: str | None) -> None:
+        """The files of a job that others have ended, as this process was silent for long, are nobody's."""
+        is_ended = self.database.run(job_rows.end, job, None, entry)
+        if not is_ended and entry and not self.database.run(job_rows.has_ended_so, job, None, entry):
+            self.files.forget(entry)
+        self._kept.discard(job)
 
     def read(self, id_: str) -> Job:
         row = self._read_row(id_)
@@ -188,12 +195,25 @@ class DatabaseJobStore(JobStore):
 
     def request_cancel(self, id_: str) -> None:
         """Have a job stopped by the worker that does it; one that waits ends at once. Raises UnknownName."""
-        self._read_row(id_)
-        if self.database.run(_cancel, id_):
+        if self.database.run(self._cancel, validate_id(id_, "j")):
             self.files.delete_given(id_)
 
+    def _cancel(self, connection: Connection, id_: str) -> bool:
+        """Whether the job ended by this. Raises UnknownName, by which nothing of it was done."""
+        row = job_rows.request_cancel(connection, id_)
+        found = row if row is not None else job_rows.read_row(connection, id_)
+        if found is None or not self._can_see(found):
+            raise unknown_id_error(id_)
+        if row is None or row.state != "queued":
+            return False
+        job_rows.end(connection, job_rows.cancelled_before(job_rows.parse_job(row)), None)
+        return True
+
     def is_cancel_requested(self, id_: str) -> bool:
-        """Whether a person asked to stop a job; as far as is known, where the database is away: no job ends by that."""
+        """Whether a person asked to stop a job, or this process was silent for so long that it is its own no more; as
+        far as is known, where the database is away: no job ends by that."""
+        if self._kept.is_lost(id_):
+            return True
         with contextlib.suppress(StorageFailed):
             return self.database.run(job_rows.read_cancel_request, validate_id(id_, "j"))
         return False
@@ -270,12 +290,3 @@ def _make_row(job: Job) -> dict[str, Any]:
     row = {name: getattr(job, name) for name in ("id", "kind", "state", "created")}
     result = job.model_dump_json(include={"result"}) if job.result else None
     return {**row, "record": job_rows.record_text(job), "result": result}
-
-
-def _cancel(connection: Connection, id_: str) -> bool:
-    """Whether the job ended by this."""
-    row = job_rows.request_cancel(connection, id_)
-    if row is None or row.state != "queued":
-        return False
-    job_rows.end(connection, job_rows.cancelled_before(job_rows.parse_job(row)), None)
-    return True

@@ -3,32 +3,58 @@
 import contextlib
 import shutil
 import threading
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, Field, field_validator
 
 from core.error_translation import translated
-from core.errors import Gone, LibraryError, RoundtripError, cleanup_on_error
+from core.errors import Gone, InputError, LibraryError, RoundtripError, cleanup_on_error
 from core.library.ids import new_id
 from core.library.records import FileEntry
 from core.library.staging import staging_folder
 from core.library.storage import compute_sha256, list_files, translate_disk_errors, write_text_atomically
-from core.object_store import Contents, Manifest, Manifests, ObjectStore
+from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting
 
 GIVEN = "given"  # the folder of keys of what jobs are given
 ENTERING = timedelta(days=1)  # that it may take at most until a job is recorded whose files are stored
+COPIERS = 8  # parts at a time: they wait for the network
 ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched into it, or that it became
 
 
+class StoredPart(NamedTuple):
+    """Bytes that lie in the store already, as a part of a file that came from a browser."""
+
+    key: str
+    sha256: str
+
+
+class StoredParts(NamedTuple):
+    """A file that a job is given, whose parts lie in the store: see `GivenFile`."""
+
+    argument: str
+    name: str
+    path: str
+    bytes: int
+    sha256: str
+    parts: list[StoredPart]
+
+
 class GivenFile(BaseModel):
-    """A file that a job is given, under the name of the argument and its path in what was given; "" for a file."""
+    """A file that a job is given, under the name of the argument and its path in what was given; "" for a file.
+
+    `parts` are the hashes of the contents that it is joined of; none where its contents lie under its own hash.
+    """
 
     argument: str = Field(pattern=r"^[a-z-]+$")
     name: str  # of the file or folder, as it was called
     path: str
     bytes: int
     sha256: str
+    parts: list[str] | None = None
 
     @field_validator("name", "path")
     @classmethod
@@ -53,12 +79,16 @@ class JobFiles:
         self._store, self._contents, self._manifests = store, Contents(store), Manifests(store)
         self._lock = threading.Lock()
 
-    def put_given(self, job_id: str, given: dict[str, Path]) -> list[GivenFile]:
+    def put_given(self, job_id: str, given: dict[str, Path], stored: Iterable[StoredParts] = ()) -> list[GivenFile]:
         """Store files and folders that a job is given, by the names of its arguments, until `delete_given`: nobody has
-        looked at them yet, and of what is refused nothing stays."""
+        looked at them yet, and of what is refused nothing stays. What is `stored` is copied within the store.
+
+        Raises InputError where such a file was deleted meanwhile.
+        """
         contents = self._given(job_id)
         with translated(LibraryError), cleanup_on_error(lambda: self.delete_given(job_id)):
-            return [file for argument, path in given.items() for file in _put_argument(contents, argument, path)]
+            files = [file for argument, path in given.items() for file in _put_argument(contents, argument, path)]
+            return files + [_copy_parts(contents, each) for each in stored]
 
     def _given(self, job_id: str) -> Contents:
         return Contents(self._store, f"{GIVEN}/{job_id}")
@@ -86,7 +116,8 @@ class JobFiles:
                 root = folder / file.argument / file.name
                 target = root / file.path if file.path else root
                 target.parent.mkdir(parents=True, exist_ok=True)
-                self._given(job_id).fetch_file(file.sha256, target, lambda count: None)
+                parts = [file.sha256] if file.parts is None else file.parts
+                self._given(job_id).fetch_joined(parts, file.sha256, target, lambda count: None)
                 paths[file.argument] = root
         return paths
 
@@ -98,12 +129,17 @@ class JobFiles:
                 return None
             for name, text in records.items():
                 write_text_atomically(folder / name, text, is_flushed=False)
-            paths = [path for path in list_files(folder) if path.name != ENTRY_FILE]
-            files = [_put(self._contents, path, path.relative_to(folder).as_posix()) for path in paths]
+            files = [_describe(path, folder) for path in list_files(folder) if path.name != ENTRY_FILE]
             entry = new_id("j")
+            putting = Putting(lambda: self._put_contents(folder, files))
             self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
+            putting.end()
             (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
             return entry
+
+    def _put_contents(self, folder: Path, files: list[FileEntry]) -> None:
+        for file in files:
+            self._contents.put_file(folder / file.path, file.sha256, lambda count: None)
 
     def forget(self, entry: str) -> None:
         """Delete an entry, as far as the store answers: nothing refers to it. Its contents may be another's, too."""
@@ -159,12 +195,21 @@ class JobFiles:
 def _put_argument(contents: Contents, argument: str, path: Path) -> list[GivenFile]:
     files = []
     for each in list_files(path) if path.is_dir() else [path]:
-        entry = _put(contents, each, each.relative_to(path).as_posix() if each != path else "")
+        entry = _describe(each, path)
+        contents.put_file(each, entry.sha256, lambda count: None)
         files.append(GivenFile(argument=argument, name=path.name, **entry.model_dump()))
     return files
 
 
-def _put(contents: Contents, path: Path, name: str) -> FileEntry:
-    entry = FileEntry(path=name, bytes=path.stat().st_size, sha256=compute_sha256(path))
-    contents.put_file(path, entry.sha256, lambda count: None)
-    return entry
+def _copy_parts(contents: Contents, file: StoredParts) -> GivenFile:
+    with ThreadPoolExecutor(COPIERS) as pool:
+        are_there = list(pool.map(lambda part: contents.copy_in(part.key, part.sha256), file.parts))
+    if not all(are_there):
+        raise InputError("A file that was sent was removed meanwhile.", received=file.name, cure="Choose it again.")
+    return GivenFile.model_validate(file._asdict() | {"parts": [part.sha256 for part in file.parts]})
+
+
+def _describe(path: Path, root: Path) -> FileEntry:
+    """A file by its path below a root; that of the root itself is empty."""
+    name = path.relative_to(root).as_posix() if path != root else ""
+    return FileEntry(path=name, bytes=path.stat().st_size, sha256=compute_sha256(path))

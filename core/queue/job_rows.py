@@ -1,9 +1,13 @@
-"""Statements over the table of jobs: each changes a job only where that is still to be changed."""
+"""Statements over the table of jobs: each changes a job only where that is still to be changed.
 
-from collections.abc import Iterable, Sequence
+A job that ended may be followed by another of the same id, with attempts of the same numbers: which one is meant is
+told by when it was created.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Delete, String, delete, func, insert, literal, select, text, update
+from sqlalchemy import ColumnElement, Delete, String, and_, delete, func, insert, literal, or_, select, text, update
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.engine import Connection, Row
 
@@ -117,6 +121,21 @@ def update_row(connection: Connection, id_: str, values: dict[str, Any]) -> None
     connection.execute(update(JOBS).where(JOBS.c.id == id_).values(**values))
 
 
+def write_kept(connection: Connection, job: Job, values: dict[str, Any]) -> None:
+    """Write how far a job is that its process does beside the queue; nothing where it has ended."""
+    is_kept = (_is_same(job), JOBS.c.queue == "", JOBS.c.state.in_(ACTIVE_STATES))
+    connection.execute(update(JOBS).where(*is_kept).values(**values))
+
+
+def keep(connection: Connection, created: Mapping[str, str]) -> set[str]:
+    """Say of jobs beside the queue, by id when they were created, that their process lives; returns those that are
+    still its own."""
+    pairs = [(JOBS.c.id == id_) & (JOBS.c.created == moment) for id_, moment in created.items()]
+    is_kept = (or_(*pairs), JOBS.c.queue == "", JOBS.c.state.in_(ACTIVE_STATES))
+    statement = update(JOBS).where(*is_kept).values(claimed=func.now()).returning(JOBS.c.id)
+    return set(connection.execute(statement).scalars())
+
+
 def delete_job(connection: Connection, id_: str) -> list[Removed]:
     """Delete a job, and take it out of the queue."""
     return _delete(connection, delete(JOBS).where(JOBS.c.id == id_))
@@ -159,27 +178,37 @@ def list_running(connection: Connection) -> set[tuple[str, int]]:
     return {(row.id, row.attempt) for row in rows}
 
 
-def _of_attempt(id_: str, attempt: int) -> tuple[Any, ...]:
-    return (JOBS.c.id == id_, JOBS.c.attempt == attempt, JOBS.c.state == "running")
+def _is_same(job: Job) -> ColumnElement[bool]:
+    """The condition of the row of this job, rather than of a later one of its id."""
+    return and_(JOBS.c.id == job.id, JOBS.c.created == job.created)
+
+
+def _of_attempt(job: Job, attempt: int) -> tuple[ColumnElement[bool], ...]:
+    return (_is_same(job), JOBS.c.attempt == attempt, JOBS.c.state == "running")
 
 
 def write_progress(connection: Connection, job: Job, attempt: int) -> bool | None:
     """Write how far an attempt is; returns whether its job is to be cancelled, None where the attempt is over."""
-    statement = update(JOBS).where(*_of_attempt(job.id, attempt)).values(record=record_text(job))
+    statement = update(JOBS).where(*_of_attempt(job, attempt)).values(record=record_text(job))
     asked: bool | None = connection.execute(statement.returning(JOBS.c.cancel_requested)).scalar_one_or_none()
     return asked
 
 
-def read_request(connection: Connection, id_: str, attempt: int) -> bool | None:
+def read_request(connection: Connection, job: Job, attempt: int) -> bool | None:
     """Returns as `write_progress`, and writes nothing."""
-    statement = select(JOBS.c.cancel_requested).where(*_of_attempt(id_, attempt))
+    statement = select(JOBS.c.cancel_requested).where(*_of_attempt(job, attempt))
     asked: bool | None = connection.execute(statement).scalar_one_or_none()
     return asked
 
 
-def lock_attempt(connection: Connection, id_: str, attempt: int) -> Row[Any] | None:
+def lock_attempt(connection: Connection, job: Job, attempt: int) -> Row[Any] | None:
     """Lock the row of a job until the transaction ends; None where this attempt is not the job's."""
-    return connection.execute(select(JOBS).where(*_of_attempt(id_, attempt)).with_for_update()).one_or_none()
+    return connection.execute(select(JOBS).where(*_of_attempt(job, attempt)).with_for_update()).one_or_none()
+
+
+def lock_job(connection: Connection, job: Job) -> Row[Any] | None:
+    """Lock the row of a job, whoever has it, until the transaction ends; None where it is gone."""
+    return connection.execute(select(JOBS).where(_is_same(job)).with_for_update()).one_or_none()
 
 
 def end(connection: Connection, job: Job, attempt: int | None, entry: str | None = None) -> bool:
@@ -187,9 +216,8 @@ def end(connection: Connection, job: Job, attempt: int | None, entry: str | None
 
     Without an attempt it ends where it is active, whoever has it.
     """
-    is_ours = (
-        (JOBS.c.id == job.id, JOBS.c.state.in_(ACTIVE_STATES)) if attempt is None else _of_attempt(job.id, attempt)
-    )
+    is_active = (_is_same(job), JOBS.c.state.in_(ACTIVE_STATES))
+    is_ours = is_active if attempt is None else _of_attempt(job, attempt)
     result = job.model_dump_json(include={"result"}) if job.result else None
     values = {"state": job.state, "record": record_text(job), "result": result, "files": "{}", "entry": entry}
     statement = update(JOBS).where(*is_ours).values(**values).returning(JOBS.c.task)
@@ -201,10 +229,11 @@ def end(connection: Connection, job: Job, attempt: int | None, entry: str | None
     return True
 
 
-def has_ended_so(connection: Connection, job: Job, attempt: int, entry: str | None) -> bool:
-    """Whether a job has ended as `end` of this attempt writes it."""
-    is_so = (JOBS.c.attempt == attempt, JOBS.c.state == job.state, JOBS.c.record == record_text(job))
-    statement = select(JOBS.c.id).where(JOBS.c.id == job.id, JOBS.c.entry.is_not_distinct_from(entry), *is_so)
+def has_ended_so(connection: Connection, job: Job, attempt: int | None, entry: str | None) -> bool:
+    """Whether a job has ended as `end` writes it, of this attempt where one is given."""
+    is_so = [JOBS.c.state == job.state, JOBS.c.record == record_text(job), JOBS.c.entry.is_not_distinct_from(entry)]
+    is_so += [] if attempt is None else [JOBS.c.attempt == attempt]
+    statement = select(JOBS.c.id).where(_is_same(job), *is_so)
     return connection.execute(statement).one_or_none() is not None
 
 

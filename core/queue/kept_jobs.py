@@ -4,17 +4,12 @@ import contextlib
 import threading
 import weakref
 
-from sqlalchemy import text
-from sqlalchemy.engine import Connection
-
 from core.errors import StorageFailed
+from core.library.job_store import Job
+from core.queue import job_rows
 from core.queue.database import QueueDatabase
 
 BEATS = 6  # within the time after which such a job counts as interrupted
-KEEP = text(
-    "UPDATE jobs_1 SET claimed = now() WHERE id = ANY(:ids) AND queue = '' AND state IN ('queued', 'running') "
-    "RETURNING id"
-)
 
 
 class KeptJobs:
@@ -22,33 +17,43 @@ class KeptJobs:
 
     def __init__(self, database: QueueDatabase, lost_seconds: int):
         self._database, self._pause = database, lost_seconds / BEATS
-        self._ids: set[str] = set()
+        self._created: dict[str, str] = {}  # by id: another server may have begun the same again since
+        self._lost: set[str] = set()
         self._lock = threading.Lock()
         self._thread: threading.Thread | None = None
 
-    def add(self, ids: list[str]) -> None:
+    def add(self, job: Job) -> None:
         with self._lock:
-            self._ids.update(ids)
+            self._created[job.id] = job.created
+            self._lost.discard(job.id)
             if self._thread is None:
                 self._thread = threading.Thread(target=_keep, args=(weakref.ref(self), self._pause), daemon=True)
                 self._thread.start()
 
+    def discard(self, job: Job) -> None:
+        """Forget a job that this process has ended."""
+        with self._lock:
+            if self._created.get(job.id) == job.created:
+                del self._created[job.id]
+                self._lost.discard(job.id)
+
     def __contains__(self, id_: str) -> bool:
         with self._lock:
-            return id_ in self._ids
+            return id_ in self._created
+
+    def is_lost(self, id_: str) -> bool:
+        """Whether others ended a job that this process still does."""
+        with self._lock:
+            return id_ in self._lost
 
     def touch(self) -> None:
-        """Say that the process of these jobs lives, and forget those that have ended."""
+        """Say that the process of these jobs lives, and note those that are its own no more."""
         with self._lock:
-            ids = set(self._ids)
-        if ids:
-            kept = self._database.run(_touch, sorted(ids))
+            created = {id_: moment for id_, moment in self._created.items() if id_ not in self._lost}
+        if created:
+            kept = self._database.run(job_rows.keep, created)
             with self._lock:
-                self._ids -= ids - kept
-
-
-def _touch(connection: Connection, ids: list[str]) -> set[str]:
-    return set(connection.execute(KEEP, {"ids": ids}).scalars())
+                self._lost |= {id_ for id_ in created.keys() - kept if self._created.get(id_) == created[id_]}
 
 
 def _keep(reference: "weakref.ref[KeptJobs]", pause: float) -> None:

@@ -88,9 +88,9 @@ def _recover_row(connection: Connection, row: Row[Any], recovered: Recovered) ->
         recovered.queued.append(row.id)
 
 
-def give_back(connection: Connection, id_: str, attempt: int) -> None:
+def give_back(connection: Connection, job: Job, attempt: int) -> None:
     """Give a job to another worker while its own still lives; nothing where this attempt is not the job's."""
-    if row := job_rows.lock_attempt(connection, id_, attempt):
+    if row := job_rows.lock_attempt(connection, job, attempt):
         _queue_again(connection, row, row.losses)
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.engine import Connection
+from sqlalchemy.schema import CreateColumn
 
 from core.errors import InputError
 
@@ -90,6 +91,7 @@ def create_queue_tables(connection: Connection) -> None:
     connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({ADVISORY_LOCK})")
     METADATA.create_all(connection)
     _require_schema(connection)
+    _add_missing_columns(connection)
     if connection.execute(text("SELECT to_regclass('procrastinate_jobs')")).scalar() is None:
         connection.connection.cursor().execute(SchemaManager.get_schema())  # several statements, and no arguments
     _require_procrastinate(connection)
@@ -106,6 +108,27 @@ def _require_schema(connection: Connection) -> None:
             received=value,
             cure="Install the version of Roundtrip here that the other machines have.",
         )
+
+
+def _add_missing_columns(connection: Connection) -> None:
+    """Add the columns that an earlier version of this schema did not have.
+
+    Raises InputError for one whose value nobody can know in rows that are there.
+    """
+    query = text(
+        "SELECT table_name || '.' || column_name FROM information_schema.columns WHERE table_schema = current_schema()"
+    )
+    there = set(connection.execute(query).scalars())
+    missing = [each for table in METADATA.sorted_tables for each in table.columns if str(each) not in there]
+    if unknown := [str(each) for each in missing if not each.nullable and each.server_default is None]:
+        raise InputError(
+            "Tables of the queue in this database lack columns that no version of Roundtrip left out.",
+            received=", ".join(unknown),
+            cure="Give the team an empty database: runs, artifacts and aliases are read from the store again.",
+        )
+    for column in missing:
+        definition = str(CreateColumn(column).compile(dialect=connection.dialect))
+        connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {definition}")
 
 
 def _require_procrastinate(connection: Connection) -> None:

@@ -15,11 +15,12 @@ from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import Job as Task
 from procrastinate.jobs import Status
 from procrastinate.manager import JobManager, NotificationCallback
+from psycopg import AsyncConnection
 from pydantic import ValidationError
 from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 from sqlalchemy.engine import Connection
 
-from core.library.catalog.schema import SERVER_LIMITS
+from core.library.catalog.schema import SERVER_LIMITS, idle_limit
 from core.queue.database import QueueDatabase
 from core.queue.requirements import WorkerRequirements
 from core.queue.schema import QUEUES
@@ -55,7 +56,7 @@ def defer(connection: Connection, jobs: list[tuple[str, WorkerRequirements, int]
     Returns the numbers of the entries, in order.
     """
     needs = {requirements.queue: requirements for _, requirements, _ in jobs}
-    rows = [{"name": name, "requirements": each.model_dump_json()} for name, each in sorted(needs.items())]
+    rows = [{"name": name, "requirements": each.to_json()} for name, each in sorted(needs.items())]
     connection.execute(insert_or_ignore(QUEUES).on_conflict_do_nothing(), rows)
     tasks = [
         Task(
@@ -155,6 +156,7 @@ def make_app(
     connector = PsycopgConnector(
         conninfo=database.connection_string,
         kwargs=SERVER_LIMITS,
+        configure=_limit_idling,
         min_size=1,
         max_size=concurrency + 3,
         timeout=POOL_SECONDS,
@@ -170,6 +172,11 @@ def make_app(
             choice.release(context.job.id or 0)
 
     return app, manager
+
+
+async def _limit_idling(connection: AsyncConnection) -> None:
+    await connection.execute(idle_limit())
+    await connection.commit()
 
 
 async def read_queues(connector: BaseConnector) -> list[tuple[str, WorkerRequirements]]:

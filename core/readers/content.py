@@ -57,10 +57,10 @@ def _tensor_facts(tensor: StoredTensor) -> TensorFacts:
     return tensor.key, tensor.dtype, list(tensor.shape), hash_values(tensor.read())
 
 
-def _hash_other_files(folder: Path, told: tuple[Path, ...]) -> Iterator[tuple[str, str]]:
+def _hash_other_files(folder: Path, described: tuple[Path, ...]) -> Iterator[tuple[str, str]]:
     """Path and SHA-256 of each file of which neither tensors nor structure tell."""
     for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-        if path not in told:
+        if path not in described:
             with path.open("rb") as file:
                 yield path.relative_to(folder).as_posix(), hashlib.file_digest(file, "sha256").hexdigest()
 

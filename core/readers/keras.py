@@ -43,10 +43,10 @@ def _open_archived_weights(source: Path | io.BytesIO) -> io.IOBase:
 def read_keras_folder(path: Path) -> FileContents:
     """Read a `.keras` file that is not zipped; `path` is its config.json."""
     files = {name: path.parent / name for name in (*DOCUMENTS, WEIGHTS_FILE) if (path.parent / name).is_file()}
-    told = tuple(files.values())
+    described = tuple(files.values())
     weights = files.pop(WEIGHTS_FILE, None)
     documents = {name: _parse_json(file.read_bytes()) for name, file in files.items()}
-    return _build_contents(documents, weights, "Keras directory", [], {}, told)
+    return _build_contents(documents, weights, "Keras directory", [], {}, described)
 
 
 def _build_contents(

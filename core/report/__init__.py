@@ -5,7 +5,7 @@ from pathlib import Path
 
 from core.context import AppContext
 from core.errors import InputError
-from core.jobs.compare_result import Tolerance
+from core.jobs.comparison.compare_result import Tolerance
 from core.library import storage
 from core.library.job_store import Job
 from core.report.csv_report import render_csv

@@ -5,7 +5,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
-from core.jobs.places import PlaceFacts
+from core.jobs.places.place import PlaceFacts
 from core.report.data import ReportData
 
 # Fields of an outcome that are repeated on every line of its copy.

@@ -17,16 +17,17 @@ from core.context import AppContext
 from core.errors import InputError, UnknownName
 from core.figures.images import row_image_url
 from core.inputs import InputSet
-from core.jobs.compare_result import Tolerance, check_tolerances, describe_compared_machines
+from core.jobs.comparison.compare_result import Tolerance, check_tolerances, describe_compared_machines
 from core.jobs.elsewhere_answers import Answers, find_answers
-from core.jobs.known_places import label_participants
 from core.jobs.participants import run_id_of
-from core.jobs.places import entry_of
+from core.jobs.places.known_places import label_participants
+from core.jobs.places.place import entry_of
 from core.library import Artifact, Run
 from core.library.job_store import Job
 from core.record import now
 from core.system import describe_machine
-from core.text.labels import PredictionLabeler, format_values, pluralize
+from core.text.labels import pluralize
+from core.text.predictions import PredictionLabeler, format_values
 from core.text.summaries import summarize_outcomes
 from core.versions import installed_versions
 
@@ -149,7 +150,7 @@ class ReportData(NamedTuple):
     """Everything that any kind of report shows.
 
     `names` has the baseline first, then every copy, also those without predictions, and those at other places (see
-    `core.jobs.places`); `outcomes` are the job's own JSON, `losses` by copy what it lost here.
+    `core.jobs.places.place`); `outcomes` are the job's own JSON, `losses` by copy what it lost here.
     `elsewhere` is by copy and environment what it answered there, to the rows of its proof kit, where it was asked.
     `passed` is by artifact and output. `artifacts` are the records that the library still has;
     `inputs` is None where they are no longer stored.

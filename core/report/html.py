@@ -22,21 +22,15 @@ from core.environments.machines import label_asked
 from core.evidence.records import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
 from core.grading import GRADE_HELP, Grade
-from core.jobs.places import PlaceFacts
+from core.jobs.places.place import PlaceFacts
 from core.library import Artifact
 from core.report.data import ReportData, describe_inputs
 from core.report.repeat_command import make_repeat_command, needs_inputs_file
-from core.text.labels import (
-    format_timestamp,
-    live_model_phrase,
-    pluralize,
-    tolerance_label,
-    verdict_label,
-    verdict_meaning,
-)
+from core.text.labels import format_timestamp, live_model_phrase, pluralize
 from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS
 from core.text.numbers import format_duration, format_number, format_size
 from core.text.summaries import describe_batch, list_caveats, summarize_changes
+from core.text.verdicts import tolerance_label, verdict_label, verdict_meaning
 
 
 class ReportPlot(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any, TypedDict
 from core.compare import to_jsonable
 from core.compatibility.losses import losses_to_json
 from core.inputs.input_set import StoredArray
-from core.jobs.compare_result import ComparisonMatrix
+from core.jobs.comparison.compare_result import ComparisonMatrix
 from core.report.data import DisagreeingRow, ReportData, describe_inputs
 from core.report.repeat_command import make_repeat_command
 

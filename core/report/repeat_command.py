@@ -3,7 +3,7 @@
 import shlex
 
 from core.inputs import InputSet
-from core.jobs.compare_result import ALL_OUTPUTS, Tolerance
+from core.jobs.comparison.compare_result import ALL_OUTPUTS, Tolerance
 from core.library.job_store import Job
 from core.text.numbers import format_exact
 

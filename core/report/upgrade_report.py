@@ -7,7 +7,7 @@ from typing import Any
 
 from core.compare import to_jsonable
 from core.errors import InputError
-from core.jobs.upgrade import UpgradeResult, read_rows
+from core.jobs.upgrades.upgrade import UpgradeResult, read_rows
 from core.library import storage
 from core.record import now
 from core.upgrade.rows import Status, UpgradeRow

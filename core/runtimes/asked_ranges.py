@@ -17,54 +17,54 @@ PIXEL_RANGES: dict[str, Range] = {
     "Normalized_0_1": (0.0, 1.0),
     "Normalized_1_1": (-1.0, 1.0),
 }
-Found = dict[str, Range | None]
+RangesByInput = dict[str, Range | None]
 
 
 def read_asked_ranges(predictor: Predictor, folder: Path, format_key: str, signature: str = "") -> dict[str, Range]:
     """The range by input, of those of which anything is said: a file that cannot be understood says nothing."""
     read = READERS.get(format_key, _read_keras)
     try:
-        found = read(predictor, folder, signature)
+        ranges = read(predictor, folder, signature)
     except Exception:  # noqa: BLE001  of an untrusted graph; what is not known is tried
         return {}
     names = {spec.name for spec in predictor.inputs}
-    return {name: asked for name, asked in found.items() if asked and name in names}
+    return {name: asked for name, asked in ranges.items() if asked and name in names}
 
 
-def _read_keras(predictor: Predictor, _: Path, __: str) -> Found:
+def _read_keras(predictor: Predictor, _: Path, __: str) -> RangesByInput:
     steps = first_steps.steps_of_keras(predictor.model)
     return {name: find_range(steps, id(tensor)) for name, tensor in named_inputs(predictor.model).items()}
 
 
-def _read_onnx(predictor: Predictor, folder: Path, _: str) -> Found:
+def _read_onnx(predictor: Predictor, folder: Path, _: str) -> RangesByInput:
     stated = PIXEL_RANGES.get(predictor.model.get_modelmeta().custom_metadata_map.get(PIXEL_RANGE, ""))
     steps = first_steps.steps_of_onnx(folder / onnx.FILE)
     pictures = [spec.name for spec in predictor.inputs if len(spec.shape or ()) == 4]
-    found: Found = {spec.name: find_range(steps, spec.name) for spec in predictor.inputs}
-    return found | (dict.fromkeys(pictures, stated) if stated else {})
+    ranges: RangesByInput = {spec.name: find_range(steps, spec.name) for spec in predictor.inputs}
+    return ranges | (dict.fromkeys(pictures, stated) if stated else {})
 
 
-def _read_litert(_: Predictor, folder: Path, signature: str) -> Found:
+def _read_litert(_: Predictor, folder: Path, signature: str) -> RangesByInput:
     content = (folder / litert.FILE).read_bytes()
     stated, steps = read_metadata_ranges(content), first_steps.steps_of_litert(content)
     interpreter = litert.open_interpreter(content)
     places = {detail["index"]: place for place, detail in enumerate(interpreter.get_input_details())}
-    found: Found = {}
+    ranges: RangesByInput = {}
     for name, detail in litert.input_details(interpreter, signature).items():
         place = places.get(detail["index"], len(stated))
-        found[name] = litert.quantized_range(detail) or (stated[place] if place < len(stated) else None)
-        found[name] = found[name] or find_range(steps, detail["index"])
-    return found
+        ranges[name] = litert.quantized_range(detail) or (stated[place] if place < len(stated) else None)
+        ranges[name] = ranges[name] or find_range(steps, detail["index"])
+    return ranges
 
 
-def _read_saved_model(_: Predictor, folder: Path, signature: str) -> Found:
+def _read_saved_model(_: Predictor, folder: Path, signature: str) -> RangesByInput:
     graph, signatures = saved_model.read_serving_graph(folder)
     steps = first_steps.steps_of_graph(graph)
     inputs = signatures[choose_signature(signatures, signature)[0]].inputs
     return {name: find_range(steps, first_steps.plain_name(info.name)) for name, info in inputs.items()}
 
 
-def _read_openvino(_: Predictor, folder: Path, __: str) -> Found:
+def _read_openvino(_: Predictor, folder: Path, __: str) -> RangesByInput:
     model = openvino.import_openvino().Core().read_model(folder / openvino.FILE)
     steps = first_steps.steps_of_openvino(model)
     return {
@@ -73,7 +73,7 @@ def _read_openvino(_: Predictor, folder: Path, __: str) -> Found:
     }
 
 
-READERS: dict[str, Callable[[Predictor, Path, str], Found]] = {
+READERS: dict[str, Callable[[Predictor, Path, str], RangesByInput]] = {
     "onnx": _read_onnx,
     "litert": _read_litert,
     "saved_model": _read_saved_model,

@@ -1,6 +1,6 @@
 """A model of either kind as converters want it: in inference mode, with flat outputs, and as a function."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,8 @@ from core.runtimes.tf_module import serving_function
 shared_conversions: ContextVar[dict[str, Any] | None] = ContextVar("shared_conversions", default=None)
 
 
-def share_conversion(key: str, path: Path, convert: Callable[[], str]) -> str:
-    """Write a file by `convert`, or as the same model was converted before under this key.
+def share_conversion(key: str, paths: Sequence[Path], convert: Callable[[], str]) -> str:
+    """Write files by `convert`, or as the same model was converted before under this key.
 
     Returns what to know of the copy, as `convert` does.
     """
@@ -26,10 +26,11 @@ def share_conversion(key: str, path: Path, convert: Callable[[], str]) -> str:
     if shared is None or key not in shared:
         remark = convert()
         if shared is not None:
-            shared[key] = path.read_bytes(), remark
+            shared[key] = [path.read_bytes() for path in paths], remark
         return remark
-    content, remark = shared[key]
-    path.write_bytes(content)
+    contents, remark = shared[key]
+    for path, content in zip(paths, contents, strict=True):
+        path.write_bytes(content)
     return str(remark)
 
 

@@ -17,6 +17,7 @@ from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor, j
 from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.call_state import CallState
 from core.runtimes.litert_contents import describe_unfilled_variables, remembers
+from core.runtimes.litert_operations import describe_operations
 from core.runtimes.signatures import choose_signature
 from core.runtimes.specs import Shape, Spec
 
@@ -110,7 +111,8 @@ def adapt_interpreter(content: bytes, interpreter: Any, signature: str, row_is_c
         outputs = {name: shape for name, shape in outputs.items() if shape == ()}  # one for all rows of a call
     adapter = BatchAdapter(specs, call.predict, "") if row_is_call else adapt_batch_size(specs, outputs, call.predict)
     refused = NO_DELEGATE_REMARK if _is_refused_by_delegate(content) else ""
-    remark = join_remarks(call.remark, adapter.remark, refused, describe_unfilled_variables(content))
+    known = [describe_unfilled_variables(content), *describe_operations(content)]
+    remark = join_remarks(call.remark, adapter.remark, refused, *known)
     return adapter._replace(remark=remark, state=state, places=_list_places(interpreter, call))
 
 

@@ -110,10 +110,13 @@ def _measure_ranges(quantizer: Any, content: bytes, samples: Arrays) -> Any:
 def _join_ranges(measured: list[dict[str, Any]]) -> dict[str, Any]:
     """The ranges of each tensor over several measurements, from the lowest to the highest number."""
     joined = dict(measured[0])
-    for name, found in joined.items():
+    for name, ends_here in joined.items():
         others = [other[name] for other in measured if name in other]
-        ends = {end: choose for end, choose in (("min", np.minimum), ("max", np.maximum)) if end in found}
-        joined[name] = {**found, **{end: choose.reduce([each[end] for each in others]) for end, choose in ends.items()}}
+        ends = {end: choose for end, choose in (("min", np.minimum), ("max", np.maximum)) if end in ends_here}
+        joined[name] = {
+            **ends_here,
+            **{end: choose.reduce([each[end] for each in others]) for end, choose in ends.items()},
+        }
     return joined
 
 

@@ -25,6 +25,10 @@ FULL_REMARK = (
     "Its kernels use all 8 bits, as suits this processor. One of the kind x86 without VNNI may cut sums of products "
     "off at 16 bits, and its answers are then far off: save for such with 7 bits."
 )
+HALVES = {  # dtypes of half precision, with what to do instead
+    "float16": "Choose half precision, or save the model under the policy float32.",
+    "bfloat16": "Save the model under the policy float32.",
+}
 BATCH = 64  # rows that are measured in one call
 
 
@@ -123,11 +127,10 @@ def list_calls(path: Path, samples: Arrays) -> Iterator[Arrays]:
 def _require_float32(path: Path) -> None:
     """Of half-precision kernels the quantizer writes a graph that no runtime takes."""
     require_unquantized(path)
-    if "float16" in {read_tensor(item.tensor, path.parent).dtype.name for item in read_constants(path)}:
-        raise CannotSave(
-            "ONNX Runtime does not quantise a model that computes in float16.",
-            cure="Choose half precision, or save the model under the policy float32.",
-        )
+    dtypes = {read_tensor(item.tensor, path.parent).dtype.name for item in read_constants(path)}
+    for dtype, cure in HALVES.items():
+        if dtype in dtypes:
+            raise CannotSave(f"ONNX Runtime does not quantise a model that computes in {dtype}.", cure=cure)
 
 
 def _needs_7_bits(reduce_range: str) -> bool:

@@ -9,11 +9,12 @@ from typing import Any
 from core.arrays import Arrays
 from core.runtimes.base import NO_CODE, ModelCode, Predictor, join_remarks
 from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
+from core.runtimes.openvino_operations import describe_operations
 from core.runtimes.specs import Shape, Spec
 
 FILE = "model.xml"
+NUMBERS = "model.bin"  # beside it
 PACKAGES = {"openvino": "openvino"}
-SCATTER = "ScatterNDUpdate"
 WIDE_INTEGERS = ("i32", "u32", "i64", "u64")  # which hold more than the 24 bits of a float's digits
 
 
@@ -27,9 +28,11 @@ def import_openvino() -> Any:
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:
     """Load on the processor, to compute in float32."""
-    model = compile_model(folder / FILE)
+    given = import_openvino().Core().read_model(folder / FILE)
+    model = compile_model(given)
     adapter = adapt_compiled_model(model)
-    return adapted_predictor(model, adapter)
+    remark = join_remarks(adapter.remark, *describe_operations(given))
+    return adapted_predictor(model, adapter._replace(remark=remark))
 
 
 def adapt_compiled_model(model: Any, note_call: Callable[[Arrays], None] = lambda inputs: None) -> BatchAdapter:
@@ -56,15 +59,7 @@ def name_answers(model: Any) -> dict[str, Any]:
 
 def describe_model(model: Any) -> str:
     """What a person should know of the answers of a model that was read or compiled; empty for nothing."""
-    return join_remarks(_describe_leftovers(model), _describe_integers(model), _describe_scatters(model))
-
-
-def _describe_scatters(model: Any) -> str:
-    """See `findings/openvino_scatter_nd_keeps_the_last.sh`; of a compiled model the operations are not known."""
-    scatters = [op for op in getattr(model, "get_ops", list)() if op.get_type_name() == SCATTER]
-    if all(op.get_attributes().get("reduction", "none") != "none" for op in scatters):
-        return ""
-    return "Where several numbers go to one place (tf.scatter_nd), OpenVINO keeps the last; TensorFlow adds them up."
+    return join_remarks(_describe_leftovers(model), _describe_integers(model), *describe_operations(model))
 
 
 def _describe_integers(model: Any) -> str:

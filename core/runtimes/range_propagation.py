@@ -55,18 +55,18 @@ class _Scaled(NamedTuple):
         return self._changed(step.operation, step.inputs[0] == key, values)
 
     def _changed(self, operation: str, comes_first: bool, values: list[np.ndarray]) -> "_Scaled | None":
-        one = values[0]
+        value = values[0]
         if operation == ADD:
-            return self._by(1.0, one)
+            return self._by(1.0, value)
         if operation == SUBTRACT:
-            return self._by(1.0, -one) if comes_first else self._by(-1.0, one)
+            return self._by(1.0, -value) if comes_first else self._by(-1.0, value)
         if operation == MULTIPLY:
-            return self._by(one, 0.0)
-        if operation == DIVIDE and comes_first and one.all():
-            return self._by(1 / one, 0.0)
+            return self._by(value, 0.0)
+        if operation == DIVIDE and comes_first and value.all():
+            return self._by(1 / value, 0.0)
         if operation == STANDARDIZE and len(values) == 2 and (values[1] > 0).all():
             deviation = np.sqrt(values[1])
-            return self._by(1 / deviation, -one / deviation)._replace(is_standard=True)
+            return self._by(1 / deviation, -value / deviation)._replace(is_standard=True)
         return None
 
     def _by(self, scale: float | np.ndarray, shift: float | np.ndarray) -> "_Scaled":

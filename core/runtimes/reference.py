@@ -10,6 +10,7 @@ from core.arrays import Arrays, NamedArrays, StoredArrays, to_plain_array
 from core.runtimes.base import BATCH_SIZE, count_rows
 
 REFERENCE_ROWS = 1024  # test examples that a run stores, with the live model's predictions
+MESSAGE_PADDING = 4096  # bytes of a message between its arrays, at the most
 PREFIXES = ("input:", "answer:", "target:")  # of the names in a reference's file
 
 
@@ -35,6 +36,19 @@ class Reference(NamedTuple):
     def head_in_whole_batches(self, rows: int) -> Self:
         """The fewest whole batches that hold the first `rows` rows: what must be predicted to compare bit for bit."""
         return self.head(-(-rows // BATCH_SIZE) * BATCH_SIZE)
+
+    def rows_within(self, limit: float) -> int:
+        """How many rows one message of so many bytes holds, of inputs and of predictions; one at the least, and whole
+        batches where it is one or more."""
+        sides = (sum(array.nbytes for array in arrays.values()) for arrays in (self.inputs, self.predictions))
+        rows = max(1, int((limit - MESSAGE_PADDING) * self.rows // max(1, *sides)))
+        if rows >= self.rows:
+            return self.rows
+        return rows if rows < BATCH_SIZE else rows // BATCH_SIZE * BATCH_SIZE
+
+    def head_within(self, limit: float) -> Self:
+        """The first rows that one message of so many bytes holds."""
+        return self.head(self.rows_within(limit))
 
     def write(self, path: Path) -> None:
         arrays = {

@@ -145,8 +145,8 @@ def _list_objects(address: str) -> Iterator[SweptModel]:
 
 def list_named_files(sizes: Mapping[str, int]) -> list[SweptModel]:
     """Return the models that files of one folder are, as their names tell, with their bytes; a zip counts as one."""
-    found = find_in_walk(Path(), [(".", [], list(sizes))], lambda path: True, lambda path: True)
-    named = [SweptModel(each.name, _guess_formats(each, False), sizes[each.name]) for each in found.candidates]
+    files = find_in_walk(Path(), [(".", [], list(sizes))], lambda path: True, lambda path: True)
+    named = [SweptModel(each.name, _guess_formats(each, False), sizes[each.name]) for each in files.candidates]
     zips = [name for name in sizes if name.casefold().endswith(".zip")]
     return [*named, *(SweptModel(name, (), sizes[name]) for name in zips)]
 

@@ -18,11 +18,11 @@ def find_objects(keys: Iterable[str], address: str) -> list[tuple[Candidate, lis
     The paths of a candidate are relative: its keys.
     """
     plain = [key for key in keys if all(is_plain_name(part) for part in PurePosixPath(key).parts)]
-    found = find_in_walk(Path(), _walk(plain), lambda path: True, lambda path: True)
-    if not found.candidates:
+    files = find_in_walk(Path(), _walk(plain), lambda path: True, lambda path: True)
+    if not files.candidates:
         cure = "Models end in .keras, .h5, .weights.h5, .onnx or .tflite, or are SavedModel folders."
         raise InputError("There is no model at this address.", received=address, cure=cure)
-    return [(candidate, _keys_of(candidate, plain)) for candidate in sorted(found.candidates)]
+    return [(candidate, _keys_of(candidate, plain)) for candidate in sorted(files.candidates)]
 
 
 def _walk(keys: Iterable[str]) -> Walk:

@@ -12,7 +12,8 @@ from core.environments.judge import ElsewhereOutcome
 from core.environments.machines import THIS_MACHINE
 from core.environments.own import HERE
 from core.errors import CannotSave, NeedsArchitecture, PackageMissing, Refused, RoundtripError, error_from_json
-from core.text.labels import pluralize, verdict_label
+from core.text.labels import pluralize
+from core.text.verdicts import verdict_label
 from core.upgrade.rows import ALIKE_VERDICTS, PROCESS_ERRORS, UpgradeRow
 from core.upgrade.rows import Status as UpgradeStatus
 
@@ -119,8 +120,8 @@ def unsaved_row(key: RowKey, error: RoundtripError, **facts: object) -> SweepRow
 
 
 def _row_of_error(key: RowKey, status: Status, error: RoundtripError, **facts: object) -> SweepRow:
-    told = {"cause": error.sentence, "cure": error.cure, "code": error.code, "is_passing": error.is_transient}
-    return SweepRow(**{**key._asdict(), "status": status, "label": LABELS[status], **told, **facts})
+    texts = {"cause": error.sentence, "cure": error.cure, "code": error.code, "is_passing": error.is_transient}
+    return SweepRow(**{**key._asdict(), "status": status, "label": LABELS[status], **texts, **facts})
 
 
 def judged_row(
@@ -128,7 +129,7 @@ def judged_row(
 ) -> SweepRow:
     """Return the row of a copy that was asked, or that did not load."""
     problem = error_from_json(error) if error else None
-    told = {} if problem is None else {"cause": problem.sentence, "cure": problem.cure, "code": problem.code}
+    texts = {} if problem is None else {"cause": problem.sentence, "cure": problem.cure, "code": problem.code}
     status = _status_of(verdict, problem)
     return SweepRow(
         **key._asdict(),
@@ -138,7 +139,7 @@ def judged_row(
         changed_rows=changed,
         rows=rows,
         is_passing=bool(problem and problem.is_transient),
-        **{**told, **facts},
+        **{**texts, **facts},
     )
 
 

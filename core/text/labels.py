@@ -1,49 +1,15 @@
-"""Sizes, durations, verdicts and predictions in words, the same on pages and in reports."""
+"""What copies, live models, scores, counts and times are called, the same on pages and in reports."""
 
-import math
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from datetime import datetime
-from typing import Any, Protocol
+from typing import Protocol
 
-import numpy as np
-
-from core.arrays import NUMERIC_KINDS, as_text, is_text
-from core.compare import ATOL, Verdict
-from core.errors import is_transient
 from core.formats import get_format
 from core.text.numbers import format_score
 
-CLOSE_DIFFERENCE = 0.01  # a difference too small to be seen in a probability
-# How close to the baseline, best first; each with a colour and a shape of its own.
-CLOSENESS_LABELS = (
-    "exactly the same",
-    "same (rounding only)",
-    f"off by {CLOSE_DIFFERENCE:g} at most",
-    f"off by more than {CLOSE_DIFFERENCE:g}",
-    "not compared",
-)
 LIVE_MODEL_LABEL = "Live model"
 IMPORTED_MODEL_LABEL = "As imported"  # in its place for an imported run: what its file predicted first
-# What each verdict means, for who sees it for the first time.
-VERDICT_MEANINGS = {
-    Verdict.BIT_IDENTICAL: "Every number of every answer is the same, to the last bit.",
-    Verdict.ROUNDING: "No answer changed; the numbers differ only as two correct computations round differently.",
-    Verdict.SAME_ANSWERS: "No answer changed, but the numbers behind the answers differ by more than rounding.",
-    Verdict.SOME_CHANGED: "On some rows this copy answers something else.",
-    Verdict.DIFFERENT: "On most rows this copy answers something else: it is another model.",
-    Verdict.NOT_COMPARABLE: "It takes other inputs, or gives other outputs, than what it is compared with.",
-    Verdict.DOES_NOT_LOAD: "The copy did not come back in a fresh process.",
-    Verdict.NOT_RUN: "It was imported, checked and kept; nothing has run it yet, as it could not be kept apart.",
-    Verdict.NOT_VERIFIED: "It needs more time or memory than one process may use here, or a package that is missing. "
-    "That says nothing of the copy.",
-}
-# In place of a verdict where a transient error stopped the copy.
-NO_VERDICT_LABEL = "Did not answer"
-NO_VERDICT_MEANING = (
-    "Its process ended, took too long, could not be had, or found the disk full. That need not be the copy's fault: "
-    "compare again."
-)
 
 
 class HasTrust(Protocol):
@@ -71,29 +37,6 @@ def format_timestamp(iso: str) -> str:
 def pluralize(count: int, singular: str, plural: str = "") -> str:
     """Format a count with its noun: "1 row", "2 rows"."""
     return f"{count:,} {singular}" if count == 1 else f"{count:,} {plural or singular + 's'}"
-
-
-def verdict_label(
-    verdict: str | Verdict, changed: int | None = None, rows: int | None = None, error: dict[str, str] | None = None
-) -> str:
-    """Name the verdict, with the changed rows; a transient `error` gives no verdict."""
-    kind = Verdict(verdict)
-    if is_transient(error) and kind is not Verdict.NOT_VERIFIED:
-        return NO_VERDICT_LABEL
-    if kind in (Verdict.SOME_CHANGED, Verdict.DIFFERENT) and changed is not None:
-        return f"{kind.label}: {changed:,} of {rows:,} rows"
-    return kind.label
-
-
-def first_rows_label(rows: int | None, requested: int) -> str:
-    """Say which rows were compared where they are fewer than requested, else nothing."""
-    return f"on the first {pluralize(rows, 'row')}" if rows is not None and rows < requested else ""
-
-
-def verdict_meaning(verdict: str | Verdict, error: dict[str, str] | None = None) -> str:
-    """Explain `verdict_label`."""
-    kind = Verdict(verdict)
-    return NO_VERDICT_MEANING if is_transient(error) and kind is not Verdict.NOT_VERIFIED else VERDICT_MEANINGS[kind]
 
 
 def mark_imported(name: str, entry: HasTrust | None) -> str:
@@ -159,54 +102,3 @@ def _short_label(id_: str, entries: Mapping[str, HasFormat], run: HasTrust | Non
     if id_ in entries:
         return mark_imported(get_format(entries[id_].format or "").label, entries[id_])
     return live_model_label(run) if id_.startswith("r") else id_
-
-
-def format_values(values: np.ndarray) -> str:
-    """Format up to four values as text."""
-    flat = np.asarray(values).reshape(-1)
-    shown = as_text(flat[:4]) if is_text(flat) else [f"{value:.5g}" for value in flat[:4]]
-    return ", ".join(shown) + (" …" if flat.size > 4 else "")
-
-
-class PredictionLabeler:
-    """Format predictions of one output: the class with the largest value, or the values."""
-
-    def __init__(self, labels: Sequence[str]):
-        self._labels = labels
-
-    @classmethod
-    def for_output(cls, labels: Sequence[str], predictions: np.ndarray) -> "PredictionLabeler":
-        """Make the labeler of an output (rows, ...): by class if it has one value for each label."""
-        return cls(labels if predictions.ndim == 2 and predictions.shape[1] == len(labels) else ())
-
-    def label_prediction(self, values: np.ndarray) -> str:
-        if not self._labels:
-            return format_values(values)
-        if np.ndim(values) and np.size(values) > 1:
-            return self._labels[int(values.argmax())] if np.isfinite(values).all() else "not a number"
-        return self.label_target(values)
-
-    def label_target(self, target: np.ndarray) -> str:
-        """Format the right answer: a class by its number or one-hot, or values."""
-        flat = np.asarray(target).reshape(-1)
-        if not self._labels or flat.dtype.kind not in NUMERIC_KINDS:
-            return format_values(target)
-        number = int(flat.argmax()) if flat.size > 1 else int(flat[0])
-        return self._labels[number] if 0 <= number < len(self._labels) else str(number)
-
-
-def tolerance_label(result: Mapping[str, Any] | None) -> str:
-    """Say whether a tolerance passes, of `ToleranceResult` as JSON; a dash for None."""
-    if result is None:
-        return "–"
-    if result["passed"]:
-        return "Pass"
-    return f"Fail: {result['values_failing']:,} values in {result['rows_failing']:,} rows"
-
-
-def closeness_label(difference: float | None) -> str:
-    """Return the largest difference as one of `CLOSENESS_LABELS`."""
-    if difference is None or math.isnan(difference):
-        return CLOSENESS_LABELS[4]
-    bounds = (0.0, ATOL, CLOSE_DIFFERENCE)
-    return CLOSENESS_LABELS[next((index for index, bound in enumerate(bounds) if difference <= bound), 3)]

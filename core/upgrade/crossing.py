@@ -1,6 +1,7 @@
 """One upgrade under way: both environments, and the questions that a model is asked in them."""
 
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +44,10 @@ class Expectation(NamedTuple):
 
 @dataclass(frozen=True)
 class Crossing:
-    """Both sides of an upgrade, built, and the warm processes in which models are asked."""
+    """Both sides of an upgrade, built, and the warm processes in which models are asked.
+
+    The near side is asked by one thread at a time: a second process of it would import everything anew.
+    """
 
     processes: WarmProcesses
     source: Environment
@@ -51,6 +55,7 @@ class Crossing:
     target: Environment
     target_built: BuiltEnvironment
     is_cancelled: CancelCheck
+    _near_side: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     def prepare(self) -> None:
         """Have both sides import their packages at the same time. Raises NotBuilt."""
@@ -73,8 +78,9 @@ class Crossing:
         Raises DoesNotLoad where its engine refuses, InputError for answers that cannot be read, and what
         `WarmProcesses.ask` raises.
         """
-        kit = model.kit(inputs, asks=asks, converted_to=converted_to)
-        reply = self.processes.ask(self.source, self.source_built, kit, self.is_cancelled)
+        kit = model.kit(rows=inputs, asks=asks, converted_to=converted_to)
+        with self._near_side:
+            reply = self.processes.ask(self.source, self.source_built, kit, self.is_cancelled)
         if reply.error:
             kind = PackageMissing if reply.error.error == "ModuleNotFoundError" else DoesNotLoad
             raise translate_engine_error(reply.error.error, reply.error.text, kind)

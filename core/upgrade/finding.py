@@ -52,14 +52,14 @@ def find_candidates(path: Path) -> FoundFiles:
     """
     if not path.exists() or path.is_symlink():
         raise InputError("There is no such file or folder.", received=path.name, cure="Check its name and place.")
-    found = _find_in_folder(path) if path.is_dir() else FoundFiles([Candidate(path.name, path)], 0)
-    if not found.candidates:
+    files = _find_in_folder(path) if path.is_dir() else FoundFiles([Candidate(path.name, path)], 0)
+    if not files.candidates:
         cure = "Models end in .keras, .h5, .weights.h5, .onnx or .tflite, or are SavedModel folders."
-        raise InputError("There is no model in it.", received=f"{found.others:,} other files", cure=cure)
-    if len(found.candidates) > MAX_MODELS:
+        raise InputError("There is no model in it.", received=f"{files.others:,} other files", cure=cure)
+    if len(files.candidates) > MAX_MODELS:
         cure = "Ask in smaller folders."
-        raise InputError("There are too many models in it.", received=f"{len(found.candidates):,}", cure=cure)
-    return FoundFiles(sorted(found.candidates), found.others)
+        raise InputError("There are too many models in it.", received=f"{len(files.candidates):,}", cure=cure)
+    return FoundFiles(sorted(files.candidates), files.others)
 
 
 def _find_in_folder(folder: Path) -> FoundFiles:

@@ -49,10 +49,13 @@ class ModelFiles:
         return replace(self, compiles=compiles)
 
     def kit(self, inputs: Arrays | None = None, expected: Arrays | None = None, **asks: Any) -> Kit:
-        """Return the kit of this model with these inputs, and the predictions that are expected of it."""
+        """Return the kit of this model with these inputs, and the predictions that are expected of it.
+
+        With `rows` instead of inputs it is the kit that was asked what the model takes: what is loaded serves both.
+        """
         packed = encode_npz(inputs) if inputs is not None else None
         compiles = self.compiles and self.format in COMPILING_FORMATS
-        parts = f"{self.sha256} {self.format} {compiles} {asks.get('asks', '')}".encode() + (packed or b"")
+        parts = f"{self.sha256} {self.format} {compiles}".encode() + (packed or b"")
         return Kit(
             identity=hashlib.sha256(parts).hexdigest()[:16],
             format=self.format,

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 from core.compare import Verdict
 from core.environments.judge import ElsewhereOutcome
 from core.errors import ChildDied, WorkerError
-from core.text.labels import verdict_label
+from core.text.verdicts import verdict_label
 
 SCHEMA_VERSION = 3
 

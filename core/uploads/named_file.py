@@ -8,12 +8,23 @@ from typing import NamedTuple, Protocol
 from core.library.storage import translate_disk_errors
 
 
+class RemotePart(NamedTuple):
+    """Bytes of a file that are one object of the store: its key, and their SHA-256."""
+
+    key: str
+    sha256: str
+
+
 class RemoteContent(Protocol):
     """Bytes that lie on no disk of this machine."""
 
     @property
     def bytes(self) -> int:
         """How many they are."""
+
+    def list_parts(self) -> list[RemotePart]:
+        """Return the objects of the store that it is joined of, in order. Raises StorageFailed, and UnknownName where
+        they were deleted."""
 
     def fetch(self, target: Path) -> None:
         """Write them into a new file, in pieces, each held against its hash. Raises Damaged, OSError, StorageFailed,

@@ -23,7 +23,7 @@ from pydantic import BaseModel, Field
 from core.errors import Damaged, UnreadableRecord, UploadConflict
 from core.object_store import ObjectStore
 from core.record import Record
-from core.uploads.named_file import NamedFile
+from core.uploads.named_file import NamedFile, RemotePart
 from core.uploads.piece import Checksum, Piece, removed_error
 from core.uploads.record import ID, Upload
 
@@ -171,6 +171,10 @@ class StoredFile:
     @property
     def bytes(self) -> int:
         return self._upload.bytes
+
+    def list_parts(self) -> list[RemotePart]:
+        parts = _list_parts(self._store, self._upload)
+        return [RemotePart(_part_key(self._upload.id, part), part.sha256) for part in parts]
 
     def fetch(self, target: Path) -> None:
         digest = hashlib.sha256()

@@ -178,7 +178,9 @@ RULES: dict[str, Rule] = {
         "location='model.data').",
     ),
     "onnx-domain": Rule(
-        "The ONNX file uses an operation of a set that is not taken.", "Export it again with ONNX' own operations."
+        "The ONNX file uses an operation of a set that is not taken.",
+        "Export it again with ONNX' own operations. A graph that ONNX Runtime has optimised for this processor is read "
+        "by nothing else: take the file that it was made of.",
     ),
     "onnx-empty": Rule("The ONNX file has no graph with outputs.", EXPORT_AGAIN),
     "onnx-size": Rule("A tensor of the ONNX file claims another size than it has.", EXPORT_AGAIN),

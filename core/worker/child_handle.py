@@ -21,6 +21,7 @@ from core.errors import (
     RoundtripError,
     TimedOut,
     TooLarge,
+    TooMuchToSend,
     WorkerError,
     error_from_json,
 )
@@ -38,7 +39,7 @@ from core.worker.child_errors import (
 )
 from core.worker.file_exchange import FileExchange, OutputFolder, substitute_paths
 from core.worker.memory_watch import MemoryWatch
-from core.worker.protocol import JSON_LIMIT, Frame, encode_frame, read_frame, write_pieces
+from core.worker.protocol import JSON_LIMIT, Frame, FrameLimit, encode_frame, read_frame, write_pieces
 
 MAX_UNREAD_FRAMES = 64  # frames of a child that wait to be read
 CONFINE_SECONDS = 180  # in which a child has confined itself, also one that must start Python first
@@ -103,7 +104,7 @@ class Child:
         self._converts = False  # whether its request may take the time and memory of a conversion
         self._memory_watch = MemoryWatch()
         self._max_output_bytes = config.confined_file_mb * MB  # of all files that it may leave behind
-        self._reply_limit = (config.confined_reply_mb if self.is_untrusted else config.reply_mb) * MB
+        self._reply_limit = self._limit_reply()
         self._confinement_reply: Frame | None = None
         self._confinement_known = threading.Event()
         self._pid_known = threading.Event()  # or it is known that there will be none
@@ -117,7 +118,7 @@ class Child:
         threading.Thread(target=self._read_frames, args=(stream_in,), daemon=True, name="roundtrip-child").start()
 
     def _read_frames(self, stream: BinaryIO) -> None:
-        json_limit = self.config.confined_reply_mb * MB if self.is_untrusted else JSON_LIMIT
+        json_limit = self._limit_reply() if self.is_untrusted else JSON_LIMIT
         try:
             while (frame := read_frame(stream, lambda: self._reply_limit, json_limit=json_limit)) is not None:
                 if self.pid is None:  # the first frame says which process it is, before anything untrusted runs
@@ -184,10 +185,16 @@ class Child:
         """
         args = substitute_paths(args, self._lend, self._create_output_folder)
         if self.is_untrusted:
-            self._reply_limit = (reply_mb or self.config.confined_reply_mb) * MB
+            self._reply_limit = self._limit_reply(reply_mb)
             self._converts = converts
             self._renew_limits()
         self._requests.put(encode_frame({"task": task, "args": args}, arrays))
+
+    def _limit_reply(self, reply_mb: int | None = None) -> FrameLimit:
+        """What its reply may have: that of a sandboxed child little, where it was not asked for more."""
+        if self.is_untrusted and not reply_mb:
+            return FrameLimit(self.config.confined_reply_mb * MB, "ROUNDTRIP_CONFINED_REPLY_MB")
+        return FrameLimit((reply_mb or self.config.reply_mb) * MB, "ROUNDTRIP_REPLY_MB")
 
     def _lend(self, path: Path) -> str:
         return self.file_exchange.lend(path) if self.is_untrusted else str(path)
@@ -272,7 +279,7 @@ class Child:
 
     def _with_limit(self, error: RoundtripError) -> RoundtripError:
         """An error of a task; where memory ran out it says of how much, and which setting that is."""
-        return out_of_memory_error(self.allowance(), error.detail) if isinstance(error, TooLarge) else error
+        return out_of_memory_error(self.allowance(), error.detail) if type(error) is TooLarge else error
 
     def _next_frame(self, deadline: float, allowed: Allowance, cancelled: CancelCheck) -> Frame:
         while True:
@@ -300,6 +307,8 @@ class Child:
 
     def _exit_error(self, last: Frame | RoundtripError | None, allowed: Allowance) -> RoundtripError:
         """The error for a child that has ended under what it was allowed; `last` is what came from it last."""
+        if isinstance(last, TooMuchToSend):
+            return last
         how, stderr = "it hung up without a reply", ""
         if isinstance(last, RoundtripError):
             how = last.sentence.lower().rstrip(".")

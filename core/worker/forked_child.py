@@ -137,7 +137,7 @@ def _do_command(connection: socket.socket, stderr_pipe: int) -> int:
     for first, last in zip(kept, [*kept[1:], MAX_DESCRIPTORS], strict=True):
         os.closerange(first + 1, last)
     with connection.makefile("rb") as stream:
-        frame = read_frame(stream, 0, "A command")
+        frame = read_frame(stream, subject="A command")
     sys.stdin, sys.stdout, sys.stderr = (os.fdopen(number, mode, closefd=False) for number, mode in enumerate("rww"))
     try:
         importlib.import_module(COMMANDS).run_forwarded(frame.message if frame else {})

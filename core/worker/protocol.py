@@ -15,16 +15,37 @@ from typing import Any, BinaryIO, NamedTuple, cast
 import numpy as np
 
 from core.arrays import Arrays
-from core.errors import WorkerError
+from core.errors import TooMuchToSend, WorkerError
 from core.kept_process_lookup import HEAD
+from core.settings import MB
 
-JSON_LIMIT = 16 * 1024 * 1024  # bytes of JSON in one frame
 ALIGNMENT = 16  # bytes; every dtype of NumPy can be read where these begin
 
 
 class Frame(NamedTuple):
     message: dict[str, Any]
     arrays: Arrays
+
+
+class FrameLimit(NamedTuple):
+    """Most bytes of a part of a frame, and the setting that lifts it; empty where none does."""
+
+    bytes: int
+    setting: str = ""
+
+    def require(self, count: int, subject: str) -> None:
+        """Raises TooMuchToSend where `count` bytes are more."""
+        if count > self.bytes:
+            lift = f", or raise {self.setting}" if self.setting else ""
+            raise TooMuchToSend(
+                f"{subject} is larger than the {self.bytes / MB:,.3g} MB that it may have.",
+                received=f"{count:,} bytes",
+                cure=f"Choose fewer rows{lift}.",
+            )
+
+
+JSON_LIMIT = FrameLimit(16 * 1024 * 1024)  # of JSON in one frame
+NO_ARRAYS = FrameLimit(0)
 
 
 def encode_frame(message: Mapping[str, Any], arrays: Arrays | None = None) -> list[bytes | memoryview]:
@@ -70,18 +91,18 @@ def _encode_scalar(value: Any) -> Any:
 
 def read_frame(
     stream: BinaryIO,
-    array_limit: int | Callable[[], int],
+    array_limit: FrameLimit | Callable[[], FrameLimit] = NO_ARRAYS,
     subject: str = "The reply of a child",
-    json_limit: int = JSON_LIMIT,
+    json_limit: FrameLimit = JSON_LIMIT,
 ) -> Frame | None:
     """Receive one frame, None at the end of the stream.
 
     Args:
-        array_limit: most bytes of arrays; a function is called when they come.
+        array_limit: of the arrays; a function is called when they come.
         subject: what the frame is, for the sentence of an error.
-        json_limit: most bytes of JSON.
+        json_limit: of the JSON.
 
-    Raises WorkerError for what is too large, cut short or no frame.
+    Raises TooMuchToSend for what is larger, WorkerError for what is cut short or no frame.
     """
     head = stream.read(HEAD.size)
     if not head:
@@ -89,12 +110,8 @@ def read_frame(
     if len(head) < HEAD.size:
         raise WorkerError(f"{subject} broke off.", received=f"{len(head)} bytes of a header")
     json_bytes, array_bytes = HEAD.unpack(head)
-    if json_bytes > json_limit or array_bytes > (array_limit() if callable(array_limit) else array_limit):
-        raise WorkerError(
-            f"{subject} is larger than allowed.",
-            received=f"{json_bytes + array_bytes:,} bytes",
-            cure="Choose fewer rows, or raise ROUNDTRIP_REPLY_MB.",
-        )
+    json_limit.require(json_bytes, subject)
+    (array_limit if isinstance(array_limit, FrameLimit) else array_limit()).require(array_bytes, subject)
     return _parse_frame(_read_exactly(stream, json_bytes), _read_exactly(stream, array_bytes))
 
 

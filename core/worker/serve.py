@@ -16,7 +16,7 @@ from core.errors import RoundtripError, WorkerError
 from core.sandbox import confine
 from core.sandbox.limits import address_space_for, limit_child_memory, own_memory
 from core.settings import MB, get_settings
-from core.worker.protocol import read_frame, write_frame
+from core.worker.protocol import FrameLimit, read_frame, write_frame
 from core.worker.warmup import start_tensorflow, warm_up_once
 
 
@@ -31,11 +31,12 @@ def serve_requests(stream_in: BinaryIO, stream_out: BinaryIO, exchange_folder: s
         _confine_process(Path(exchange_folder), stream_out)
     else:
         limit_child_memory(address_space_for(own_memory(config)))
+    limit = FrameLimit(config.reply_mb * MB, "ROUNDTRIP_REPLY_MB")
     start_tensorflow()
     if not _has_pending_request(stream_in):
         warm_up_once()
     try:
-        while (frame := read_frame(stream_in, config.reply_mb * MB, "What a child was asked")) is not None:
+        while (frame := read_frame(stream_in, limit, "What a child was asked")) is not None:
             _handle_request(frame.message, frame.arrays, stream_out)
     except WorkerError as error:  # what follows in the stream is no frame, so it was the last
         write_frame(stream_out, {"error": error.to_json()})

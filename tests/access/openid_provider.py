@@ -27,10 +27,10 @@ class OpenIdProvider(NamedTuple):
 
     url: str
 
-    def secrets(self, cookie_secret: str) -> str:
-        """What stands in the secrets of a server whose people sign in here."""
+    def secrets(self, cookie_secret: str, address: str = "http://127.0.0.1:{port}") -> str:
+        """What stands in the secrets of a server whose people sign in here, and open it at that address."""
         return (
-            f'[auth]\nredirect_uri = "http://127.0.0.1:{{port}}/oauth2callback"\ncookie_secret = "{cookie_secret}"\n'
+            f'[auth]\nredirect_uri = "{address}/oauth2callback"\ncookie_secret = "{cookie_secret}"\n'
             f'client_id = "{CLIENT["client_id"]}"\nclient_secret = "{CLIENT["client_secret"]}"\n'
             f'server_metadata_url = "{self.url}/.well-known/openid-configuration"\n'
         )

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from core.adviser import Needs, Place, advise, make_needs
-from core.adviser.advice import COLUMN_LABELS, Advice, choose
+from core.adviser.advice import COLUMN_NAMES, Advice, choose
 from core.adviser.advice_json import AdviceJson, ChoiceJson, RejectionJson
 from core.adviser.candidates import Candidate, collect_candidates, find_latencies
 from core.compare import Verdict
@@ -22,7 +22,7 @@ from core.system import describe_machine
 from tests.factories.library_entries import RUN_FACTS
 
 RUN = Run(id="r0123456789", **RUN_FACTS)
-KEPT = {key: Finding("kept", f"{key} kept.") for key in COLUMN_LABELS}
+KEPT = {key: Finding("kept", f"{key} kept.") for key in COLUMN_NAMES}
 GRAPH = {"trainable": Finding("lost", "No way to train."), "optimizer": Finding("lost", "No optimizer.")}
 NEEDS_CODE = {"code": Finding("lost", "Needs your code.")}
 STARTS_ELSEWHERE = {"trainable": Finding("changed", "It steps elsewhere.")}
@@ -91,7 +91,7 @@ def test_advice_of_a_phone_gives_reasons_losses_and_what_is_unmeasured():
     ]
     assert [(loss.finding, loss.state) for loss in advice.choice.losses] == [
         ("Optimizer state", "lost"),
-        ("Trains on", "lost"),
+        ("Further training", "lost"),
     ]
     assert advice.why_second == "It is larger: 1.2 kB instead of 400 B."
     assert advice.unmeasured[0].startswith("Nobody has measured it on a phone")

@@ -162,9 +162,15 @@ def resize(page: Page, width: int, dark: bool) -> None:
     wait_until_idle(page)
 
 
+IS_STILL = """() => document.getAnimations().every(
+    each => each.playState !== "running" || each.effect.getComputedTiming().endTime === Infinity
+)"""
+
+
 def check_accessibility(page: Page) -> None:
     """Check that axe-core finds nothing to object to on the page, but in Streamlit's own markup."""
     page.wait_for_function("() => window.roundtripKeyboard?.timer === undefined")  # tables that scroll are reachable
+    page.wait_for_function(IS_STILL)  # a colour on its way to another theme's is neither's
     violations = Axe().run(page).response["violations"]
     ours = [
         (rule["id"], node["html"][:200])

@@ -15,11 +15,13 @@ from tests.browser.page_helpers import (
     check_accessibility,
     check_fit,
     check_terms,
+    choose_files,
     find_box,
     point_until_shown,
     switch_page,
     take_screenshot,
     wait_for_page,
+    wait_until_idle,
 )
 from tests.browser.server import Server, serve
 from tests.factories.warm_start import WarmProcess
@@ -75,6 +77,18 @@ def test_pages_fit_width_and_pass_axe_in_light_and_dark(
         check_terms(page)
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("path", ["import", "upgrade", "sweep"])
+def test_upload_control_with_a_file_fits_and_passes_axe(path: str, server: Server, new_page: Callable[..., Page]):
+    page = new_page()
+    page.goto(f"{server.url}/{path}")
+    wait_for_page(page, TITLES[path])
+    choose_files(page, {"name": "a model.keras", "mimeType": "application/zip", "buffer": b"0123456789"})
+    check_fit(page, f"{path}-sent", 1280, False, check_accessibility)
+    page.get_by_role("button", name="Remove: a model.keras").click()
+    expect(page.get_by_text("Sent.", exact=True)).to_have_count(0)
+
+
 SCROLL = """() => {
     document.dispatchEvent(new Event("scroll"))
     return document.getElementById("roundtrip-term").matches(":popover-open")
@@ -102,6 +116,25 @@ def test_term_is_explained_under_pointer_where_it_first_stands(server: Server, n
     expect(tip).to_be_hidden()
 
 
+ADD_TABLE = """() => {
+    const box = document.querySelector("[data-testid=stMain]").appendChild(document.createElement("div"))
+    box.dataset.testid = "stTable"
+    box.innerHTML = "<div id=box style='width: 300px; overflow: auto'><table style='width: 200px'></table></div>"
+}"""
+WIDEN_TABLE = "width => { document.querySelector('#box table').style.width = width }"
+
+
+def test_table_is_reached_by_keyboard_as_long_as_it_scrolls(server: Server, new_page: Callable[..., Page]):
+    page = new_page()
+    page.goto(server.url)
+    wait_for_page(page, TITLES[""])
+    page.evaluate(ADD_TABLE)
+    box = page.locator("#box")
+    for width, reached in (("200px", 0), ("400px", 1), ("200px", 0)):
+        page.evaluate(WIDEN_TABLE, width)  # no change of the document: a style or a font has come
+        expect(box.and_(page.locator("[tabindex='0']"))).to_have_count(reached)
+
+
 def test_navigation_of_narrow_window_has_labels(server: Server, new_page: Callable[..., Page]):
     page = new_page(390)
     page.goto(f"{server.url}/condition")
@@ -112,6 +145,22 @@ def test_navigation_of_narrow_window_has_labels(server: Server, new_page: Callab
     button.click()
     for title in ("Home", "Compare", "Health"):
         expect(page.get_by_test_id("stSidebar").get_by_role("link", name=title)).to_be_visible()
+
+
+def test_expander_stays_as_it_was_when_the_address_gets_its_first_parameter(
+    server: Server, new_page: Callable[..., Page]
+):
+    page = new_page()
+    page.goto(f"{server.url}/sweep")
+    wait_for_page(page, "Sweep")
+    files = page.locator("details").filter(has_text="Files in place of runs")
+    was_open = files.evaluate("item => item.open")  # in an empty library
+    files.get_by_text("Files in place of runs").click()
+    expect(files).to_have_js_property("open", not was_open)
+    page.get_by_text("Before and after an upgrade", exact=True).click()
+    expect(page.get_by_role("button", name="Copy link")).to_be_visible()
+    wait_until_idle(page)
+    expect(files).to_have_js_property("open", not was_open)
 
 
 def test_copy_link_copies_the_address_and_says_where_it_works(server: Server, new_page: Callable[..., Page]):

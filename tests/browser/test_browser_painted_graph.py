@@ -67,6 +67,13 @@ def test_painted_graph_boxes_have_the_colour_of_the_legend(open_painted_graph: C
     take_screenshot(page, f"painted-graph-{format_key}")
 
 
+def stand_still(page: Page) -> bool:
+    """Whether neither graph has moved within two frames."""
+    before = header(page, 0), header(page, 1)
+    page.evaluate("() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(done)))")
+    return before == (header(page, 0), header(page, 1))
+
+
 @pytest.mark.long  # a drag that begins while both frames settle was seen to miss
 def test_painted_graph_panning_and_zooming_one_moves_the_other(open_painted_graph: Callable[[str], Page]):
     page = open_painted_graph("keras_int4")
@@ -76,7 +83,9 @@ def test_painted_graph_panning_and_zooming_one_moves_the_other(open_painted_grap
         graph(page, 0).get_by_title("Zoom In").click()
     wait_until(lambda: header(page, 1)["height"] > 1.3 * small)
     wait_until(lambda: header(page, 1)["height"] == pytest.approx(header(page, 0)["height"], rel=0.02))
-    before, box = header(page, 1)["y"], find_box(frame)  # a click on a button may have scrolled the page
+    frame.scroll_into_view_if_needed()
+    wait_until(lambda: stand_still(page))
+    before, box = header(page, 1)["y"], find_box(frame)
     x, y = box["x"] + 30, box["y"] + box["height"] / 2
     page.mouse.move(x, y)
     page.mouse.down()

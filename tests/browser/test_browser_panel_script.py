@@ -12,7 +12,8 @@ from ui.browser_component import BARS
 from ui.in_browser.panel import HERE
 
 COMPARE = HERE.parent / "compare"
-EXPORTS = "\nexport { answer, chooseOutput, describeDifference, isCurrent }"
+EXPORTS = "\nexport { answer, chooseOutput, describeDifference, isCurrent, offerDevices }"
+NO_GPU = "This browser offers no GPU (WebGPU) here, so its processor answers."
 LOAD = "(source) => import(URL.createObjectURL(new Blob([source], {type: 'text/javascript'})))"
 SILENT = ""
 TELLING = "onmessage = ({ data }) => postMessage({ id: data.id, error: `asked on ${data.device}` })"
@@ -94,6 +95,23 @@ def test_panel_for_another_copy_begins_on_the_processor(page: Page):
     expect(page.locator("[value=wasm]")).to_be_checked()
     page.get_by_role("button", name="Start").click()
     expect(status(page)).to_have_text("This browser could not answer. asked on wasm")
+
+
+@pytest.mark.parametrize(
+    ("gpu", "sentence"),
+    [
+        ("undefined", NO_GPU),
+        ("{ requestAdapter: async () => null }", NO_GPU),
+        ("{ requestAdapter: async () => { throw new Error('lost') } }", NO_GPU),
+        ("{ requestAdapter: async () => ({}) }", ""),
+    ],
+)
+def test_panel_offers_the_gpu_or_says_that_there_is_none(page: Page, gpu: str, sentence: str):
+    page.evaluate(f"() => {{ Object.defineProperty(navigator, 'gpu', {{ value: {gpu} }}) }}")
+    root = "document.querySelector('#panel')"
+    page.evaluate(f"() => window.panel.offerDevices({{ data: {{ hasGpu: true }}, root: {root}, model: 1 }}, 1)")
+    expect(page.locator(".device-note")).to_have_text(sentence)
+    assert page.locator(".devices").evaluate("element => element.hidden") is bool(sentence)
 
 
 def test_panel_that_loads_can_be_stopped(page: Page):

@@ -34,7 +34,7 @@ def test_resume_page_trains_copies_and_restores_curves_from_url(
     page = new_page()
     page.goto(resume_url)
     wait_for_page(page, "Resume training")
-    page.get_by_role("button", name="Train on").click()
+    page.get_by_role("button", name="Resume training").click()
     expect(page.get_by_role("heading", name="What each copy began with")).to_be_visible()
     for key, words in EXPECTED_VERDICTS.items():
         expect(page.locator(f".st-key-ending-{saved('digits-mlp', key)['artifact']}")).to_contain_text(words)
@@ -46,7 +46,7 @@ def test_resume_page_trains_copies_and_restores_curves_from_url(
     expect(again.get_by_role("heading", name="What each copy began with")).to_be_visible()
     for width, dark in ((1280, False), (390, True)):
         resize(again, width, dark)
-        expect(again.get_by_role("button", name="Train on")).to_be_disabled()
+        expect(again.get_by_role("button", name="Resume training")).to_be_disabled()
         assert read_trace_names(again) == names
         wait_for_width(again, width)
         take_screenshot(again, f"resumed-{width}-{'dark' if dark else 'light'}")
@@ -57,8 +57,8 @@ def test_resume_page_cancelled_job_can_be_restarted(resume_url: str, new_page: C
     page = new_page()
     page.goto(f"{resume_url}&epochs=20")
     wait_for_page(page, "Resume training")
-    page.get_by_role("button", name="Train on").click()
+    page.get_by_role("button", name="Resume training").click()
     expect(page.get_by_text("training ended here")).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(page.get_by_text("Cancelled. Nothing was kept")).to_be_visible()
-    expect(page.get_by_role("button", name="Train on")).to_be_enabled()
+    expect(page.get_by_role("button", name="Resume training")).to_be_enabled()

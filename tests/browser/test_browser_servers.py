@@ -3,7 +3,6 @@
 import hashlib
 import os
 import re
-import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,7 +11,7 @@ from playwright.sync_api import Page, Route, expect
 
 from core.library.storage import compute_sha256
 from tests.browser.page_helpers import TIMEOUT_MS, PagePool, take_screenshot, wait_for_page
-from tests.browser.team import NAMES, ServedTeam, serve_team, team_variables
+from tests.browser.team import NAMES, ServedTeam, find_server, go_to_server, serve_team, team_variables
 from tests.factories.warm_start import WarmProcess
 from tests.haproxy import find_haproxy
 from tests.helpers import wait_until
@@ -32,7 +31,6 @@ def team(
         for name, value in team_variables(tmp_path, database_url).items():
             monkeypatch.setenv(name, value)
         with serve_team(tmp_path, warm_process) as served:
-            wait_until(lambda: is_answering(served.url), TIMEOUT_MS / 1000)
             yield served
 
 
@@ -43,24 +41,6 @@ def page(page_pool: PagePool) -> Iterator[Page]:
     yield item
     item.unroute_all()
     page_pool.put_back(item)
-
-
-def is_answering(url: str) -> bool:
-    try:
-        return urllib.request.urlopen(f"{url}/health", timeout=5).status == 200
-    except OSError:
-        return False
-
-
-def find_server(page: Page) -> str:
-    """The name of the server at which a page is."""
-    return next(cookie["value"] for cookie in page.context.cookies() if cookie["name"] == "ROUNDTRIP_SERVER")
-
-
-def go_to_other_server(page: Page, team: ServedTeam) -> None:
-    """Have what the page asks for from now go to the other server; its websocket stays where it is."""
-    (other,) = {*NAMES} - {find_server(page)}
-    page.context.add_cookies([{"name": "ROUNDTRIP_SERVER", "value": other, "url": team.url}])
 
 
 def read_epoch(page: Page) -> int:
@@ -87,6 +67,7 @@ def test_page_whose_server_is_lost_comes_back_at_the_other_with_its_job(team: Se
     expect(page.get_by_text("of the test examples right")).to_be_visible(timeout=2 * TIMEOUT_MS)
     page.get_by_role("button", name="Save it").click()
     wait_for_page(page, "Save a run")
+    assert team.worker is not None
     assert team.worker.poll() is None
 
 
@@ -97,8 +78,10 @@ def send_a_file_by_two_servers(team: ServedTeam, page: Page, folder: Path) -> No
     page.goto(f"{team.url}/import")
     wait_for_page(page, "Import a model")
 
+    (other,) = {*NAMES} - {find_server(page)}
+
     def send_to_other(route: Route) -> None:
-        go_to_other_server(page, team)
+        go_to_server(page, team, other)
         route.continue_()
 
     page.route("**/uploads/u*", send_to_other, times=1)

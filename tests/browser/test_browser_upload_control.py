@@ -10,22 +10,32 @@ from playwright.sync_api import Page, Route, expect
 from core.settings import PROJECT
 from tests.browser.page_helpers import PagePool
 
-pytestmark = pytest.mark.long  # the order of a click and a request is not settled in one of them yet
 URL = "http://127.0.0.1:1/page"  # where nothing listens: every request is answered here
 SCRIPT = "".join((PROJECT / "ui" / name).read_text(encoding="utf-8") for name in ("file_upload.js", "uploader.js"))
 MARKUP = (PROJECT / "ui" / "uploader.html").read_text(encoding="utf-8")
 PAGE = f"""<!doctype html><title>Control</title><main>{MARKUP}</main><script type="module">
 window.waits = []  // the milliseconds of each, none of which is waited for
-const start = window.setTimeout
+window.start = window.setTimeout
 window.setTimeout = (act, milliseconds) => {{ waits.push(milliseconds); return start(act, 0) }}
 {SCRIPT.replace("export default function", "window.show = function")}
 </script>"""
 FACTS = {"key": "k", "many": True, "suffixes": [], "bytes": 1000, "address": "/uploads", "cookie": "c", "gone": []}
 FACTS |= {"label": "Files", "limits": "", "help": "", "tooLarge": ""}
 ID = "u1"
+POLLING_MS = 20  # by the clock: a browser that has nothing to paint may give no frame for long
 SHOW = """data => show({
   parentElement: document.querySelector("main"), data, setStateValue: (_, told) => window.told = told
 })"""
+
+HOLD_PIECE = """() => {
+  Blob.prototype.arrayBuffer = () => new Promise(go => window.read = go)
+  const digest = crypto.subtle.digest.bind(crypto.subtle)
+  crypto.subtle.digest = async (...given) => {
+    const result = await digest(...given)
+    start(() => window.hasGoneOn = true)  // when what waits for the hash has gone on
+    return result
+  }
+}"""
 
 Answer = Callable[[Route], None]
 
@@ -132,11 +142,12 @@ def test_upload_that_is_gone_each_time_is_refused_after_three_restarts(control: 
 
 
 def test_pause_before_a_piece_has_gone_sends_none(control: Page, played: PlayedServer):
-    control.evaluate("() => { Blob.prototype.arrayBuffer = () => new Promise(go => window.read = go) }")
+    control.evaluate(HOLD_PIECE)
     choose(control, "a.keras")
-    control.wait_for_function("() => window.read")
+    control.wait_for_function("() => window.read", polling=POLLING_MS)
     press(control, "Pause", "a.keras")
-    control.evaluate("async () => { read(new ArrayBuffer(7)); await new Promise(go => requestAnimationFrame(go)) }")
+    control.evaluate("() => read(new ArrayBuffer(7))")
+    control.wait_for_function("() => window.hasGoneOn", polling=POLLING_MS)
     expect(control.locator(".state")).to_have_text("Paused at 0 of 7 B.")
     assert played.asked == ["POST uploads"]
     with control.expect_response(lambda response: response.request.method == "DELETE"):

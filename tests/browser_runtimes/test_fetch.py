@@ -1,9 +1,7 @@
 """Fetching the browser's runtimes: whole or not at all, only what the lock states; from a folder, and by npm."""
 
-import io
 import json
 import shutil
-import tarfile
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -12,26 +10,16 @@ from pathlib import Path
 import pytest
 
 from core.browser_runtimes import LOCK, Lock, LockedPackage, fetch_runtimes, find_file, require_runtimes
-from core.browser_runtimes.lock import compute_integrity
 from core.errors import Damaged, PackageMissing, StorageFailed, UnknownName
+from core.npm import compute_integrity
 from core.settings import Settings
+from tests.factories.npm_tarballs import make_tarball
 
 CONTENT = {"dist/run.mjs": b"export const answer = 42\n", "dist/run.wasm": b"\0asm" + bytes(range(256))}
 UNWANTED = {"package.json": b'{"name": "small-runtime", "version": "1.2.3"}', "dist/other.js": b"other"}
 
 
-def pack(files: dict[str, bytes]) -> bytes:
-    """A tarball as npm makes it."""
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
-        for name, content in files.items():
-            member = tarfile.TarInfo(f"package/{name}")
-            member.size = len(content)
-            archive.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
-
-
-TARBALL = pack(CONTENT | UNWANTED)
+TARBALL = make_tarball(CONTENT | UNWANTED)
 
 
 def make_lock(tarball: bytes = TARBALL, files: dict[str, bytes] = CONTENT) -> Lock:
@@ -150,7 +138,7 @@ def test_fetch_by_npm_asks_the_registry_that_is_set_up(tmp_path: Path, registry:
 
 @pytest.mark.long
 def test_fetch_by_npm_of_another_package_of_that_name_is_refused(tmp_path: Path, registry: type[Registry]):
-    registry.tarball = pack(CONTENT | {"dist/run.mjs": b"export const answer = 43\n"})
+    registry.tarball = make_tarball(CONTENT | {"dist/run.mjs": b"export const answer = 43\n"})
     with pytest.raises(Damaged, match="not the one that the lock states"):
         fetch_runtimes(tmp_path / "home", None, make_lock())
     assert list((tmp_path / "home").iterdir()) == []

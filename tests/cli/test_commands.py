@@ -37,7 +37,15 @@ def test_cli_trains_saves_compares_shows_removes_and_restores_a_run(run_cli):
     assert (status, [row["ending"] for row in json.loads(out)]) == (0, ["exact", "cannot-train"])
     status, out, _ = run_cli("matrix", run, "--json")
     assert [row["format"] for row in json.loads(out)] == ["keras", "onnx"]
-    assert run_cli("matrix", run)[1].startswith("| format | Answers |")
+    assert run_cli("matrix", run, "--markdown")[1].startswith("| format | Answers |")
+    lines = {line.split()[0]: " ".join(line.split()) for line in run_cli("matrix", run)[1].splitlines()}
+    assert lines["keras"] == f"keras {ids[0]} ✓ kept Everything that was tried came back as it was."
+    assert f"onnx {ids[1]} ✓ kept Loses optimizer state, compile settings and further training" in lines["onnx"]
+    out = run_cli("show", run)[1]
+    assert (out.startswith(f"run         {run}\nname        Read a digit"), "{" in out) == (True, False)
+    assert f"{ids[1]}  onnx" in out
+    out = run_cli("show", ids[1])[1]
+    assert ("options       opset 15\n" in out, "\n- cannot be trained: " in out, "{" in out) == (True, True, False)
 
 
 @pytest.mark.parametrize(

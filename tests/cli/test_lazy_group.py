@@ -34,6 +34,19 @@ def test_every_command_prints_its_help(source):
     assert " ".join(source.help.split()) in " ".join(out.split())
 
 
+@pytest.mark.parametrize("source", COMMANDS, ids=lambda source: source.name)
+def test_every_argument_and_option_of_a_command_is_explained(source):
+    command = get_group(import_module(f"core.cli.{source.module}").app).commands[source.name]
+    assert [parameter.name for parameter in command.params if not getattr(parameter, "help", None)] == []
+    assert not any((parameter.metavar or "").strip("[]").endswith("...") for parameter in command.params)
+
+
+def test_help_names_each_command_with_its_whole_first_sentence_and_the_first_steps():
+    text = " ".join(run_command("--help")[1].split())
+    assert [source.name for source in COMMANDS if " ".join(source.help.split("\n\n")[0].split()) not in text] == []
+    assert "To begin with: roundtrip train digits-mlp" in text
+
+
 def test_help_imports_nothing_heavy():
     script = "import sys, core.__main__ as command_line\ntry: command_line.main()\nfinally: print(*sys.modules)"
     ended = subprocess.run(

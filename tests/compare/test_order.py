@@ -105,7 +105,7 @@ def test_outputs_that_are_alike_are_matched_by_the_numbers_in_their_names():
     assert [match.answer for match in matches] == [f"out_{at}" for at in range(12)]
 
 
-def test_a_damaged_output_among_exchanged_ones_takes_the_place_that_is_left():
+def test_damaged_output_among_exchanged_outputs_gets_the_place_left():
     reference = {"first": FIRST, "second": SECOND}
     answers = {"a": SECOND, "b": np.full((4, 2), 6.99)}
     assert {match.reference: match.answer for match in match_outputs(reference, answers)} == {
@@ -114,7 +114,7 @@ def test_a_damaged_output_among_exchanged_ones_takes_the_place_that_is_left():
     }
 
 
-def test_a_hundred_renamed_outputs_that_are_alike_are_matched_in_their_order():
+def test_hundred_alike_renamed_outputs_are_matched_in_order():
     reference = {f"a{at}": np.zeros((2, 2)) for at in range(100)}
     matches = match_outputs(reference, {f"b_{at}": np.zeros((2, 2)) for at in range(100)})
     assert [(match.reference, match.answer) for match in matches] == [(f"a{at}", f"b_{at}") for at in range(100)]

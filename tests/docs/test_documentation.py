@@ -82,7 +82,7 @@ def test_page_names_only_paths_that_exist(page: Path):
     ]
 
 
-def test_documented_counts_of_formats_and_demos_are_those_of_the_registries():
+def test_documented_counts_of_formats_and_demos_match_registries():
     counts = f"in {len(FORMATS)} formats, and in {len(ENVIRONMENT_FORMATS)} more"
     assert counts in (PROJECT / "README.md").read_text(encoding="utf-8")
     assert f"{len(FORMATS)} formats and {len(DEMOS)} demos" in (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -13,7 +13,8 @@ from core.formats import all_formats
 
 each = pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environment: environment.key)
 # What other scripts use, and what asks files with our own packages.
-SHARED_SCRIPTS = {"run_kit", "kit_files", "tensorflow_files", "own_files"}
+SHARED_SCRIPTS = {"run_kit", "forked_kits", "kit_files", "tensorflow_files", "own_files"}
+SHARED_SCRIPTS |= {"node_process", "tfjs_operations"}
 PIN = re.compile(r"^([A-Za-z0-9][\w.\-]*)(?:\[[\w,]+\])?==([^\s;]+)", re.MULTILINE)
 
 

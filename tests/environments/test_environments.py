@@ -68,6 +68,7 @@ REFUSED = {key: dict.fromkeys(("keras", "h5"), Verdict.DOES_NOT_LOAD) for key in
     "ncnn": dict.fromkeys(("onnx_external", "onnx_float16", "onnx_int8", "onnx_int8_dynamic"), Verdict.DOES_NOT_LOAD),
     "mnn": {"onnx_int8": Verdict.NOT_COMPARABLE, "onnx_int8_dynamic": Verdict.DIFFERENT},
     "tract": {"onnx_int8": Verdict.DIFFERENT},
+    "coreml": {"saved_model": Verdict.NOT_VERIFIED},  # it is converted; where Core ML predicts, this is another verdict
 }
 
 

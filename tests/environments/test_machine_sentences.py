@@ -9,8 +9,8 @@ from core.compatibility.machines import MachineVerdict, describe_machines
 from core.environments.answering_machine import AnsweringMachine, describe_answering_machine, list_limits
 from core.environments.machines import get_machine, sort_asked, split_key
 from core.errors import InputError, UnknownName
-from core.jobs.compare_result import describe_compared_machines
-from core.jobs.known_places import get_place, label_participants
+from core.jobs.comparison.compare_result import describe_compared_machines
+from core.jobs.places.known_places import get_place, label_participants
 from core.kept_process_lookup import PASSED_VARIABLES
 from core.system import INSTRUCTION_LIMITS
 from tests.helpers import run_command

@@ -13,6 +13,7 @@ from core.compare import Verdict
 from core.environments import get_environment
 from core.environments.judge import ElsewhereOutcome, EnvironmentAnswer
 from core.errors import InputError
+from core.exports.environment_kits import unpacked_kit
 from core.exports.proof_kit import build_proof_kit
 from core.library import Library
 from tests.exports.kit_execution import run_kit, unpack_kit
@@ -106,3 +107,68 @@ def test_answers_to_other_rows_are_refused(empty_library: Library, artifact: str
         build_proof_kit(empty_library, artifact, [answer])
     assert raised.value.received == "tract 0.23"
     assert list(empty_library.home.joinpath("staging").iterdir()) == []
+
+
+@pytest.fixture
+def unloaded(empty_library: Library) -> str:
+    """A copy that did not load here."""
+    facts = {"verdict": Verdict.DOES_NOT_LOAD, "max_abs": None, "inputs": [], "input_pairs": [], "pairs": []}
+    return make_artifact_with_outcome(empty_library, "h5", **facts)
+
+
+def answer_elsewhere(library: Library, artifact: str, off: float, **changes) -> EnvironmentAnswer:
+    """What Keras 3.12 answered to the rows that such a copy is asked, all of it off by this."""
+    with unpacked_kit(library, artifact) as kit:
+        predictions = {name: array + np.float32(off) for name, array in kit.expected.items()}
+        facts = {
+            "environment": "keras-3.12",
+            "verdict": Verdict.SAME_ANSWERS,
+            "max_abs": off,
+            "rows": kit.expected["y"].size,
+        }
+        facts |= {"versions": {"python": "3.12.1", "keras": "3.12.0", "tensorflow": "", "tensorflow-cpu": "2.20.0"}}
+        facts |= {"lock": get_environment("keras-3.12").lock_sha256, "inputs_sha256": kit.inputs_sha256} | changes
+    return EnvironmentAnswer(ElsewhereOutcome.model_validate(facts), predictions)
+
+
+def test_copy_that_did_not_load_is_asked_what_the_model_answers(empty_library: Library, unloaded: str):
+    with unpacked_kit(empty_library, unloaded) as kit:
+        assert (kit.format, list(kit.expected)) == ("h5", ["y"])
+        assert (
+            kit.expected["y"].tolist()
+            == empty_library.reference(empty_library.artifact(unloaded).run).head(64).predictions["y"].tolist()
+        )
+
+
+def test_kit_of_copy_that_did_not_load_expects_an_environments_answers(
+    empty_library: Library, unloaded: str, tmp_path: Path
+):
+    answer = answer_elsewhere(empty_library, unloaded, 0.25)
+    other = answer_elsewhere(empty_library, unloaded, 0.5, environment="keras-3.9")
+    folder = unpack_kit(empty_library, unloaded, tmp_path / "kit", [answer, other])
+    facts = json.loads((folder / "kit.json").read_text())
+    assert facts["verdict"] == "does-not-load"
+    assert (facts["expected_by"]["label"], facts["expected_by"]["off_the_model"]) == (
+        get_environment("keras-3.12").label,
+        0.25,
+    )
+    with np.load(folder / "expected.npz") as expected:
+        assert np.array_equal(expected["y"], answer.predictions["y"])
+    assert [told["max_abs"] for told in facts["elsewhere"]] == pytest.approx([0, 0.25])
+    assert facts["versions"] == {"tensorflow": "2.20.0", "keras": "3.12.0"} | {
+        name: number for name, number in facts["versions"].items() if name not in ("tensorflow", "keras")
+    }
+    assert "tensorflow-cpu==2.20.0" in (folder / "requirements.txt").read_text()
+    text = (folder / "README.md").read_text()
+    assert "as it did not load where it was saved" in text
+    assert "There it was 0.25 off the model itself." in text
+    status, output = run_with_answers(empty_library, unloaded, tmp_path / "run", answer, other)
+    assert (status, output.splitlines()[-1]) == (0, "PASS")
+
+
+def test_kit_of_copy_that_loads_nowhere_says_where_to_ask(empty_library: Library, unloaded: str):
+    failed = answer_elsewhere(empty_library, unloaded, 0.0)._replace(predictions={})
+    for answers in ((), (failed,)):
+        with pytest.raises(InputError, match="did not come back") as raised:
+            build_proof_kit(empty_library, unloaded, answers)
+        assert "roundtrip kit ID --in ENV" in raised.value.cure

@@ -2,6 +2,18 @@
 
 CONVERTER_MESSAGES = [
     (
+        "Core ML predicts on macOS alone. Here the copy was converted: 4 operations, 208,186 bytes.",
+        "Core ML predicts on macOS alone. Here the copy was converted: 4 operations, 208,186 bytes.",
+    ),
+    (
+        "Unsupported Ops in the model before optimization\nStringLower, UnicodeDecode",
+        "TensorFlow.js has no operation for StringLower, UnicodeDecode.",
+    ),
+    (
+        "Cannot read properties of undefined (reading 'backend')",
+        "TensorFlow.js stopped in a loop of this model, at numbers that it had thrown away itself.",
+    ),
+    (
         "[ONNXRuntimeError] : 1 : FAIL : Load model from model.onnx failed:Type Error: Type parameter (T) of Optype "
         "(MatMul) bound to different types (tensor(float16) and tensor(bfloat16) in node (mixed/dense/MatMul).",
         "The file is not valid ONNX: 'MatMul' is given numbers of two types, as in a model of mixed precision.",

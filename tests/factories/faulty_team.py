@@ -11,7 +11,7 @@ import pytest
 
 from core import record
 from core.context import AppContext
-from core.jobs.queued_work import do_attempt
+from core.jobs.execution.queued_work import do_attempt
 from core.library import Library
 from core.library.job_store import Job
 from core.object_store import Manifests, ObjectStore
@@ -25,7 +25,8 @@ from tests.factories.queue_team import Team
 from tests.factories.small_kinds import SMALL_KINDS
 from tests.postgresql_server import execute
 
-IDLE = "state = 'idle in transaction' AND datname = current_database()"
+# The connection of a worker that commits, when it has locked its job or looked whether it still has the lock.
+IDLE = "state = 'idle in transaction' AND datname = current_database() AND query ~ '^SELECT (1$|jobs_1.*FOR UPDATE)'"
 STEPS = (  # of a job that stores something, in a worker
     (ObjectStore, "put_if_absent"),
     (EntryIndex, "announce"),
@@ -149,19 +150,29 @@ class FaultyTeam:
     def do_frozen(self, first: str, second: str, job: Job, step: int = 1) -> None:
         """The first worker freezes while it commits, for so long that the database gives its lock up, and goes on when
         the second one is done."""
-        attempt, real, frozen = self.take(first, job), Manifests.put, []
+        attempt = self.take(first, job)
         assert attempt
+        self.do_freezing(first, attempt, step, lambda: self._take_over(second, job))
+
+    def do_freezing(self, name: str, attempt: Attempt, step: int, meanwhile: Callable[[], None]) -> None:
+        """A worker does an attempt, and stands still at one of three puts of a manifest, between its last look at the
+        lock and the put, while the database gives the lock up and something happens."""
+        real, frozen = Manifests.put, []
 
         def put(manifests: Manifests, *arguments: Any) -> Any:
             frozen.append(len(frozen))
             if len(frozen) == 1 + step % 3:
-                execute(self.team.database_url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {IDLE}")
-                self._take_over(second, job)
+                self.cut_idle_connections()
+                meanwhile()
             return real(manifests, *arguments)
 
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(Manifests, "put", put)
-            self.do(first, attempt)
+            self.do(name, attempt)
+
+    def cut_idle_connections(self) -> None:
+        """As the database does to a worker that holds a lock and does nothing."""
+        execute(self.team.database_url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {IDLE}")
 
     def _take_over(self, second: str, job: Job) -> None:
         assert self.recover() == [job.id]

@@ -205,6 +205,10 @@ MESSAGES = [
         "Layer 'dense' expected 2 variables, but received 1 variables during loading. Expected: ['kernel', 'bias']",
         "The file holds 1 of the 2 arrays that the layer 'dense' asks for.",
     ),
+    (
+        "Unsupported quantization mode: float8",
+        "Keras merges the LoRA adapters of a layer as it writes it, and cannot where the layer computes in float8.",
+    ),
     ("Node 'head' is not unique", "Two parts of the model are called 'head', and a graph takes each name once."),
     (
         "Unable to synchronously create dataset (name already exists)",

@@ -7,7 +7,7 @@ import pytest
 from core.environments.base import ONNX_FORMATS, Environment
 from core.environments.pool import WarmProcesses
 from core.jobs import Jobs
-from core.jobs.environment_place import EnvironmentPlace
+from core.jobs.places.environment_place import EnvironmentPlace
 from tests.factories.environment_kits import borrow_own_packages, make_engine
 
 
@@ -23,9 +23,9 @@ def add_places(patch: pytest.MonkeyPatch, jobs: Jobs, folder: Path, *engines: st
     environments = [make_onnxruntime(), *(make_engine(engine) for engine in engines)]
     built = borrow_own_packages(folder)
     places = tuple(map(EnvironmentPlace, environments))
-    patch.setattr("core.jobs.known_places.list_places", lambda: places)
-    patch.setattr("core.jobs.environment_place.build_asked", lambda *given, **more: built)
-    patch.setattr("core.jobs.environment_place.find_asked", lambda *given: built)
+    patch.setattr("core.jobs.places.known_places.list_places", lambda: places)
+    patch.setattr("core.jobs.places.environment_place.build_asked", lambda *given, **more: built)
+    patch.setattr("core.jobs.places.environment_place.find_asked", lambda *given: built)
     patch.setattr("core.environments.pool.is_unchanged", lambda built: True)
     patch.setattr(jobs, "_require_may_build", lambda environments: None)
     patch.setattr(jobs, "environment_processes", WarmProcesses(jobs.config))

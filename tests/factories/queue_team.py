@@ -16,10 +16,17 @@ import pytest
 
 from core.context import AppContext
 from core.jobs import Jobs
-from core.jobs.driver import JobKind
+from core.jobs.execution.driver import JobKind
+from core.jobs.execution.node import Node
 from core.jobs.kinds import KINDS
-from core.jobs.node import Node
-from core.queue import DatabaseJobStore, QueueDatabase, WorkerRegistry, WorkerState, open_database_job_store
+from core.queue import (
+    DatabaseJobStore,
+    QueueDatabase,
+    Queues,
+    WorkerRegistry,
+    WorkerState,
+    open_database_job_store,
+)
 from core.settings import PROJECT, Settings
 from core.worker import Worker
 from tests.factories.small_kinds import SMALL_KINDS
@@ -54,11 +61,16 @@ class Team(NamedTuple):
         return Jobs(None, Worker(config), config, kinds=ALL_KINDS[kinds])
 
     def make_node(
-        self, machine: str = "node", concurrency: int = 2, lost_seconds: int = LOST_SECONDS, kinds: str = "small"
+        self,
+        machine: str = "node",
+        concurrency: int = 2,
+        lost_seconds: int = LOST_SECONDS,
+        kinds: str = "small",
+        queues: Queues = "all",
     ) -> Node:
         config = self.config(machine, lost_seconds)
         context = AppContext(None, Worker(config), config)
-        return Node(context, ALL_KINDS[kinds], self.open_store(machine), machine, concurrency)
+        return Node(context, ALL_KINDS[kinds], self.open_store(machine), machine, concurrency, queues)
 
     def workers(self) -> list[WorkerState]:
         return WorkerRegistry(QueueDatabase(self.database_url)).list_workers()

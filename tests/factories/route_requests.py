@@ -1,8 +1,8 @@
 """Requests of our routes without a server, and artifacts to request."""
 
 import asyncio
-from collections.abc import Callable, Iterable
-from typing import NamedTuple
+from collections.abc import Callable, Iterable, Mapping, MutableMapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from starlette.applications import Starlette
@@ -50,33 +50,50 @@ def request_route(
 
     `body` comes in these parts; with `is_cut` the connection breaks behind them.
     """
-    given = [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()]
+    heard = _Heard(between)
+    run_coroutine(Starlette(routes=ROUTES)(_scope(address, method, headers), _Given(body, is_cut), heard))
+    return Reply(heard.status, heard.headers, heard.body)
+
+
+def _scope(address: str, method: str, headers: Mapping[str, str]) -> dict[str, Any]:
+    """What a server tells an application of a request."""
     path, _, query = address.partition("?")
-    scope = {"type": "http", "asgi": {"version": "3.0", "spec_version": "2.4"}, "http_version": "1.1"}
-    scope |= {
+    return {
+        "type": "http",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+        "http_version": "1.1",
         "method": method,
         "path": path,
         "raw_path": path.encode(),
         "query_string": query.encode(),
-        "headers": given,
+        "headers": [(name.replace("_", "-").encode(), value.encode("latin-1")) for name, value in headers.items()],
     }
-    result: dict = {"body": b""}
 
-    parts = iter([] if body is None else body)
 
-    async def receive():
-        if body is None:
+class _Given:
+    """The parts of a request's body, then its end; where there is no body, its end comes after a minute."""
+
+    def __init__(self, body: Iterable[bytes] | None, is_cut: bool) -> None:
+        self._has_body, self._parts, self._is_cut = body is not None, iter(body or ()), is_cut
+
+    async def __call__(self) -> dict[str, Any]:
+        if not self._has_body:
             await asyncio.sleep(60)
-        if (part := next(parts, None)) is not None:
+        if (part := next(self._parts, None)) is not None:
             return {"type": "http.request", "body": part, "more_body": True}
-        return {"type": "http.disconnect"} if is_cut else {"type": "http.request", "body": b"", "more_body": False}
+        end = {"type": "http.request", "body": b"", "more_body": False}
+        return {"type": "http.disconnect"} if self._is_cut else end
 
-    async def hear(message):
+
+class _Heard:
+    """What an application sends."""
+
+    def __init__(self, between: Callable[[], object]) -> None:
+        self.status, self.headers, self.body, self._between = 0, dict[str, str](), b"", between
+
+    async def __call__(self, message: MutableMapping[str, Any]) -> None:
         if message["type"] == "http.response.start":
-            result["status"] = message["status"]
-            result["headers"] = {name.decode(): value.decode() for name, value in message["headers"]}
-            between()
-        result["body"] += message.get("body", b"")
-
-    run_coroutine(Starlette(routes=ROUTES)(scope, receive, hear))
-    return Reply(result["status"], result["headers"], result["body"])
+            self.status = message["status"]
+            self.headers = {name.decode(): value.decode() for name, value in message["headers"]}
+            self._between()
+        self.body += message.get("body", b"")

@@ -2,20 +2,22 @@
 
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from core.errors import CannotSave
-from core.jobs.driver import JobKind, Requirements
-from core.jobs.job_handle import JobHandle
+from core.jobs.execution.driver import JobKind, Requirements
+from core.jobs.execution.job_handle import JobHandle
 from core.jobs.kinds import KINDS
 from core.library.storage import list_files
 from core.worker.child_errors import cancelled_error
 from tests.factories.library_entries import make_artifact, make_imported_artifact, make_run
 
 STEP_SECONDS = 0.02
+ASK_SECONDS = 0.002  # of a job that does nothing but ask whether it is to stop
 
 
 def run_echo(handle: JobHandle) -> dict[str, Any]:
@@ -79,6 +81,20 @@ def run_stamp(handle: JobHandle) -> dict[str, Any]:
     return {}
 
 
+def run_hear(handle: JobHandle) -> dict[str, Any]:
+    """Make the file `begun`, then wait to be cancelled, and write down into `heard` when that was heard."""
+    Path(handle.request["begun"]).touch()
+    wait_for_stop(handle.is_cancelled, Path(handle.request["heard"]))
+    raise cancelled_error()
+
+
+def wait_for_stop(should_stop: Callable[[], bool], heard: Path) -> None:
+    """Ask again and again, and write down when the answer is yes."""
+    while not should_stop():
+        time.sleep(ASK_SECONDS)
+    heard.write_text(str(time.time()))
+
+
 def run_sleep(handle: JobHandle) -> dict[str, Any]:
     """Wait so many seconds, and compute nothing."""
     time.sleep(handle.request["seconds"])
@@ -102,6 +118,7 @@ SMALL_KINDS = {
         JobKind("store", run_store),
         JobKind("compare", run_store),
         JobKind("stamp", run_stamp),
+        JobKind("hear", run_hear),
         JobKind("sleep", run_sleep),
         KINDS["verify"],
     )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import core.jobs.import_model as import_model
+import core.jobs.imports.import_model as import_model
 import core.jobs.save as save
 from core.library import atomic_commit, integrity, storage
 from core.library.catalog.sync import CatalogSync

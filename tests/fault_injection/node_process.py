@@ -10,11 +10,11 @@ import traceback
 from pathlib import Path
 from typing import Any
 
-import core.jobs.import_model as import_model
+import core.jobs.imports.import_model as import_model
 import core.jobs.save as save
 from core.context import AppContext
+from core.jobs.execution.queued_work import do_attempt
 from core.jobs.kinds import KINDS
-from core.jobs.queued_work import do_attempt
 from core.library import integrity
 from core.object_store import Contents, Manifests
 from core.object_store.entry_cache import EntryCache

@@ -9,9 +9,10 @@ import pytest
 
 from core.compare import compare, compare_all
 from core.figures.comparison import accuracy_figure, confusion_matrix, output_figures, pairwise_matrix
-from core.figures.distributions import difference_histogram, magnitude_heatmap, position_bars, position_heatmap
+from core.figures.difference_magnitudes import difference_histogram, magnitude_heatmap
+from core.figures.difference_positions import position_bars, position_heatmap
 from core.figures.tensors import value_line_chart
-from ui.charts import probability_bars
+from ui.charts import probability_bars, training_curves
 from ui.compare.layers import layer_difference_chart
 
 RANDOM = np.random.default_rng(3)
@@ -31,6 +32,14 @@ def make_inexact_prediction(scale: float) -> np.ndarray:
     right[:50] = LEFT[:50]
     right[60, 0], right[61, 1] = np.nan, np.inf
     return right
+
+
+@pytest.mark.parametrize(("epochs", "step"), [(1, 1), (4, 1), (12, 1), (13, None), (200, None)])
+def test_curves_of_few_epochs_number_each_of_them_and_nothing_between(epochs: int, step: int | None):
+    history = [{"epoch": epoch, "loss": 1 / epoch, "val_loss": 2 / epoch} for epoch in range(1, epochs + 1)]
+    figure = training_curves(history, "loss")
+    assert figure.layout.xaxis.dtick == step
+    assert list(figure.data[1].x) == list(range(1, epochs + 1))
 
 
 @pytest.mark.parametrize("scale", [1e-7, 1e-3, 10.0])

@@ -12,7 +12,7 @@ PICTURES = [
 ]
 
 
-def test_layer_scrubber_has_frame_with_both_tables_and_difference_for_each_layer():
+def test_layer_scrubber_has_frame_of_two_tables_and_difference_per_layer():
     figure = layer_scrubber(PICTURES, ("Keras", "LiteRT"))
     assert [frame.name for frame in figure.frames] == ["0", "1", "2"]
     first, second, difference = figure.frames[1].data
@@ -21,7 +21,7 @@ def test_layer_scrubber_has_frame_with_both_tables_and_difference_for_each_layer
     assert [annotation.text for annotation in figure.layout.annotations] == ["Keras", "LiteRT", "difference"]
 
 
-def test_layer_scrubber_begins_with_first_layer_and_marks_those_that_differ():
+def test_layer_scrubber_begins_with_first_layer_and_marks_differing():
     figure = layer_scrubber(PICTURES, ("Keras", "LiteRT"))
     assert np.array_equal(figure.data[0].z, ONES)
     assert [step.label for step in figure.layout.sliders[0].steps] == ["dense", "≠ relu", "≠ dense"]

@@ -10,7 +10,7 @@ BASELINE = np.array([0, 0, 2, 2])
 COPY = np.array([0, 2, 2, 0])
 
 
-def test_plane_map_has_each_spot_once_by_class_and_crosses_over_what_changed():
+def test_plane_map_has_each_spot_once_and_crosses_over_changed_ones():
     figure = plane_map(PLACES, BASELINE, COPY, ["cat", "dog", "fox"])
     assert [trace.name for trace in figure.data] == ["cat", "fox", "disagree"]
     cat, fox, disagree = figure.data

@@ -82,7 +82,7 @@ def test_masked_gru_in_integers_is_refused_for_its_loops(masked_gru, tmp_path):
 
 @pytest.mark.parametrize("rows", [1, 4])
 @pytest.mark.parametrize(("key", "remembers"), [("litert", True), ("onnx", False)])
-def test_model_that_keeps_its_state_is_converted_for_the_rows_that_it_states(key, remembers, rows, tmp_path):
+def test_stateful_model_is_converted_for_its_stated_rows(key, remembers, rows, tmp_path):
     import keras
 
     keras.utils.set_random_seed(0)

@@ -76,7 +76,7 @@ OPERATIONS = (
         ),
     ],
 )
-def test_a_file_that_keras_does_not_read_back_names_keras_and_loads_as_keras_file(build, sentence, cure, tmp_path):
+def test_file_unreadable_by_keras_names_keras_and_loads_as_keras_file(build, sentence, cure, tmp_path):
     model = build()
     h5.save(model, tmp_path)
     with pytest.raises(DoesNotLoad) as caught:

@@ -3,8 +3,8 @@
 import pytest
 
 from core.errors import CannotSave
+from core.formats import get_format, keras_int8
 from core.formats import keras as keras_format
-from core.formats import keras_int8
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")  # Keras says so of each layer that it does not quantise
 
@@ -60,3 +60,14 @@ def test_layers_of_a_nested_model_are_quantised(tmp_path):
     assert keras_int8.save(keras.Model(x, nested(x)), tmp_path) == ""
     (kernel,) = (weight for weight in keras_format.load(tmp_path).model.weights if weight.dtype == "int8")
     assert kernel.shape == (4, 3)
+
+
+def test_layer_with_adapters_is_refused_in_8_bit_floats_in_a_sentence(tmp_path):
+    import keras
+
+    model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(3, name="adapted")])
+    model.layers[0].enable_lora(2)
+    with pytest.raises(CannotSave) as caught:
+        get_format("keras_float8").save_model(model, "keras", tmp_path)
+    assert caught.value.sentence.startswith("Keras merges the LoRA adapters of a layer as it writes it")
+    assert caught.value.cure == "Choose the Keras file in 8-bit integers, or plain .keras."

@@ -17,6 +17,7 @@ from core.runtimes.litert import open_interpreter
 from core.runtimes.model_kinds import ModelFile
 from core.runtimes.onnx_quantizer import ALWAYS, FULL_REMARK, NEVER, REDUCED_REMARK
 from tests.factories.litert_inputs import list_free_inputs
+from tests.factories.packaged_models import write_onnx
 
 DEMO = "digits-mlp"
 PIXELS = np.random.default_rng(0).random((40, 64), dtype="float32")
@@ -145,6 +146,25 @@ def test_quantized_onnx_file_is_not_rounded_again(key, folder_of, tmp_path):
     with pytest.raises(CannotSave) as caught:
         get_format(key).save_model(source, "onnx", tmp_path, samples=lambda: {"pixels": PIXELS})
     assert caught.value.sentence.startswith("This ONNX file is quantised already")
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("key", ["onnx_int8_dynamic", "onnx_int8"])
+def test_onnx_file_in_half_precision_is_not_quantised(key: str, dtype: str, tmp_path: Path):
+    from onnx import TensorProto, helper
+
+    number = getattr(TensorProto, dtype.upper())
+    nodes = [
+        helper.make_node("Cast", ["x"], ["narrow"], to=number),
+        helper.make_node("MatMul", ["narrow", "kernel"], ["product"]),
+        helper.make_node("Cast", ["product"], ["y"], to=TensorProto.FLOAT),
+    ]
+    kernel = np.ones((4, 2), helper.tensor_dtype_to_np_dtype(number))
+    write_onnx(tmp_path / "model.onnx", nodes, {"x": ["batch", 4]}, {"y": ["batch", 2]}, {"kernel": kernel})
+    samples = {"x": np.ones((8, 4), "float32")}
+    with pytest.raises(CannotSave) as caught:
+        get_format(key).save_model(ModelFile("onnx", tmp_path), "onnx", _made(tmp_path / "copy"), None, lambda: samples)
+    assert caught.value.sentence == f"ONNX Runtime does not quantise a model that computes in {dtype}."
 
 
 @pytest.mark.parametrize(

@@ -269,7 +269,7 @@ def test_conversion_of_imported_integers_is_judged_below_zero_too(
     assert empty_jobs.library.reference(end.result["run"]).inputs["x"].min() == -10
 
 
-def test_import_for_which_half_of_the_memory_is_too_little_is_loaded_alone_with_all(
+def test_import_too_large_for_half_of_the_memory_is_loaded_alone(
     import_files: ImportFiles, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     shares: list[tuple[str, float]] = []

@@ -9,7 +9,7 @@ import pytest
 
 from core.errors import error_from_json
 from core.jobs import Jobs
-from core.jobs.import_request import build_reimport_request
+from core.jobs.imports.import_request import build_reimport_request
 from core.library.job_store import Job
 from tests.factories import packaged_models
 from tests.helpers import wait_until_done

@@ -19,7 +19,7 @@ from core.jobs.benchmark_result import (
     describe_protocol,
     pareto_front,
 )
-from core.jobs.local_driver import JobSlots
+from core.jobs.execution.local_driver import JobSlots
 from core.runtimes.base import Predictor
 from core.runtimes.batch_adapter import SINGLE_ROW_REMARK
 from core.runtimes.specs import Spec

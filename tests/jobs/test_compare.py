@@ -1,5 +1,6 @@
 """A comparison of any copies, on any inputs, against any of them: what is kept, what is refused, and what goes on."""
 
+import copy
 import tracemalloc
 
 import numpy as np
@@ -10,11 +11,12 @@ from core.errors import InputError
 from core.figures.comparison import titled_pairwise_matrix
 from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
-from core.jobs.compare_result import Tolerance, check_tolerances, parse_tolerances
+from core.jobs.comparison.compare_result import Tolerance, check_tolerances, parse_tolerances
 from core.jobs.participants import load_participant
 from core.library.job_store import Job
 from core.library.prediction_store import CHUNK_ROWS, PredictionStore, rows_per_chunk
 from core.report.data import gather_report_data
+from core.settings import MB
 from core.worker.remote_predictor import RemotePredictor
 from tests.helpers import wait_until, wait_until_done
 
@@ -132,6 +134,21 @@ def test_rows_per_chunk_is_whole_batches_within_16_mib(row_bytes: int, rows: int
     assert rows_per_chunk(row_bytes) == rows
 
 
+@pytest.mark.parametrize(("row_bytes", "rows"), [(22 * MB, 11), (300 * MB, 1), (3 * MB, 64), (256, 4096)])
+def test_rows_per_chunk_are_no_more_than_a_message_holds(row_bytes: int, rows: int):
+    assert rows_per_chunk(row_bytes, 256 * MB) == rows
+
+
+def test_compare_job_asks_rows_that_a_message_holds(jobs, artifact_ids):
+    """Where it holds no whole batch, too: then the last digits may be others."""
+    worker = copy.copy(jobs.worker)
+    worker.config = jobs.config.model_copy(update={"reply_mb": 0.01})
+    limited = Jobs(jobs.library, worker, worker.config)
+    job = run_comparison(limited, *artifact_ids("digits-mlp", "keras"), rows=100)
+    (outcome,) = job.result["outcomes"].values()
+    assert (outcome["verdict"] in ("bit-identical", "rounding"), outcome["rows"]) == (True, 100)
+
+
 def test_prediction_store_read_rows_loads_one_chunk_at_a_time(tmp_path):
     answers, wide = PredictionStore(tmp_path), np.zeros((64, 2**15), "float32")
     for number in range(8):
@@ -221,7 +238,7 @@ def test_compare_job_killed_child_fails_only_its_artifact(jobs, input_store, tra
         opened[id_] = load_participant(jobs, id_, *rest, **more)
         return opened[id_]
 
-    monkeypatch.setattr("core.jobs.comparison_predictions.load_participant", remembered)
+    monkeypatch.setattr("core.jobs.comparison.comparison_predictions.load_participant", remembered)
     job = jobs.compare([keras, litert], baseline=onnx, inputs=input_set.id)
     answered = jobs.job_store.folder(job.id) / "answers" / keras
 

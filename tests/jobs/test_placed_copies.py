@@ -12,8 +12,8 @@ from core.environments.base import Environment
 from core.environments.process import EnvironmentProcess
 from core.errors import InputError, NotBuilt, UnknownName
 from core.jobs import Jobs
-from core.jobs.compare_result import check_tolerances, parse_tolerances
-from core.jobs.places import at_place, entry_of, place_of
+from core.jobs.comparison.compare_result import check_tolerances, parse_tolerances
+from core.jobs.places.place import at_place, entry_of, place_of
 from core.report import write_report
 from tests.factories.own_places import add_places
 from tests.factories.private_entries import BO
@@ -85,7 +85,7 @@ def test_place_that_is_not_built_says_nothing_of_the_copy(placed, monkeypatch: p
         raise NotBuilt("The package index did not answer.", cure="Connect to the network.")
 
     jobs, _, onnx = placed
-    monkeypatch.setattr("core.jobs.environment_place.build_asked", refuse)
+    monkeypatch.setattr("core.jobs.places.environment_place.build_asked", refuse)
     there = at_place(onnx, "own-onnx")
     outcome = wait_until_done(jobs, jobs.compare([onnx, there], 5)).result["outcomes"][there]
     assert (outcome["verdict"], outcome["error"]["code"]) == ("not-verified", "not-built")
@@ -141,7 +141,9 @@ def test_participant_that_there_cannot_be_is_refused(placed, participant: str, s
 
 def test_place_of_another_format_is_refused_with_those_that_fit(placed, monkeypatch: pytest.MonkeyPatch):
     jobs, _, onnx = placed
-    monkeypatch.setattr("core.jobs.environment_place.EnvironmentPlace.takes", lambda self, key: self.key == "refuses")
+    monkeypatch.setattr(
+        "core.jobs.places.environment_place.EnvironmentPlace.takes", lambda self, key: self.key == "refuses"
+    )
     with pytest.raises(InputError, match="Own ONNX Runtime takes no copies in the format ONNX") as raised:
         jobs.compare([at_place(onnx, "own-onnx")], 5)
     assert raised.value.cure == "Choose from refuses."

@@ -64,6 +64,9 @@ def test_train_job_records_progress_while_running(jobs):
     end = jobs.wait(job.id, on_update=seen.append)
     assert (end.state, end.progress, end.note) == ("done", 1.0, "Done")
     assert [item.progress for item in seen] == sorted(item.progress for item in seen)
+    assert {item.note for item in seen if item.note.startswith("Epoch")} <= {
+        f"Epoch {epoch} of 3" for epoch in (1, 2, 3)
+    }
     assert [row["epoch"] for row in end.detail["history"]] == [1, 2, 3]
     assert Jobs(jobs.library, jobs.worker, jobs.config).job_store.read(job.id) == end
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from core.jobs.comparison.shared_children import may_share_child
 from core.jobs.participants import artifact_request
-from core.jobs.shared_children import may_share_child
 from core.library import Library
 from core.library.ids import new_id
 from core.library.records import Artifact, Run
@@ -72,7 +72,7 @@ def test_comparison_loads_no_two_copies_of_one_run_into_one_child(jobs, copies, 
 
 def test_comparison_in_shared_children_gives_the_bits_of_fresh_ones(jobs, copies, monkeypatch):
     shared = wait_until_done(jobs, jobs.compare(copies, rows=5))
-    monkeypatch.setattr("core.jobs.comparison_predictions.may_share_child", lambda *_: False)
+    monkeypatch.setattr("core.jobs.comparison.comparison_predictions.may_share_child", lambda *_: False)
     fresh = wait_until_done(jobs, jobs.compare(copies, rows=6))
     for id_ in copies:
         first, second = (jobs.predictions(job.id).read_first_rows(id_, 5) for job in (shared, fresh))
@@ -81,7 +81,7 @@ def test_comparison_in_shared_children_gives_the_bits_of_fresh_ones(jobs, copies
         }
 
 
-def test_copy_with_code_or_from_outside_or_too_large_does_not_share_a_child(jobs, saved):
+def test_copy_with_code_or_imported_or_large_does_not_share_a_child(jobs, saved):
     library = jobs.library
     kept, pickled = (library.artifact(saved("digits-mlp", key)["artifact"]) for key in ("keras", "pickle"))
     run = library.run(kept.run)

@@ -9,8 +9,9 @@ import pytest
 from core.errors import DoesNotLoad, InputError, TimedOut, UnpairedRows, WorkerError
 from core.inputs.held_out import describe_selection
 from core.introspection.replies import LoadedModelReply, validate_reply
-from core.jobs.import_trial import UNTRIED_REMARK, find_accepted_input, list_trial_remarks
-from core.jobs.trial_inputs import generate_trial_inputs, parse_shapes
+from core.jobs.imports.import_trial import UNTRIED_REMARK, find_accepted_input, list_trial_remarks
+from core.jobs.imports.stated_shapes import parse_shapes
+from core.jobs.imports.trial_inputs import generate_trial_inputs
 from core.jobs.uploads import store_upload
 from core.library import Library
 from core.uploads import NamedFile
@@ -119,7 +120,7 @@ class Quotients:
 
 
 @pytest.mark.parametrize(("dtype", "lowest", "least"), [("int32", -100, -10), ("int64", 0, 0), ("uint8", -1, 0)])
-def test_find_accepted_input_has_numbers_below_zero_where_they_are_answered(dtype, lowest, least):
+def test_find_accepted_input_includes_negative_numbers_where_answered(dtype, lowest, least):
     trial, answers = find_accepted_input(Quotients(lowest), [make_spec([None, 30], dtype)], seconds=60)
     assert (trial.inputs["x"].min(), trial.inputs["x"].max(), len(answers["y"])) == (least, 9, 64)
     assert ("negative" in trial.recipe) == (least < 0)
@@ -199,7 +200,7 @@ def test_find_accepted_input_takes_no_empty_answer():
     assert "Its answers are empty" in caught.value.detail
 
 
-def test_find_accepted_input_tries_longer_inputs_where_answers_are_no_numbers():
+def test_find_accepted_input_tries_longer_inputs_for_empty_answers():
     def mean_of_frames(x):
         with np.errstate(invalid="ignore"):
             return np.float32(x[:, 400:].sum(axis=1, keepdims=True) / max(x.shape[1] - 400, 0))
@@ -219,7 +220,7 @@ def test_find_accepted_input_says_that_no_axis_counts_rows():
         find_accepted_input(frames, [make_spec([None])], shapes={"x": [16_000]}, seconds=60)
 
 
-def test_find_accepted_input_widens_range_where_all_rows_are_answered_alike():
+def test_find_accepted_input_widens_range_for_constant_answers():
     trial, answers = find_accepted_input(
         ComputingPredictor(lambda x: np.maximum(x - 2, 0)), [make_spec([None, 3])], seconds=60
     )
@@ -272,14 +273,14 @@ def test_validate_model_reply_of_impossible_range_raises_worker_error(asked):
         validate_reply(LoadedModelReply, VALID_REPLY | {"inputs": [make_spec([None, 3]) | {"range": asked}]})
 
 
-def test_find_accepted_input_tries_other_ranges_where_the_asked_one_does_not_tell():
+def test_find_accepted_input_tries_other_ranges_than_the_asked_one():
     trial, _ = find_accepted_input(
         ComputingPredictor(lambda x: np.maximum(x - 2, 0)), [make_spec([None, 3]) | {"range": [0.0, 2.0]}], seconds=60
     )
     assert (trial.recipe["range"], "ranges" in trial.recipe) == ([0.0, 255.0], False)
 
 
-def test_find_accepted_input_tries_real_pictures_where_small_ones_do_not_tell():
+def test_find_accepted_input_tries_full_size_pictures_after_small_ones():
     def count_wide(x):
         return np.maximum(x[:, 200:, :, :].sum(axis=(1, 2, 3), dtype="float64"), 0.0)[:, None]
 

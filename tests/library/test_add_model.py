@@ -112,7 +112,7 @@ def test_add_module_is_refused_by_formats_that_need_layers(library, doubler_modu
     assert list((library.home / "staging").iterdir()) == []
 
 
-def test_halves_of_a_module_have_the_variables_that_its_signature_does_not_read(library, worker):
+def test_module_halves_include_variables_outside_the_signature(library, worker):
     import tensorflow as tf
 
     class Counter(tf.Module):
@@ -224,7 +224,7 @@ def test_what_a_model_raises_is_one_sentence_and_leaves_nothing(empty_library, w
     assert is_empty(empty_library)
 
 
-def test_model_that_is_trained_while_it_is_saved_is_refused_and_keeps_its_training(empty_library, worker, monkeypatch):
+def test_model_trained_while_saved_is_refused_and_keeps_its_training(empty_library, worker, monkeypatch):
     import keras
 
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
@@ -244,7 +244,7 @@ def test_model_that_is_trained_while_it_is_saved_is_refused_and_keeps_its_traini
     assert is_empty(empty_library)
 
 
-def test_model_whose_weights_another_thread_moves_without_optimizer_is_refused(empty_library, worker, monkeypatch):
+def test_model_whose_weights_another_thread_changes_is_refused(empty_library, worker, monkeypatch):
     import keras
 
     model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1)])
@@ -315,7 +315,7 @@ def test_a_copy_says_which_inputs_can_no_longer_be_left_out(library, worker):
     assert "Inputs can no longer be left out: y." in row.cells["signatures"].words
 
 
-def test_a_keras_file_of_a_model_of_two_arguments_is_said_to_lose_its_weights(library, worker):
+def test_keras_file_of_two_argument_model_reports_lost_weights(library, worker):
     """Keras 3.15 notes the shape of the first argument alone, and gives the layers new weights without a word."""
     import keras
 

@@ -285,3 +285,17 @@ def test_an_optional_input_may_be_left_out(optional, inputs, answer):
 def test_an_input_that_is_not_optional_cannot_be_left_out(optional):
     with pytest.raises(InputError, match=r"This model takes 2 inputs \(x, y\)"):
         read(optional, {"y": RIGHT})
+
+
+def test_text_of_pandas_is_refused_by_keras_and_read_here():
+    import keras
+    import tensorflow as tf
+
+    inputs = keras.Input((1,), dtype="string", name="word")
+    model = keras.Model(inputs, keras.layers.StringLookup(vocabulary=["a", "b"])(inputs))
+    table = pd.DataFrame({"word": ["a", "b", "c"]})
+    with pytest.raises(ValueError, match="Invalid dtype: str"):
+        model.predict(table, verbose=0)
+    assert model.predict(tf.constant(table.to_numpy()), verbose=0).ravel().tolist() == [1, 2, 0]
+    given = read(model, table)
+    assert (given["word"].dtype.kind, given["word"].ravel().tolist()) == ("U", ["a", "b", "c"])

@@ -5,7 +5,7 @@ import numpy as np
 from core.compare import Verdict
 from core.inputs import Inputs
 from core.jobs.benchmark_result import BenchmarkResult
-from core.jobs.compare_result import ComparisonOutcome
+from core.jobs.comparison.compare_result import ComparisonOutcome
 from core.jobs.resume_result import ResumeResult
 from core.library.job_store import JobStore
 from core.library.prediction_store import PredictionStore

@@ -25,7 +25,7 @@ def sums_model():
 
 
 @pytest.mark.parametrize(("way", "signal"), [("crashing", "SIGABRT"), ("faulting", "SIGSEGV")])
-def test_converter_that_ends_its_process_is_a_failed_format_and_the_program_lives_on(
+def test_converter_that_ends_its_process_fails_only_its_format(
     library: Library, sums_model, misbehaving_worker, way: str, signal: str
 ):
     with misbehave(way, "save"):
@@ -37,9 +37,7 @@ def test_converter_that_ends_its_process_is_a_failed_format_and_the_program_live
     assert not any((library.home / "staging").iterdir())
 
 
-def test_converter_that_stops_its_process_is_not_asked_again_in_the_program(
-    library: Library, sums_model, misbehaving_worker
-):
+def test_converter_that_stops_its_process_is_not_retried_in_program(library: Library, sums_model, misbehaving_worker):
     with misbehave("dead", "save"):
         (result,) = library.add(sums_model, ROWS, ["litert"], worker=misbehaving_worker)
     assert isinstance(result.error, CannotSave)

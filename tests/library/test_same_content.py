@@ -8,7 +8,7 @@ import pytest
 from core.evidence.content_hash import DEFINITION, ContentHash
 from core.introspection.content_match import ContentMatch
 from core.introspection.diff import diff_artifacts
-from core.jobs.known_models import KNOWN_CHECK
+from core.jobs.imports.known_models import KNOWN_CHECK
 from core.library import Artifact
 from core.library.same_content import find_same_content
 from tests.factories.library_entries import make_artifact

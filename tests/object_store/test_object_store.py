@@ -77,8 +77,8 @@ def test_foreign_place_is_left_as_it_is(object_store: ObjectStore):
 
 
 def test_store_of_newer_schema_is_refused_in_words(object_store: ObjectStore):
-    object_store.put_if_absent("roundtrip.json", b'{"schema": 2}')
-    with pytest.raises(UnreadableRecord, match="has schema 2"):
+    object_store.put_if_absent("roundtrip.json", b'{"schema": 3}')
+    with pytest.raises(UnreadableRecord, match="has schema 3"):
         object_store.require_marker()
 
 

@@ -21,6 +21,11 @@ def is_plan(name: str) -> bool:
     return name.startswith("{")
 
 
+def is_layer(name: str) -> bool:
+    """Whether a model is there for one layer class alone."""
+    return name.removesuffix(NESTED) in LAYERS
+
+
 def build_model(name: str) -> Built:
     """The model of a name in `MODELS`, or of a plan that Hypothesis drew, with its inputs and targets."""
     if is_plan(name):

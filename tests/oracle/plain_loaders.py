@@ -158,7 +158,10 @@ def run_litert(folder: Path, feeds: Feeds) -> Feeds:
     content = (folder / "model.tflite").read_bytes()
 
     def ask(rows: Feeds) -> Feeds:
-        runner = Interpreter(model_content=content).get_signature_runner()
+        interpreter = Interpreter(model_content=content)
+        if not interpreter.get_signature_list():
+            return _ask_tensors(interpreter, rows)
+        runner = interpreter.get_signature_runner()
         return runner(**pair_inputs(rows, list(runner.get_input_details())))
 
     try:
@@ -167,6 +170,16 @@ def run_litert(folder: Path, feeds: Feeds) -> Feeds:
         count = len(next(iter(feeds.values())))
         parts = [ask({name: array[at : at + 1] for name, array in feeds.items()}) for at in range(count)]
         return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
+
+
+def _ask_tensors(interpreter: Any, rows: Feeds) -> Feeds:
+    """The answers of a file without a signature, by the names of its tensors."""
+    ports = {port["name"]: port["index"] for port in interpreter.get_input_details()}
+    interpreter.allocate_tensors()
+    for name, array in pair_inputs(rows, list(ports)).items():
+        interpreter.set_tensor(ports[name], array)
+    interpreter.invoke()
+    return {port["name"]: interpreter.get_tensor(port["index"]) for port in interpreter.get_output_details()}
 
 
 def run_openvino(folder: Path, feeds: Feeds) -> Feeds:

@@ -1,10 +1,11 @@
-"""`python -m tests.oracle.tabulate [MODEL ...]`: save models in every format, and note what is not as the rule says.
+"""`python -m tests.oracle.tabulate [MODEL ...] [--formats KEY ...]`: save models in every format, or in some, and note
+what is not as the rule says; the rows of other formats stay.
 
 What it writes is what was found, and is to be read: where the product is wrong, the product is to be corrected.
 """
 
+import argparse
 import json
-import sys
 import tempfile
 import warnings
 from pathlib import Path
@@ -18,14 +19,19 @@ from tests.oracle.product import Said, SharedChild
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m tests.oracle.tabulate")
+    parser.add_argument("models", nargs="*", metavar="MODEL")
+    parser.add_argument("--formats", nargs="+", metavar="KEY")
+    options = parser.parse_args()
     warnings.simplefilter("ignore")
     table = json.loads(FOUND.read_text(encoding="utf-8")) if FOUND.exists() else {}
     with tempfile.TemporaryDirectory(prefix="roundtrip-oracle-") as home:
         worker = Worker(Settings(home=Path(home)))
         shared = SharedChild(worker)
-        for name in sys.argv[1:] or MODELS:
+        for name in options.models or MODELS:
             print(name, flush=True)
-            note(table, name, save_model(Library(Path(home)), shared, name, format_keys()).said)
+            keys = [key for key in format_keys(name) if key in (options.formats or format_keys(name))]
+            note(table, name, save_model(Library(Path(home)), shared, name, keys).said)
         shared.close()
         worker.close()
     write(table)
@@ -34,10 +40,10 @@ def main() -> None:
 def note(table: dict[str, dict[str, str]], name: str, said: dict[str, Said]) -> None:
     """Put into the table what is not as the rule of its format says."""
     found = {key: classify(key, each) for key, each in said.items()}
-    kept = {key: is_ for key, is_ in found.items() if is_ != default_expectation(key)}
-    table[name] = {key: kept[key] for key in sorted(kept)}
-    if not kept:
-        del table[name]
+    others = {key: is_ for key, is_ in table.pop(name, {}).items() if key not in found}
+    kept = others | {key: is_ for key, is_ in found.items() if is_ != default_expectation(key)}
+    if kept:
+        table[name] = {key: kept[key] for key in sorted(kept)}
 
 
 def write(table: dict[str, dict[str, str]]) -> None:

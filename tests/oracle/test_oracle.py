@@ -109,7 +109,7 @@ def test_drawn_models_give_expected_verdicts(session: Session):
     assert wrong == {}
 
 
-def test_plans_of_models_are_the_same_for_the_same_number_and_no_two_are_alike():
+def test_model_plans_are_repeatable_by_number_and_distinct():
     plans = draw_plans(4, SEED)
     assert plans == draw_plans(4, SEED)
     assert len(set(plans)) == 4

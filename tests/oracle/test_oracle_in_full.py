@@ -27,7 +27,7 @@ def test_every_model_gives_its_verdicts_and_both_judges_agree(
     names: tuple[str, ...], oracle_jobs: Jobs, tmp_path: Path
 ):
     library, worker = oracle_jobs.library, oracle_jobs.worker
-    saved = {name: save_model(library, worker, name, format_keys()) for name in names}
+    saved = {name: save_model(library, worker, name, format_keys(name)) for name in names}
     copies = [copy for name, each in saved.items() for copy in copies_of(name, each.folders)]
     judged = campaign.run_judge(copies, tmp_path)
     wrong = {}
@@ -45,7 +45,8 @@ def test_every_model_gives_its_verdicts_and_both_judges_agree(
 def test_both_judges_agree_on_models_that_hypothesis_draws(number: int, oracle_jobs: Jobs, tmp_path: Path):
     """In every format; what is refused is refused in a sentence, and what is close is close by both."""
     plans = draw_plans(CHUNK, number)
-    saved = {plan: save_model(oracle_jobs.library, oracle_jobs.worker, plan, format_keys()) for plan in plans}
+    library, worker = oracle_jobs.library, oracle_jobs.worker
+    saved = {plan: save_model(library, worker, plan, format_keys(plan)) for plan in plans}
     copies = [copy for plan, each in saved.items() for copy in copies_of(plan, each.folders)]
     judged = campaign.run_judge(copies, tmp_path)
     words = {

@@ -10,7 +10,7 @@ import pytest
 
 from core.errors import UnknownName, error_from_json
 from core.jobs import Jobs
-from core.jobs.given_files import MODEL, GivenFiles
+from core.jobs.execution.given_files import MODEL, GivenFiles
 from core.library import Library
 from core.library.permissions import Viewer
 from core.library.prediction_store import evict_predictions

@@ -9,7 +9,9 @@ import pytest
 from core.errors import UnknownName, UnreadableRecord
 from core.library.ids import new_id
 from core.library.job_store import Job, JobStore
+from core.library.permissions import AccessControl
 from core.queue import DatabaseJobStore, job_rows, recover_abandoned
+from tests.factories.private_entries import ADA, BO
 from tests.factories.queue_team import Team
 from tests.helpers import wait_until
 from tests.postgresql_server import execute
@@ -53,6 +55,16 @@ def test_unknown_ids_have_no_record(job_store):
     for id_ in (new_id("j"), "../elsewhere", "a0123456789", ""):
         with pytest.raises(UnknownName):
             job_store.read(id_)
+
+
+def test_unknown_jobs_and_those_of_another_person_are_not_cancelled(job_store, tmp_path: Path):
+    hers = job_store.create(make_job(state="running", pid=os.getpid(), owner=ADA.id))
+    for store, id_ in ((job_store, make_job(1).id), (job_store.with_access(AccessControl(tmp_path, BO)), hers.id)):
+        with pytest.raises(UnknownName):
+            store.request_cancel(id_)
+    assert not job_store.is_cancel_requested(hers.id)
+    job_store.request_cancel(hers.id)
+    assert job_store.is_cancel_requested(hers.id)
 
 
 def test_arrays_lie_beside_a_job_until_it_is_deleted(job_store):

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from core.jobs.sweep import Sweeps
-from core.jobs.sweep_model import ModelSweep
+from core.jobs.sweeps.sweep import Sweeps
+from core.jobs.sweeps.sweep_model import ModelSweep
 from core.queue import QueueDatabase, recover_abandoned
 from core.sweep.plan import make_plan
 from core.sweep.rows import Status, SweepRow

@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import Cancelled, StorageFailed
+from core.errors import Cancelled, InputError, StorageFailed
 from core.library.job_store import Job
 from core.queue import DatabaseJobStore, QueueDatabase, WorkerRequirements, defer, recover_abandoned, take_attempt
 from core.queue.recovery import MAX_LOSSES
+from tests.factories.faulty_team import IDLE
 from tests.factories.library_entries import make_run
 from tests.factories.queue_team import Team
 from tests.helpers import wait_until
@@ -68,6 +69,20 @@ def test_nobody_takes_a_job_over_while_it_commits(store):
     with attempt.fence():
         assert recover(store.database).queued == []
     assert recover(store.database).queued == ["j0123456789"]
+
+
+@pytest.mark.parametrize("error", [InputError("Of its own."), None], ids=["an error", "none"])
+def test_lost_fence_is_said_and_hides_no_error_of_the_work(store, team: Team, error: InputError | None):
+    attempt = take_attempt(store, "j0123456789", "one")
+    expected = error or StorageFailed("The database does not answer.")
+
+    def work() -> None:
+        execute(team.database_url, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {IDLE}")
+        if error:
+            raise error
+
+    with pytest.raises(type(expected), match=expected.sentence), attempt.fence():
+        work()
 
 
 def test_job_whose_workers_are_gone_time_and_again_ends_in_words(store):

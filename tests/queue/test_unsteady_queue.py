@@ -5,13 +5,14 @@ import threading
 from typing import Any
 
 import pytest
+from sqlalchemy.exc import DBAPIError
 
-from core.errors import Gone, StorageFailed, UnreadableRecord
+from core.errors import Cancelled, Gone, StorageFailed, UnreadableRecord
 from core.jobs import Jobs
-from core.jobs.driver import JobKind
-from core.jobs.local_driver import LocalDriver
-from core.jobs.node import Node
-from core.jobs.queued_work import do_attempt
+from core.jobs.execution.driver import JobKind
+from core.jobs.execution.local_driver import LocalDriver
+from core.jobs.execution.node import Node
+from core.jobs.execution.queued_work import do_attempt
 from core.library import Library
 from core.library.job_store import Job
 from core.library.storage import translate_disk_errors
@@ -27,7 +28,8 @@ from core.queue import (
 )
 from core.queue.database import QueueDatabase
 from core.queue.recovery import MAX_LOSSES
-from core.queue.tasks import read_queues
+from core.queue.schema import RECOVERY_LOCK
+from core.queue.tasks import make_app, read_queues
 from core.settings import Settings
 from core.worker import Worker
 from tests.factories.event_loops import run_coroutine
@@ -139,6 +141,30 @@ def test_worker_without_room_says_so_in_the_job(shared_team, store, monkeypatch)
     assert (store.read(ID).state, store.read(ID).error["code"]) == ("failed", "storage")
 
 
+def test_worker_frozen_while_it_recovers_jobs_blocks_others_briefly(shared_team, store, monkeypatch):
+    monkeypatch.setattr("core.library.catalog.schema.IDLE_SECONDS", 1)
+    frozen = QueueDatabase(shared_team.database_url)
+    enter(shared_team)
+    assert take_attempt(store, ID, "gone")
+    with frozen.connect() as connection:
+        connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({RECOVERY_LOCK})")
+        assert recover(store) == ([], [])
+        wait_until(lambda: recover(store) == ([ID], []))
+        with pytest.raises(DBAPIError, match="idle-in-transaction timeout") as raised:
+            connection.exec_driver_sql("SELECT 1")
+    assert raised.value.connection_invalidated
+    assert frozen.run(lambda again: again.exec_driver_sql("SELECT 1").scalar()) == 1
+
+
+def test_connections_of_procrastinate_have_the_limit_too(shared_team, store):
+    async def read_limit() -> object:
+        app, _ = make_app(store.database, shared_team.make_node(), lambda *_: None, 1)
+        async with app.open_async():
+            return await app.connector.execute_query_one_async("SHOW idle_in_transaction_session_timeout")
+
+    assert run_coroutine(read_limit()) == {"idle_in_transaction_session_timeout": "30s"}
+
+
 def test_job_given_back_has_lost_no_worker(shared_team, store):
     enter(shared_team)
     for _ in range(MAX_LOSSES):
@@ -161,6 +187,53 @@ def test_job_of_a_server_that_is_gone_makes_room_for_its_successor(shared_team):
     assert (here.read(ID).title, here.read(ID).state) == ("Again", "queued")
 
 
+def test_server_that_was_cut_off_changes_nothing_of_its_successors_job(shared_team):
+    here, there = (shared_team.open_store(name, lost_seconds=60) for name in ("here", "there"))
+    late = here.create(Job(id=ID, kind="sweep", title="Cut off", state="running"))
+    (here.folder(ID) / "rows").write_text("of the first")
+    execute(shared_team.database_url, "UPDATE jobs_1 SET claimed = now() - interval '61 seconds'")
+    again = there.create(Job(id=ID, kind="sweep", title="Again", state="running"))
+    assert there.read(ID).title == "Again"
+    here._kept.touch()
+    here.write(late.model_copy(update={"note": "late"}))
+    assert (here.is_cancel_requested(ID), there.is_cancel_requested(ID)) == (True, False)
+    here.finish(late.model_copy(update={"state": "failed", "note": "late"}))
+    assert (there.read(ID).title, there.read(ID).state, there.read(ID).note) == ("Again", "running", again.note)
+    assert there.files._manifests.ids() == []
+    there._kept.touch()
+    there.finish(again.model_copy(update={"state": "done", "note": "Done"}))
+    assert (here.read(ID).state, here.read(ID).note, here.is_cancel_requested(ID)) == ("done", "Done", False)
+
+
+def test_server_that_was_cut_off_keeps_no_successor_alive(shared_team):
+    here, there = (shared_team.open_store(name, lost_seconds=60) for name in ("here", "there"))
+    here.create(Job(id=ID, kind="sweep", title="Cut off", state="running"))
+    execute(shared_team.database_url, "UPDATE jobs_1 SET claimed = now() - interval '61 seconds'")
+    there.create(Job(id=ID, kind="sweep", title="Again", state="running"))
+    execute(shared_team.database_url, "UPDATE jobs_1 SET claimed = now() - interval '61 seconds'")
+    here._kept.touch()
+    assert here.read(ID).state == "interrupted"
+
+
+def test_attempt_at_an_earlier_job_of_an_id_changes_nothing_of_the_next(shared_team, store):
+    """Both have the number 1."""
+    enter(shared_team, kind="store")
+    late = take_attempt(store, ID, "gone")
+    store.request_cancel(ID)
+    recover(store)
+    assert store.read(ID).state == "cancelled"
+    enter(shared_team)
+    attempt = take_attempt(store, ID, "a worker")
+    assert (late.number, attempt.number) == (1, 1)
+    do(shared_team, late)
+    assert (store.read(ID).state, store.read(ID).kind) == ("running", "echo")
+    late.give_back()
+    with pytest.raises(Cancelled), late.fence():
+        raise AssertionError
+    do(shared_team, attempt)
+    assert (store.read(ID).state, store.read(ID).kind) == ("done", "echo")
+
+
 def test_database_that_is_away_ends_no_waiting(shared_team, store, monkeypatch):
     jobs, real, refusals = shared_team.make_server(), QueueDatabase.run, []
     kept = jobs.job_store.create(Job(id=ID, kind="sweep", title="A sweep", state="done"))
@@ -171,7 +244,7 @@ def test_database_that_is_away_ends_no_waiting(shared_team, store, monkeypatch):
             raise StorageFailed("The database does not answer.")
         return real(database, operation, *arguments)
 
-    monkeypatch.setattr("core.jobs.runner.RETRY_SECONDS", 0.01)
+    monkeypatch.setattr("core.jobs.execution.runner.RETRY_SECONDS", 0.01)
     monkeypatch.setattr(QueueDatabase, "run", run)
     assert store.is_cancel_requested(ID) is False
     assert jobs.wait(kept.id).state == "done"

@@ -8,15 +8,15 @@ from typing import Any
 import pytest
 
 from core.errors import InputError
-from core.jobs.driver import JobKind
-from core.jobs.given_files import MODEL, GivenFiles
-from core.jobs.job_handle import JobHandle
+from core.jobs.execution.driver import JobKind
+from core.jobs.execution.given_files import MODEL, GivenFiles
+from core.jobs.execution.job_handle import JobHandle
+from core.jobs.execution.node import run_node
+from core.jobs.execution.node_facts import describe_node
+from core.jobs.execution.queued_driver import NO_WORKER
+from core.jobs.execution.workers import ask_worker, list_workers
 from core.jobs.maintenance import find_last_report
-from core.jobs.node import run_node
-from core.jobs.node_facts import describe_node
-from core.jobs.queued_driver import NO_WORKER
-from core.jobs.upgrade import UpgradeWork
-from core.jobs.workers import ask_worker, list_workers
+from core.jobs.upgrades.upgrade import UpgradeWork
 from core.library.permissions import Viewer
 from core.object_store import open_object_store
 from core.queue import Announcement, JobFiles, QueueDatabase, WorkerRegistry, WorkerRequirements, job_rows
@@ -87,7 +87,7 @@ def test_nothing_stays_of_what_a_job_was_given_that_never_began(team, tmp_path, 
     assert given() == {cancelled.id, kept.id}
     jobs.cancel(cancelled.id)
     assert given() == {kept.id}
-    monkeypatch.setattr("core.jobs.queued_driver.defer", lambda *_: 1 / 0)
+    monkeypatch.setattr("core.jobs.execution.queued_driver.defer", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         jobs._start("read", "Read", {}, files=files)
     jobs.job_store.files.put_given("j0123456789", files.paths)  # of a server that is entering the job, or was killed

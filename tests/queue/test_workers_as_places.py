@@ -9,7 +9,7 @@ import pytest
 from core.errors import InputError
 from core.jobs import Jobs
 from core.jobs.elsewhere_answers import find_answers
-from core.jobs.places import at_place
+from core.jobs.places.place import at_place
 from core.migration import migrate_to_store
 from core.object_store import open_object_store
 from core.queue import QueueDatabase, WorkerRegistry, WorkerRequirements
@@ -52,9 +52,9 @@ def test_copy_predicts_on_a_chosen_worker_beside_full_slots(
     """The only slot of the only worker is taken by the job that waits for what this worker answers."""
     team, jobs, _, copies = shared("digits-mlp", "onnx")
     add_places(monkeypatch, jobs, tmp_path / "own")  # of which ONNX Runtime alone is imported
-    monkeypatch.setattr("core.jobs.answers.get_environment_or_own", lambda key: make_onnxruntime())
+    monkeypatch.setattr("core.jobs.places.answers.get_environment_or_own", lambda key: make_onnxruntime())
     for module in ("node", "node_facts"):
-        monkeypatch.setattr(f"core.jobs.{module}.list_built", lambda config: {"own-onnx": 1})
+        monkeypatch.setattr(f"core.jobs.execution.{module}.list_built", lambda config: {"own-onnx": 1})
     there = at_place(copies["onnx"], "own-onnx@worker:board")
     with team.running_node("board", kinds="all", concurrency=1, lost_seconds=30) as node:
         job = jobs.wait(jobs.compare([there], 40).id)
@@ -84,7 +84,7 @@ def test_worker_that_is_not_there_is_said_at_once(shared: Callable[..., SharedRu
 
 
 def test_worker_that_goes_in_the_middle_fails_alone(shared: Callable[..., SharedRun], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("core.jobs.worker_jobs.LOOKS", 1)
+    monkeypatch.setattr("core.jobs.places.worker_jobs.LOOKS", 1)
     team, jobs, _, copies = shared("digits-mlp", "onnx")
     there = at_place(copies["onnx"], "here@worker:lost")
     gone = announce(team, "lost")

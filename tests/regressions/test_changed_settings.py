@@ -62,7 +62,7 @@ def test_initializer_argument_that_keras_drops_is_named(add, matrix_row_of):
     )
 
 
-def test_argument_that_own_regularizer_forgets_is_named_in_the_program_that_knows_it(add, matrix_row_of):
+def test_argument_forgotten_by_own_regularizer_is_named_in_its_program(add, matrix_row_of):
     import keras
 
     class Weighted(keras.regularizers.Regularizer):

@@ -13,7 +13,7 @@ import pytest
 from core.errors import InputError, RoundtripError, StorageFailed
 from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
-from core.jobs.compare_result import Tolerance
+from core.jobs.comparison.compare_result import Tolerance
 from core.library.job_store import Job
 from core.report import REPORT_KINDS, report_kind, write_report
 from core.text.metrics import ALL_METRICS

@@ -80,7 +80,7 @@ def test_range_of_a_table_is_its_rows_and_of_a_constant_that_is_first_none():
     assert find_range(taken_from, 0) == (0.0, 2.0)
 
 
-def test_range_of_a_table_is_found_where_numbers_below_zero_count_from_its_end():
+def test_range_of_table_allows_negative_numbers_counted_from_its_end():
     steps = [
         Step(ADD, (0, "rows"), (1,)),
         *(Step(PASS, (chosen,), (2,)) for chosen in (1, 0)),

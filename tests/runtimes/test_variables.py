@@ -22,7 +22,7 @@ def test_value_of_a_variable_of_text_is_that_of_tensorflow():
     assert read_variable(tf.Variable(["a", "bc"])).tolist() == [b"a", b"bc"]
 
 
-def test_value_that_was_read_is_not_copied_and_stays_when_the_variable_is_written():
+def test_read_value_is_no_copy_and_survives_a_write_to_its_variable():
     import keras
 
     variable = keras.Variable(np.arange(4, dtype="float32"))

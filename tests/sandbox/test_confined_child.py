@@ -14,7 +14,16 @@ import numpy as np
 import psutil
 import pytest
 
-from core.errors import ChildDied, DoesNotLoad, NotConfined, Refused, TimedOut, TooLarge, WorkerError
+from core.errors import (
+    ChildDied,
+    DoesNotLoad,
+    NotConfined,
+    Refused,
+    TimedOut,
+    TooLarge,
+    TooMuchToSend,
+    WorkerError,
+)
 from core.sandbox.escape_attempts import ATTEMPTS
 from core.settings import Settings
 from core.worker import Child, OutputFolder, SandboxCheck, Worker
@@ -230,12 +239,12 @@ CONFINED_FRAME = encode_frame({"confined": True, "why": ""})
     [
         ([], ChildDied, "it hung up without a reply"),
         ([encode_frame({"tada": 1})], WorkerError, "The reply of a child makes no sense."),
-        ([[b"\xff" * 400]], ChildDied, "larger than allowed"),
+        ([[b"\xff" * 400]], TooMuchToSend, "larger than the 4 MB .* raise ROUNDTRIP_CONFINED_REPLY_MB"),
         ([encode_frame({"error": {"code": 5, "sentence": []}})], WorkerError, "makes no sense"),
         ([encode_frame({"error": {"code": "cancelled", "sentence": "Ha."}})], WorkerError, "Ha."),
         ([encode_frame({"exit": "now"})], ChildDied, "it hung up without a reply"),
-        ([encode_frame({"ok": {}}, {"y": np.zeros(5 * 2**20, "uint8")})], ChildDied, "larger than allowed"),
-        ([encode_frame({"ok": {"y": "x" * 5 * 2**20}})], ChildDied, "larger than allowed"),
+        ([encode_frame({"ok": {}}, {"y": np.zeros(5 * 2**20, "uint8")})], TooMuchToSend, "larger than the 4 MB"),
+        ([encode_frame({"ok": {"y": "x" * 5 * 2**20}})], TooMuchToSend, "larger than the 4 MB"),
     ],
 )
 def test_untrusted_error_reply_becomes_plain_sentence(config, reply, error, words):
@@ -248,7 +257,7 @@ def test_untrusted_error_reply_becomes_plain_sentence(config, reply, error, word
 
 def test_large_reply_is_accepted_only_on_request(confined_child):
     assert confined_child.request("reply_with", seconds=60, mib=5, reply_mb=8).arrays["y"].nbytes == 5 * 2**20
-    with pytest.raises(ChildDied, match="the reply of a child is larger than allowed"):
+    with pytest.raises(TooMuchToSend, match="The reply of a child is larger than the 4 MB that it may have"):
         confined_child.request("reply_with", seconds=60, mib=5)
 
 

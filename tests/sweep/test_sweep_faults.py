@@ -11,11 +11,11 @@ import pytest
 from core.environments.machines import get_asked_environment
 from core.errors import CannotSave, InputError, PackageMissing, Refused, StorageFailed
 from core.jobs import Jobs
-from core.jobs.sweep import Sweeps
-from core.jobs.sweep_files import fetched_candidate, hash_candidate, list_uploads
-from core.jobs.sweep_imports import SweepImports
-from core.jobs.sweep_model import ModelSweep, _not_asked_row
-from core.jobs.sweep_run import SweepRun
+from core.jobs.sweeps.sweep import Sweeps
+from core.jobs.sweeps.sweep_files import fetched_candidate, hash_candidate, list_uploads
+from core.jobs.sweeps.sweep_imports import SweepImports
+from core.jobs.sweeps.sweep_model import ModelSweep, _not_asked_row
+from core.jobs.sweeps.sweep_run import SweepRun
 from core.jobs.uploads import StoredUpload
 from core.library import Library
 from core.library.job_store import JobStore
@@ -109,7 +109,7 @@ def test_rows_are_there_where_the_disk_takes_none(empty_jobs: Jobs, monkeypatch:
     def refuse(*_: Any) -> None:
         raise StorageFailed("The disk is full.")
 
-    monkeypatch.setattr("core.jobs.sweep_run.append_row", refuse)
+    monkeypatch.setattr("core.jobs.sweeps.sweep_run.append_row", refuse)
     monkeypatch.setattr(ModelSweep, "ask", lambda self, model: iter([ROW]))
     job = Sweeps(empty_jobs).start(make_plan({"models": [make_run(empty_jobs.library).id]}))
     wait_until_done(empty_jobs, job)

@@ -15,8 +15,8 @@ import pytest
 from core.environments.base import Environment
 from core.errors import InputError, PackageMissing, StorageFailed, UnknownName
 from core.jobs import Jobs
-from core.jobs.sweep import Sweeps
-from core.jobs.sweep_model import ModelSweep
+from core.jobs.sweeps.sweep import Sweeps
+from core.jobs.sweeps.sweep_model import ModelSweep
 from core.library.job_store import Job
 from core.report.sweep_report import render_sweep_html, write_sweep_report
 from core.sweep.plan import SweepPlan, make_plan
@@ -81,7 +81,7 @@ def facts(rows: list[SweepRow]) -> list[tuple[str, ...]]:
     return [(row.model, row.format, row.status.value) for row in rows]
 
 
-def test_models_in_formats_give_a_row_each_are_reported_and_not_asked_twice(
+def test_models_in_formats_give_a_row_each_and_are_not_asked_twice(
     empty_jobs: Jobs, models: Path, tmp_path: Path, started: list[str]
 ):
     job, rows = sweep(empty_jobs, tmp_path, formats=["as-is", "openvino"])
@@ -165,7 +165,7 @@ def test_passing_fault_is_asked_again_and_another_is_not(empty_jobs: Jobs, monke
     runs = [make_run(empty_jobs.library, name=name) for name in ("full", "never", "wrong")]
     faults = {name: iter(errors) for name, errors in FAULTS.items()}
     times: dict[str, list[float]] = {name: [] for name in FAULTS}
-    monkeypatch.setattr("core.jobs.sweep_run.RETRY_SECONDS", 0.1)
+    monkeypatch.setattr("core.jobs.sweeps.sweep_run.RETRY_SECONDS", 0.1)
 
     def ask(self: ModelSweep, model: Any) -> Iterator[SweepRow]:
         times[model.name].append(time.monotonic())

@@ -1,5 +1,6 @@
 """A PostgreSQL that is not there, refuses, is slow or gone for a while, under a team's library, server and worker."""
 
+import secrets
 import subprocess
 import sys
 import threading
@@ -12,7 +13,7 @@ import sqlalchemy as sql
 from core.errors import InputError, RoundtripError, StorageFailed
 from core.health.repairs import find_catalog_differences
 from core.jobs import Jobs
-from core.jobs.node import run_node
+from core.jobs.execution.node import run_node
 from core.library.catalog import schema
 from core.settings import Settings
 from core.worker import Worker
@@ -134,6 +135,45 @@ def test_library_goes_on_when_its_database_is_back(open_machine: MachineOpener, 
         assert find_catalog_differences(library) == []
     here.set_alias("champion", artifact.id)
     assert there.resolve("champion") == artifact.id
+
+
+@pytest.fixture
+def guest(team_settings: Settings, open_machine: MachineOpener) -> Iterator[sql.URL]:
+    """The address of the team's database for a user who may do there what others may."""
+    open_machine("first")  # which makes the tables
+    url, name = sql.make_url(team_settings.database_url), f"guest_{secrets.token_hex(4)}"
+    try:
+        execute(team_settings.database_url, f"CREATE ROLE {name} LOGIN IN ROLE {url.username}")
+    except sql.exc.ProgrammingError:
+        pytest.skip("needs a server on which users may be created")
+    yield url.set(username=name)
+    execute(team_settings.database_url, f"DROP OWNED BY {name}")
+    execute(team_settings.database_url, f"DROP ROLE {name}")
+
+
+def test_user_who_is_shut_out_in_the_middle_is_told(open_machine: MachineOpener, team_settings, guest: sql.URL):
+    here, there = open_machine("here", database_url=guest.render_as_string(hide_password=False)), open_machine("there")
+    artifact = make_imported_artifact(here)
+    execute(team_settings.database_url, f"ALTER ROLE {guest.username} NOLOGIN")
+    ended = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{guest.username}'"
+    execute(team_settings.database_url, ended)
+    for action in (
+        here.find,
+        lambda: make_imported_artifact(here, b"shut out"),
+        lambda: here.annotate(artifact.id, note="shut out"),
+        lambda: here.set_alias("champion", artifact.id),
+    ):
+        error = catch(action)
+        assert isinstance(error, StorageFailed)
+        assert (error.sentence, error.cure[:28]) == (
+            "The database does not let this user in.",
+            "Correct the user or the pass",
+        )
+    execute(team_settings.database_url, f"ALTER ROLE {guest.username} LOGIN")
+    here.annotate(artifact.id, note="let in again")
+    assert [(entry.id, entry.note) for entry in there.find()] == [(artifact.id, "let in again")]
+    assert there.aliases() == {}
+    assert find_catalog_differences(here) == []
 
 
 def test_jobs_go_on_when_their_database_is_back(proxy: DatabaseProxy, tmp_path: Path):

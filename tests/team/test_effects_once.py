@@ -8,6 +8,7 @@ import pytest
 from core.health import rebuild_catalog, repair_library, verify_entries
 from core.health.repairs import find_catalog_differences
 from core.object_store import Manifests
+from core.object_store.entry_index import EntryIndex
 from tests.factories.faulty_team import FaultyTeam, KilledAt
 from tests.factories.queue_team import Team
 from tests.parameter_pairs import drawn_values
@@ -77,3 +78,40 @@ def test_worker_that_freezes_while_it_commits_changes_nothing_afterwards(machine
     assert_took_effect_once(machines, job.id, b"frozen")
     orphans = {*Manifests(machines.library("here").entries.store).ids()} - {*machines.library("here").ids()}
     assert all(id_.startswith("a") for id_ in orphans)
+
+
+@pytest.mark.parametrize("step", [0, 1, 2])
+def test_entry_that_comes_after_its_job_was_cancelled_is_withdrawn(machines, step):
+    """At the first two the run and its first copy come too late, at the third the second copy alone."""
+    job = machines.submit("late")
+    attempt = machines.take("here", job)
+
+    def cancel() -> None:
+        machines.server.cancel(job.id)
+        assert machines.recover() == []
+        assert machines.server.job_store.read(job.id).state == "cancelled"
+
+    machines.do_freezing("here", attempt, step, cancel)
+    assert machines.server.job_store.read(job.id).state == "cancelled"
+    for name in machines.machines:
+        library = machines.library(name)
+        assert len(library.ids()) == (0 if step < 2 else 2)
+        assert library.ids() == sorted(Manifests(library.entries.store).ids())
+        assert find_catalog_differences(library) == []
+        assert [row.id for row in verify_entries(library) if not row.is_intact] == []
+
+
+def test_worker_whose_lock_was_given_up_puts_no_manifest(machines, monkeypatch):
+    job, real = machines.submit("late"), EntryIndex.announce
+    attempt = machines.take("here", job)
+
+    def announce(index, keys):
+        machines.cut_idle_connections()
+        return real(index, keys)
+
+    monkeypatch.setattr(EntryIndex, "announce", announce)
+    machines.do("here", attempt)
+    monkeypatch.undo()
+    assert Manifests(machines.library("here").entries.store).ids() == []
+    assert machines.server.job_store.read(job.id).error["code"] == "storage"
+    assert machines.library("there").ids() == []

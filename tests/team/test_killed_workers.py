@@ -12,8 +12,8 @@ import pytest
 from core.health import repair_library, verify_entries
 from core.health.repairs import find_catalog_differences
 from core.jobs import Jobs
+from core.jobs.execution.queued_work import do_attempt
 from core.jobs.kinds import KINDS
-from core.jobs.queued_work import do_attempt
 from core.library.job_store import Job
 from core.migration import migrate_to_store
 from core.object_store import open_object_store

@@ -153,7 +153,7 @@ def test_silent_store_is_given_up_and_said(cloud: Cloud, monkeypatch):
 
 def test_store_of_a_newer_schema_is_not_opened(cloud: Cloud, s3_address: str):
     here = cloud.open_machine("here")
-    text = here.entries.store.get("roundtrip.json").replace(b'"schema": 1', b'"schema": 2')
+    text = here.entries.store.get("roundtrip.json").replace(b'"schema": 1', b'"schema": 3')
     here.entries.store.put_stream("roundtrip.json", [text])
-    with pytest.raises(UnreadableRecord, match="has schema 2"):
+    with pytest.raises(UnreadableRecord, match="has schema 3"):
         cloud.open_machine("there")

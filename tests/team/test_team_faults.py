@@ -1,6 +1,5 @@
 """Faults of a team's library: killed at each step of a commit, broken and foreign objects, stores that refuse."""
 
-import contextlib
 from collections.abc import Callable
 
 import pytest
@@ -9,6 +8,7 @@ from core.error_translation import translate_store_error
 from core.errors import Damaged, InputError, StorageFailed, UnknownName, UnreadableRecord
 from core.health import verify_entries
 from core.library import Artifact, Library
+from core.library.shared_entries import unfenced
 from core.library.staging import find_abandoned_staging
 from core.migration import migrate_from_store
 from core.object_store import Contents, Manifests, ObjectStore, open_object_store
@@ -259,7 +259,7 @@ def test_folder_of_a_finished_job_is_an_entry_like_others(open_machine: MachineO
         (staged / "j" / "answers").mkdir(parents=True)
         (staged / "j" / "job.json").write_text("{}")
         (staged / "j" / "answers" / "rows-0000000000.npz").write_bytes(b"rows")
-        here.entries.commit({"j0123456789": staged / "j"}, contextlib.nullcontext)
+        here.entries.commit({"j0123456789": staged / "j"}, unfenced)
     assert (there.entries.ids("j"), there.ids(), there.find()) == (["j0123456789"], [], [])
     folder = there.entries.locate("j0123456789")
     assert folder == there.home / "jobs" / "j0123456789"

@@ -3,6 +3,7 @@
 import shutil
 import tempfile
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from core.health import rebuild_catalog, repair_library
 from core.health.repairs import find_catalog_differences
 from core.library import Library
-from core.object_store import Manifests
+from core.object_store import Manifests, collection, unused_lists
 from core.object_store.entry_cache import EntryCache
 from core.object_store.store_rows import StoreRows
 from core.object_store.team_library import open_library
@@ -117,6 +118,16 @@ class TeamMachine(RuleBasedStateMachine):
         assert gone == {id_ for id_, item in self.known.items() if item.removed}
         self.known = {id_: item for id_, item in self.known.items() if not item.removed}
 
+    @rule(at=MACHINES)
+    def collect_contents(self, at: int) -> None:
+        """Days later, when nobody is on the way from contents to a manifest."""
+        store = self.libraries[at].entries.store
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(collection, "MIN_WAIT", timedelta(0))
+            for _ in range(2):
+                collection.Collector(store, timedelta(0)).collect()
+            assert collection.Collector(store, timedelta(0)).preview().waiting == 0
+
     @rule(at=MACHINES, crash=st.sampled_from(sorted(CRASHES, key=str)))
     def crash_while_importing(self, at: int, crash: tuple[type, str, int]) -> None:
         owner, name, count = crash
@@ -208,7 +219,9 @@ def run_team_machine(disk: Path, make_database: Callable[[], str], examples: int
         deadline=None,
         suppress_health_check=list(HealthCheck),
     )
-    TeamMachine.TestCase().runTest()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(unused_lists, "MAX_AGE_SECONDS", -1)  # days pass between two rules
+        TeamMachine.TestCase().runTest()
 
 
 @pytest.mark.long

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from core.jobs.job_handle import map_parallel
+from core.jobs.execution.job_handle import map_parallel
 from core.telemetry import job_context, set_up_logging
 from core.telemetry.job_log import LOGGER
 from tests.helpers import wait_until, wait_until_done

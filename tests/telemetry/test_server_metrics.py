@@ -9,7 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from core.errors import InputError, RoundtripError, StorageFailed
 from core.jobs import Jobs
-from core.jobs.driver import JobKind
+from core.jobs.execution.driver import JobKind
 from core.jobs.kinds import KINDS
 from core.object_store import open_object_store
 from core.settings import PROJECT

@@ -1,15 +1,21 @@
 """Traces of jobs arrive at a collector that speaks OpenTelemetry, with each step below the job that it is part of."""
 
 import threading
+import time
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from core.jobs.job_handle import map_parallel
+from core.jobs.execution.job_handle import map_parallel
 from core.telemetry import start_span, tracing
+from tests.factories.queue_team import Team
 from tests.helpers import wait_until, wait_until_done
+from tests.postgresql_server import new_database
+
+WAITED_NS = 300_000_000  # nanoseconds before there is a worker
 
 
 @pytest.fixture
@@ -47,6 +53,23 @@ def test_trace_of_a_job_holds_its_wait_and_its_end(collected, empty_jobs, artifa
     assert attributes == {"roundtrip.job": job.id, "roundtrip.state": "done"}
     assert (wait.parent_span_id, wait.trace_id, root.parent_span_id) == (root.span_id, root.trace_id, b"")
     assert root.start_time_unix_nano <= wait.end_time_unix_nano <= root.end_time_unix_nano
+
+
+def test_trace_of_a_teams_job_begins_at_the_click(collected, tmp_path: Path, postgresql: str):
+    """However long no worker took it: the trace is the worker's, and the wait is in it."""
+    with new_database(postgresql) as url:
+        team = Team(tmp_path, url)
+        jobs = team.make_server()
+        job = jobs._start("echo", "Echo", {})
+        clicked = time.time_ns()
+        wait_until(lambda: time.time_ns() > clicked + WAITED_NS)
+        with team.running_node():
+            wait_until_done(jobs, job)
+        wait_until(lambda: tracing.get_provider().force_flush() and "job echo" in collected)
+    root, wait = collected["job echo"], collected["wait for a slot"]
+    assert wait.end_time_unix_nano - wait.start_time_unix_nano > WAITED_NS
+    assert (wait.parent_span_id, wait.start_time_unix_nano) == (root.span_id, root.start_time_unix_nano)
+    assert root.end_time_unix_nano >= wait.end_time_unix_nano
 
 
 def test_steps_in_other_threads_stand_below_their_job(collected):

@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from core.compare import ClassificationMetrics, OutputMetrics, compare
 from core.library import Entry
-from core.text.labels import number_equal, score_label, short_labels, tolerance_label
+from core.text.labels import number_equal, score_label, short_labels
 from core.text.metrics import ALL_METRICS, WORST_VALUE_METRICS
 from core.text.numbers import format_cosine, format_exact, format_number, format_rounded_up, format_share
 from core.text.summaries import summarize_changes
+from core.text.verdicts import tolerance_label
 
 UNLABELLED_FIELDS = {
     "output",

@@ -1,5 +1,7 @@
 """Pages without a browser."""
 
+from pathlib import Path
+
 import pytest
 import streamlit as st
 from streamlit.navigation.page import StreamlitPage
@@ -41,3 +43,10 @@ def library(empty_library: Library, monkeypatch: pytest.MonkeyPatch) -> Library:
     monkeypatch.setattr("ui.routes.endpoints.current_jobs", lambda: Office)
     monkeypatch.setattr(checking, "CLOCK_TICK", 0)
     return empty_library
+
+
+@pytest.fixture
+def own_jobs(empty_jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
+    """Jobs over an empty library and an empty cache of environments."""
+    monkeypatch.setattr(empty_jobs, "config", empty_jobs.config.model_copy(update={"environments": tmp_path}))
+    return empty_jobs

@@ -5,7 +5,7 @@ import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from core.jobs.benchmark_result import BATCH_SIZES, pareto_sentence
-from core.text.labels import CLOSENESS_LABELS, closeness_label
+from core.text.verdicts import CLOSENESS_LABELS, closeness_label
 from tests.helpers import wait_until_done
 
 

@@ -50,7 +50,7 @@ def test_compare_page_killed_child_can_be_retried_by_click(visit, jobs: Jobs, sa
 
     inputs = Inputs(jobs.library.home).add_held_out(jobs.library, jobs.library.artifact(artifact_ids[0]).run, 19).id
     with monkeypatch.context() as patched:
-        patched.setattr("core.jobs.comparison_predictions.load_participant", killed)
+        patched.setattr("core.jobs.comparison.comparison_predictions.load_participant", killed)
         end = jobs.wait(jobs.compare(artifact_ids, inputs=inputs).id)
     assert end.result["outcomes"][artifact_ids[0]]["error"]["code"] == "child-died"
     app = visit(jobs, "compare", artifact=artifact_ids, inputs=inputs)

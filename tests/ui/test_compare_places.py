@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.jobs import Jobs
-from core.jobs.places import at_place
+from core.jobs.places.place import at_place
 from tests.factories.own_places import add_places
 from tests.factories.private_entries import BO
 from tests.helpers import wait_until_done

@@ -3,8 +3,8 @@
 import pytest
 
 from core.compare import Verdict
-from core.text.labels import verdict_label
 from core.text.numbers import format_duration, format_score, format_size
+from core.text.verdicts import verdict_label
 from ui.components import VERDICT_BADGES, escape_markdown, size_column
 
 

@@ -5,7 +5,6 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.environments import ENVIRONMENTS, get_environment
@@ -55,6 +54,17 @@ def test_elsewhere_page_says_size_before_it_builds(visit, jobs: Jobs, saved: Cal
     assert (button.disabled, button.label) == (False, f"Ask in {len(app.multiselect[0].value)} environments")
 
 
+def test_elsewhere_page_of_running_job_has_chosen_what_it_asks(visit, empty_jobs: Jobs):
+    run = make_run(empty_jobs.library)
+    make_artifact(empty_jobs.library, run, "onnx")
+    request = {"run": run.id, "artifacts": [], "environments": ["iree", "tract@no-avx512"]}
+    empty_jobs.job_store.create(Job(id="j0123456789", kind="elsewhere", title="x", state="running", request=request))
+    app = visit(empty_jobs, "elsewhere")
+    assert not app.exception
+    assert app.multiselect[0].value == ["iree"]
+    assert app.query_params["job"] == "j0123456789"
+
+
 def test_elsewhere_page_shows_verdict_cause_and_failed_build(visit, jobs: Jobs, saved: Callable):
     artifact = saved("digits-mlp", "onnx")["artifact"]
     run = jobs.library.artifact(artifact).run
@@ -79,13 +89,6 @@ def write_built(config: Settings, key: str) -> Path:
     (folder / "venv" / "bin" / "python").symlink_to(sys.executable)
     (folder / RECORD).write_text(json.dumps({"seconds": 1, "bytes": 5_000_000, "files": ""}))
     return folder
-
-
-@pytest.fixture
-def own_jobs(empty_jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Jobs:
-    """Jobs over an empty library and an empty cache of environments."""
-    monkeypatch.setattr(empty_jobs, "config", empty_jobs.config.model_copy(update={"environments": tmp_path}))
-    return empty_jobs
 
 
 def add_copies(jobs: Jobs, *formats: str) -> str:

@@ -2,8 +2,11 @@
 
 import re
 
+import pytest
+
 from core.formats import get_format
-from ui.home_picture import draw_home_picture
+from tests.factories.contrast import contrast
+from ui.home_picture import PART_COLOURS, draw_home_picture
 
 
 def picture_words(format_key: str) -> list[str]:
@@ -17,3 +20,14 @@ def test_home_picture_claims_no_optimizer_that_cannot_be_trained_with():
     assert picture_words("keras") == ["kept", "kept", "kept"]
     assert picture_words("weights") == ["not kept", "kept", "kept"]
     assert picture_words("architecture") == ["kept", "not kept", "not kept"]
+
+
+@pytest.mark.parametrize(("is_dark", "ground"), [(False, "#FFFFFF"), (True, "#12111A")])
+def test_home_picture_has_letters_and_outlines_that_are_seen(is_dark: bool, ground: str):
+    picture = draw_home_picture([get_format(key) for key in ("keras", "saved_model", "architecture")], is_dark)
+    letters = set(re.findall(r'<text [^>]*fill="(#\w{6})"', picture)) - {"#FFFFFF"}
+    outlines = set(re.findall(r'stroke="(#\w{6})"', picture))
+    assert len(letters) == 2
+    assert min(contrast(colour, ground) for colour in letters) >= 4.5
+    assert min(contrast(colour, "#FFFFFF") for colour in PART_COLOURS.values()) >= 4.5
+    assert min(contrast(colour, ground) for colour in outlines) >= 3

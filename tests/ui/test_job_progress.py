@@ -1,7 +1,7 @@
 """A running job on a page."""
 
 from core.library.job_store import Job
-from ui.job_progress import _progress_text
+from ui.job_progress import _progress_text, _read_again
 
 
 class ServerStub:
@@ -27,3 +27,20 @@ def test_job_that_waits_says_for_what(monkeypatch):
     job = Job(id="j0123456789", kind="train", title="")
     assert _progress_text(job) == "Waiting for other work to end"
     assert _progress_text(job.model_copy(update={"note": "No worker runs"})) == "No worker runs"
+
+
+def test_job_that_has_ended_is_not_read_again(monkeypatch):
+    class Store:
+        def __init__(self):
+            self.asked = []
+
+        def read(self, id_):
+            self.asked.append(id_)
+            return Job(id=id_, kind="compare", title="", state="done")
+
+    store = Store()
+    monkeypatch.setattr("ui.job_progress.current_jobs", lambda: type("Server", (), {"job_store": store}))
+    done = Job(id="j0123456789", kind="compare", title="", state="done")
+    assert _read_again(done) is done
+    assert _read_again(done.model_copy(update={"state": "running"})).state == "done"
+    assert store.asked == [done.id]

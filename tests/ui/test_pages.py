@@ -9,6 +9,7 @@ from xml.etree import ElementTree
 
 import pytest
 from streamlit.testing.v1 import AppTest
+from streamlit.testing.v1.element_tree import Block, Title
 
 from core.compatibility.checks import COLUMNS
 from core.demos import DEMOS, get_demo
@@ -20,6 +21,23 @@ from ui.demo_picture import draw_demo_picture
 from ui.navigation import PAGES
 
 MODEL_RUNTIMES = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn")
+
+
+def find_title(block: Block) -> list[int]:
+    """The places on the way down to the title of a page."""
+    for place, child in block.children.items():
+        if isinstance(child, Title):
+            return [place]
+        if isinstance(child, Block) and (below := find_title(child)):
+            return [place, *below]
+    return []
+
+
+@pytest.mark.parametrize("page", ["home", "train", "sweep", "upgrade"])
+def test_copy_link_moves_nothing_that_stands_after_it(visit, empty_jobs: Jobs, page: str):
+    bare, addressed = (find_title(visit(empty_jobs, page, **address).main) for address in ({}, {"about": "it"}))
+    assert bare
+    assert bare == addressed
 
 
 def page_text(app: AppTest) -> str:
@@ -80,14 +98,14 @@ def test_resume_page_shows_verdict_of_each_copy(visit, jobs: Jobs, trained: Call
     run = trained("digits-core")
     artifact_ids = [saved("digits-core", key)["artifact"] for key in ("checkpoint", "saved_model")]
     app = visit(jobs, "resume", run=run, artifact=artifact_ids, epochs="1")
-    assert [button.disabled for button in app.button if button.label == "Train on"] == [False]
+    assert [button.disabled for button in app.button if button.label == "Resume training"] == [False]
     assert jobs.wait(jobs.resume(run, artifact_ids, 1).id).state == "done"
     text = page_text(app.run()).replace("\\", "")
     assert not app.exception
     assert "Every batch's loss is the live model's, to the last bit" in text
     assert "It came back as functions that answer" in text
     assert app.dataframe[0].value["Step count"].tolist() == ["✓ kept (80)", "✓ kept"]
-    assert [button.disabled for button in app.button if button.label == "Train on"] == [True]
+    assert [button.disabled for button in app.button if button.label == "Resume training"] == [True]
 
 
 def test_resume_page_without_a_choice_offers_all_copies_of_the_run(visit, copied_entries: Callable):

@@ -5,6 +5,7 @@ from plotly.colors import unlabel_rgb
 
 from core.jobs.layer_steps import LayerStep
 from core.library import Library
+from tests.factories.contrast import luminance
 from tests.factories.library_entries import IDENTICAL_EVIDENCE, make_run
 from ui.compare.painted_graph import (
     ChosenLayer,
@@ -77,16 +78,9 @@ def test_description_of_step_has_its_difference_and_partner(changed: dict, text:
     assert describe_step(STEP | changed) == f"dense (Dense): {text}"
 
 
-def luminance(colour: str) -> float:
-    """Relative luminance of an "rgb(...)", after WCAG 2.2."""
-    parts = [value / 255 for value in unlabel_rgb(colour)]
-    linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
-    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
-
-
 def test_palette_gets_lighter_with_readable_ink_and_numbers():
     palette = make_palette()
-    light = [luminance(colour["fill"]) for colour in palette]
+    light = [luminance(unlabel_rgb(colour["fill"])) for colour in palette]
     assert light == sorted(light)
     contrasts = [
         (value + 0.05) / 0.05 if colour["ink"] == "#000" else 1.05 / (value + 0.05)

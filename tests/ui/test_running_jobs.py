@@ -4,17 +4,23 @@ import pytest
 
 from core.jobs import Jobs
 from core.library.job_store import Job
-from tests.factories.library_entries import make_run
+from tests.factories.library_entries import make_artifact, make_run
 
 REQUESTS = {
     "train": {"demo": "digits-mlp", "settings": {"epochs": 3}},
     "save": {"run": "r0000000001", "formats": [], "options": {}},
+    "import": {"name": "model.keras"},
+    "elsewhere": {"run": "r0000000001", "artifacts": [], "environments": ["tract"]},
+    "upgrade": {"source": "here", "target": "keras-jax", "copies": []},
+    "sweep": {"plan": {"models": ["r0000000001"]}, "has_files": False},
 }
+PAGES = {kind: kind for kind in REQUESTS} | {"import": "import_model"}
 
 
-def start_job_in_other_tab(jobs: Jobs, kind: str, number: int) -> Job:
+def start_job_in_other_tab(jobs: Jobs, kind: str, number: int, **request: str) -> Job:
     """A job of this kind that another tab has begun, and that runs."""
-    job = Job(id=f"j{number:010}", kind=kind, title="Of another tab", state="running", request=REQUESTS[kind])
+    asked = REQUESTS[kind] | request
+    job = Job(id=f"j{number:010}", kind=kind, title="Of another tab", state="running", request=asked)
     return jobs.job_store.create(job)
 
 
@@ -33,8 +39,13 @@ def test_pages_button_starts_own_job_while_another_runs(visit, empty_jobs, monke
     assert app.query_params["job"] == own.id
 
 
-@pytest.mark.parametrize("page", ["train", "save"])
-def test_pages_show_the_running_job_on_visit(visit, empty_jobs, page):
-    make_run(empty_jobs.library)
-    job = start_job_in_other_tab(empty_jobs, page, 1)
-    assert visit(empty_jobs, page).query_params["job"] == job.id
+@pytest.mark.parametrize("kind", list(REQUESTS))
+def test_pages_show_the_running_job_and_its_cancel_on_visit(visit, empty_jobs, kind):
+    run = make_run(empty_jobs.library)
+    make_artifact(empty_jobs.library, run)
+    job = start_job_in_other_tab(empty_jobs, kind, 1, run=run.id)
+    app = visit(empty_jobs, PAGES[kind])
+    assert not app.exception
+    assert app.query_params["job"] == job.id
+    assert len(app.get("progress")) == 1
+    assert app.button(key=f"cancel-{job.id}").label == ("Pause" if kind == "sweep" else "Cancel")

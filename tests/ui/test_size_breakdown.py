@@ -9,6 +9,7 @@ from streamlit.testing.v1 import AppTest
 from core.errors import UnknownName
 from core.jobs import Jobs
 from core.size_breakdown.breakdown import GROUP_MEANINGS, GROUPS, SAVED_BY_COMPRESSION, SizePart, bytes_by_group
+from tests.factories.contrast import contrast
 from ui import size_breakdown
 from ui.size_breakdown import (
     GROUP_COLOURS,
@@ -34,10 +35,7 @@ def test_size_breakdown_groups_have_colour_and_meaning():
 
 @pytest.mark.parametrize("colour", sorted(set(GROUP_COLOURS.values())))
 def test_size_breakdown_colours_have_contrast_with_white_text(colour: str):
-    channels = [int(colour[at : at + 2], 16) / 255 for at in (1, 3, 5)]
-    linear = [channel / 12.92 if channel <= 0.04045 else ((channel + 0.055) / 1.055) ** 2.4 for channel in channels]
-    luminance = sum(share * item for share, item in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
-    assert 1.05 / (luminance + 0.05) >= 4.5
+    assert contrast(colour, "#FFFFFF") >= 4.5
 
 
 def test_size_breakdown_text_names_largest_group_first():

@@ -6,20 +6,20 @@ from unittest.mock import patch
 import pytest
 from streamlit.testing.v1 import AppTest
 
+from core.environments.own import HERE
 from core.errors import InputError
 from core.jobs import Jobs
 from core.library.job_store import Job
 from core.upgrade.row_store import RowStore
 from core.upgrade.rows import UpgradeRow
-from core.upgrade.sides import get_side
+from core.upgrade.sides import get_side, release_line
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.private_entries import BO
 from tests.factories.sent_files import list_whole_uploads, send_files
-from tests.ui.test_elsewhere_page import own_jobs, write_built
+from tests.ui.test_elsewhere_page import write_built
 from tests.ui.test_pages import page_text
 from ui.components import escape_markdown
-
-__all__ = ["own_jobs"]
+from ui.upgrade.sides import put_older_first
 
 ERROR = {"code": "does-not-load", "sentence": "No."}
 OUTCOME = {"environment": "keras-3.3", "verdict": "does-not-load", "error": ERROR}
@@ -207,6 +207,18 @@ def test_upgrade_page_shows_refusal(visit, empty_jobs: Jobs, monkeypatch: pytest
     assert "job" not in app.query_params
 
 
+def test_upgrade_page_begins_with_the_release_before_ours_and_ours(visit, empty_jobs: Jobs):
+    line = [side.key for side in release_line(HERE)]
+    app = visit(empty_jobs, "upgrade")
+    assert [box.value for box in app.selectbox] == [line[line.index(HERE) - 1], HERE]
+
+
+def test_put_older_first_gives_the_newest_release_before_ours_first():
+    offered = [HERE, "onnxruntime-1.20", "keras-3.3", "keras-3.12", "tf-2.15"]
+    assert put_older_first(offered) == ["keras-3.12", "keras-3.3", "tf-2.15", HERE, "onnxruntime-1.20"]
+    assert put_older_first(["onnxruntime-1.20", HERE]) == ["onnxruntime-1.20", HERE]
+
+
 def test_upgrade_page_offers_no_search_between_engines(visit, empty_jobs: Jobs):
     app = visit(empty_jobs, "upgrade", **{"from": "onnxruntime-1.20", "to": "here"})
     send(app, empty_jobs, "a.onnx")
@@ -223,7 +235,7 @@ def test_upgrade_page_of_signed_in_person_says_who_builds(visit, own_jobs: Jobs)
     write_built(own_jobs.config, "keras-3.3")
     app = visit(bos, "upgrade")
     send(app, bos, "a.keras")
-    assert app.selectbox[1].options == ["Keras 3.3"]
+    assert [box.value for box in app.selectbox] == ["keras-3.3", "here"]
     assert [app.button(key=key).disabled for key in ("check-upgrade", "find-release")] == [False, True]
     assert "Not all releases between the two are built." in app.button(key="find-release").help
 
@@ -235,7 +247,7 @@ def test_upgrade_page_asks_once_which_environments_are_built(visit, empty_jobs: 
     assert len(calls) == 1
 
 
-def test_upgrade_page_offers_cured_file_and_reads_it_only_when_it_is_pressed(visit, empty_jobs: Jobs, tmp_path: Path):
+def test_upgrade_page_offers_cured_file_and_reads_it_on_click_only(visit, empty_jobs: Jobs, tmp_path: Path):
     row = UpgradeRow.model_validate({**ROWS[1], "name": "_new_.keras", "sha256": "0" * 64})
     row = row.model_copy(update={"cures": [row.cures[0].model_copy(update={"file": "for-keras-3.3.keras"})]})
     (tmp_path / "cured").write_bytes(b"cured")

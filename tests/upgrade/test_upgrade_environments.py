@@ -10,7 +10,7 @@ from core.environments import get_environment
 from core.environments.build import build_environment
 from core.errors import NotBuilt
 from core.jobs import Jobs
-from core.jobs.upgrade import read_rows
+from core.jobs.upgrades.upgrade import read_rows
 from core.settings import Settings
 from core.upgrade.rows import Status
 from core.upgrade.sides import get_side
@@ -74,7 +74,7 @@ def test_first_release_that_answers_otherwise_is_found(
     built_jobs: Jobs, keras_models: Path, monkeypatch: pytest.MonkeyPatch
 ):
     line = [get_side(key) for key in ("here", "keras-3.12", "keras-3.3")]  # those that are built
-    monkeypatch.setattr("core.jobs.bisect.build_line", lambda *sides: line)
+    monkeypatch.setattr("core.jobs.upgrades.bisect.build_line", lambda *sides: line)
     ended = wait_until_done(built_jobs, built_jobs.bisect("here", "keras-3.3", keras_models / "norm.keras"))
     steps = {step["environment"]: step["status"] for step in ended.result["steps"]}
     assert steps == {"keras-3.3": "does-not-load", "keras-3.12": "alike"}

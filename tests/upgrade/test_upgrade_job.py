@@ -14,8 +14,9 @@ from core.cli.upgrade import _write_cured
 from core.environments.pool import WarmProcesses
 from core.errors import Cancelled
 from core.jobs import Jobs
-from core.jobs.job_handle import JobHandle
-from core.jobs.upgrade import Item, ModelCheck, read_rows
+from core.jobs.execution.job_handle import JobHandle
+from core.jobs.upgrades.upgrade import read_rows
+from core.jobs.upgrades.upgrade_model import AskedModel, Item, ModelCheck
 from core.library import staging
 from core.report.upgrade_report import write_upgrade_report
 from core.upgrade.crossing import Crossing
@@ -52,7 +53,7 @@ def cross_to(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
                 sides = [make_engine(name, lock="tract", forks=True) for name in ("described", target)]
                 return Crossing(pool, sides[0], built, sides[1], built, handle.is_cancelled)
 
-            monkeypatch.setattr("core.jobs.upgrade.open_crossing", cross)
+            monkeypatch.setattr("core.jobs.upgrades.upgrade.open_crossing", cross)
 
         yield choose
 
@@ -179,7 +180,7 @@ def test_cured_files_of_one_name_are_numbered(tmp_path: Path):
 
 
 def test_progress_holds_the_last_rows_only(check, models: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("core.jobs.upgrade.PROGRESS_ROWS", 1)
+    monkeypatch.setattr("core.jobs.upgrades.upgrade.PROGRESS_ROWS", 1)
     written: list[tuple[int, int]] = []
     report = JobHandle.report_progress
 
@@ -194,15 +195,15 @@ def test_progress_holds_the_last_rows_only(check, models: Path, monkeypatch: pyt
 
 
 def test_cancelled_job_keeps_all_rows(jobs: Jobs, cross_to, models: Path, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("core.jobs.upgrade.PROGRESS_ROWS", 1)
-    check_model = ModelCheck.check
+    monkeypatch.setattr("core.jobs.upgrades.upgrade.PROGRESS_ROWS", 1)
+    ask_before = ModelCheck.ask_before
 
-    def cancel_third(self: ModelCheck, item: Item, folder: Path) -> UpgradeRow:
+    def cancel_third(self: ModelCheck, item: Item, folder: Path) -> AskedModel:
         if item.name == "text.onnx":
             raise Cancelled("Cancelled.")
-        return check_model(self, item, folder)
+        return ask_before(self, item, folder)
 
-    monkeypatch.setattr(ModelCheck, "check", cancel_third)
+    monkeypatch.setattr(ModelCheck, "ask_before", cancel_third)
     cross_to("doubles")
     job = jobs.wait(jobs.check_upgrade("here", "keras-3.3", models).id)
     assert (job.state, [row["name"] for row in job.detail["rows"]]) == (

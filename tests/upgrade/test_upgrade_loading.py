@@ -8,8 +8,8 @@ import pytest
 
 import core
 from core.environments.pool import WarmProcesses
-from core.jobs.upgrade_expectations import UNCONFINED_NOTE, find_expectation
-from core.jobs.upgrade_files import load_bare_unless_confined
+from core.jobs.upgrades.upgrade_expectations import UNCONFINED_NOTE, find_expectation
+from core.jobs.upgrades.upgrade_files import load_bare_unless_confined
 from core.settings import Settings
 from core.upgrade.crossing import Crossing
 from core.upgrade.model_files import ModelFiles

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 
 from core.compare import Verdict
-from core.environments.judge import ElsewhereOutcome, judge_kit
+from core.environments.judge import LOCK_NOTE, ElsewhereOutcome, judge_kit
 from core.environments.kits import Kit
 from core.environments.own import find_own, own_environment
 from core.environments.replies import KitReply
 from core.errors import ChildDied, InputError, LibraryError, UnknownName, WorkerError
-from core.jobs.bisect import build_line
+from core.jobs.upgrades.bisect import build_line
 from core.settings import Settings
 from core.upgrade.causes import describe_cause
 from core.upgrade.row_store import ROW_FILE, RowStore
@@ -138,6 +138,13 @@ def test_packages_of_our_own_name_their_folder(monkeypatch: pytest.MonkeyPatch):
     before = own_environment().folder_name
     monkeypatch.setattr("core.environments.own._installed", lambda: ("another-1.0.dist-info",))
     assert own_environment().folder_name != before
+
+
+def test_answers_of_our_own_packages_say_that_these_have_changed(monkeypatch: pytest.MonkeyPatch):
+    outcome = ElsewhereOutcome(environment="here@sse41", verdict="rounding", lock=own_environment().lock_sha256)
+    assert outcome.lock_note == ""
+    monkeypatch.setattr("core.environments.own._installed", lambda: ("keras-3.16.0.dist-info",))
+    assert outcome.lock_note == LOCK_NOTE
 
 
 def test_record_of_our_own_packages_is_written_once(tmp_path: Path):

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 from core.errors import ChildDied, Refused, TimedOut
-from core.jobs.import_model import validate_content_in_child
+from core.jobs.imports.import_model import validate_content_in_child
 from core.settings import PROJECT, Settings
 from core.validation.content.operation_allowlist import ALLOWED_OPS, SAVER_OPS, TABLE_FILE_OPS
 from core.validation.keras_allowlist import ALLOWED_CLASSES, ALLOWED_FUNCTIONS

@@ -118,10 +118,38 @@ def test_live_model_that_a_save_changed_is_rebuilt(change, snapshot):
         assert second is not first
 
 
-def test_litert_forms_begin_with_the_file_that_was_converted(tmp_path):
-    token = shared_conversions.set({"litert": (b"converted before", "a remark")})
+@pytest.mark.parametrize(
+    ("key", "shared", "files"),
+    [
+        ("litert", "litert", ["model.tflite"]),
+        ("onnx", "onnx 15", ["model.onnx"]),
+        ("openvino", "openvino", ["model.xml", "model.bin"]),
+    ],
+)
+def test_forms_of_a_runtime_begin_with_what_was_converted(key: str, shared: str, files: list[str], tmp_path: Path):
+    contents = [f"converted before, {name}".encode() for name in files]
+    token = shared_conversions.set({shared: (contents, "a remark")})
     try:
-        assert get_format("litert").save(build_dense_model(), tmp_path) == "a remark"
+        assert get_format(key).save(build_dense_model(), tmp_path) == "a remark"
     finally:
         shared_conversions.reset(token)
-    assert (tmp_path / "model.tflite").read_bytes() == b"converted before"
+    assert [(tmp_path / name).read_bytes() for name in files] == contents
+
+
+def test_conversion_of_openvino_is_kept_for_its_other_forms(tmp_path: Path):
+    """The two later forms convert nothing again, and are what they are when converted alone."""
+    model, (first, second, alone) = build_dense_model(), (tmp_path / name for name in ("first", "second", "alone"))
+    for folder in (first, second, alone):
+        folder.mkdir()
+    get_format("openvino_fp16").save(model, alone)
+    shared: dict[str, Any] = {}
+    token = shared_conversions.set(shared)
+    try:
+        get_format("openvino").save(model, first)
+        (kept, _) = shared["openvino"]
+        get_format("openvino_fp16").save(model, second)
+    finally:
+        shared_conversions.reset(token)
+    assert kept == [(first / name).read_bytes() for name in ("model.xml", "model.bin")]
+    assert shared.keys() == {"openvino"}
+    assert (second / "model.bin").read_bytes() == (alone / "model.bin").read_bytes()

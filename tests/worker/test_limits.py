@@ -1,18 +1,22 @@
 """A copy that meets a limit is not verified, or in part: it is never said that it does not load."""
 
+import copy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.compare import Verdict
 from core.compatibility.matrix import build_row
-from core.evidence.records import Evidence, ReloadOutcome
+from core.errors import TooMuchToSend
+from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.jobs import Jobs
 from core.library import Library
 from core.reload import reload_in_child
+from core.runtimes.reference import Reference
 from core.worker import Worker
 from tests.factories.misbehaving_worker import misbehave
 from tests.helpers import run_command, wait_until_done
@@ -75,6 +79,38 @@ def test_copy_out_of_memory_is_asked_half_the_rows(reload_copy: Callable):
     assert (outcome.verdict.rank <= Verdict.ROUNDING.rank, outcome.rows) == (True, 32)
     memory = "the 1.25 GB of memory that there are (ROUNDTRIP_CHILD_GB)"
     assert outcome.left_out == [f"32 of 64 rows were asked, 32 at a time: more would need more than {memory}."]
+
+
+def test_reference_larger_than_a_message_is_asked_in_part_and_says_so(jobs: Jobs, saved: Callable, worker: Worker):
+    limited = copy.copy(worker)
+    limited.config = worker.config.model_copy(update={"reply_mb": 0.03})
+    artifact = jobs.library.artifact(saved("digits-mlp", "keras")["artifact"])
+    run, folder = jobs.library.run(artifact.run), jobs.library.verified_folder(artifact.id)
+    known = jobs.library.original(run), jobs.library.reference(run.id)
+    outcome = reload_in_child(limited, "keras", folder, None, *known, seconds=60.0, probe_as={"demo": run.demo}).outcome
+    assert (outcome.verdict, outcome.rows) == (Verdict.BIT_IDENTICAL, 64)
+    assert outcome.left_out == ["64 of 270 rows were asked: all would be more than 0.03 MB (ROUNDTRIP_REPLY_MB)."]
+    assert "stopped" not in outcome.probes
+
+
+@pytest.mark.parametrize(
+    ("rows", "width", "limit", "expected"),
+    [
+        (300, 64, 10**6, 300),
+        (300, 64, 40_000, 128),
+        (300, 64, 20_000, 62),
+        (3, 10_000, 20_000, 1),
+        (70, 64, 20_000, 62),
+    ],
+)
+def test_rows_within_a_message_are_whole_batches_where_they_can(rows: int, width: int, limit: int, expected: int):
+    inputs, predictions = {"x": np.zeros((rows, width), "float32")}, {"y": np.zeros((rows, 1), "float32")}
+    assert Reference(inputs, predictions, {}).rows_within(limit) == expected
+    assert Reference(predictions, inputs, {}).head_within(limit).rows == expected
+
+
+def test_answers_larger_than_a_message_say_nothing_of_the_copy():
+    assert verdict_of_error(TooMuchToSend("The reply is too large.")) is Verdict.NOT_VERIFIED
 
 
 def test_compare_participant_over_limit_is_not_verified(

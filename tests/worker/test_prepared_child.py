@@ -87,7 +87,7 @@ def test_prepared_child_that_nobody_used_is_closed(worker, kept_copy):
         child.request("reload", seconds=1)
 
 
-def test_copy_that_a_prepared_child_could_not_load_is_judged_by_a_fresh_one(worker, kept_copy, tmp_path):
+def test_copy_not_loaded_in_a_prepared_child_is_judged_by_a_fresh_one(worker, kept_copy, tmp_path):
     (tmp_path / "model.keras").write_bytes(b"PK")
     with prepared_child(worker, "keras", tmp_path, None, **LIMITS) as prepared:
         assert prepared.result() is None
@@ -96,7 +96,7 @@ def test_copy_that_a_prepared_child_could_not_load_is_judged_by_a_fresh_one(work
 
 
 @pytest.mark.parametrize("way", ["late", "dead"])
-def test_prepared_child_that_is_late_or_dead_leaves_the_verdict_to_a_fresh_one(misbehaving_worker, kept_copy, way):
+def test_late_or_dead_prepared_child_leaves_the_verdict_to_a_fresh_one(misbehaving_worker, kept_copy, way):
     with (
         misbehave(way, "prepare_reload"),
         prepared_child(misbehaving_worker, "keras", kept_copy.folder, None, **LIMITS) as prepared,
@@ -105,7 +105,7 @@ def test_prepared_child_that_is_late_or_dead_leaves_the_verdict_to_a_fresh_one(m
         assert _gather(misbehaving_worker, kept_copy, prepared).without_code.verdict.value == "bit-identical"
 
 
-def test_prepared_child_that_ends_before_it_is_asked_leaves_the_verdict_to_a_fresh_one(worker, kept_copy):
+def test_prepared_child_that_ends_unasked_leaves_verdict_to_a_fresh_one(worker, kept_copy):
     with prepared_child(worker, "keras", kept_copy.folder, None, **LIMITS) as prepared:
         prepared.result().child.close()
         assert _gather(worker, kept_copy, prepared).without_code.verdict.value == "bit-identical"

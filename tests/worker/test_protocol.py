@@ -9,11 +9,11 @@ import sys
 import numpy as np
 import pytest
 
-from core.errors import ChildDied, WorkerError
+from core.errors import ChildDied, TooMuchToSend, WorkerError
 from core.settings import Settings
 from core.worker import Child
 from core.worker.child_errors import describe_exit
-from core.worker.protocol import HEAD, read_frame, write_frame
+from core.worker.protocol import HEAD, FrameLimit, read_frame, write_frame
 
 
 def child_sending(data: bytes, limit_mb: int = 1) -> Child:
@@ -87,11 +87,6 @@ INVALID_REPLIES = {
         encode_raw_reply(b'{"ok": {}, "@arrays": [1]}', bytes(16)),
         "the reply of a child makes no sense",
     ),
-    "more than is allowed": (
-        encode_reply({"ok": {}}, {"y": np.zeros(2**20)}),
-        "the reply of a child is larger than allowed",
-    ),
-    "a header that claims the moon": (HEAD.pack(2**32 - 1, 2**63), "the reply of a child is larger than allowed"),
     "an end with status 0": (encode_reply({"exit": 0, "said": "bye"}), "it stopped with status 0"),
 }
 
@@ -101,6 +96,21 @@ def test_invalid_reply_raises_child_died(data, how):
     with child_sending(data) as child, pytest.raises(ChildDied) as caught:
         child.request("reload", seconds=20)
     assert caught.value.sentence == f"The process that held the model ended before it answered: {how}."
+
+
+@pytest.mark.parametrize(
+    ("data", "limit", "cure"),
+    [
+        (encode_reply({"ok": {}}, {"y": np.zeros(2**20)}), "1", "Choose fewer rows, or raise ROUNDTRIP_REPLY_MB."),
+        (HEAD.pack(2**32 - 1, 2**63), "16.8", "Choose fewer rows."),
+    ],
+    ids=["arrays", "a header that claims the moon"],
+)
+def test_reply_over_limit_is_too_much_to_send_and_names_setting(data: bytes, limit: str, cure: str):
+    with child_sending(data) as child, pytest.raises(TooMuchToSend) as caught:
+        child.request("reload", seconds=20)
+    assert caught.value.sentence == f"The reply of a child is larger than the {limit} MB that it may have."
+    assert caught.value.cure == cure
 
 
 def test_child_died_error_holds_last_stderr_and_signal():
@@ -160,7 +170,7 @@ def test_write_frame_with_objects_raises():
     ids=str,
 )
 def test_arrays_in_frame_round_trip_bit_identical_and_writable(array):
-    frame = read_frame(io.BytesIO(encode_reply({"ok": {}}, {"odd": np.ones(3, "int8"), "y": array})), 2**20)
+    frame = read_frame(io.BytesIO(encode_reply({"ok": {}}, {"odd": np.ones(3, "int8"), "y": array})), FrameLimit(2**20))
     came = frame.arrays["y"]
     assert (came.dtype, came.shape, came.tobytes()) == (array.dtype, array.shape, array.tobytes())
     assert came.flags.writeable
@@ -168,7 +178,7 @@ def test_arrays_in_frame_round_trip_bit_identical_and_writable(array):
 
 
 def test_numpy_scalars_become_plain_numbers():
-    frame = read_frame(io.BytesIO(encode_reply({"ok": {"n": np.int64(3), "x": np.float32(0.5)}})), 0)
+    frame = read_frame(io.BytesIO(encode_reply({"ok": {"n": np.int64(3), "x": np.float32(0.5)}})))
     assert frame.message == {"ok": {"n": 3, "x": 0.5}}
 
 
@@ -177,7 +187,7 @@ def test_read_frame_at_end_of_stream_returns_none():
     with left, right.makefile("rb") as stream:
         right.close()
         left.close()
-        assert read_frame(stream, 0) is None
+        assert read_frame(stream) is None
 
 
 @pytest.mark.parametrize(

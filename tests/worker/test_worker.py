@@ -17,10 +17,19 @@ import psutil
 import pytest
 
 from core.demos.base import TrainSettings
-from core.errors import Cancelled, ChildDied, DoesNotLoad, NeedsArchitecture, TimedOut, TooLarge, WorkerError
+from core.errors import (
+    Cancelled,
+    ChildDied,
+    DoesNotLoad,
+    NeedsArchitecture,
+    TimedOut,
+    TooLarge,
+    TooMuchToSend,
+    WorkerError,
+)
 from core.settings import MB, Settings
 from core.worker import Child, Worker
-from core.worker.protocol import Frame, encode_frame, read_frame
+from core.worker.protocol import Frame, FrameLimit, encode_frame, read_frame
 from tests.factories.light_forkserver import LightWorker
 from tests.helpers import CANCEL_SECONDS, wait_until
 
@@ -134,10 +143,10 @@ def test_child_sends_pid_first_and_is_killable_with_its_group(killable_worker):
     killable_worker.open().close()
     for _ in range(5):
         with connect_to_forkserver(killable_worker) as connection, connection.makefile("rb") as stream:
-            pid = read_frame(stream, 0).message["hello"]
+            pid = read_frame(stream).message["hello"]
             assert os.getpgid(pid) == pid
             os.killpg(pid, signal.SIGKILL)
-            assert "exit" in read_frame(stream, 0).message
+            assert "exit" in read_frame(stream).message
 
 
 def test_child_killed_with_full_channel_does_not_block_forkserver(killable_worker):
@@ -146,8 +155,8 @@ def test_child_killed_with_full_channel_does_not_block_forkserver(killable_worke
         text = b"".join(encode_frame({"task": "unknown", "args": {}}))
         connection.sendall(text)
         with connection.makefile("rb") as stream:
-            pid = read_frame(stream, 0).message["hello"]
-            assert "error" in read_frame(stream, 0).message  # from now on it reads what it is asked
+            pid = read_frame(stream).message["hello"]
+            assert "error" in read_frame(stream).message  # from now on it reads what it is asked
         while select.select([], [connection], [], 2)[1]:  # it answers until its channel is full, and reads no more
             connection.sendall(text)
         os.kill(pid, signal.SIGKILL)
@@ -287,7 +296,7 @@ def test_child_reply_above_limit_is_refused_by_app(config, worker, jobs, saved, 
     many = {"pixels": np.tile(reference_inputs["pixels"], (150, 1))}
     folder = jobs.library.verified_folder(saved("digits-mlp", "keras")["artifact"])
     with worker.open() as child:
-        child._reply_limit = 2**20
+        child._reply_limit = FrameLimit(2**20)
         assert (
             len(
                 child.request(
@@ -296,7 +305,7 @@ def test_child_reply_above_limit_is_refused_by_app(config, worker, jobs, saved, 
             )
             == 1
         )
-        with pytest.raises(ChildDied, match="larger than allowed"):
+        with pytest.raises(TooMuchToSend, match=r"larger than the 1\.05 MB"):
             child.request("reload", format="keras", folder=str(folder), source=None, arrays=many, seconds=60)
 
 
@@ -304,8 +313,8 @@ def test_child_refuses_request_above_limit_with_sentence(config, killable_worker
     with killable_worker.open() as child, pytest.raises(WorkerError) as caught:
         child.request("predict", arrays={"x": np.zeros(config.reply_mb * MB + 1, "uint8")}, seconds=60)
     assert caught.value.to_json() | {"received": ""} == {
-        "code": "worker",
-        "sentence": "What a child was asked is larger than allowed.",
+        "code": "too-much-to-send",
+        "sentence": "What a child was asked is larger than the 256 MB that it may have.",
         "received": "",
         "cure": "Choose fewer rows, or raise ROUNDTRIP_REPLY_MB.",
         "detail": "",

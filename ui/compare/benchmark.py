@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.compare import Verdict
-from core.figures.theme import NEUTRAL, PLOTLY_CONFIG, apply_theme
+from core.figures.theme import LEGEND_BELOW, NEUTRAL, PLOTLY_CONFIG, apply_theme
 from core.jobs.benchmark import estimate_seconds, find_last_benchmark
 from core.jobs.benchmark_result import (
     BATCH_SIZES,
@@ -23,8 +23,9 @@ from core.jobs.benchmark_result import (
 )
 from core.library import Entry
 from core.library.job_store import Job
-from core.text.labels import CLOSENESS_LABELS, closeness_label, format_timestamp
+from core.text.labels import format_timestamp
 from core.text.numbers import format_duration, format_size
+from core.text.verdicts import CLOSENESS_LABELS, closeness_label
 from ui.charts import log_axis, stacked_bar_chart
 from ui.compare.participants import Participants
 from ui.components import escape_markdown, show_error
@@ -129,7 +130,7 @@ def _trade_off_chart(view: BenchmarkView, pareto_ids: list[str], texts: dict[str
     figure.update_xaxes(**log_axis([x for x, _ in places.values()], format_size))
     figure.update_yaxes(**log_axis([y for _, y in places.values()], _call_duration))
     title = f"time of a call of {'1 row' if view.batch == 1 else f'{view.batch} rows'}"
-    return apply_theme(figure, "size on disk", title, height=440).update_layout(legend={"y": -0.2, "yanchor": "top"})
+    return apply_theme(figure, "size on disk", title, height=440).update_layout(legend=LEGEND_BELOW)
 
 
 def _call_duration(seconds: float) -> str:

@@ -7,10 +7,10 @@ import streamlit as st
 
 from core.errors import RoundtripError
 from core.inputs import InputSet
-from core.jobs.compare_result import ComparisonOutcome
-from core.jobs.known_places import label_participants
+from core.jobs.comparison.compare_result import ComparisonOutcome
 from core.jobs.participants import run_id_of
-from core.jobs.places import place_of
+from core.jobs.places.known_places import label_participants
+from core.jobs.places.place import place_of
 from core.library import Entry, Run
 from core.library.job_store import Job
 from core.record import now

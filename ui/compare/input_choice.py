@@ -16,8 +16,9 @@ from core.inputs.fitting import InputSpecs
 from core.inputs.from_images import image_frame
 from core.inputs.options import DrawnChoice, FileChoice, InputChoice, InputOptions, RandomChoice
 from core.inputs.store import ProgressCallback, ignore_progress
-from core.text.labels import format_values, reference_row_labels
+from core.text.labels import reference_row_labels
 from core.text.numbers import format_size
+from core.text.predictions import format_values
 from ui.compare.input_widgets import (
     choose_held_out,
     choose_input_files,

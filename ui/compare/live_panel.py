@@ -13,8 +13,8 @@ from core.figures.images import row_image_url
 from core.figures.theme import PLOTLY_CONFIG
 from core.jobs.live_session import LivePrediction, LiveSession
 from core.library import Run
-from core.text.labels import format_values
 from core.text.numbers import format_duration
+from core.text.predictions import format_values
 from ui.charts import probability_bars
 from ui.compare.canvas import draw_canvas, inputs_from_pixels
 from ui.compare.participants import Participants

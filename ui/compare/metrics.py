@@ -16,11 +16,11 @@ from core.figures.comparison import (
     titled_pairwise_matrix,
 )
 from core.figures.theme import PLOTLY_CONFIG
-from core.jobs.compare_result import ComparisonOutcome
-from core.text.labels import first_rows_label, tolerance_label, verdict_label
+from core.jobs.comparison.compare_result import ComparisonOutcome
 from core.text.metrics import CLASSIFICATION_METRICS, CLOSENESS_METRICS, DISTANCE_METRICS, WORST_VALUE_METRICS, Metric
 from core.text.numbers import format_number
 from core.text.summaries import summarize_changes, summarize_outcomes
+from core.text.verdicts import first_rows_label, tolerance_label, verdict_label
 from ui.compare.comparison_job import FinishedComparison
 from ui.compare.prediction_rows import ROWS_TAB, load_rows
 from ui.compare.swipe import show_output_images

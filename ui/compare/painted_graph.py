@@ -71,11 +71,11 @@ def show_painted_graph(job: Job, names: dict[str, str]) -> ChosenLayer | None:
     return read_chosen_layer(chosen, len(steps))
 
 
-def read_chosen_layer(told: Any, layers: int) -> ChosenLayer | None:
+def read_chosen_layer(value: Any, layers: int) -> ChosenLayer | None:
     """Return what the browser told of a choice among so many layers; None where it makes no sense, or there is none."""
-    if not isinstance(told, list) or len(told) != 2 or any(type(number) is not int for number in told):
+    if not isinstance(value, list) or len(value) != 2 or any(type(number) is not int for number in value):
         return None
-    chosen = ChosenLayer(*told)
+    chosen = ChosenLayer(*value)
     return chosen if 0 <= chosen.place < layers else None
 
 

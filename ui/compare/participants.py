@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from core.jobs.places import place_of
+from core.jobs.places.place import place_of
 from core.library import Entry
 from core.text.labels import live_model_phrase, short_labels
 from ui.artifact_picker import ArtifactChoices, choose_artifact, choose_code_sources
@@ -40,7 +40,7 @@ class Participants(NamedTuple):
 
     Attributes:
         baseline: An artifact, or a run for its live model.
-        others: The artifacts compared with it, also such that are at a place (see `core.jobs.places`).
+        others: The artifacts compared with it, also such that are at a place (see `core.jobs.places.place`).
         names: The label of each on the page.
         sources: Where the code that an artifact lacks comes from.
     """

@@ -7,8 +7,8 @@ import streamlit as st
 
 from core.environments.machines import THIS_MACHINE, WORKER, split_key
 from core.jobs.environment_states import list_worker_names
-from core.jobs.known_places import list_combined, list_environments_of, list_takers
-from core.jobs.places import Place, at_place
+from core.jobs.places.known_places import list_combined, list_environments_of, list_takers
+from core.jobs.places.place import Place, at_place
 from core.library import Entry
 from core.text.labels import short_labels
 from core.text.numbers import format_size
@@ -25,7 +25,8 @@ def choose_placed_copies(entries: Mapping[str, Entry], ids: list[str]) -> list[s
 
     Nothing is shown where none takes any of them.
     """
-    offered = {id_: places for id_ in ids if (places := _list_offered(entries[id_]))}
+    sizes: dict[str, int] = {}
+    offered = {id_: labels for id_ in ids if (labels := _label_offered(entries[id_], sizes))}
     if not offered:
         return []
     names, placed = short_labels(ids, entries), []
@@ -34,29 +35,36 @@ def choose_placed_copies(entries: Mapping[str, Entry], ids: list[str]) -> list[s
         "Ask them in other environments and on other machines, too", icon=":material/deployed_code:", expanded=is_chosen
     ):
         with st.grid(2, min_column_width=300):
-            for id_, places in offered.items():
-                placed += [at_place(id_, key) for key in _choose_places(id_, names[id_], places)]
+            for id_, labels in offered.items():
+                placed += [at_place(id_, key) for key in _choose_places(id_, names[id_], labels)]
         _show_costs(placed)
     return placed
 
 
-def _list_offered(entry: Entry) -> list[Place]:
-    """The places that take a copy, those that are built first, then the smallest; who signed in builds none.
+def _label_offered(entry: Entry, sizes: dict[str, int]) -> dict[str, str]:
+    """The labels of the places that take a copy, by key: those that are built first, then the smallest.
 
-    On other machines those that are built, too.
+    On other machines those that are built, too; who signed in builds none. `sizes` keeps what is to be built for a
+    place, in bytes, for the next copy: most places take several.
     """
     jobs, format_key = current_jobs(), str(entry.format)
     workers = [WORKER + name for name in list_worker_names(jobs)]
     takers = list_takers(format_key, workers)
-    sized = [(place.size_to_build(jobs.config), place) for place in takers]
+    sized = [(_size_to_build(place, sizes), place) for place in takers]
     built = [place for size, place in sized if not size and split_key(place.key)[1] == THIS_MACHINE]
     sized += [(0, each) for place in built for each in list_combined(place, format_key, workers)]
     is_signed_in = jobs.library.access.viewer_id is not None
-    return [place for size, place in sorted(sized, key=itemgetter(0)) if not (size and is_signed_in)]
+    offered = [(size, place) for size, place in sorted(sized, key=itemgetter(0)) if not (size and is_signed_in)]
+    return {place.key: _label(place, size) for size, place in offered}
 
 
-def _choose_places(id_: str, name: str, places: list[Place]) -> list[str]:
-    labels = {place.key: _label(place) for place in places}
+def _size_to_build(place: Place, sizes: dict[str, int]) -> int:
+    if place.key not in sizes:
+        sizes[place.key] = place.size_to_build(current_jobs().config)
+    return sizes[place.key]
+
+
+def _choose_places(id_: str, name: str, labels: dict[str, str]) -> list[str]:
     return st.multiselect(
         f"{escape_markdown(name)}, also in",
         **bind_select(PARAM_PREFIX + id_, list(labels), many=True),
@@ -67,12 +75,11 @@ def _choose_places(id_: str, name: str, places: list[Place]) -> list[str]:
     )
 
 
-def _label(place: Place) -> str:
-    size = place.size_to_build(current_jobs().config)
+def _label(place: Place, size: int) -> str:
     return f"{place.label} (to build, {format_size(size)})" if size else place.label
 
 
 def _show_costs(placed: list[str]) -> None:
     """Say what building will take, before anything is fetched."""
-    needed = list_environments_of(placed)
-    show_costs([state for state in current_jobs().list_environments() if state["environment"] in needed])
+    if needed := list_environments_of(placed):
+        show_costs([state for state in current_jobs().list_environments() if state["environment"] in needed])

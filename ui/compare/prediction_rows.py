@@ -3,6 +3,7 @@
 from typing import Any, NamedTuple
 
 import numpy as np
+import pyarrow
 import streamlit as st
 
 from core.arrays import Arrays
@@ -13,7 +14,7 @@ from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
 from core.library.job_store import Job
 from core.library.prediction_store import PredictionStore
-from core.text.labels import PredictionLabeler, format_values
+from core.text.predictions import PredictionLabeler, format_values
 from ui.charts import probability_bars
 from ui.compare.swipe import CLOSE_UP, show_output_images
 from ui.components import escape_markdown
@@ -70,13 +71,14 @@ def show_predictions(run: Run, job: Job, names: dict[str, str]) -> None:
     if len(rows) > MAX_ROWS:
         st.caption(f"The first {MAX_ROWS:,} of {len(rows):,} rows.")
     rows = rows[:MAX_ROWS]
-    position = _show_prediction_table(*_cached_columns(job.id, job.finished, output, rows, names, run, job, distance))
+    found = job.id, job.finished, output
+    position = _show_prediction_table(*_cached_table(*found, rows, names, run, job, distance))
     if position is not None:
-        _show_row(load_rows(run, job, output, rows[[position]], names, distance), names[baseline])
+        _show_row(_cached_row(*found, int(rows[position]), names, run, job, distance), names[baseline])
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
-def _cached_columns(
+def _cached_table(
     job_id: str,
     finished: str | None,
     output: str,
@@ -85,9 +87,26 @@ def _cached_columns(
     _run: Run,
     _job: Job,
     _distance: np.ndarray,
-) -> tuple[dict[str, list[Any]], dict[str, Any]]:
-    """Return the columns of a table; cached by the job and its end, because a finished comparison never changes."""
-    return make_columns(load_rows(_run, _job, output, rows, names, _distance), names[_job.result["baseline"]])
+) -> tuple[pyarrow.Table, dict[str, Any]]:
+    """Return a table as it is sent; cached by the job and its end, because a finished comparison never changes."""
+    shown = load_rows(_run, _job, output, rows, names, _distance)
+    columns, config = make_columns(shown, names[_job.result["baseline"]])
+    return pyarrow.table(columns), config
+
+
+@st.cache_data(show_spinner=False, max_entries=64)
+def _cached_row(
+    job_id: str,
+    finished: str | None,
+    output: str,
+    row: int,
+    names: dict[str, str],
+    _run: Run,
+    _job: Job,
+    _distance: np.ndarray,
+) -> PredictionRows:
+    """Return one row as `load_rows` does; cached as `_cached_table` is."""
+    return load_rows(_run, _job, output, np.array([row]), names, _distance)
 
 
 def _choose_rows(left: Any, right: Any, changed: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -185,11 +204,11 @@ def make_columns(table: PredictionRows, baseline: str) -> tuple[dict[str, list[A
     return columns, config
 
 
-def _show_prediction_table(columns: dict[str, list[Any]], config: dict[str, Any]) -> int | None:
+def _show_prediction_table(table: pyarrow.Table, config: dict[str, Any]) -> int | None:
     """Show one line for each row. Returns the position of the selected row, or the first without a selection."""
-    count = len(columns["Row"])
+    count = table.num_rows
     event = st.dataframe(
-        columns,
+        table,
         hide_index=True,
         on_select="rerun",
         selection_mode="single-row",

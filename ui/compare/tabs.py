@@ -89,6 +89,7 @@ def _show_report_downloads(job_id: str) -> None:
             with st.container(border=True, height="stretch", key=f"report-{kind}"):
                 st.markdown(f"**{kind.upper()}**")
                 st.markdown(f"{contents[0].upper()}{contents[1:]}.")
+                st.space("stretch")  # the buttons stand side by side, whatever is written above them
                 st.link_button(
                     f"Download {kind.upper()}",
                     report_url(job_id, kind, tolerances),

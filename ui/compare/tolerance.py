@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.compare.tolerance import ToleranceJson
 from core.errors import InputError
-from core.jobs.compare_result import ALL_OUTPUTS, Tolerance, check_tolerances, parse_tolerances
+from core.jobs.comparison.compare_result import ALL_OUTPUTS, Tolerance, check_tolerances, parse_tolerances
 from core.library.job_store import Job
 from core.text.numbers import format_exact
 from ui.components import show_error

@@ -6,12 +6,13 @@ from core.compare import Verdict
 from core.compatibility.losses import find_losses, label_with_losses
 from core.environments.machines import label_asked
 from core.figures.theme import NEUTRAL, PLOTLY_CONFIG
-from core.jobs.compare_result import ComparisonOutcome, describe_compared_machines
+from core.jobs.comparison.compare_result import ComparisonOutcome, describe_compared_machines
 from core.jobs.elsewhere_answers import find_answers
-from core.jobs.places import place_of
-from core.text.labels import live_model_phrase, verdict_meaning
+from core.jobs.places.place import place_of
+from core.text.labels import live_model_phrase
 from core.text.numbers import format_duration
 from core.text.summaries import describe_batch, list_caveats
+from core.text.verdicts import verdict_meaning
 from ui.charts import size_chart
 from ui.compare.comparison_job import FinishedComparison
 from ui.components import VERDICT_BADGES, escape_markdown, show_error, shown_verdict
@@ -73,7 +74,8 @@ def show_verdicts(comparison: FinishedComparison) -> None:
 def _show_machines(comparison: FinishedComparison) -> None:
     """Say of each copy how it answers on each machine, where it was asked on any but this one."""
     names = comparison.participants.names
-    outcomes = {id_: outcome.model_dump(mode="json") for id_, outcome in comparison.outcomes.items()}
+    asked = {"verdict", "changed_rows", "rows"}
+    outcomes = {id_: outcome.model_dump(mode="json", include=asked) for id_, outcome in comparison.outcomes.items()}
     for id_, sentence in describe_compared_machines(outcomes).items():
         text = f"{names.get(id_, id_)}: {sentence}"
         st.markdown(escape_markdown(text))

@@ -3,7 +3,8 @@
 The graph is drawn by netron inside the page, from our own server.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 import streamlit as st
 
@@ -46,12 +47,19 @@ def _artifact_facts(artifact: Artifact, run: Run) -> Iterator[tuple[str, str]]:
     else:
         yield "Saved", f"{format_timestamp(artifact.created)}, with {_writer_versions(artifact, format_)}"
     if artifact.options:
-        yield "Options", ", ".join(f"{name} = {value}" for name, value in artifact.options.items())
+        yield "Options", "; ".join(f"{name}: {value}" for name, value in label_options(format_, artifact.options))
     if run.brought:
         yield "How it is asked", run.brought.get("remark") or "as any copy of its format"
     if is_imported and run.brought.get("sha256"):
         yield "SHA-256 of what was imported", run.brought["sha256"]
     yield from content_facts(artifact)
+
+
+def label_options(format_: Format, options: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield the label and the value of each option with which a copy was saved; of a former one its key."""
+    labels = {option.key: option.label for option in format_.options}
+    for key, value in options.items():
+        yield labels.get(key, key), {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
 
 
 def _show_verdict(artifact_id: str) -> None:

@@ -29,11 +29,12 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
     labels = {format_.key: format_.label for format_ in all_formats()}
     names = current_jobs().library.run_names()
     sizes, size_config = size_column([entry.bytes for entry in entries])
+    marks = [_annotation_texts(entry) for entry in entries]
     columns = {
         "Format": [labels.get(entry.format or "", entry.format or "unreadable") for entry in entries],
         "Verdict of its reload": [_verdict_text(entry) for entry in entries],
         "Run": [names.get(entry.run or "", entry.run_name or "") for entry in entries],
-        "Marks": [_annotation_texts(entry) for entry in entries],
+        "Marks": marks,
         "Demo": [_demo_text(entry) for entry in entries],
         "Size": sizes,
         "Created": [entry.created and datetime.fromisoformat(entry.created) for entry in entries],
@@ -46,6 +47,7 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
         on_select="rerun",
         selection_mode="multi-row",
         key=key,
+        placeholder="–",
         height=38 + 35 * min(len(entries), VISIBLE_ROWS),
         alt="Artifacts with format, verdict, run, size and date",
         column_config=explain_headings(
@@ -56,7 +58,8 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
                     help="What a fresh process made of the copy, on its run's test examples, and what the copy lost."
                 ),
                 "Marks": st.column_config.ListColumn(
-                    help="Imported from outside, pinned, what aliases point to it, and its tags.", width="medium"
+                    help="Imported from outside, pinned, what aliases point to it, and its tags.",
+                    width="medium" if any(marks) else "small",
                 ),
                 "Demo": st.column_config.TextColumn(width=130),  # else as wide as the first rows need
                 "Size": size_config,

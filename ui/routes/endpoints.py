@@ -21,7 +21,7 @@ from core.exports.proof_kit import build_proof_kit
 from core.exports.tf_serving import build_serving_zip
 from core.introspection.tensor_download import download_tensor
 from core.jobs import Jobs
-from core.jobs.compare_result import parse_tolerances
+from core.jobs.comparison.compare_result import parse_tolerances
 from core.jobs.elsewhere_answers import find_kit_answers
 from core.jobs.participants import run_id_of
 from core.report import write_report

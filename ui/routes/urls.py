@@ -12,7 +12,7 @@ from ui.auth import current_user, is_sign_in_required
 from ui.streamlit_internals import get_cookie_secret
 
 if TYPE_CHECKING:
-    from core.jobs.compare_result import Tolerance
+    from core.jobs.comparison.compare_result import Tolerance
 
 
 def base_path() -> str:

@@ -9,7 +9,7 @@ from core.environments.own import HERE
 from core.errors import RoundtripError
 from core.formats import all_formats
 from core.jobs.environment_states import list_machines
-from core.jobs.sweep import Sweeps
+from core.jobs.sweeps.sweep import Sweeps
 from core.jobs.uploads import store_models
 from core.library import Run
 from core.library.job_store import Job
@@ -98,7 +98,8 @@ def choose_sweep(runs: dict[str, Run]) -> ChosenSweep | None:
 def _choose_runs(runs: dict[str, Run], is_disabled: bool) -> list[str]:
     labels = {ALL_RUNS: "Every run", **describe_runs(current_jobs().library, runs.values())}
     binding = bind_select("run", list(labels), many=True)
-    return st.multiselect("Runs", **binding, format_func=labels.__getitem__, disabled=is_disabled)
+    style: dict[str, Any] = {"format_func": labels.__getitem__, "placeholder": "Choose runs"}
+    return st.multiselect("Runs", **binding, **style, disabled=is_disabled)
 
 
 def _choose_files(is_expanded: bool) -> ChosenFiles:
@@ -130,7 +131,8 @@ def _choose_cells() -> dict[str, list[str]]:
 
 def _choose(label: str, name: str, labels: dict[str, str], help_: str) -> list[str]:
     binding = bind_select(name, list(labels), many=True)
-    return st.multiselect(label, **binding, format_func=labels.__getitem__, help=help_)
+    style: dict[str, Any] = {"format_func": labels.__getitem__, "placeholder": f"Choose {label.lower()}"}
+    return st.multiselect(label, **binding, **style, help=help_)
 
 
 def _propose(defaults: dict[str, str]) -> None:

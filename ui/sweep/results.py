@@ -8,7 +8,8 @@ import streamlit as st
 from core.environments import ENVIRONMENTS
 from core.environments.machines import label_machine
 from core.environments.own import HERE
-from core.jobs.sweep import Sweeps
+from core.formats import all_formats
+from core.jobs.sweeps.sweep import Sweeps
 from core.library.job_store import Job
 from core.report.sweep_report import RENDERERS
 from core.sweep.rows import LABELS, Status, SweepRow, summarize_counts, summarize_sweep
@@ -84,10 +85,11 @@ def _filter(rows: list[SweepRow], job: Job) -> list[SweepRow]:
 
 def _show_table(rows: list[SweepRow]) -> None:
     sizes, size_config = size_column([row.bytes or None for row in rows])
+    labels = {format_.key: format_.label for format_ in all_formats()}
     table = {
         "Model": [row.model for row in rows],
         "Verdict": [f"{SYMBOLS.get(row.status, '?')} {row.label}" for row in rows],
-        "Format": [row.format or "–" for row in rows],
+        "Format": [labels.get(row.format, row.format) or "–" for row in rows],
         "Environment": [KNOWN_ENVIRONMENTS.get(row.environment, row.environment) for row in rows],
         "Machine": [label_machine(row.machine) for row in rows],
         "Changed": [row.changed_rows for row in rows],
@@ -107,7 +109,8 @@ def _show_table(rows: list[SweepRow]) -> None:
             help="On this machine those of saving, loading and the first answer; elsewhere those that were waited for.",
         ),
     }
-    st.dataframe(table, hide_index=True, column_config=config, alt="A row for each copy, environment and machine")
+    alt = "A row for each copy, environment and machine"
+    st.dataframe(table, hide_index=True, column_config=config, placeholder="–", alt=alt)
 
 
 def _show_reports(job_id: str) -> None:

@@ -13,8 +13,8 @@ from core.figures.images import row_image_url
 from core.library import Run
 from core.size_breakdown.tensor_search import load_run_tensors
 from core.tensors.rounding import round_to_bits, stored_bytes
-from core.text.labels import verdict_label
 from core.text.numbers import format_size
+from core.text.verdicts import verdict_label
 from ui.browser_component import BUTTON, PICTURE, load_component
 from ui.compare.canvas import inputs_from_pixels
 from ui.compare.live_panel import open_live_session

@@ -8,8 +8,8 @@ from core.compare import Verdict
 from core.compatibility.losses import find_losses, label_with_losses
 from core.evidence.records import ReloadOutcome
 from core.formats import get_format
-from core.text.labels import verdict_label
 from core.text.numbers import format_size
+from core.text.verdicts import verdict_label
 from ui.browser_component import BUTTON, PICTURE, load_component
 from ui.findings import show_losses
 from ui.session import current_jobs

@@ -5,7 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.errors import RoundtripError
-from core.jobs.uploads import store_models
+from core.jobs.uploads import give_models
 from core.library.job_store import Job
 from ui.components import show_error
 from ui.job_progress import job_from_query
@@ -40,8 +40,9 @@ def _start(models: ChosenModels, start: Callable[..., Job]) -> Job | None:
     try:
         if not models.sent.files:
             return start(copies=models.copies)
-        stored = store_models(current_jobs().library, models.sent.files)
-        return start(path=stored.path, name=stored.name, temporary_folder=stored.temporary_folder)
+        given = give_models(current_jobs().library, models.sent.files)._asdict()
+        given.pop("parts", None)  # a model has none beside it here
+        return start(**given)
     except RoundtripError as error:
         show_error(error)
         return None

@@ -53,7 +53,7 @@ def _choose_files() -> ChosenFiles:
         "Models of any kind, or a .zip of a folder of them. Weights need their architecture (.json) of the same "
         "name. They are checked as imports are, and run in a sandbox only. The files stay here for the next question "
         f"until you remove them, and are deleted after {hours} hours; what became of each model is kept, and what was "
-        "cured. A folder: `roundtrip upgrade`."
+        "cured. A folder is asked from the command line: `roundtrip upgrade PATH`."
     )
     return sent
 

@@ -6,13 +6,14 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
-from core.jobs.bisect import describe_bisect
 from core.jobs.elsewhere import read_outcome
-from core.jobs.upgrade import read_rows
+from core.jobs.upgrades.bisect import describe_bisect
+from core.jobs.upgrades.upgrade import read_rows
 from core.library.job_store import Job
 from core.report.upgrade_report import render_upgrade_html, render_upgrade_json
-from core.text.labels import pluralize, verdict_label
+from core.text.labels import pluralize
 from core.text.numbers import format_duration, format_size
+from core.text.verdicts import verdict_label
 from core.upgrade.rows import Cure, Status, UpgradeRow
 from core.upgrade.sides import list_sides
 from core.upgrade.summary import summarize_upgrade

@@ -6,12 +6,13 @@ from typing import NamedTuple
 import streamlit as st
 
 from core.environments.base import Environment
+from core.environments.own import HERE
 from core.errors import InputError
-from core.jobs.bisect import build_line
+from core.jobs.upgrades.bisect import build_line
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from core.text.numbers import format_size
-from core.upgrade.sides import list_sides
+from core.upgrade.sides import list_sides, release_line
 from ui.query_params import bind_select
 from ui.session import current_jobs
 
@@ -36,9 +37,9 @@ class Sides(NamedTuple):
         return f"{label} (to build, {format_size(size)})" if size else label
 
     def find_missing(self, keys: Iterable[str]) -> dict[str, int]:
-        """Return the sizes of what is to be built for these, by lock: environments that share one are built once."""
+        """Return the sizes of what is to be built for these, by folder: environments that share one are built once."""
         missing = [key for key in keys if key in self.sizes_to_build]
-        return {str(self.by_key[key].lock_path): self.sizes_to_build[key] for key in missing}
+        return {self.by_key[key].folder_name: self.sizes_to_build[key] for key in missing}
 
 
 class ChosenSides(NamedTuple):
@@ -65,7 +66,7 @@ def choose_sides(sides: Sides, job: Job | None) -> ChosenSides | None:
         if job and name not in st.query_params:
             st.query_params[name] = job.request[which]
     offered = {key: side for key, side in sides.by_key.items() if sides.may_ask([key])}
-    before = [key for key, side in offered.items() if side.describes]
+    before = put_older_first([key for key, side in offered.items() if side.describes])
     left, right = st.columns(2)
     with left:
         source = st.selectbox("Before", **bind_select("from", before, clears=("job",)), format_func=sides.name)
@@ -78,6 +79,16 @@ def choose_sides(sides: Sides, job: Job | None) -> ChosenSides | None:
             return None
         target = st.selectbox("After", **bind_select("to", after, clears=("job",)), format_func=sides.name)
     return ChosenSides(source, target, _find_line(source, target))
+
+
+def put_older_first(keys: list[str]) -> list[str]:
+    """Return these environments with the releases of Keras older than ours first, the newest of them at the top.
+
+    So the choice begins with what most people ask: what breaks with the release that is here.
+    """
+    line = [side.key for side in release_line(HERE)]
+    older = [key for key in reversed(line[: line.index(HERE)]) if key in keys]
+    return [*older, *(key for key in keys if key not in older)]
 
 
 def _find_line(source: str, target: str) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import tensorflow_files
-from kit_files import find_file, read_facts, read_shapes
+from kit_files import find_file, keep_for_load, read_facts, read_shapes, take_kept
 
 MODULES = ("numpy", "keras")
 DISTRIBUTIONS = ("keras", "tensorflow", "tensorflow-cpu")
@@ -24,7 +24,8 @@ def describe(kit):
     if read_facts(kit)["format"] in tensorflow_files.KINDS:
         return tensorflow_files.describe(kit)
     forget_last_kit(keras)
-    return [describe_tensor(*named) for named in name_inputs(read_model(keras, kit))]
+    model = keep_for_load(kit, read_model(keras, kit))
+    return [describe_tensor(*named) for named in name_inputs(model)]
 
 
 def convert(kit, kind, folder):
@@ -50,8 +51,7 @@ def open_model(kit, compute=call_model):
 
     if read_facts(kit)["format"] in tensorflow_files.KINDS:
         return tensorflow_files.load(kit)
-    forget_last_kit(keras)
-    return predict_with(read_model(keras, kit), kit, compute)
+    return predict_with(read_kept_model(keras, kit), kit, compute)
 
 
 def predict_with(model, kit, compute=call_model):
@@ -81,6 +81,14 @@ def to_name(dtype):
 def list_variables(variables):
     """Return variables as pairs of path and array."""
     return [(variable.path, variable.numpy()) for variable in variables]
+
+
+def read_kept_model(keras, kit):
+    """Return the model that was loaded to describe a kit, else load it."""
+    kept = take_kept(kit)
+    if kept is None:
+        forget_last_kit(keras)
+    return read_model(keras, kit) if kept is None else kept
 
 
 def read_model(keras, kit):

@@ -1,7 +1,7 @@
 """Keras files under the back end torch, with a word on the layers that it computes otherwise than the others."""
 
 from keras_model import DISTRIBUTIONS as KERAS_DISTRIBUTIONS
-from keras_model import MODULES, convert, describe, forget_last_kit, predict_with, read_model
+from keras_model import MODULES, convert, describe, predict_with, read_kept_model
 
 __all__ = ["DISTRIBUTIONS", "MODULES", "convert", "describe", "load"]
 DISTRIBUTIONS = (*KERAS_DISTRIBUTIONS, "torch")
@@ -17,8 +17,7 @@ CUBIC = "Under torch {} draws its cubic curves with the constant -0.75, under ot
 def load(kit):
     import keras
 
-    forget_last_kit(keras)
-    model = read_model(keras, kit)
+    model = read_kept_model(keras, kit)
     predict = predict_with(model, kit, call_without_gradients)
     predict.note = describe_differences(model)
     return predict

@@ -24,6 +24,21 @@ def read_shapes(kit, file="inputs.npz"):
         return {name: (archive[name].shape, archive[name].dtype) for name in archive}
 
 
+_opened = {}
+
+
+def keep_for_load(kit, model):
+    """Keep what was opened to say what a model takes, for the load of the same kit; returns it."""
+    _opened.clear()
+    _opened[str(kit)] = model
+    return model
+
+
+def take_kept(kit):
+    """Return what was kept of a kit, once; None where nothing was."""
+    return _opened.pop(str(kit), None)
+
+
 def ask_row_by_row(predict_row):
     """Return a function of many rows for one that takes a single row, as batches of one."""
 

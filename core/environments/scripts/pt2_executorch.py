@@ -46,13 +46,31 @@ def fill_free_sizes(sizes, given):
     return [own if size is None else size for size, own in zip(sizes, given, strict=True)]
 
 
+def use_plain_order(module):
+    """Have a module keep pictures in the plain order: the one that Keras chooses, channels last, ExecuTorch refuses.
+
+    It is that of the numbers in memory, and changes none of them.
+    """
+    for node in module.graph.nodes:
+        node.args = tuple(replace_order(argument) for argument in node.args)
+        node.kwargs = {name: replace_order(argument) for name, argument in node.kwargs.items()}
+    module.recompile()
+    return module
+
+
+def replace_order(argument):
+    import torch
+
+    return torch.contiguous_format if argument is torch.channels_last else argument
+
+
 def lower(program, row):
     """Return the bytes of a program for one row: with the number of rows free, ExecuTorch runs no recurrent layer."""
     import torch
     from executorch.backends.xnnpack.partition.xnnpack_partitioner import XnnpackPartitioner
     from executorch.exir import EdgeCompileConfig, to_edge_transform_and_lower
 
-    fixed = torch.export.export(program.module(), row)
+    fixed = torch.export.export(use_plain_order(program.module()), row)
     config = EdgeCompileConfig(_skip_dim_order=True)  # else it lowers what it then fails to run, and says a number
     edge = to_edge_transform_and_lower(fixed, partitioner=[XnnpackPartitioner()], compile_config=config)
     return edge.to_executorch().buffer

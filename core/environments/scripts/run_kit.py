@@ -22,31 +22,23 @@ The script of a format, which is written and read here (see `core.runtimes.envir
 
 A kit that is asked for again is predicted again and not loaded again. Nothing here imports Roundtrip; it needs NumPy,
 and what the engine needs. With --fork this process loads no kit itself, and JSON says how each of its processes
-confines itself: the "modules" that do so, and what it may read and fill. Empty, it does not. Each line out then begins
-with "=" where it was passed on from such a process, and with "!" where it is this process that says what became of it.
+confines itself: the "modules" that do so, and what it may read and fill. Empty, it does not. See `forked_kits.py`.
 """
 
-import contextlib
-import ctypes
 import importlib
-import importlib.util
 import json
 import os
 import platform
-import signal
 import sys
 import threading
 import time
 import zipfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 PREDICTIONS, FACTS = "predictions.npz", "facts.json"
 MAX_TEXT, MAX_NOTE = 4000, 400  # characters of an error and of a note that are passed on
-MAX_LINE = 2**16 - 1  # bytes of a reply that are passed on
-READY = b"ready\n"
-OWN_WORD, PASSED_ON = b"!", b"="
-PR_SET_PDEATHSIG = 1
 FORK = "--fork="
 CONVERT = "convert:"
 CONVERTED = "converted"  # the folder that a conversion is written into
@@ -185,6 +177,14 @@ def installed_version(name):
     try:
         return version(name)
     except PackageNotFoundError:
+        return read_npm_version(name)
+
+
+def read_npm_version(name):
+    """Return the version of a package of npm that this environment has; empty where it has none of that name."""
+    try:
+        return json.loads((Path(sys.prefix) / "npm" / name / "package.json").read_text(encoding="utf-8"))["version"]
+    except OSError:
         return ""
 
 
@@ -220,104 +220,6 @@ def answer(engine, request):
     return {"id": request["id"]} | engine.run(kit, out, asks, request.get("inputs"), request.get("batch", 0))
 
 
-def serve_forked(engine, policy):
-    """Answer requests as `serve` does, each in a process that was forked for it, confined, and ends with it."""
-    replies = os.dup(1)
-    os.dup2(2, 1)
-    with contextlib.suppress(Exception):  # what cannot be imported is said by each reply
-        engine.import_modules()
-    while line := read_line(0):
-        write_all(replies, ask_forked(engine, json.loads(line), policy))
-
-
-def ask_forked(engine, request, policy):
-    """Fork a process that answers a request; returns its line, or what became of it where it gave none.
-
-    Whether it is confined it says before it loads anything, through a pipe that is closed by then: what it says
-    afterwards may be the word of an untrusted file.
-    """
-    (confirmed, confirming), (reading, writing) = os.pipe(), os.pipe()
-    pid = os.fork()
-    if not pid:
-        answer_alone(engine, request, writing, confirming, policy)
-    for descriptor in (writing, confirming):
-        os.close(descriptor)
-    word, line = read_to_end(confirmed), read_to_end(reading)
-    for descriptor in (reading, confirmed):
-        os.close(descriptor)
-    status = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
-    if word == READY and line:
-        return PASSED_ON + line
-    fate = {"ended": status} if word in (READY, b"") else {"unconfined": word.decode().strip()}
-    return OWN_WORD + json.dumps({"id": request["id"]} | fate).encode() + b"\n"
-
-
-def answer_alone(engine, request, writing, confirming, policy):
-    """Answer one request and end, whatever happens; nothing that was loaded for it outlives this process."""
-    try:
-        die_with_parent()
-        close_all_but(confirming, writing)
-        failure = confine(policy) if policy else ""
-        write_all(confirming, failure.encode() + b"\n" if failure else READY)
-        os.close(confirming)
-        if not failure:
-            write_all(writing, json.dumps(answer(engine, request)).encode() + b"\n")
-        os._exit(0)
-    finally:
-        os._exit(1)
-
-
-def close_all_but(*kept):
-    """Close what this process has open, but its output and errors; what it reads is empty."""
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    start = 3
-    for descriptor in sorted(kept):
-        os.closerange(start, descriptor)
-        start = descriptor + 1
-    os.closerange(start, max(os.sysconf("SC_OPEN_MAX"), MAX_LINE))
-
-
-def confine(policy):
-    """Confine this process, which has one thread, for the rest of its life; returns why that failed, if it did."""
-    try:
-        landlock, seccomp = [import_file(path) for path in policy["modules"]]
-        readable, writable = ([Path(path) for path in policy[which]] for which in ("readable", "writable"))
-        landlock.restrict(readable, writable, [Path(policy["fillable"])])
-        seccomp.install_filter()
-    except OSError as error:
-        return f"{type(error).__name__}: {error}"
-    return ""
-
-
-def import_file(path):
-    specification: Any = importlib.util.spec_from_file_location(Path(path).stem, path)
-    module = importlib.util.module_from_spec(specification)
-    sys.modules[specification.name] = module
-    specification.loader.exec_module(module)
-    return module
-
-
-def read_line(descriptor):
-    """Read a line byte by byte: what was read ahead would be lost in the process that reads it."""
-    line = b""
-    while not line.endswith(b"\n") and (byte := os.read(descriptor, 1)):
-        line += byte
-    return line
-
-
-def read_to_end(descriptor):
-    """Read what one process has written until it ended; of more than a line may have, nothing."""
-    line = b""
-    while len(line) <= MAX_LINE and (block := os.read(descriptor, MAX_LINE)):
-        line += block
-    return line if len(line) <= MAX_LINE and line.count(b"\n") == 1 and line.endswith(b"\n") else b""
-
-
-def write_all(descriptor, content):
-    while content:
-        content = content[os.write(descriptor, content) :]
-
-
 def requests():
     """Yield lines of the standard input; where it ends, so does this process, whatever it is doing."""
     import queue
@@ -334,20 +236,24 @@ def requests():
         yield waiting.get()
 
 
-def die_with_parent():
-    """Ask Linux to end this process with the one that started it."""
-    if sys.platform.startswith("linux"):
-        with contextlib.suppress(OSError):
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+def serve_all(engine, policy):
+    """Answer requests: here, or each kit's in a process that confines itself by this policy."""
+    import forked_kits
+
+    forked_kits.die_with_parent()
+    if policy is None:
+        serve(engine)
+    else:
+        forked_kits.serve_forked(engine.import_modules, partial(answer, engine), policy)
 
 
 def main(arguments):
     script, *rest = arguments
-    sys.path.insert(0, str(Path(script).resolve().parent))  # python -I leaves it out; scripts share loaders
+    for path in (__file__, script):  # whose folders python -I leaves out; scripts share loaders
+        sys.path.insert(0, str(Path(path).resolve().parent))
     engine = Engine(script)
     if not rest or rest[0].startswith(FORK):
-        die_with_parent()
-        serve_forked(engine, json.loads(rest[0].removeprefix(FORK))) if rest else serve(engine)
+        serve_all(engine, json.loads(rest[0].removeprefix(FORK)) if rest else None)
         return 0
     kit, out = rest
     facts = engine.run(str(Path(kit).resolve()), out)

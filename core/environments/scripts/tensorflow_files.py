@@ -1,7 +1,7 @@
 """SavedModels and LiteRT files in the TensorFlow that an environment has beside its Keras."""
 
 import numpy as np
-from kit_files import ask_at_once_or_row_by_row, find_file, read_facts
+from kit_files import ask_at_once_or_row_by_row, find_file, keep_for_load, read_facts, take_kept
 
 KINDS = ("saved_model", "litert")
 SIGNATURE = "serving_default"
@@ -20,7 +20,7 @@ def describe(kit):
             {"name": name, "dtype": np.dtype(detail["dtype"]).name, "shape": free_shape(detail["shape_signature"])}
             for name, detail in details.items()
         ]
-    specs = open_signature(kit)[1].structured_input_signature[1]
+    specs = keep_for_load(kit, open_signature(kit))[1].structured_input_signature[1]
     return [describe_spec(name, spec) for name, spec in specs.items()]
 
 
@@ -47,7 +47,7 @@ def open_signature(kit):
 def load_signature(kit):
     import tensorflow as tf
 
-    loaded, signature = open_signature(kit)
+    loaded, signature = take_kept(kit) or open_signature(kit)
 
     def predict(inputs, _kept=loaded):
         return {name: array.numpy() for name, array in signature(**to_tensors(tf, inputs)).items()}

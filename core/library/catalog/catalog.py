@@ -44,6 +44,7 @@ class Catalog:
         self._is_new = False  # made since the rows were last whole
         self._lock = threading.RLock()
         self._engine = self._open(url, url, IN_MEMORY_URL)
+        self._reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")  # of a server
         if is_server(url):  # which counts connections; a file's are closed with it
             weakref.finalize(self, self._engine.dispose)
 
@@ -110,10 +111,9 @@ class Catalog:
 
     def _execute_on_server(self, operation: Callable[..., ResultT], *arguments: Any, write: bool) -> ResultT:
         """The same: a connection that was cut since is made anew, once. Reads take no transaction, which costs time."""
-        reads = self._engine.execution_options(isolation_level="AUTOCOMMIT")
         for is_last in (False, True):
             try:
-                with self._engine.begin() if write else reads.connect() as connection:
+                with self._engine.begin() if write else self._reads.connect() as connection:
                     return operation(connection, *arguments)
             except SQLAlchemyError as error:
                 if is_last or not getattr(error, "connection_invalidated", False):

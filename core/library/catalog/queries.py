@@ -1,20 +1,19 @@
 """Queries to the catalog in SQL: what a person may see; the first page costs the same however many rows there are."""
 
 import json
-import re
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any, NamedTuple
+from functools import lru_cache
+from typing import Any
 
 import sqlalchemy as sql
 
 from core.compare import Verdict
 from core.errors import InputError
 from core.library.annotation_files import MAX_TAGS
-from core.library.catalog.schema import COLUMNS_BY_SORT, COUNTS, ENTRIES, HASHES, TAGS, WORDS, index_name, matches_word
+from core.library.catalog.schema import COLUMNS_BY_SORT, COUNTS, ENTRIES, index_name
+from core.library.catalog.searches import Condition, Keys, list_searches
 from core.library.permissions import EVERYONE
 from core.library.records import SORT_ORDERS, UNREADABLE, Entry, Page, Query
-
-Condition = sql.ColumnElement[bool]
 
 
 def visibility_conditions(columns: Any, viewer_id: str | None) -> Iterator[Condition]:
@@ -25,26 +24,14 @@ def visibility_conditions(columns: Any, viewer_id: str | None) -> Iterator[Condi
 
 MAX_SORTED_ROWS = 1000  # rows that are sorted rather than walked to in order
 KEYS_PER_STATEMENT = 500
+MAX_STATEMENTS = 100  # of each kind that are kept: a person's page asks the same at each click
 # More than these are no query, and databases refuse statements of a thousand conditions as they refuse broken files.
 MAX_SEARCH_LENGTH = 10_000  # characters: SQLite takes 50,000 bytes of a pattern
 MAX_SEARCH_WORDS = 50
 MAX_PAGE = 10**9
-HASH_PREFIX_PATTERN = re.compile(r"[0-9a-f]{6,64}")
-INDEXED_HASH_DIGITS = 12  # that SQLite looks up: few texts have them, and all 64 are five times the work
 RANK_BY_VERDICT = {**{verdict.value: verdict.rank for verdict in Verdict}, UNREADABLE: len(Verdict)}
 
-Keys = sql.Select[int]
 Select = sql.Select[*tuple[Any, ...]]
-
-
-class SearchCondition(NamedTuple):
-    """A condition that no index of a sort order covers.
-
-    `test` is for a row that is walked past; `keys` selects all rows that fit, where an index can.
-    """
-
-    test: Condition
-    keys: Keys | None
 
 
 def validate_query(query: Query) -> None:
@@ -73,23 +60,38 @@ def validate_query(query: Query) -> None:
 
 def query_page(connection: sql.Connection, query: Query, full_text: str) -> Page:
     """One page of the entries that fit, and the totals of all pages; `full_text` is as `create_tables` returned it."""
-    where, searches = list(_column_conditions(ENTRIES.c, query)), list(_search_conditions(query, full_text))
-    if not searches:
-        return _page_with_counts(connection, query, where)
-    few = False
-    for search in searches:
-        if search.keys is not None and _count_keys(connection, search.keys) <= MAX_SORTED_ROWS:
-            few = True
-            where.append(ENTRIES.c.key.in_(search.keys))
-        else:
-            where.append(search.test)
-    return _page_of_few(connection, query, where) if few else _page_in_sort_order(connection, query, where)
+    counts = _select_counts(query, full_text)
+    if counts is None:
+        return _page_with_counts(connection, query)
+    few = tuple(count <= MAX_SORTED_ROWS for count in connection.execute(counts).one())
+    if any(few) and _is_read_at_once(connection, query):
+        return _read_at_once(connection, _select_page_of_few(query, full_text, few))
+    where = _list_conditions(query, full_text, few)
+    return _page_of_few(connection, query, where) if any(few) else _page_in_sort_order(connection, query, where)
 
 
-def _count_keys(connection: sql.Connection, keys: Keys) -> int:
-    """How many there are, at most one more than are sorted."""
+@lru_cache(MAX_STATEMENTS)
+def _select_counts(query: Query, full_text: str) -> Select | None:
+    """How many rows an index finds for each search of a query, in one statement; None for a query without any."""
+    counts = [_count_keys(search.keys) for search in list_searches(query, full_text)]
+    return sql.select(*counts) if counts else None
+
+
+def _list_conditions(query: Query, full_text: str, few: tuple[bool, ...]) -> list[Condition]:
+    """The conditions of all columns and searches; those of which an index finds few rows by these."""
+    searches = zip(list_searches(query, full_text), few, strict=True)
+    tests = (
+        ENTRIES.c.key.in_(each.keys) if is_few and each.keys is not None else each.test for each, is_few in searches
+    )
+    return [*_column_conditions(ENTRIES.c, query), *tests]
+
+
+def _count_keys(keys: Keys | None) -> sql.ColumnElement[int]:
+    """How many there are, at most one more than are sorted; so many, too, where no index finds them."""
+    if keys is None:
+        return sql.literal(MAX_SORTED_ROWS + 1)
     limited = keys.limit(MAX_SORTED_ROWS + 1).subquery()
-    return connection.execute(sql.select(sql.func.count()).select_from(limited)).scalar_one()
+    return sql.select(sql.func.count()).select_from(limited).scalar_subquery()
 
 
 def _page_of_few(connection: sql.Connection, query: Query, where: list[Condition]) -> Page:
@@ -109,17 +111,61 @@ def _page_in_sort_order(connection: sql.Connection, query: Query, where: list[Co
     return Page(_read_page(connection, query, rows), len(rows), total_bytes, has_more)
 
 
-def _page_with_counts(connection: sql.Connection, query: Query, where: list[Condition]) -> Page:
+def _page_with_counts(connection: sql.Connection, query: Query) -> Page:
     """A page of what the counts know the totals of."""
-    totals = sql.select(sql.func.sum(COUNTS.c["count"]), sql.func.sum(COUNTS.c["bytes"]))
-    row = connection.execute(totals.where(*_column_conditions(COUNTS.c, query))).one()
-    total, total_bytes = (int(number or 0) for number in row)
-    keys: Select = sql.select(ENTRIES.c.key).where(*where)
+    if _is_read_at_once(connection, query):
+        return _read_at_once(connection, _select_page_with_counts(query))
+    total, total_bytes = (int(number or 0) for number in connection.execute(_select_totals(query)).one())
+    keys: Select = sql.select(ENTRIES.c.key).where(*_column_conditions(ENTRIES.c, query))
     if query.size is not None:
         keys = keys.order_by(*_sort_columns(query)).limit(query.size).offset(_page_slice(query).start)
     if total > MAX_SORTED_ROWS:  # else a walk in order would pass too many others before it came to a page of them
         keys = _walk_in_order(keys, query)
     return Page(_read_entries(connection, keys, query) if total else [], total, total_bytes)
+
+
+def _is_read_at_once(connection: sql.Connection, query: Query) -> bool:
+    """Whether one statement reads a page: to a server each costs a way there and back, and the page is near."""
+    is_near = query.size is not None and query.page * query.size <= MAX_SORTED_ROWS
+    return is_near and connection.dialect.name == "postgresql"  # which joins texts in an order
+
+
+def _select_texts(query: Query, columns: Any) -> Select:
+    """Entries as JSON, with what they are sorted by, from a table that has both."""
+    return sql.select(columns.entry, *(columns[name] for name in COLUMNS_BY_SORT[query.sort]))
+
+
+def _select_totals(query: Query) -> Select:
+    """How many entries fit, and their bytes, as the counts know them."""
+    totals = sql.select(sql.func.sum(COUNTS.c["count"]), sql.func.sum(COUNTS.c["bytes"]))
+    return totals.where(*_column_conditions(COUNTS.c, query))
+
+
+@lru_cache(MAX_STATEMENTS)
+def _select_page_with_counts(query: Query) -> Select:
+    texts = _select_texts(query, ENTRIES.c).where(*_column_conditions(ENTRIES.c, query))
+    return _join_page(query, texts, _select_totals(query))
+
+
+@lru_cache(MAX_STATEMENTS)
+def _select_page_of_few(query: Query, full_text: str, few: tuple[bool, ...]) -> Select:
+    texts = _select_texts(query, ENTRIES.c).add_columns(ENTRIES.c.bytes.label("size"))
+    fitting = texts.where(*_list_conditions(query, full_text, few)).cte()
+    totals = sql.select(sql.func.count(), sql.func.sum(fitting.c.size)).select_from(fitting)
+    return _join_page(query, _select_texts(query, fitting.c), totals)
+
+
+def _join_page(query: Query, texts: Select, totals: Select) -> Select:
+    """Select with the count and the bytes of `totals` the page among texts, joined to one."""
+    cut = texts.order_by(*_sort_columns(query, texts.selected_columns))
+    page = cut.limit(query.size).offset(_page_slice(query).start).subquery()
+    joined = sql.func.aggregate_strings(page.c.entry, ",").aggregate_order_by(*_sort_columns(query, page.c))
+    return totals.add_columns(sql.select(joined).scalar_subquery())
+
+
+def _read_at_once(connection: sql.Connection, statement: Select) -> Page:
+    total, total_bytes, texts = connection.execute(statement).one()
+    return Page(_parse_entries(texts or ""), int(total or 0), int(total_bytes or 0))
 
 
 def _select_sorted(query: Query, where: list[Condition]) -> sql.Select[int, int]:
@@ -142,8 +188,12 @@ def _read_page(connection: sql.Connection, query: Query, rows: Sequence[Any]) ->
 
 def _read_entries(connection: sql.Connection, keys: Select | list[int], query: Query) -> list[Entry]:
     select = sql.select(ENTRIES.c.entry).where(ENTRIES.c.key.in_(keys)).order_by(*_sort_columns(query))
-    texts = connection.execute(select).scalars()
-    documents = json.loads(f"[{','.join(texts)}]")  # at once: twice as fast as one by one
+    return _parse_entries(",".join(connection.execute(select).scalars()))
+
+
+def _parse_entries(texts: str) -> list[Entry]:
+    """Entries as JSON with commas between them, which are read at once: twice as fast as one by one."""
+    documents = json.loads(f"[{texts}]")
     return [Entry(**row | {"tags": tuple(row["tags"]), "aliases": tuple(row["aliases"])}) for row in documents]
 
 
@@ -154,9 +204,9 @@ def _walk_in_order(select: Select, query: Query) -> Select:
     return select.with_hint(ENTRIES, f"INDEXED BY {index_name(*COLUMNS_BY_SORT[query.sort][:2])}", "sqlite")
 
 
-def _sort_columns(query: Query) -> list[sql.ColumnElement[Any]]:
-    columns = [ENTRIES.c[name] for name in COLUMNS_BY_SORT[query.sort]]
-    return [column.desc() if query.descending else column.asc() for column in columns]
+def _sort_columns(query: Query, columns: Any = ENTRIES.c) -> list[sql.ColumnElement[Any]]:
+    sorted_by = [columns[name] for name in COLUMNS_BY_SORT[query.sort]]
+    return [column.desc() if query.descending else column.asc() for column in sorted_by]
 
 
 def _column_conditions(columns: Any, query: Query) -> Iterator[Condition]:
@@ -176,41 +226,6 @@ def _column_conditions(columns: Any, query: Query) -> Iterator[Condition]:
     yield from visibility_conditions(columns, query.viewer_id)
     if query.owner_filter and query.viewer_id:
         yield columns.owner == query.viewer_id if query.owner_filter == "mine" else columns.owner != query.viewer_id
-
-
-def _search_conditions(query: Query, full_text: str) -> Iterator[SearchCondition]:
-    for word in dict.fromkeys(query.search.lower().replace("\0", "").split()):
-        yield _word_condition(word, full_text)
-    for tag in dict.fromkeys(query.tags):
-        test = ENTRIES.c.tags.contains(f"\n{tag}\n", autoescape=True)
-        yield SearchCondition(test, sql.select(TAGS.c.key).where(TAGS.c.tag == tag))
-    if query.run:
-        yield _keyed(ENTRIES.c.run == query.run)
-    if query.ids:
-        yield _keyed(ENTRIES.c.id.in_(query.ids))
-
-
-def _keyed(test: Condition) -> SearchCondition:
-    return SearchCondition(test, sql.select(ENTRIES.c.key).where(test))
-
-
-def _word_condition(word: str, full_text: str) -> SearchCondition:
-    test, keys = ENTRIES.c.text.contains(word, autoescape=True), None
-    if full_text and len(word) >= 3:
-        keys = _select_word(word) if full_text == "sqlite" else sql.select(ENTRIES.c.key).where(test)
-    if HASH_PREFIX_PATTERN.fullmatch(word):
-        hashes = sql.select(HASHES.c.key).where(HASHES.c.sha256 >= word, HASHES.c.sha256 < f"{word}g")
-        test = sql.or_(test, ENTRIES.c.key.in_(hashes))
-        keys = sql.select(sql.union(keys, hashes).subquery().c.key) if keys is not None else None
-    return SearchCondition(test, keys)
-
-
-def _select_word(word: str) -> Keys:
-    """The keys of the rows that have a word, by SQLite's index."""
-    keys = sql.select(WORDS.c.rowid.label("key"))
-    if not HASH_PREFIX_PATTERN.fullmatch(word):
-        return keys.where(matches_word(word))
-    return keys.where(matches_word(word[:INDEXED_HASH_DIGITS]), WORDS.c.text.contains(word, autoescape=True))
 
 
 def ids_where(connection: sql.Connection, column: str, values: Iterable[str], viewer_id: str | None) -> list[str]:

@@ -16,6 +16,9 @@ ADVISORY_LOCK = 7_041_776  # a number of ours, in PostgreSQL
 # that was cut holds a page for a quarter of an hour, and who only listens for two hours. Seconds, the user timeout
 # milliseconds.
 SERVER_LIMITS = {"connect_timeout": 10, "tcp_user_timeout": 20_000, "keepalives_idle": 20, "keepalives_interval": 5}
+# How long a server leaves a transaction to a process that does nothing in it, as one that is frozen or cut off: else
+# its locks hold up all others, recovery of its own jobs included. Said once on each new connection.
+IDLE_SECONDS = 30
 CACHE_KIB = 64_000  # of the database that a connection caches
 
 METADATA = sql.MetaData()
@@ -124,8 +127,12 @@ class _HintCompiler(SQLiteCompiler):
 def open_engine(url: str) -> sql.Engine:
     """Open an engine; a SQLite file has a write-ahead log, so that no reader waits for a writer."""
     if is_server(url):
-        options: dict[str, int] = SERVER_LIMITS if url.startswith("postgresql") else {}
-        return sql.create_engine(_with_driver(url), connect_args=options, hide_parameters=True)
+        is_postgresql = url.startswith("postgresql")
+        options: dict[str, int] = SERVER_LIMITS if is_postgresql else {}
+        engine = sql.create_engine(_with_driver(url), connect_args=options, hide_parameters=True)
+        if is_postgresql:
+            sql.event.listen(engine, "connect", _limit_idling)
+        return engine
     if url == IN_MEMORY_URL:
         engine = sql.create_engine(url, poolclass=sql.pool.StaticPool, connect_args={"check_same_thread": False})
     else:
@@ -144,6 +151,16 @@ def _with_driver(url: str) -> sql.URL:
     """A URL of PostgreSQL without a driver means that which is installed with Roundtrip."""
     made = sql.make_url(url)
     return made.set(drivername="postgresql+psycopg") if made.drivername == "postgresql" else made
+
+
+def idle_limit() -> str:
+    """The statement that has PostgreSQL end a connection which leaves a transaction open and idle."""
+    return f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
+
+
+def _limit_idling(connection: Any, _: Any) -> None:
+    connection.execute(idle_limit())
+    connection.commit()
 
 
 def _set_pragmas(connection: Any, _: Any) -> None:

@@ -1,0 +1,1 @@
+"""Comparison of copies: the job, its predictions and its result."""

@@ -1,0 +1,1 @@
+"""Import of a model from outside: its request, its trial on inputs, the job."""

@@ -1,0 +1,1 @@
+"""Where a participant of a comparison predicts: here, in an environment, on another machine."""

@@ -1,0 +1,1 @@
+"""Sweeps: many models times formats, environments and machines, row by row."""

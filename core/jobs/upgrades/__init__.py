@@ -1,0 +1,1 @@
+"""What an upgrade changes, model by model, and which release changed it."""

@@ -1,0 +1,76 @@
+"""`UnusedLists`: which contents of a store no manifest listed, as `core.object_store.collection` noted it.
+
+Whoever stores an entry relies on no object of such a list: equal bytes go under the next key that is on none. So an
+object that was on a list for long enough, and is still listed by no manifest, can be deleted at any time.
+"""
+
+import itertools
+import re
+import threading
+from datetime import datetime
+from typing import NamedTuple
+
+from core.object_store.object_store import ObjectStore
+from core.object_store.put_in_time import Stopwatch
+from core.record import Record
+
+FOLDER = "unused"
+KEY = re.compile(r"unused/(\d{9})\.json")
+MAX_AGE_SECONDS = 3600.0  # of what a process has read: lists that came since are not known to it
+
+
+class UnusedRecord(Record):
+    """The keys of contents that no manifest listed when this was put."""
+
+    keys: list[str]
+
+
+class UnusedList(NamedTuple):
+    """One list, by its key in the store, and when it was put, by the store's clock."""
+
+    key: str
+    written: datetime
+    keys: frozenset[str]
+
+
+class UnusedLists:
+    """The lists of one store. Threads may share it. Each method raises StorageFailed, and UnreadableRecord for a list
+    that is none of ours."""
+
+    def __init__(self, store: ObjectStore):
+        self._store = store
+        self._lock = threading.Lock()
+        self._known: dict[str, frozenset[str]] = {}  # of lists by key, which never change
+        self._keys: frozenset[str] = frozenset()
+        self._since_read: Stopwatch | None = None
+
+    def read(self) -> list[UnusedList]:
+        """Return all lists as they are now, the oldest first."""
+        objects = sorted(each for each in self._store.iterate_objects(FOLDER) if KEY.fullmatch(each.key))
+        known = {each.key: self._known.get(each.key) or self._read_keys(each.key) for each in objects}
+        self._known = known
+        return [UnusedList(each.key, each.written, known[each.key]) for each in objects]
+
+    def _read_keys(self, key: str) -> frozenset[str]:
+        data = self._store.get(key)  # none where another collection deleted it just now
+        return frozenset(UnusedRecord.parse(data, key).keys) if data is not None else frozenset()
+
+    def add(self, keys: list[str], after: list[UnusedList]) -> bool:
+        """Put the list that follows others; False where another process put one first."""
+        number = int(KEY.sub(r"\1", after[-1].key)) + 1 if after else 1
+        record = UnusedRecord.model_validate({"schema": 1, "keys": keys})
+        return self._store.put_if_absent(f"{FOLDER}/{number:09}.json", record.to_json_text().encode())
+
+    def choose_key(self, key: str) -> str:
+        """Return a key of contents, or what follows it, that was on no list an hour ago or later."""
+        listed = self._listed_keys()
+        keys = itertools.chain([key], (f"{key}.{number}" for number in itertools.count(1)))
+        return next(each for each in keys if each not in listed)
+
+    def _listed_keys(self) -> frozenset[str]:
+        with self._lock:
+            if self._since_read is None or self._since_read.seconds > MAX_AGE_SECONDS:
+                stopwatch = Stopwatch()
+                self._keys = frozenset[str]().union(*(each.keys for each in self.read()))
+                self._since_read = stopwatch
+            return self._keys

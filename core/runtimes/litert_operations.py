@@ -1,0 +1,54 @@
+"""Operations that LiteRT computes otherwise than TensorFlow, each with a sentence on it.
+
+What was seen, with versions, is in `findings/litert_mean_of_bytes_is_zero.sh` and `findings/softplus_*.sh`.
+"""
+
+from typing import Any
+
+SOFTPLUS = (
+    "It computes log(1 + exp(x)), as softplus, log_sigmoid and mish are converted: LiteRT answers infinity from 89 on, "
+    "and log(1) = 0 at -20."
+)
+MEAN_OF_BYTES = "LiteRT answers 0 for every mean of whole numbers of 8 bits (tf.reduce_mean of uint8)."
+
+
+def describe_operations(content: bytes) -> list[str]:
+    """Sentences on the operations of a file."""
+    from ai_edge_litert import schema_py_generated as schema
+
+    model = schema.Model.GetRootAs(content, 0)
+    graphs = [model.Subgraphs(at) for at in range(model.SubgraphsLength())]
+    found = {SOFTPLUS: _has_softplus, MEAN_OF_BYTES: _has_mean_of_bytes}
+    return [words for words, is_in in found.items() if any(is_in(schema, model, graph) for graph in graphs)]
+
+
+def _has_softplus(schema: Any, model: Any, graph: Any) -> bool:
+    """Whether a graph holds the logarithm of a sum of which one part is an exponential."""
+    kinds, makers = schema.BuiltinOperator, _makers(model, graph)
+    logarithms = [inputs[0] for number, inputs in makers.values() if number == kinds.LOG and inputs]
+    sums = [makers[tensor][1] for tensor in logarithms if tensor in makers and makers[tensor][0] == kinds.ADD]
+    return any(part in makers and makers[part][0] == kinds.EXP for parts in sums for part in parts)
+
+
+def _has_mean_of_bytes(schema: Any, model: Any, graph: Any) -> bool:
+    """Whether a graph takes a mean of bytes that stand for themselves, and not with a scale for floats."""
+    kinds = schema.BuiltinOperator
+    means = [inputs[0] for number, inputs in _makers(model, graph).values() if number == kinds.MEAN and inputs]
+    return any(_is_plain_bytes(schema, graph.Tensors(tensor)) for tensor in means)
+
+
+def _is_plain_bytes(schema: Any, tensor: Any) -> bool:
+    quantization = tensor.Quantization()
+    has_scale = quantization is not None and quantization.ScaleLength() > 0
+    return tensor.Type() == schema.TensorType.UINT8 and not has_scale
+
+
+def _makers(model: Any, graph: Any) -> dict[int, tuple[int, list[int]]]:
+    """By each tensor that an operation makes: the number of that operation, and the tensors that it takes."""
+    makers: dict[int, tuple[int, list[int]]] = {}
+    for operator in map(graph.Operators, range(graph.OperatorsLength())):
+        code = model.OperatorCodes(operator.OpcodeIndex())
+        number = int(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()))
+        inputs = [operator.Inputs(at) for at in range(operator.InputsLength())]
+        makers |= {operator.Outputs(at): (number, inputs) for at in range(operator.OutputsLength())}
+    return makers

@@ -1,0 +1,149 @@
+"""A file that was sent to a team's store goes to the worker from there, and never comes to the server again."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from core.errors import InputError
+from core.jobs import Jobs
+from core.jobs.execution.given_files import GivenFiles
+from core.jobs.uploads import RemoteUpload, give_models, store_models, store_upload
+from core.object_store import ObjectStore
+from core.queue import GivenRecord
+from core.uploads import NamedFile
+from tests.factories.queue_team import Team
+from tests.postgresql_server import execute
+
+WEIGHTS, ARCHITECTURE = b"weights " * 4000, b"{}"
+
+
+@pytest.fixture(scope="module")
+def team_of_module(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Team:
+    return Team(tmp_path_factory.mktemp("sent"), database_url)
+
+
+@pytest.fixture
+def jobs(team_of_module: Team, monkeypatch: pytest.MonkeyPatch) -> Iterator[Jobs]:
+    """A server of a team, to which files come in parts of 1,000 bytes."""
+    monkeypatch.setattr("core.uploads.store_place.PART_BYTES", 1000)
+    yield team_of_module.make_server()
+    execute(team_of_module.database_url, "TRUNCATE jobs_1, procrastinate_jobs CASCADE")
+
+
+def send(jobs: Jobs, name: str, data: bytes) -> NamedFile:
+    upload = jobs.uploads.create(name, len(data))
+    for start in range(0, len(data), 9000):  # several requests
+        piece = jobs.uploads.open_piece(upload.id, start)
+        piece.write(data[start : start + 9000])
+        piece.keep()
+        piece.close()
+    (file,) = jobs.uploads.find_files([upload.id])
+    return file
+
+
+def start(jobs: Jobs, files: list[NamedFile]) -> Any:
+    sent = store_upload(jobs.library, files)
+    assert isinstance(sent, RemoteUpload)
+    return jobs._start("read", "Read", {}, files=GivenFiles(name=sent.name, remote=sent.remote))
+
+
+def list_given(jobs: Jobs) -> set[str]:
+    return jobs.job_store.files.list_given()
+
+
+@pytest.fixture
+def count_bytes(monkeypatch: pytest.MonkeyPatch) -> Callable[[], int]:
+    """A function that says how many bytes of objects came to this process, or went from it."""
+    counted = [0]
+    monkeypatch.setattr(
+        "core.object_store.object_store.measure",
+        lambda name, value=1, **_: counted.append(value) if name == "store_bytes" else None,
+    )
+    return lambda: sum(counted)
+
+
+def test_server_that_starts_the_job_gets_none_of_the_file(team_of_module: Team, jobs, count_bytes):
+    file = send(jobs, "model.keras", WEIGHTS)
+    before = count_bytes()
+    job = start(jobs, [file])
+    assert count_bytes() - before < len(WEIGHTS) / 4  # the records of its pieces
+    jobs.uploads.discard([file.source._upload.id])
+    assert jobs.job_store.files._store.list_keys("uploads") == []
+    assert list_given(jobs) == {job.id}
+    with team_of_module.running_node():
+        end = jobs.wait(job.id)
+    assert end.result == {"texts": {"model:.": WEIGHTS.decode()}, "name": "model.keras", "names": ["upload"]}
+    assert list_given(jobs) == set()
+
+
+@pytest.mark.parametrize(
+    ("names", "paths"),
+    [
+        (["weights.h5", "model.json"], {"model": "upload", "architecture": "part"}),
+        (["net.bin", "net.xml"], {"model": "pair"}),
+        (["empty.keras"], {"model": "upload"}),
+    ],
+)
+def test_files_that_belong_together_arrive_as_those_of_a_disk_do(team_of_module: Team, jobs, names, paths, tmp_path):
+    contents = {name: b"" if name.startswith("empty") else f"{name} ".encode() * 500 for name in names}
+    job = start(jobs, [send(jobs, name, data) for name, data in contents.items()])
+    folder = tmp_path / "given"
+    folder.mkdir()
+    record = jobs.job_store._read_row(job.id).files
+    given = jobs.job_store.files.fetch_given(job.id, GivenRecord.model_validate_json(record).files, folder)
+    local = []
+    for name, data in contents.items():
+        (tmp_path / name).write_bytes(data)
+        local.append(NamedFile(name, tmp_path / name))
+    there = store_upload(jobs.library, local)
+    expected = {"model": there.path, **there.parts}
+    assert {argument: path.name for argument, path in given.items()} == paths
+    assert {name: read(path) for name, path in given.items()} == {name: read(path) for name, path in expected.items()}
+    jobs.job_store.delete(job.id)
+
+
+@pytest.mark.parametrize("names", [["all.zip"], ["a.keras"], ["a.keras", "b.onnx"]])
+def test_models_of_an_upgrade_arrive_as_those_of_a_disk_do(team_of_module: Team, jobs, names, tmp_path):
+    jobs = team_of_module.make_server(kinds="all")
+    sent = give_models(jobs.library, [send(jobs, name, name.encode() * 500) for name in names])
+    job = jobs.check_upgrade("here", "keras-3.3", **sent._asdict())
+    (tmp_path / "given").mkdir()
+    record = GivenRecord.model_validate_json(jobs.job_store._read_row(job.id).files)
+    given = jobs.job_store.files.fetch_given(job.id, record.files, tmp_path / "given")
+    for name in names:
+        (tmp_path / name).write_bytes(name.encode() * 500)
+    there = store_models(jobs.library, [NamedFile(name, tmp_path / name) for name in names])
+    assert (given["model"].name, read(given["model"])) == (there.path.name, read(there.path))
+    assert (record.name, job.request["name"]) == (there.path.name, there.path.name)
+    jobs.job_store.delete(job.id)
+
+
+def read(path: Path) -> dict[str, str]:
+    files = sorted(path.iterdir()) if path.is_dir() else [path]
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
+
+
+def test_file_that_was_removed_meanwhile_is_said_and_leaves_nothing(jobs, monkeypatch):
+    file, real = send(jobs, "model.keras", WEIGHTS), ObjectStore.copy
+    monkeypatch.setattr(
+        ObjectStore,
+        "copy",
+        lambda store, key, target: jobs.uploads.discard([key.split("/")[1]]) or real(store, key, target),
+    )
+    with pytest.raises(InputError, match="was removed meanwhile") as caught:
+        start(jobs, [file])
+    assert caught.value.cure == "Choose it again."
+    assert (list_given(jobs), jobs.job_store.list_jobs()) == (set(), [])
+
+
+def test_part_that_changed_in_the_store_is_damage(team_of_module: Team, jobs):
+    job = start(jobs, [send(jobs, "model.keras", WEIGHTS)])
+    store = jobs.job_store.files._store
+    store.put_stream(store.list_keys(f"given/{job.id}")[0], [b"something else"])
+    with team_of_module.running_node():
+        end = jobs.wait(job.id)
+    assert (end.state, end.error["code"]) == ("failed", "damaged")
+    assert list_given(jobs) == set()

@@ -1,0 +1,123 @@
+"""Operations that an engine computes otherwise than the model: each is said, and computed so by the release we have."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from core.runtimes.litert import litert_predictor
+from core.runtimes.litert_operations import MEAN_OF_BYTES, SOFTPLUS
+from core.runtimes.openvino import FILE, compile_model, describe_model, import_openvino, load
+from core.runtimes.openvino_operations import KNOWN_OPERATIONS
+
+SAID = {known.name: known.sentence for known in KNOWN_OPERATIONS}
+CHANNELS = np.arange(1, 9, dtype="float32").reshape(1, 1, 1, 8)
+
+
+def normalize(radius: int, bias: float) -> Callable:
+    import tensorflow as tf
+
+    return lambda rows: tf.nn.local_response_normalization(rows, radius, bias, 0.1, 0.75)
+
+
+@pytest.fixture
+def trace(tmp_path):
+    """A function that makes a SavedModel of a function of one tensor; returns its folder and the traced function."""
+    import tensorflow as tf
+
+    def make(function: Callable, rows: np.ndarray) -> tuple[str, Callable]:
+        module, folder = tf.Module(), str(tmp_path / "saved")
+        module.answer = tf.function(function, [tf.TensorSpec(rows.shape, rows.dtype, name="rows")])
+        tf.saved_model.save(module, folder, signatures=module.answer.get_concrete_function())
+        return folder, module.answer
+
+    return make
+
+
+@pytest.fixture
+def to_openvino(trace, tmp_path):
+    """A function that asks a function in OpenVINO; returns its answer and the remark, which is that of its load."""
+
+    def ask(function: Callable, rows: np.ndarray) -> tuple[np.ndarray, str]:
+        ov = import_openvino()
+        model = ov.convert_model(trace(function, rows)[0])
+        ov.save_model(model, tmp_path / FILE, compress_to_fp16=False)
+        predictor = load(tmp_path)
+        ((name, _),) = predictor.predict({"rows": rows}).items()
+        assert describe_model(model) in predictor.remark  # of the copy that was saved, and of what was loaded
+        return predictor.predict({"rows": rows})[name], predictor.remark
+
+    return ask
+
+
+@pytest.mark.parametrize(("radius", "bias", "as_if"), [(1, 1.0, (0, 1.0)), (5, 1.0, (4, 1.0)), (2, 1.5, (2, 1.0))])
+def test_openvino_normalises_responses_by_other_numbers_and_says_so(to_openvino, radius, bias, as_if):
+    answer, remark = to_openvino(normalize(radius, bias), CHANNELS)
+    expected = {given: normalize(*given)(CHANNELS).numpy() for given in ((radius, bias), as_if)}
+    assert np.abs(answer - expected[radius, bias]).max() > 0.05
+    assert answer == pytest.approx(expected[as_if], abs=1e-6)
+    assert remark.endswith(SAID["LRN"])
+
+
+def test_openvino_lists_different_numbers_as_zeros_and_says_so(trace):
+    import tensorflow as tf
+
+    rows = np.array([3, 1, 3, 2], "float32")
+    model = import_openvino().convert_model(trace(lambda given: tf.unique(given).y, rows)[0])
+    (answer,) = compile_model(model)({"rows": rows}).values()
+    assert answer.tolist() == [3, 0, 0]
+    assert describe_model(model) == SAID["Unique"]
+
+
+def test_openvino_softplus_is_below_zero_and_says_so(to_openvino):
+    import tensorflow as tf
+
+    answer, remark = to_openvino(tf.math.softplus, np.array([[-20, 10, 100]], "float32"))
+    assert -1e-5 < answer[0, 0] < 0
+    assert answer[0, 1:].tolist() == pytest.approx([10.0000454, 100])
+    assert remark.endswith(SAID["SoftPlus"])
+
+
+def test_openvino_says_nothing_of_other_operations(to_openvino):
+    import tensorflow as tf
+
+    answer, remark = to_openvino(tf.nn.relu, np.array([[-1, 2]], "float32"))
+    assert answer.tolist() == [[0, 2]]
+    assert not any(sentence in remark for sentence in SAID.values())
+
+
+@pytest.fixture
+def to_litert():
+    """A function that asks a function in LiteRT; returns its answer and the remark."""
+    import tensorflow as tf
+
+    def ask(function: Callable, rows: np.ndarray) -> tuple[np.ndarray, str]:
+        traced = tf.function(function, [tf.TensorSpec(rows.shape, rows.dtype)]).get_concrete_function()
+        predictor = litert_predictor(tf.lite.TFLiteConverter.from_concrete_functions([traced]).convert())
+        (answer,) = predictor.predict({predictor.inputs[0].name: rows}).values()
+        return answer, predictor.remark
+
+    return ask
+
+
+@pytest.mark.parametrize("name", ["softplus", "log_sigmoid"])
+def test_litert_softplus_is_infinite_and_says_so(to_litert, name: str):
+    import tensorflow as tf
+
+    sign = 1 if name == "softplus" else -1
+    rows = sign * np.array([[-20, 88, 89]], "float32")
+    answer, remark = to_litert(getattr(tf.math, name), rows)
+    assert (answer[0, 0], np.abs(answer[0, 1]), answer[0, 2]) == (0, pytest.approx(88), sign * np.inf)
+    assert SOFTPLUS in remark
+
+
+def test_litert_mean_of_bytes_is_zero_and_says_so(to_litert):
+    import tensorflow as tf
+
+    rows = np.array([[10, 20, 40, 3]], "uint8")
+    answers = {
+        dtype: to_litert(lambda given: tf.reduce_mean(given, axis=1), rows.astype(dtype))
+        for dtype in ("uint8", "int32")
+    }
+    assert [answers[dtype][0].ravel().tolist() for dtype in answers] == [[0], [18]]
+    assert [MEAN_OF_BYTES in answers[dtype][1] for dtype in answers] == [True, False]

@@ -1,0 +1,105 @@
+"""What was deleted for good in a team leaves the store in time, once a day, and nothing that is used ever does."""
+
+import hashlib
+import json
+
+import pytest
+
+from core.health import verify_entries
+from core.jobs.maintenance import collect_unused_contents
+from core.library import Library
+from core.object_store import Contents
+from core.object_store.collection import Collector
+from core.settings import get_settings
+from tests.factories.aged_store import AgedStore
+from tests.factories.library_entries import make_artifact, make_run
+from tests.helpers import run_command
+from tests.postgresql_server import execute
+from tests.team.conftest import MachineOpener
+
+CONTENT = b"0123456789"
+
+
+def delete_for_good(library: Library) -> None:
+    """One artifact of a run, whose files another one shares but for `model.bin`."""
+    run = make_run(library)
+    make_artifact(library, run, content=b"kept")
+    library.remove(make_artifact(library, run, content=CONTENT).id)
+    library.empty_trash(0)
+
+
+def sizes_of(library: Library, content: bytes) -> set[int | None]:
+    contents = Contents(library.entries.store)
+    return {contents.size(hashlib.sha256(each).hexdigest()) for each in (content, content * 2)}
+
+
+def test_what_was_deleted_for_good_leaves_the_store_in_time(open_machine: MachineOpener, team_settings, monkeypatch):
+    here, there = open_machine("here"), open_machine("there")
+    delete_for_good(here)
+    aged = AgedStore(here.entries.store, monkeypatch)
+    for day in range(8):
+        assert sizes_of(here, CONTENT) == {10, 20}, day
+        for library in (here, there):
+            collect_unused_contents(library, 7)
+        aged.grow_older(1)
+        execute(team_settings.database_url, "UPDATE state_4 SET value = '2026-01-01' WHERE name = 'collected'")
+    assert sizes_of(there, CONTENT) == {None}
+    assert sizes_of(there, b"kept") == {4, 8}
+    again = make_artifact(there, there.runs()[0], content=CONTENT)
+    assert [row.id for row in verify_entries(there) if not row.is_intact] == []
+    assert (open_machine("third").verified_folder(again.id) / "model.bin").read_bytes() == CONTENT
+
+
+def test_contents_are_collected_once_a_day_by_all_machines_together(open_machine, monkeypatch):
+    collected, real = [], Collector.collect
+    monkeypatch.setattr(Collector, "collect", lambda each: collected.append(each) or real(each))
+    for name in ("here", "there", "here"):
+        collect_unused_contents(open_machine(name), 7)
+    assert len(collected) == 1
+
+
+def test_housekeeping_that_fails_is_logged_and_ends_nothing(open_machine: MachineOpener, caplog):
+    here = open_machine("here")
+    here.entries.store.put_if_absent("entries/x.json", b"{")
+    collect_unused_contents(here, 7)
+    assert "The contents of the store were not collected: An entry of the store cannot be read" in caplog.text
+
+
+def test_library_in_a_folder_has_nothing_to_collect(tmp_path):
+    assert Library(tmp_path).entries.collect_if_due(7) == (0, 0)
+
+
+@pytest.fixture
+def team_variables(team_settings, monkeypatch: pytest.MonkeyPatch):
+    """The team as the environment of a command names it."""
+    for name in ("home", "database_url", "store_url"):
+        monkeypatch.setenv(f"ROUNDTRIP_{name.upper()}", str(getattr(team_settings, name)))
+    get_settings.cache_clear()
+    yield
+    get_settings.cache_clear()
+
+
+def test_command_previews_and_collects(open_machine: MachineOpener, team_variables, monkeypatch):
+    here = open_machine()
+    delete_for_good(here)
+    aged = AgedStore(here.entries.store, monkeypatch)
+    status, output, _ = run_command("collect", "--dry-run")
+    assert (status, output.splitlines()[0]) == (0, "0 unused files, 0 B, would be deleted now.")
+    listed = json.loads(run_command("collect", "--json")[1])
+    assert (listed["listed"] > 2, listed["deleted"], listed["days"], listed["is_done"]) == (True, 0, 7, True)
+    aged.grow_older(2)
+    assert "were noted before, and wait." in run_command("collect")[1]
+    status, output, _ = run_command("collect", "--older-than", "2")
+    assert f"{listed['listed']} unused files" in output.splitlines()[0]
+    assert (status, sizes_of(here, CONTENT), sizes_of(here, b"kept")) == (0, {None}, {4, 8})
+
+
+def test_command_says_what_it_cannot_do(team_variables, monkeypatch):
+    assert "cannot be deleted so soon" in run_command("collect", "--older-than", "0")[2]
+    monkeypatch.setenv("ROUNDTRIP_UNUSED_DAYS", "0")
+    get_settings.cache_clear()
+    assert run_command("collect")[2].endswith("Give --older-than DAYS.")
+    for name in ("STORE_URL", "DATABASE_URL"):
+        monkeypatch.delenv(f"ROUNDTRIP_{name}")
+    get_settings.cache_clear()
+    assert "in the store of a team, and none is set" in run_command("collect")[2]

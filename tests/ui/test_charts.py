@@ -1,0 +1,29 @@
+"""Charts that pages share: where their legends stand, and that each is drawn once."""
+
+import plotly.graph_objects as go
+import pytest
+
+from ui.charts import LossCurve, probability_bars, resume_curves, size_chart
+from ui.size_breakdown import byte_strips
+
+CURVE = LossCurve("a copy", [2.0, 3.0], [0.5, 0.4])
+FIGURES_WITH_LEGENDS_BELOW = {
+    "probabilities": lambda: probability_bars(["0", "1"], {"a copy": [0.25, 0.75]}),
+    "resumed training": lambda: resume_curves(CURVE, CURVE, [CURVE]),
+    "bytes": lambda: byte_strips({"a copy": {"weights": 40, "metadata": 2}}),
+}
+
+
+@pytest.mark.parametrize("name", list(FIGURES_WITH_LEGENDS_BELOW))
+def test_legend_below_is_bound_to_the_figure_and_not_to_its_plot(name: str):
+    legend: go.layout.Legend = FIGURES_WITH_LEGENDS_BELOW[name]().layout.legend
+    assert (legend.yref, legend.y, legend.yanchor) == ("container", 0, "bottom")
+
+
+def test_charts_of_equal_content_are_drawn_once():
+    bars = probability_bars(["0", "1"], {"a copy": [0.25, 0.75]})
+    assert probability_bars(["0", "1"], {"a copy": [0.25, 0.75]}) is bars
+    assert list(probability_bars(["0", "1"], {"a copy": [0.5, 0.5]}).data[0].y) == [0.5, 0.5]
+    sizes = size_chart(["a copy"], [4096], ["Bit-identical"], ["#0D9488"])
+    assert size_chart(["a copy"], [4096], ["Bit-identical"], ["#0D9488"]) is sizes
+    assert size_chart(["a copy"], [4096], ["Same answers"], ["#0D9488"]).data[0].y == ("<b>a copy</b><br>Same answers",)
