@@ -7,7 +7,6 @@
 # The file takes the nearest stored point of the curve where scikit-learn draws a line between two:
 #   sigmoid    off by up to 4.6e-07
 #   isotonic   off by up to 0.098 (one row: scikit-learn 0.736, ONNX 0.833), other labels for 1 of 1000 rows
-# A curve of few points, as of a small calibration set, is off by more.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
