@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from core.compare import Verdict, compare
 from core.runtimes.openvino import FILE, compile_model, describe_model, import_openvino, load
 
 FLOATS = "OpenVINO computes whole numbers as floats: those above 16,777,216 lose their last digits"
@@ -77,3 +78,19 @@ def test_openvino_keeps_the_last_of_numbers_in_one_place_and_says_so(tmp_path):
     assert module.fresh(numbers)["sums"].numpy().tolist() == [1, 5, 0, 4, 0]
     assert remarks["fresh"].startswith("Where several numbers go to one place (tf.scatter_nd), OpenVINO keeps the last")
     assert remarks["added"] == ""
+
+
+def test_openvino_hides_a_weight_that_is_nan_and_counts_as_different(tmp_path):
+    """As `findings/openvino_turns_nan_into_numbers.sh`: its Relu answers 0 for NaN, the model NaN."""
+    ov = import_openvino()
+    from openvino import opset13 as ops
+
+    weights, rows = np.array([[1, np.nan], [1, 1]], "float32"), np.array([[1, 2], [3, 4]], "float32")
+    x = ops.parameter([-1, 2], np.float32, name="x")
+    x.output(0).set_names({"x"})
+    answer = ops.relu(ops.matmul(x, ops.constant(weights), False, False))
+    answer.output(0).set_names({"answer"})
+    ov.save_model(ov.Model([answer], [x]), tmp_path / FILE, compress_to_fp16=False)
+    given = load(tmp_path).predict({"x": rows})
+    assert given["answer"].tolist() == [[3, 0], [7, 0]]
+    assert compare({"answer": np.maximum(rows @ weights, 0)}, given).verdict == Verdict.DIFFERENT
