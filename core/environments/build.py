@@ -154,9 +154,15 @@ def _install(
         sync(main_index=True)
     if environment.npm_lock:
         report(0.9, f"{environment.label}: fetching packages of npm")
-        add_npm = partial(install_npm_packages, environment.npm_lock, folder / VENV, label=environment.label)
         with tempfile.TemporaryDirectory(dir=staged) as fetched:
-            add_npm(Path(fetched), seconds=config.environment_seconds, is_cancelled=is_cancelled)
+            install_npm_packages(
+                environment.npm_lock,
+                folder / VENV,
+                Path(fetched),
+                label=environment.label,
+                seconds=config.environment_seconds,
+                is_cancelled=is_cancelled,
+            )
     report(0.95, f"{environment.label}: checking")
     seconds = time.monotonic() - started
     record = {"seconds": seconds, "bytes": size_on_disk(folder), "files": _fingerprint(folder)}
