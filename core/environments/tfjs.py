@@ -13,7 +13,7 @@ ENVIRONMENT = Environment(
     ),
     takes=frozenset({"tfjs_graph"}),
     script="tfjs_converter",
-    megabytes=2265,
+    megabytes=1798,
     good_for="TensorFlow.js graph models, which it writes and reads.",
     npm="tfjs",
     programs=(NODE_PROGRAM,),

@@ -82,6 +82,13 @@ def test_every_environment_answers_each_format_that_it_takes(ask, environment: E
     assert all(cause for _, cause in told.values())
 
 
+@pytest.mark.long
+@pytest.mark.parametrize("demo", ["digits-cnn", "digits-denoiser"])
+def test_executorch_answers_models_with_convolutions(ask, demo: str):
+    outcome = ask(get_environment("executorch"), demo, "pt2")
+    assert (outcome.error, outcome.verdict in SAME) == (None, True)
+
+
 def test_elsewhere_job_asks_each_copy_where_it_is_taken(
     jobs: Jobs, built_config: Settings, saved: Callable, monkeypatch
 ):

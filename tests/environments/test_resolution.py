@@ -9,7 +9,9 @@ import pytest
 from core.environments import ENVIRONMENTS, __main__
 from core.environments.base import Environment
 from core.environments.resolution import LockRequirements, describe_changes, list_locks, make_lock
+from core.environments.uv import run_uv
 from core.errors import InputError, NotBuilt
+from core.worker.child_handle import never_cancelled
 from tests.factories.environment_kits import make_locked
 
 REQUIREMENTS = ("needy>=1",)
@@ -113,3 +115,21 @@ def test_command_says_what_has_changed_and_fails_in_one_line(
     assert out == "good: resolved anew\n  + needy 1.0\n  + plain 1.0\n"
     assert err.startswith("bad: ")
     assert err.count("\n") == 1
+
+
+LOCKS_BY_RELEASE = {(each.lock_path.stem, release): each for each in ENVIRONMENTS for release in each.pythons}
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("case", LOCKS_BY_RELEASE, ids=" ".join)
+def test_lock_has_packages_for_each_python_that_it_is_for(case: tuple[str, str], tmp_path: Path):
+    environment, release = LOCKS_BY_RELEASE[case], case[1]
+    options = ("--dry-run", "--no-deps", "--no-build", "--require-hashes", "--python-version", release)
+    arguments = (*options, "--target", tmp_path, "-r", environment.lock_path)
+    given = {"label": environment.label, "seconds": 300.0, "is_cancelled": never_cancelled}
+    try:
+        run_uv("pip", "install", *arguments, main_index=True, **given)
+    except NotBuilt as error:
+        if "did not answer" not in error.sentence:
+            raise
+        pytest.skip(f"no package index can be reached: {error.sentence}")
