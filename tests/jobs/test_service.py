@@ -193,7 +193,7 @@ def test_train_unknown_demo_is_refused_with_choices(empty_jobs):
     with pytest.raises(UnknownName) as caught:
         empty_jobs.train("digits")
     assert caught.value.sentence == "There is no such demo."
-    assert caught.value.cure.startswith("Choose from digits-mlp, digits-core, digits-custom")
+    assert caught.value.cure.startswith("Did you mean digits-mlp? Choose from digits-mlp, digits-core, digits-custom")
 
 
 def test_save_unknown_format_is_refused_with_choices(jobs, trained):

@@ -1,6 +1,8 @@
 """A file that was sent to a team's store goes to the worker from there, and never comes to the server again."""
 
 import hashlib
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -147,3 +149,19 @@ def test_part_that_changed_in_the_store_is_damage(team_of_module: Team, jobs):
         end = jobs.wait(job.id)
     assert (end.state, end.error["code"]) == ("failed", "damaged")
     assert list_given(jobs) == set()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_model_that_was_sent_is_imported_by_a_worker(team_of_module: Team, tmp_path: Path):
+    model = "keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])"
+    program = f"import keras, sys; {model}.save(sys.argv[1])"
+    subprocess.run([sys.executable, "-c", program, str(tmp_path / "model.keras")], check=True)
+    jobs = team_of_module.make_server(kinds="all")
+    sent = store_upload(jobs.library, [send(jobs, "model.keras", (tmp_path / "model.keras").read_bytes())])
+    job = jobs.import_model(**sent._asdict())
+    with team_of_module.node_process("importer", kinds="all", lost_seconds=60):
+        end = jobs.wait(job.id)
+    assert end.state == "done", end.error
+    (id_,) = [entry.id for entry in jobs.library.find()]
+    assert (jobs.library.verified_folder(id_) / "model.keras").read_bytes() == (tmp_path / "model.keras").read_bytes()

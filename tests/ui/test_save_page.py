@@ -7,10 +7,8 @@ from core.formats import all_formats
 from core.jobs import Jobs
 from tests.factories.library_entries import make_run
 from tests.factories.private_entries import BO
-from tests.ui.test_elsewhere_page import own_jobs, write_built
+from tests.ui.test_elsewhere_page import write_built
 from tests.ui.test_pages import page_text
-
-__all__ = ["own_jobs"]
 
 FORMAT = next(format_ for format_ in all_formats() if format_.environment)
 assert FORMAT.environment
