@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
@@ -155,8 +155,8 @@ def _install(
     if environment.npm_lock:
         report(0.9, f"{environment.label}: fetching packages of npm")
         with tempfile.TemporaryDirectory(dir=staged) as fetched:
-            given = {"label": environment.label, "seconds": config.environment_seconds, "is_cancelled": is_cancelled}
-            install_npm_packages(environment.npm_lock, folder / VENV, Path(fetched), **given)
+            given: dict[str, Any] = {"label": environment.label, "seconds": config.environment_seconds}
+            install_npm_packages(environment.npm_lock, folder / VENV, Path(fetched), is_cancelled=is_cancelled, **given)
     report(0.95, f"{environment.label}: checking")
     seconds = time.monotonic() - started
     record = {"seconds": seconds, "bytes": size_on_disk(folder), "files": _fingerprint(folder)}
