@@ -10,17 +10,18 @@ page => {
     title.focus()
   }
 
-  // The keyboard reaches what it can focus on: a table that is wider than its box scrolls by the arrow keys then.
+  // The keyboard reaches what it can focus on: a table or code that is wider than its box scrolls by the arrow keys.
+  const BOXES = "[data-testid=stTable], [data-testid=stTable] div:not(td *, th *), [data-testid=stCode] pre"
+  const MEASURED = "[data-testid=stTable], [data-testid=stTable] table, [data-testid=stCode] :is(pre, code)"
   const reach = () => {
     state.timer = undefined
-    for (const box of document.querySelectorAll("[data-testid=stTable], [data-testid=stTable] div:not(td *, th *)")) {
+    for (const box of document.querySelectorAll(BOXES)) {
       const isCut = box.scrollWidth > box.clientWidth && getComputedStyle(box).overflowX !== "visible"
       if (isCut) box.tabIndex = 0
       else box.removeAttribute("tabindex")
     }
-    // A table grows without any change of the document, too: when its font has come, or its style.
-    for (const table of document.querySelectorAll("[data-testid=stTable], [data-testid=stTable] table"))
-      state.sizes.observe(table)
+    // These grow without any change of the document, too: when a font has come, or a style.
+    for (const item of document.querySelectorAll(MEASURED)) state.sizes.observe(item)
   }
   const reachSoon = () => (state.timer ??= setTimeout(reach, 200)) // milliseconds in which changes are gathered
   if (!state.tables) {

@@ -119,7 +119,7 @@ def test_term_is_explained_under_pointer_where_it_first_stands(server: Server, n
 ADD_TABLE = """() => {
     const box = document.querySelector("[data-testid=stMain]").appendChild(document.createElement("div"))
     box.dataset.testid = "stTable"
-    box.innerHTML = "<div id=box style='width: 300px; overflow: auto'><table style='width: 200px'></table></div>"
+    box.innerHTML = "<div id=box style='width: 300px; overflow: auto'><table style='width: 200px'><td>1</table></div>"
 }"""
 WIDEN_TABLE = "width => { document.querySelector('#box table').style.width = width }"
 
@@ -131,6 +131,7 @@ def test_table_is_reached_by_keyboard_as_long_as_it_scrolls(server: Server, new_
     page.evaluate(ADD_TABLE)
     box = page.locator("#box")
     for width, reached in (("200px", 0), ("400px", 1), ("200px", 0)):
+        page.wait_for_function("() => window.roundtripKeyboard.timer === undefined")
         page.evaluate(WIDEN_TABLE, width)  # no change of the document: a style or a font has come
         expect(box.and_(page.locator("[tabindex='0']"))).to_have_count(reached)
 
