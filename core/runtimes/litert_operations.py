@@ -9,7 +9,7 @@ SOFTPLUS = (
     "It computes log(1 + exp(x)), as softplus, log_sigmoid and mish are converted: LiteRT answers infinity from 89 on, "
     "and log(1) = 0 at -20."
 )
-MEAN_OF_BYTES = "LiteRT answers 0 for every mean of whole numbers of 8 bits (tf.reduce_mean of uint8)."
+MEAN_OF_BYTES = "LiteRT answers 0 for every mean of uint8 (tf.reduce_mean)."
 
 
 def describe_operations(content: bytes) -> list[str]:

@@ -83,6 +83,13 @@ def test_every_environment_answers_each_format_that_it_takes(ask, environment: E
 
 
 @pytest.mark.long
+@pytest.mark.parametrize("key", OLD_KERAS)
+def test_weights_alone_of_a_dense_model_answer_alike_in_older_keras(ask, key: str):
+    outcome = ask(get_environment(key), "digits-mlp", "weights")
+    assert (outcome.error, outcome.verdict in SAME) == (None, True), outcome.verdict
+
+
+@pytest.mark.long
 @pytest.mark.parametrize("demo", ["digits-cnn", "digits-denoiser"])
 def test_executorch_answers_models_with_convolutions(ask, demo: str):
     outcome = ask(get_environment("executorch"), demo, "pt2")

@@ -1,5 +1,6 @@
 """Formats of environments, really built and saved in: in the long run, as their packages take gigabytes."""
 
+import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from core.compatibility.matrix import build_matrix
+from core.environments.base import SCRIPTS
 from core.environments.build import BuiltEnvironment, build_environment
 from core.environments.judge import judge_kit
 from core.environments.pool import WarmProcesses
@@ -71,6 +73,13 @@ EXPECTED = {
 }
 # How far answers of a model of each kind may be off in a format, as a share of the largest; measured were 3e-7.
 OFF = {"pt2": 1e-6, "tfjs_graph": 1e-6}
+# TensorFlow.js' own converter, of a SavedModel as it is: a folder of scripts, the SavedModel and where to write.
+CONVERSION = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from tfjs_converter import import_converter
+import_converter().convert_tf_saved_model(*sys.argv[2:], control_flow_v2=True)
+"""
 PAIRS = [(demo, key) for key, verdicts in EXPECTED.items() for demo in verdicts]
 
 
@@ -162,3 +171,25 @@ def test_model_kind_in_environment_format_answers_alike(
     assert "weights" not in format_.keeps or all(
         np.array_equal(*pair) for pair in zip(arrays, model.get_weights(), strict=True)
     )
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_exact_gelu_that_tensorflow_js_refuses_is_written_otherwise_and_answers_alike(
+    apart: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    import keras
+
+    monkeypatch.setattr("core.runtimes.environment_link.get_settings", lambda: apart.config)
+    python = build_for("tfjs_graph", apart.config).python
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(3, "gelu"), keras.layers.Activation("gelu")])
+    rows = np.linspace(-6, 6, 18, dtype="float32").reshape(6, 3)
+    model.export(tmp_path / "exported", verbose=False)
+    command = [python, "-c", CONVERSION, SCRIPTS, tmp_path / "exported", tmp_path / "refused"]
+    ended = subprocess.run(command, capture_output=True, text=True)
+    assert (ended.returncode, "Unsupported Ops" in ended.stderr, "Erfc" in ended.stderr) == (1, True, True), ended.stderr
+    (tmp_path / "saved").mkdir()
+    get_format("tfjs_graph").save_model(model, "keras", tmp_path / "saved")
+    predictor = get_format("tfjs_graph").load(tmp_path / "saved")
+    (answer,) = predictor.predict({predictor.inputs[0].name: rows}).values()
+    assert np.abs(answer - model.predict(rows, verbose=0)).max() <= 1e-6 * 6
