@@ -22,6 +22,7 @@ import openvino
 import torch
 
 print("Python", platform.python_version(), "PyTorch", torch.__version__, "OpenVINO", openvino.__version__)
+five = torch.tensor(5, dtype=torch.uint8)
 whole = torch.tensor([-7, -3, -1, 3, 7])
 CASES = {
     "x // 3": (lambda x: x // 3, whole),
@@ -31,7 +32,7 @@ CASES = {
     "x.float() // 3": (lambda x: x.float() // 3, whole),
     "round(x)": (torch.round, torch.tensor([0.44, 1.26, -2.35])),
     "round(x, decimals=1)": (lambda x: torch.round(x, decimals=1), torch.tensor([0.44, 1.26, -2.36])),
-    "uint8 x - 5": (lambda x: x - torch.tensor(5, dtype=torch.uint8), torch.tensor([3, 200], dtype=torch.uint8)),
+    "uint8 x - 5": (lambda x: x - five, torch.tensor([3, 200], dtype=torch.uint8)),
     "int8 x + x": (lambda x: x + x, torch.tensor([100, -100], dtype=torch.int8)),
 }
 
