@@ -39,7 +39,7 @@ CASES = {
 
 def convert(function, shape):
     module = tf.Module()
-    module.f = tf.function(function, [tf.TensorSpec(shape, tf.float32)])
+    module.f = tf.function(function, [tf.TensorSpec(shape, tf.float32)], autograph=False)
     return tf.lite.TFLiteConverter.from_concrete_functions([module.f.get_concrete_function()], module).convert()
 
 

@@ -36,7 +36,7 @@ RESOLVERS = (
 
 def convert(function, specification):
     module = tf.Module()
-    module.f = tf.function(function, [specification])
+    module.f = tf.function(function, [specification], autograph=False)
     return tf.lite.TFLiteConverter.from_concrete_functions([module.f.get_concrete_function()], module).convert()
 
 
