@@ -6,7 +6,7 @@
 #   LSTM, direction reverse            0.098 as 0.134
 #   GRU, direction reverse             0.144 as 0.223, the answer of forward
 #   AveragePool, auto_pad SAME_LOWER   0 0.5 2.5 ... as 10.5 16.5 24.5 ..., the answer of SAME_UPPER (MaxPool alike)
-#   GridSample, cubic                  4.03 37.5 ... as 8.5 40.66 ..., the answer of linear
+#   GridSample, cubic                  4.02 37.5 ... as 8.5 40.66 ..., the answer of linear
 #   Resize, antialias                  18 32 ... as 10.5 24.5 ..., the answer without
 # Sound in the same run: each of them without that setting.
 set -euo pipefail
