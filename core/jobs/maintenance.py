@@ -83,6 +83,21 @@ def run_repair(handle: JobHandle) -> RepairJobResult:
     return {"mended": [cast(RepairedThing, repair._asdict()) for repair in repairs]}
 
 
+def delete_expired(context: AppContext) -> None:
+    """Delete what has expired in the trash, of the uploads and in a team's store; raises nothing, and what one of these
+    raises is logged and keeps none of the others from being done."""
+    library, config = context.library, context.config
+    for step in (
+        lambda: empty_expired_trash(library, config.trash_days),
+        lambda: delete_expired_uploads(context.uploads),
+        lambda: collect_unused_contents(library, config.unused_days),
+    ):
+        try:
+            step()
+        except Exception:
+            log.exception("What has expired was not all deleted; it is tried again in a day.")
+
+
 def empty_expired_trash(library: Library, days: int) -> None:
     """Delete entries that have been in the trash for so many days, with 0 none; log what fails."""
     if not days:
