@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from core.formats import get_format
+from core.formats import label_format
 from core.text.numbers import format_score
 
 LIVE_MODEL_LABEL = "Live model"
@@ -100,5 +100,5 @@ def number_equal(names: Mapping[str, str]) -> dict[str, str]:
 
 def _short_label(id_: str, entries: Mapping[str, HasFormat], run: HasTrust | None) -> str:
     if id_ in entries:
-        return mark_imported(get_format(entries[id_].format or "").label, entries[id_])
+        return mark_imported(label_format(entries[id_].format or ""), entries[id_])
     return live_model_label(run) if id_.startswith("r") else id_
