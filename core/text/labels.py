@@ -34,6 +34,11 @@ def format_timestamp(iso: str) -> str:
     return datetime.fromisoformat(iso).astimezone().strftime("%d %b %Y, %H:%M")
 
 
+def capitalize_first(text: str) -> str:
+    """Return a text that begins with a capital; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
+
+
 def pluralize(count: int, singular: str, plural: str = "") -> str:
     """Format a count with its noun: "1 row", "2 rows"."""
     return f"{count:,} {singular}" if count == 1 else f"{count:,} {plural or singular + 's'}"

@@ -1,40 +1,16 @@
 """The Elsewhere page without a browser: what it offers, what it says of sizes, and what copies answered."""
 
-import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.environments import ENVIRONMENTS, get_environment
-from core.environments.build import RECORD, environment_folder
 from core.jobs import Jobs
 from core.library.job_store import Job
-from core.settings import Settings
-from tests.factories.library_entries import make_artifact, make_run
+from tests.factories.elsewhere_jobs import add_copies, write_built, write_job
 from tests.factories.private_entries import BO
 from tests.ui.test_pages import page_text
-
-OUTCOMES = {
-    "tract": {"environment": "tract", "verdict": "rounding", "max_abs": 1.2e-07, "changed_rows": 0, "rows": 64},
-    "mnn": {
-        "environment": "mnn",
-        "verdict": "does-not-load",
-        "error": {"code": "does-not-load", "sentence": "MNN's converter wrote no model.", "cure": "Take another."},
-    },
-}
-
-
-def write_job(jobs: Jobs, run: str, artifact: str) -> Job:
-    """A finished job as `Jobs.ask_elsewhere` leaves it."""
-    row = {"format": "onnx", "here": "rounding", "cells": OUTCOMES, "error": None}
-    failed = {"error": {"code": "not-built", "sentence": "The package index did not answer.", "cure": "Connect."}}
-    result = {"rows": {artifact: row}, "environments": {"tract": {}, "mnn": {}, "iree": failed}}
-    request = {"run": run, "artifacts": [artifact], "environments": ["tract", "mnn", "iree"]}
-    job = Job(id="j0123456789", kind="elsewhere", title="x", state="done", request=request, result=result)
-    return jobs.job_store.create(job)
 
 
 def test_elsewhere_page_of_empty_library_offers_next_step(visit, empty_jobs: Jobs):
@@ -110,23 +86,6 @@ def test_elsewhere_page_shows_verdict_cause_and_failed_build(visit, jobs: Jobs, 
         assert "The largest difference is 1.2e-07." in text
     finally:
         jobs.job_store.delete(job.id)
-
-
-def write_built(config: Settings, key: str) -> Path:
-    """The folder of an environment as if it were built."""
-    folder = environment_folder(config, get_environment(key))
-    (folder / "venv" / "bin").mkdir(parents=True)
-    (folder / "venv" / "bin" / "python").symlink_to(sys.executable)
-    (folder / RECORD).write_text(json.dumps({"seconds": 1, "bytes": 5_000_000, "files": ""}))
-    return folder
-
-
-def add_copies(jobs: Jobs, *formats: str) -> str:
-    """The id of a run that is saved in these formats."""
-    run = make_run(jobs.library)
-    for key in formats:
-        make_artifact(jobs.library, run, key)
-    return run.id
 
 
 def button_keys(app: AppTest) -> set[str]:
