@@ -2,16 +2,13 @@
 
 import platform
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, cast
+from typing import Annotated
 
 import typer
 
 from core.cli.console import AsJson, exit_with, print_result, print_text
 from core.errors import InputError
 from core.settings import get_settings
-
-if TYPE_CHECKING:
-    from core.queue import Queues
 
 app = typer.Typer(rich_markup_mode=None)
 
@@ -37,7 +34,7 @@ def worker(
     """Do jobs of a team on this machine. Ctrl-C lets those that it does end; a second one gives them back."""
     from core.jobs.execution.node import run_node
 
-    run_node(get_settings(), name or platform.node() or "worker", concurrency, cast("Queues", queues.value))
+    run_node(get_settings(), name or platform.node() or "worker", concurrency, queues.value)
 
 
 @app.command()
