@@ -168,7 +168,7 @@ def resize(page: Page, width: int, dark: bool) -> None:
 
 
 IS_STILL = """() => document.getAnimations().every(
-    each => each.playState !== "running" || each.effect.getComputedTiming().endTime === Infinity
+    each => each.playState !== "running" || each.effect?.getComputedTiming().endTime === Infinity
 )"""
 
 
