@@ -26,15 +26,12 @@ STARTUP_DELAY = 2.0  # seconds without background work, for the first visitor's 
 
 async def delete_expired_daily():
     """Delete what has expired (trash, uploads, contents of a team's store), shortly after the start, then daily."""
-    from core.jobs.maintenance import collect_unused_contents, delete_expired_uploads, empty_expired_trash
+    from core.jobs.maintenance import delete_expired
     from ui.session import server_jobs
 
     while True:
         await asyncio.sleep(STARTUP_DELAY)
-        jobs = server_jobs()
-        await asyncio.to_thread(empty_expired_trash, jobs.library, jobs.config.trash_days)
-        await asyncio.to_thread(delete_expired_uploads, jobs.uploads)
-        await asyncio.to_thread(collect_unused_contents, jobs.library, jobs.config.unused_days)
+        await asyncio.to_thread(delete_expired, server_jobs())
         await asyncio.sleep(DAY)
 
 

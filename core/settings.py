@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from core.errors import InputError
 
 MB, GB = 10**6, 10**9  # bytes: the units of all settings, as of all sizes on pages
+MAX_DAYS = 36_500  # a hundred years: a moment so long ago or ahead is still a date
 RENAMED = {"_MIB": "_MB", "_GIB": "_GB"}  # endings that settings had when their units were powers of two
 RENAMED_WHOLE = {"ROUNDTRIP_CATALOG_URL": "ROUNDTRIP_DATABASE_URL"}
 PROJECT = Path(__file__).resolve().parent.parent
@@ -93,13 +94,19 @@ class Settings(BaseSettings):
         4096, ge=1, description="files of one person that are on their way or wait to be used, together, in MB"
     )
     upload_hours: float = Field(
-        24.0, gt=0, description="hours after which an upload is deleted of which no more came, and which nobody used"
+        24.0,
+        gt=0,
+        le=24 * MAX_DAYS,
+        description="hours after which an upload is deleted of which no more came, and which nobody used",
     )
     unpacked_mb: int = Field(2048, ge=1, description="largest size of such a file when it is unpacked, in MB")
-    trash_days: int = Field(30, ge=0, description="days until what was removed is deleted for good; 0: never")
+    trash_days: int = Field(
+        30, ge=0, le=MAX_DAYS, description="days until what was removed is deleted for good; 0: never"
+    )
     unused_days: int = Field(
         7,
         ge=0,
+        le=MAX_DAYS,
         description="days until contents of a team's store are deleted that no entry lists any more; 0: only by "
         "roundtrip collect",
     )

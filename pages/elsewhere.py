@@ -34,8 +34,9 @@ if not runs:
     show_environments()
     st.stop()
 
+is_named = "job" in st.query_params
 job = job_from_query("elsewhere", [ASK_BUTTON], st.query_params.get("run", ""))
-if job and "run" not in st.query_params:
+if job and (not is_named or "run" not in st.query_params):
     st.query_params.update(address_of(job))
 labels = describe_runs(jobs.library, runs.values())
 run = runs[
@@ -55,9 +56,8 @@ is_running = bool(job and job.is_active)
 label = f"Ask in {pluralize(len(keys), 'environment')}" if keys else "Ask"
 icon = ":material/travel_explore:"
 if st.button(label, type="primary", icon=icon, key=ASK_BUTTON, disabled=not keys or is_running):
-    chosen_keys = [state["environment"] for state in chosen]
-    machines = st.query_params.get_all("on")
-    go("elsewhere", **{"run": run.id, "in": chosen_keys, "on": machines, "job": jobs.ask_elsewhere(run.id, keys).id})
+    job = jobs.ask_elsewhere(run.id, keys)
+    go("elsewhere", **address_of(job), job=job.id)
 if job:
     follow_job(job, show_answers)
 st.header("The environments")

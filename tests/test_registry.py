@@ -12,8 +12,8 @@ from core.formats import all_formats, get_format
     ("find", "typed", "nearest"),
     [
         (get_format, "weigths", "weights?"),
-        (get_demo, "digits", "digits-mlp?"),
-        (get_environment, "keras-3.13", "keras-3."),
+        (get_demo, "digits-mpl", "digits-mlp?"),
+        (get_environment, "keras-v3.12", "keras-3.12?"),
     ],
 )
 def test_unknown_key_is_answered_with_the_nearest(find, typed: str, nearest: str):

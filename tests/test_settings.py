@@ -1,15 +1,22 @@
 """Settings: units, and names that they had before."""
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
 from core.errors import InputError
-from core.settings import PROJECT, RENAMED, RENAMED_WHOLE, Settings, get_settings
+from core.settings import MAX_DAYS, PROJECT, RENAMED, RENAMED_WHOLE, Settings, get_settings
 from core.validation import RULES
 
-# Rules that a file breaks by its size or by the time that it takes, as far as a setting lifts them.
-LIFTED_RULES = ("too-large", "unpacked-size", "h5-size", "graph-size", "inspector-slow")
+# Rules that a file breaks by its size or by the time that it takes, and the setting that lifts each.
+LIFTED_RULES = {
+    "too-large": "ROUNDTRIP_UPLOAD_MB",
+    "unpacked-size": "ROUNDTRIP_UNPACKED_MB",
+    "h5-size": "ROUNDTRIP_UNPACKED_MB",
+    "graph-size": "ROUNDTRIP_UNPACKED_MB",
+    "inspector-slow": "ROUNDTRIP_CONFINED_SECONDS",
+}
 
 
 @pytest.fixture
@@ -53,6 +60,21 @@ def test_store_without_postgresql_is_refused(monkeypatch, fresh_settings, databa
     assert fresh_settings().is_team
 
 
+@pytest.mark.parametrize(
+    ("name", "most"), [("UNUSED_DAYS", MAX_DAYS), ("TRASH_DAYS", MAX_DAYS), ("UPLOAD_HOURS", 24 * MAX_DAYS)]
+)
+def test_settings_of_times_are_bound_to_what_dates_can_say(monkeypatch, fresh_settings, name: str, most: int):
+    monkeypatch.setenv(f"ROUNDTRIP_{name}", str(most + 1))
+    with pytest.raises(
+        InputError, match=f"ROUNDTRIP_{name} does not fit: Input should be less than or equal to {most}"
+    ):
+        fresh_settings()
+    monkeypatch.setenv(f"ROUNDTRIP_{name}", str(most))
+    assert getattr(fresh_settings(), name.lower()) == most
+    span = timedelta(hours=most) if name.endswith("HOURS") else timedelta(days=most)
+    assert datetime.now(UTC) - span < datetime.now(UTC) + span
+
+
 def test_settings_are_read_whatever_the_case_of_their_names(monkeypatch, fresh_settings):
     monkeypatch.setenv("roundtrip_upload_mb", "7")
     assert fresh_settings().upload_mb == 7
@@ -73,9 +95,9 @@ def test_settings_that_sentences_name_exist():
     assert {"ROUNDTRIP_CONFINED_REPLY_MB", "ROUNDTRIP_CHILD_GB"} <= named
 
 
-@pytest.mark.parametrize("rule", LIFTED_RULES)
-def test_rule_of_a_limit_names_the_setting_that_lifts_it(rule: str):
-    assert re.search(r"raise the setting ROUNDTRIP_(UPLOAD|UNPACKED)_MB|ROUNDTRIP_CONFINED_SECONDS", RULES[rule].cure)
+@pytest.mark.parametrize(("rule", "setting"), LIFTED_RULES.items())
+def test_rule_of_a_limit_names_the_setting_that_lifts_it(rule: str, setting: str):
+    assert re.findall(r"ROUNDTRIP_\w+", RULES[rule].cure) == [setting]
 
 
 def test_rules_speak_of_imports_also_where_nothing_was_uploaded():

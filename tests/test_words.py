@@ -24,6 +24,8 @@ REPLACED = {
 }
 PATTERN = re.compile(rf"\b({'|'.join(REPLACED)})\b", re.IGNORECASE)
 SOURCES = sorted(path for folder in ("core", "pages", "ui") for path in (PROJECT / folder).rglob("*.py"))
+TESTS = sorted((PROJECT / "tests").rglob("test_*.py"))
+MAX_NAME_LENGTH = 70  # of a test
 DOCUMENTS = [*sorted((PROJECT / "docs").glob("*.md")), PROJECT / "README.md", PROJECT / "SECURITY.md"]
 
 
@@ -58,3 +60,15 @@ def test_replaced_words_are_in_no_text_of_the_program():
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_replaced_words_are_in_no_document(document):
     assert PATTERN.findall(document.read_text(encoding="utf-8")) == []
+
+
+def test_names_of_tests_are_no_longer_than_is_agreed():
+    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in TESTS}
+    functions = [
+        (path.name, node.name)
+        for path, tree in trees.items()
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")
+    ]
+    assert len(functions) > 1_000
+    assert [each for each in functions if len(each[1]) > MAX_NAME_LENGTH] == []

@@ -13,7 +13,7 @@ from core.environments import get_environment
 from core.errors import InputError
 from core.evidence.records import ReloadOutcome
 from core.exports.tf_serving import is_servable, normalize_serving_name, parse_serving_version
-from core.formats import all_formats, get_format
+from core.formats import get_format, label_format
 from core.formats.base import Format
 from core.jobs.elsewhere_answers import list_kit_environments
 from core.library import Artifact, Entry
@@ -207,8 +207,7 @@ def _origin_text(lineage: Lineage) -> str:
 
 def _step_text(relation: str, step: LineageStep) -> str:
     state = f", {step.state}" if step.state != "kept" else ""
-    labels = {format_.key: format_.label for format_ in all_formats()}
-    label = labels.get(step.format or "", step.format or "an artifact")
+    label = label_format(step.format or "an artifact")
     made = f", {format_timestamp(step.created)}" if step.created else ""
     return f"{relation} {escape_markdown(label)}{made}{state}"
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import streamlit as st
 
 from core.compare import Verdict
-from core.formats import get_format
+from core.formats import label_format
 from core.jobs.participants import list_code_sources
 from core.library import Entry, Page, Query
 from core.library.ids import ID_PATTERN
@@ -111,7 +111,7 @@ def _choice_labels(entries: dict[str, Entry], is_large: bool, main_run: str) -> 
     names = {}
     for id_, entry in entries.items():
         of_run = f" · {entry.run_name}" if entry.run != main_run else ""
-        names[id_] = mark_imported(get_format(str(entry.format)).label + of_run, entry)
+        names[id_] = mark_imported(label_format(str(entry.format)) + of_run, entry)
     if is_large:
         return {id_: f"{name} · {_exact_time(entries[id_])}" for id_, name in names.items()}
     oldest_first = sorted(names, key=lambda id_: entries[id_].created or "")

@@ -13,7 +13,7 @@ from core.environments.judge import ElsewhereOutcome
 from core.environments.machines import THIS_MACHINE, get_environment_or_own, join_keys, label_asked, split_key
 from core.environments.own import HERE
 from core.errors import RoundtripError
-from core.formats import all_formats
+from core.formats import format_order
 from core.jobs.elsewhere import ElsewhereRow, EnvironmentState, name_formats, read_outcome
 from core.jobs.environment_states import list_machines
 from core.library import Artifact
@@ -34,6 +34,7 @@ SYMBOLS = {
     Verdict.DOES_NOT_LOAD: "✗",
 }
 FIRST_CHOSEN = 3  # environments that are chosen where none is built: the smallest
+NONE = "none"  # in the address in place of environments, where only machines are asked
 PROPOSED_KEY = "environments-of-run"  # for which run some were proposed: whoever clears them all is proposed none
 
 
@@ -63,7 +64,7 @@ def address_of(job: Job) -> dict[str, str | list[str]]:
     asked = [split_key(key) for key in job.request["environments"]]
     environments = [environment for environment, machine in asked if machine == THIS_MACHINE]
     machines = [*dict.fromkeys(machine for _, machine in asked if machine != THIS_MACHINE)]
-    return {"run": job.request["run"], "in": environments, "on": machines}
+    return {"run": job.request["run"], "in": environments or [NONE], "on": machines}
 
 
 def choose_machines(chosen: Iterable[str], formats: set[str]) -> list[str]:
@@ -116,12 +117,14 @@ def _show_none_offered(run_id: str, states: Iterable[EnvironmentState], has_take
 
 
 def _propose(run_id: str, offered: list[str], built: list[str]) -> None:
-    """Put environments into the address, once for a run, where it names none that takes a copy of it."""
+    """Put environments into the address, once for a run, where it names none that takes a copy of it; where a person
+    cleared them, that there are none."""
     is_proposed = st.session_state.get(PROPOSED_KEY) == run_id and f"{KEY_PREFIX}in" in st.session_state
     requested = st.query_params.get_all("in")
     wanted = [key for key in requested if key in offered]
-    if not wanted and (requested or not is_proposed):
-        wanted = built or _smallest(offered)
+    if not wanted:
+        is_none = requested == [NONE] or (is_proposed and not requested)
+        wanted = [NONE] if is_none else built or _smallest(offered)
     if wanted != requested:
         st.query_params["in"] = wanted
     st.session_state[PROPOSED_KEY] = run_id
@@ -148,17 +151,11 @@ def show_costs(chosen: list[EnvironmentState]) -> None:
         )
 
 
-def _format_order(key: str) -> int:
-    """Return the place of a format among all; one that is not known any more stands last."""
-    keys = [format_.key for format_ in all_formats()]
-    return keys.index(key) if key in keys else len(keys)
-
-
 def show_not_asked(copies: list[Artifact], chosen: list[EnvironmentState]) -> None:
     """Name the copies of a run whose format none of the chosen environments takes."""
     taken = {key for state in chosen for key in state["takes"]}
     labels = short_labels([copy.id for copy in copies], {copy.id: copy for copy in copies})
-    left = sorted((copy for copy in copies if copy.format not in taken), key=lambda copy: _format_order(copy.format))
+    left = sorted((copy for copy in copies if copy.format not in taken), key=lambda copy: format_order(copy.format))
     if chosen and left:
         names = ", ".join(labels[copy.id] for copy in left)
         text = f"Not asked: {names}. None of the chosen environments takes what these are saved in."
@@ -194,7 +191,7 @@ def _show_remove_button(state: EnvironmentState) -> None:
 def show_answers(job: Job) -> None:
     """Show copies beside environments, as far as a job has come: the verdict of each, and how it came about."""
     found: dict[str, ElsewhereRow] = job.result.get("rows") or job.detail.get("cells") or {}
-    rows = dict(sorted(found.items(), key=lambda each: _format_order(each[1]["format"])))
+    rows = dict(sorted(found.items(), key=lambda each: format_order(each[1]["format"])))
     built = job.result.get("environments") or job.detail.get("environments") or {}
     for key, row in built.items():
         if "error" in row:

@@ -10,7 +10,7 @@ from core.health import HealthCheck, VerificationReport, run_diagnostics
 from core.jobs.maintenance import find_last_report
 from core.library.entry_names import name_entry
 from core.library.job_store import Job
-from core.text.labels import format_timestamp, pluralize
+from core.text.labels import capitalize_first, format_timestamp, pluralize
 from core.text.numbers import format_duration, format_size
 from core.worker import SandboxCheck
 from ui.components import escape_markdown, show_empty_state, show_ids
@@ -247,7 +247,7 @@ def show_diagnostics() -> None:
 
 def _show_check_table(checks: list[HealthCheck]) -> None:
     rows = [
-        f"| {CHECK_ICONS[check.state]} {_cell(check.name[:1].upper() + check.name[1:])} | {_cell(check.sentence)} |"
+        f"| {CHECK_ICONS[check.state]} {_cell(capitalize_first(check.name))} | {_cell(check.sentence)} |"
         for check in checks
     ]
     st.markdown("\n".join(["| What | How it is |", "|---|---|", *rows]))

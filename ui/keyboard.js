@@ -21,11 +21,16 @@ page => {
       else box.removeAttribute("tabindex")
     }
     // These grow without any change of the document, too: when a font has come, or a style.
-    for (const item of document.querySelectorAll(MEASURED)) state.sizes.observe(item)
+    for (const item of document.querySelectorAll(MEASURED)) {
+      if (state.measured.has(item)) continue
+      state.measured.add(item)
+      state.sizes.observe(item)
+    }
   }
   const reachSoon = () => (state.timer ??= setTimeout(reach, 200)) // milliseconds in which changes are gathered
   if (!state.tables) {
     state.sizes = new ResizeObserver(reachSoon)
+    state.measured = new WeakSet()
     state.tables = new MutationObserver(reachSoon)
     state.tables.observe(document.body, { childList: true, subtree: true })
     addEventListener("resize", reachSoon, { passive: true })

@@ -9,6 +9,7 @@ from typing import Any
 import streamlit as st
 
 from core.text.glossary import GLOSSARY, find_terms, term_pattern
+from core.text.labels import capitalize_first
 
 SCRIPT = Path(__file__).with_suffix(".js")
 
@@ -46,7 +47,7 @@ def terms_of(page: str) -> list[str]:
 
 def show_terms(page: str) -> None:
     """Draw the button that opens the explanations of a page's terms; nothing where it has none."""
-    explanations = [f"**{term[0].upper()}{term[1:]}**: {GLOSSARY[term]}" for term in terms_of(page)]
+    explanations = [f"**{capitalize_first(term)}**: {GLOSSARY[term]}" for term in terms_of(page)]
     if explanations:
         with st.popover("Terms on this page", icon=":material/dictionary:", type="tertiary"):
             st.markdown("\n\n".join(explanations))
@@ -60,7 +61,7 @@ def mark_terms() -> None:
 @cache
 def _marking_script() -> str:
     terms = [
-        {"name": f"{term[0].upper()}{term[1:]}:", "forms": term_pattern(term), "explanation": GLOSSARY[term]}
+        {"name": f"{capitalize_first(term)}:", "forms": term_pattern(term), "explanation": GLOSSARY[term]}
         for term in sorted(GLOSSARY, key=len, reverse=True)  # "custom layer" is no "layer"
     ]
     script = SCRIPT.read_text(encoding="utf-8").strip()

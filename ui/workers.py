@@ -76,7 +76,7 @@ def _describe(row: "WorkerRow") -> str:
     packages = ", ".join(f"{name} {version}" for name, version in row["packages"].items())
     facts = {
         "Takes": QUEUES[row["queues"]],
-        "Memory for one model": format_size(row["child_memory"]),
+        "Memory for one model": format_size(row["child_memory"]) if row["child_memory"] else "",
         "Machine": f"{row['processor']}, {row['processors']} processors, {format_size(row['memory'])}; {row['system']}",
         "Accelerators": ", ".join(row["accelerators"]) or "none",
         "Roundtrip": f"{row['version']}, {pluralize(row['concurrency'], 'job')} side by side",
@@ -87,7 +87,7 @@ def _describe(row: "WorkerRow") -> str:
         "Since": format_timestamp(row["since"]),
         "Last heard": format_timestamp(row["heard"]),
     }
-    return "\n".join(f"- **{name}:** {escape_markdown(text)}" for name, text in facts.items())
+    return "\n".join(f"- **{name}:** {escape_markdown(text)}" for name, text in facts.items() if text)
 
 
 def _show_button(row: "WorkerRow", label: str, request: Literal["drain", "stop"], help_: str) -> None:

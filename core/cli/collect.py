@@ -9,7 +9,7 @@ from core.cli.console import AsJson, parse_whole_number, print_result, print_tex
 from core.errors import InputError
 from core.object_store import open_object_store
 from core.object_store.collection import Collection, Collector
-from core.settings import get_settings
+from core.settings import MAX_DAYS, get_settings
 from core.text.labels import pluralize
 from core.text.numbers import format_size
 
@@ -26,7 +26,7 @@ def collect(
 ) -> None:
     """Delete contents of a team's store that no entry has listed for ROUNDTRIP_UNUSED_DAYS (7); servers do it daily.
 
-    A first call only notes what is unused; a call days later deletes what still is.
+    It deletes what was noted as unused so many days ago and still is, and notes what else is unused now.
     """
     config = get_settings()
     if not config.is_team:
@@ -35,6 +35,8 @@ def collect(
     days = parse_whole_number("older-than", older_than)
     if days is None and not config.unused_days:
         raise InputError("Contents are never collected by themselves here.", cure="Give --older-than DAYS.")
+    if days is not None and abs(days) > MAX_DAYS:
+        raise InputError("The option --older-than takes no such number.", received=days, cure=f"Give 1 to {MAX_DAYS}.")
     wait = timedelta(days=config.unused_days if days is None else days)
     with progress_line() as update:
         collector = Collector(open_object_store(config.store_url), wait, update)

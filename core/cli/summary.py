@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from core.cli.console import print_result, print_text
-from core.formats import get_format
+from core.formats import label_format
 from core.inputs.fitting import describe_axes
 from core.library import Artifact, Run
 from core.library.annotation_files import Annotations
@@ -55,7 +55,7 @@ def _origin(run: Run) -> str:
 def describe_artifact(artifact: Artifact, verdict: str, notes: Annotations, aliases: list[str]) -> Iterator[Fact]:
     """Yield what a person wants to know of an artifact, by name; `verdict` is that of its reload."""
     yield "artifact", artifact.id
-    yield "format", f"{artifact.format}: {get_format(artifact.format).label}"
+    yield "format", f"{artifact.format}: {label_format(artifact.format)}"
     yield "run", artifact.run
     yield "trust", "imported" if artifact.trust != "ours" else ""
     yield "size", f"{format_size(artifact.bytes)} in {pluralize(len(artifact.files), 'file')}"

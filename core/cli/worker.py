@@ -1,7 +1,8 @@
 """Commands of a team's workers: be one, list them, have one end."""
 
 import platform
-from typing import Annotated, cast, get_args
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
@@ -12,6 +13,14 @@ from core.settings import get_settings
 app = typer.Typer(rich_markup_mode=None)
 
 
+class WorkerQueues(StrEnum):
+    """Which jobs a worker takes: the values of `core.queue.Queues`, whose package other commands need not import."""
+
+    ALL = "all"
+    CLICK = "click"
+    BULK = "bulk"
+
+
 @app.command()
 def worker(
     name: Annotated[str, typer.Option(help="What it is called; by default as this machine.")] = "",
@@ -19,16 +28,13 @@ def worker(
         int, typer.Option(min=0, max=64, help="Jobs side by side; by default as ROUNDTRIP_PARALLEL, and two at least.")
     ] = 0,
     queues: Annotated[
-        str, typer.Option(metavar="click|bulk", help="Only what a person waits for, or only what is done in bulk.")
-    ] = "all",
+        WorkerQueues, typer.Option(help="All jobs, only what a person waits for, or only what is done in bulk.")
+    ] = WorkerQueues.ALL,
 ) -> None:
     """Do jobs of a team on this machine. Ctrl-C lets those that it does end; a second one gives them back."""
     from core.jobs.execution.node import run_node
-    from core.queue import Queues
 
-    if queues not in get_args(Queues):
-        raise InputError("The option --queues takes which jobs.", received=queues, cure="Choose from click, bulk, all.")
-    run_node(get_settings(), name or platform.node() or "worker", concurrency, cast(Queues, queues))
+    run_node(get_settings(), name or platform.node() or "worker", concurrency, queues.value)
 
 
 @app.command()

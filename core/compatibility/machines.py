@@ -7,6 +7,7 @@ from core.compare import Verdict
 from core.environments.judge import ElsewhereOutcome
 from core.environments.machines import THIS_MACHINE, WORKER, label_asked, label_machine, split_key
 from core.environments.own import HERE
+from core.text.labels import capitalize_first
 
 WORDS = {
     Verdict.BIT_IDENTICAL: "bit-identical",
@@ -56,7 +57,7 @@ def _describe(environment: str, group: list[MachineVerdict]) -> str:
     clauses = [f"{words} on {_join(names)}" for words, names in machines.items()]
     text = ", ".join(clauses)
     if environment == HERE:
-        return f"{text[:1].upper()}{text[1:]}."
+        return f"{capitalize_first(text)}."
     return f"In {label_asked(environment)}: {text}."
 
 

@@ -28,7 +28,7 @@ from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
 from core.formats import all_formats, get_format
 from core.formats.base import CONVERTED_WEIGHTS
 from core.library import Library, Query, Run
-from core.text.labels import mark_imported
+from core.text.labels import capitalize_first, mark_imported
 
 # Which column checks which part of a format's claim.
 CLAIM_COLUMNS = {
@@ -119,7 +119,7 @@ def summarize_row(row: MatrixRow) -> str:
         if state in nouns
     ]
     text = "; ".join(clauses) or "everything that was tried came back as it was"
-    return f"{text[:1].upper()}{text[1:]}."
+    return f"{capitalize_first(text)}."
 
 
 def name_column(column: MatrixColumn) -> str:

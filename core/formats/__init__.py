@@ -11,7 +11,7 @@ from importlib.metadata import EntryPoint, entry_points
 from itertools import chain
 from typing import Any
 
-from core.errors import PackageMissing
+from core.errors import PackageMissing, UnknownName
 from core.formats.base import Format
 from core.registry import find_by_key
 from core.versions import installed_packages_fingerprint
@@ -102,3 +102,17 @@ def get_format(key: str) -> Format:
     """The format of that key. Raises UnknownName with the keys that exist."""
     # Chained, not joined: a format of ours is found without any of a third party being imported.
     return find_by_key(chain(FORMATS, ENVIRONMENT_FORMATS, _load_third_party_formats()), key, "format")
+
+
+def label_format(key: str) -> str:
+    """Return the label of the format of that key; the key itself where that is not installed any more."""
+    try:
+        return get_format(key).label
+    except UnknownName:
+        return key
+
+
+def format_order(key: str) -> int:
+    """Return the place of a format among all; one that is not installed any more stands last."""
+    keys = [format_.key for format_ in all_formats()]
+    return keys.index(key) if key in keys else len(keys)

@@ -40,6 +40,7 @@ from core.jobs.participants import (
 from core.library.records import Run
 from core.runtimes.base import BATCH_SIZE
 from core.runtimes.reference import Reference, select_by_prefix
+from core.text.labels import capitalize_first
 from core.worker.child_handle import Child
 from core.worker.protocol import Frame
 
@@ -337,7 +338,7 @@ class _SearchSide:
         except Cancelled:
             raise
         except RoundtripError as error:
-            error.sentence = f"{self._name[0].upper()}{self._name[1:]}: {error.sentence}"
+            error.sentence = f"{capitalize_first(self._name)}: {error.sentence}"
             raise
 
     def close(self) -> None:

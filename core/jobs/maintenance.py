@@ -1,6 +1,7 @@
 """Jobs that maintain the library: verify, rebuild, repair."""
 
 import logging
+from collections.abc import Callable
 from datetime import datetime
 from typing import TypedDict, cast
 
@@ -81,6 +82,22 @@ def run_repair(handle: JobHandle) -> RepairJobResult:
     handle.report_progress(note="Looking for what is out of order")
     repairs = repair_library(handle.library, handle.request["quarantine"], handle.request["dry_run"])
     return {"mended": [cast(RepairedThing, repair._asdict()) for repair in repairs]}
+
+
+def delete_expired(context: AppContext) -> None:
+    """Delete what has expired in the trash, of the uploads and in a team's store; raises nothing, and what one of these
+    raises is logged and keeps none of the others from being done."""
+    library, config = context.library, context.config
+    steps: tuple[Callable[[], None], ...] = (
+        lambda: empty_expired_trash(library, config.trash_days),
+        lambda: delete_expired_uploads(context.uploads),
+        lambda: collect_unused_contents(library, config.unused_days),
+    )
+    for step in steps:
+        try:
+            step()
+        except Exception:
+            log.exception("What has expired was not all deleted; it is tried again in a day.")
 
 
 def empty_expired_trash(library: Library, days: int) -> None:

@@ -85,7 +85,7 @@ class Jobs(JobRunner):
 
     def import_model(
         self,
-        path: Path | None,
+        path: Path | None = None,
         name: str = "",
         *,
         parts: dict[str, Path] | None = None,

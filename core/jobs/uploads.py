@@ -35,7 +35,6 @@ class RemoteUpload(NamedTuple):
 
     name: str
     remote: tuple[RemoteFile, ...]
-    path: None = None
 
 
 def store_upload(library: Library, files: Sequence[NamedFile]) -> StoredUpload | RemoteUpload:

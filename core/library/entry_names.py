@@ -1,7 +1,7 @@
 """Names of runs and artifacts for people: by format, number and run; an id tells nobody what it is of."""
 
 from core.errors import RoundtripError
-from core.formats import get_format
+from core.formats import label_format
 from core.library.library import Library
 from core.library.records import Artifact, Query
 from core.text.labels import mark_imported, short_labels
@@ -35,4 +35,4 @@ def _number_copy(library: Library, artifact: Artifact) -> str:
 
 
 def _label(artifact: Artifact) -> str:
-    return mark_imported(get_format(artifact.format).label, artifact)
+    return mark_imported(label_format(artifact.format), artifact)

@@ -23,7 +23,7 @@ class TrashMixin(LibraryBase):
 
     def remove_all(self, ids: Iterable[str]) -> list[str]:
         """As `remove`, many at once: either all of them may go, or none does."""
-        removed = list(dict.fromkeys(entry for id_ in ids for entry in self._ids_with_artifacts(id_)))
+        removed = self._list_with_artifacts(ids)
         with self._write_lock():
             for id_ in removed:
                 self._require_removable(id_)
@@ -31,6 +31,14 @@ class TrashMixin(LibraryBase):
                 self._own_folder(id_)
                 self.entries.put_in_trash(id_)
         return removed
+
+    def require_removable(self, ids: Iterable[str]) -> None:
+        """Raise what `remove_all` would raise now; nothing moves."""
+        for id_ in self._list_with_artifacts(ids):
+            self._require_removable(id_)
+
+    def _list_with_artifacts(self, ids: Iterable[str]) -> list[str]:
+        return list(dict.fromkeys(entry for id_ in ids for entry in self._ids_with_artifacts(id_)))
 
     def _ids_with_artifacts(self, id_: str) -> list[str]:
         self._own_folder(id_)

@@ -3,6 +3,8 @@
 import re
 from collections.abc import Iterable
 
+from core.text.labels import capitalize_first
+
 GLOSSARY = {
     "alias": "A name, such as “champion”, that points to one artifact and can be moved to another later.",
     "architecture": "The layers of a model and how they are connected, without any learned number.",
@@ -76,6 +78,6 @@ def _forms(term: str) -> list[str]:
 
 def render_glossary() -> str:
     """Return the page of the documentation, in Markdown."""
-    entries = [f"**{term[0].upper()}{term[1:]}**\n: {GLOSSARY[term]}\n" for term in sorted(GLOSSARY)]
+    entries = [f"**{capitalize_first(term)}**\n: {GLOSSARY[term]}\n" for term in sorted(GLOSSARY)]
     introduction = "The terms that pages use. Each page explains them where they first stand, and at its end."
     return f"# Glossary\n\n{introduction}\n\n" + "\n".join(entries)

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Protocol
 
-from core.formats import get_format
+from core.formats import label_format
 from core.text.numbers import format_score
 
 LIVE_MODEL_LABEL = "Live model"
@@ -32,6 +32,11 @@ class HasFormat(HasTrust, Protocol):
 def format_timestamp(iso: str) -> str:
     """Format a UTC timestamp as a short local date and time."""
     return datetime.fromisoformat(iso).astimezone().strftime("%d %b %Y, %H:%M")
+
+
+def capitalize_first(text: str) -> str:
+    """Return a text that begins with a capital; the rest stays as it is."""
+    return text[:1].upper() + text[1:]
 
 
 def pluralize(count: int, singular: str, plural: str = "") -> str:
@@ -100,5 +105,5 @@ def number_equal(names: Mapping[str, str]) -> dict[str, str]:
 
 def _short_label(id_: str, entries: Mapping[str, HasFormat], run: HasTrust | None) -> str:
     if id_ in entries:
-        return mark_imported(get_format(entries[id_].format or "").label, entries[id_])
+        return mark_imported(label_format(entries[id_].format or ""), entries[id_])
     return live_model_label(run) if id_.startswith("r") else id_

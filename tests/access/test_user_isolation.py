@@ -44,6 +44,7 @@ CALLS_WITH_ID: dict[tuple[type, str], Callable[[Any, PrivateEntries], Any]] = {
     (Library, "refusals"): lambda service, entries: service.refusals(entries.run),
     (Library, "remove"): lambda service, entries: service.remove(entries.run),
     (Library, "remove_all"): lambda service, entries: service.remove_all([entries.artifact]),
+    (Library, "require_removable"): lambda service, entries: service.require_removable([entries.artifact]),
     (Library, "restore"): lambda service, entries: service.restore(entries.artifact),
     (Library, "run"): lambda service, entries: service.run(entries.run),
     (Library, "snapshot"): lambda service, entries: service.snapshot(entries.run),

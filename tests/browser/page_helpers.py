@@ -32,6 +32,10 @@ STREAMLIT_VIOLATIONS = {
     "color-contrast": "[data-variant=segmented_control], [data-testid=stSelectbox]:has(input:disabled)",
 }
 TIMEOUT_MS = 60_000  # milliseconds: two slow cores
+# The words of links and buttons of which the end is not seen.
+CUT_WORDS = """() => [...document.querySelectorAll("main :is(a, button), main :is(a, button) *")].filter(
+    each => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== "visible"
+  ).map(each => each.textContent)"""
 POINTED_MS = 2_000  # after which the pointer is moved anew
 
 
@@ -117,6 +121,7 @@ def wait_for_address(page: Page, part: str) -> None:
 def wait_for_width(page: Page, width: int) -> None:
     """Wait until the document is as wide as this: what is drawn late may stand out for a moment."""
     wait_until(lambda: page.evaluate("document.documentElement.scrollWidth") == width, TIMEOUT_MS / 1000)
+    wait_until(lambda: page.evaluate(CUT_WORDS) == [], TIMEOUT_MS / 1000)
 
 
 def find_box(item: Locator) -> dict[str, float]:
@@ -163,7 +168,7 @@ def resize(page: Page, width: int, dark: bool) -> None:
 
 
 IS_STILL = """() => document.getAnimations().every(
-    each => each.playState !== "running" || each.effect.getComputedTiming().endTime === Infinity
+    each => each.playState !== "running" || each.effect?.getComputedTiming().endTime === Infinity
 )"""
 
 

@@ -148,9 +148,7 @@ def test_navigation_of_narrow_window_has_labels(server: Server, new_page: Callab
         expect(page.get_by_test_id("stSidebar").get_by_role("link", name=title)).to_be_visible()
 
 
-def test_expander_stays_as_it_was_when_the_address_gets_its_first_parameter(
-    server: Server, new_page: Callable[..., Page]
-):
+def test_expander_stays_as_it_was_when_the_address_gets_a_parameter(server: Server, new_page: Callable[..., Page]):
     page = new_page()
     page.goto(f"{server.url}/sweep")
     wait_for_page(page, "Sweep")

@@ -41,7 +41,7 @@ def test_every_argument_and_option_of_a_command_is_explained(source):
     assert not any((parameter.metavar or "").strip("[]").endswith("...") for parameter in command.params)
 
 
-def test_help_names_each_command_with_its_whole_first_sentence_and_the_first_steps():
+def test_help_names_each_command_by_its_first_sentence_and_first_steps():
     text = " ".join(run_command("--help")[1].split())
     assert [source.name for source in COMMANDS if " ".join(source.help.split("\n\n")[0].split()) not in text] == []
     assert "To begin with: roundtrip train digits-mlp" in text

@@ -68,6 +68,13 @@ def test_an_alias_stands_for_its_id_in_every_command(run_library_command, empty_
     assert [row["alias"] for row in json.loads(run_library_command("alias", "--json")[1])] == ["runner-up"]
 
 
+def test_show_command_names_a_format_that_is_not_installed_by_its_key(run_library_command, empty_library, run):
+    copy = make_artifact(empty_library, run, "plain_numpy")
+    status, out, _ = run_library_command("show", copy.id)
+    assert (status, "plain_numpy: plain_numpy" in out) == (0, True)
+    assert run_library_command("show", run.id)[0] == 0
+
+
 def test_rename_command_changes_run_name_everywhere(run_library_command, artifact, run):
     assert run_library_command("rename", run.id, "The good one")[0] == 0
     assert json.loads(run_library_command("list", "--json")[1])[0]["run_name"] == "The good one"

@@ -34,6 +34,14 @@ from tests.helpers import wait_until
 
 LOST_SECONDS = 2
 ALL_KINDS: dict[str, Mapping[str, JobKind]] = {"small": SMALL_KINDS, "all": KINDS}
+WORKER_FACTS = {  # as a worker announces them
+    "version": "0.1.0",
+    "python": "3.11",
+    "system": "Linux",
+    "processor": "Box",
+    "processors": 4,
+    "memory": 8e9,
+}
 
 
 class Team(NamedTuple):

@@ -1,11 +1,12 @@
 """A job goes only to a worker that allows the memory which its model takes, and takes such jobs; or it says why."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from pydantic import ValidationError
 
+from core.cli.worker import WorkerQueues
 from core.errors import InputError
 from core.jobs import Jobs
 from core.jobs.execution.driver import Requirements
@@ -14,7 +15,7 @@ from core.jobs.execution.job_memory import CHILD_BYTES, estimate_memory
 from core.jobs.kinds import KINDS
 from core.library import Library
 from core.library.storage import list_files
-from core.queue import Announcement, QueueDatabase, WorkerRegistry, WorkerRequirements, job_rows, round_memory
+from core.queue import Announcement, QueueDatabase, Queues, WorkerRegistry, WorkerRequirements, job_rows, round_memory
 from core.settings import GB
 from core.uploads import NamedFile
 from tests.factories.library_entries import make_artifact, make_run
@@ -152,7 +153,10 @@ def test_needs_of_earlier_versions_are_written_as_they_were():
 
 def test_command_takes_no_other_queues():
     status, _, errors = run_command("worker", "--queues", "fast")
-    assert (status, errors) == (
-        1,
-        "The option --queues takes which jobs. Received: fast. Choose from click, bulk, all.",
-    )
+    assert status == 2
+    assert "Invalid value for '--queues'" in errors
+    assert "'fast' is not one of 'all', 'click', 'bulk'." in errors
+
+
+def test_command_takes_the_queues_that_there_are():
+    assert {each.value for each in WorkerQueues} == {*get_args(Queues)}

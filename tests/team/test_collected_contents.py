@@ -133,6 +133,10 @@ def test_command_previews_and_collects(open_machine: MachineOpener, team_variabl
 
 def test_command_says_what_it_cannot_do(team_variables, monkeypatch):
     assert "cannot be deleted so soon" in run_command("collect", "--older-than", "0")[2]
+    for days in ("10000000000", "-10000000000", "36501"):
+        status, output, error = run_command("collect", "--older-than", days)
+        assert (status, output) == (1, "")
+        assert error.startswith(f"The option --older-than takes no such number. Received: {days}.")
     monkeypatch.setenv("ROUNDTRIP_UNUSED_DAYS", "0")
     get_settings.cache_clear()
     assert run_command("collect")[2].endswith("Give --older-than DAYS.")

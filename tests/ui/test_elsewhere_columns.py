@@ -13,8 +13,8 @@ from core.jobs import Jobs
 from core.jobs.elsewhere_answers import find_answers
 from core.library.job_store import Job
 from core.report import write_report
+from tests.factories.elsewhere_jobs import OUTCOMES, write_job
 from tests.helpers import run_command, wait_until_done
-from tests.ui.test_elsewhere_page import OUTCOMES, write_job
 from tests.ui.test_pages import page_text
 
 

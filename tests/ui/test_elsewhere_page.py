@@ -1,39 +1,16 @@
 """The Elsewhere page without a browser: what it offers, what it says of sizes, and what copies answered."""
 
-import json
-import sys
 from collections.abc import Callable
-from pathlib import Path
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 from core.environments import ENVIRONMENTS, get_environment
-from core.environments.build import RECORD, environment_folder
 from core.jobs import Jobs
 from core.library.job_store import Job
-from core.settings import Settings
-from tests.factories.library_entries import make_artifact, make_run
+from tests.factories.elsewhere_jobs import add_copies, write_built, write_job
 from tests.factories.private_entries import BO
 from tests.ui.test_pages import page_text
-
-OUTCOMES = {
-    "tract": {"environment": "tract", "verdict": "rounding", "max_abs": 1.2e-07, "changed_rows": 0, "rows": 64},
-    "mnn": {
-        "environment": "mnn",
-        "verdict": "does-not-load",
-        "error": {"code": "does-not-load", "sentence": "MNN's converter wrote no model.", "cure": "Take another."},
-    },
-}
-
-
-def write_job(jobs: Jobs, run: str, artifact: str) -> Job:
-    """A finished job as `Jobs.ask_elsewhere` leaves it."""
-    row = {"format": "onnx", "here": "rounding", "cells": OUTCOMES, "error": None}
-    failed = {"error": {"code": "not-built", "sentence": "The package index did not answer.", "cure": "Connect."}}
-    result = {"rows": {artifact: row}, "environments": {"tract": {}, "mnn": {}, "iree": failed}}
-    request = {"run": run, "artifacts": [artifact], "environments": ["tract", "mnn", "iree"]}
-    job = Job(id="j0123456789", kind="elsewhere", title="x", state="done", request=request, result=result)
-    return jobs.job_store.create(job)
 
 
 def test_elsewhere_page_of_empty_library_offers_next_step(visit, empty_jobs: Jobs):
@@ -54,15 +31,44 @@ def test_elsewhere_page_says_size_before_it_builds(visit, jobs: Jobs, saved: Cal
     assert (button.disabled, button.label) == (False, f"Ask in {len(app.multiselect[0].value)} environments")
 
 
-def test_elsewhere_page_of_running_job_has_chosen_what_it_asks(visit, empty_jobs: Jobs):
-    run = make_run(empty_jobs.library)
-    make_artifact(empty_jobs.library, run, "onnx")
-    request = {"run": run.id, "artifacts": [], "environments": ["iree", "tract@no-avx512"]}
-    empty_jobs.job_store.create(Job(id="j0123456789", kind="elsewhere", title="x", state="running", request=request))
-    app = visit(empty_jobs, "elsewhere")
-    assert not app.exception
-    assert app.multiselect[0].value == ["iree"]
-    assert app.query_params["job"] == "j0123456789"
+@pytest.mark.parametrize("names_run", [False, True])
+@pytest.mark.parametrize(
+    ("asked", "environments", "machines"),
+    [
+        (["tf-2.15", "here@sse41", "tf-2.15@sse41"], ["tf-2.15"], ["sse41"]),
+        (["tf-2.15"], ["tf-2.15"], []),
+        (["here@avx2", "here@no-onednn"], [], ["avx2", "no-onednn"]),
+    ],
+)
+def test_elsewhere_page_of_running_job_has_chosen_what_it_asks(
+    visit, own_jobs: Jobs, asked: list[str], environments: list[str], machines: list[str], names_run: bool
+):
+    run = add_copies(own_jobs, "keras")
+    request = {"run": run, "artifacts": [], "environments": asked}
+    own_jobs.job_store.create(Job(id="j0123456789", kind="elsewhere", title="x", state="running", request=request))
+    app = visit(own_jobs, "elsewhere", **({"run": run} if names_run else {}))
+    address = {name: app.query_params[name] for name in app.query_params}
+    for page in (app, visit(own_jobs, "elsewhere", **address)):  # and whoever opens its address
+        assert not page.exception
+        assert page.query_params["job"] in ("j0123456789", ["j0123456789"])
+        chosen = {widget.label: widget.value for widget in page.multiselect}
+        assert chosen == {"Environments": environments, "Machines": machines}
+        assert page.button(key="ask-elsewhere").disabled
+
+
+def test_elsewhere_page_whose_environments_were_cleared_is_opened_again_so(visit, own_jobs: Jobs):
+    run = add_copies(own_jobs, "keras")
+    app = visit(own_jobs, "elsewhere", **{"run": run, "on": "sse41"})
+    assert app.multiselect[0].value
+    app.multiselect[0].set_value([]).run()
+    address = {name: app.query_params[name] for name in app.query_params}
+    again = visit(own_jobs, "elsewhere", **address)
+    for page in (app, again):
+        assert [widget.value for widget in page.multiselect] == [[], ["sse41"]]
+        assert page.button(key="ask-elsewhere").label == "Ask in 1 environment"
+    again.multiselect[0].set_value(["tf-2.15"]).run()
+    assert again.query_params["in"] in ("tf-2.15", ["tf-2.15"])
+    assert again.button(key="ask-elsewhere").label == "Ask in 3 environments"
 
 
 def test_elsewhere_page_shows_verdict_cause_and_failed_build(visit, jobs: Jobs, saved: Callable):
@@ -80,23 +86,6 @@ def test_elsewhere_page_shows_verdict_cause_and_failed_build(visit, jobs: Jobs, 
         assert "The largest difference is 1.2e-07." in text
     finally:
         jobs.job_store.delete(job.id)
-
-
-def write_built(config: Settings, key: str) -> Path:
-    """The folder of an environment as if it were built."""
-    folder = environment_folder(config, get_environment(key))
-    (folder / "venv" / "bin").mkdir(parents=True)
-    (folder / "venv" / "bin" / "python").symlink_to(sys.executable)
-    (folder / RECORD).write_text(json.dumps({"seconds": 1, "bytes": 5_000_000, "files": ""}))
-    return folder
-
-
-def add_copies(jobs: Jobs, *formats: str) -> str:
-    """The id of a run that is saved in these formats."""
-    run = make_run(jobs.library)
-    for key in formats:
-        make_artifact(jobs.library, run, key)
-    return run.id
 
 
 def button_keys(app: AppTest) -> set[str]:

@@ -166,3 +166,54 @@ def test_alias_is_described_as_far_as_a_viewer_may_see():
     for hidden in ([], [first]):  # changes that name another's copy are not shown
         assert describe_alias("a000000000b", hidden) == "An alias that points to it."
     assert describe_alias("a000000000a", [first]) == "An alias that points to it."
+
+
+def open_removal(jobs: Jobs, monkeypatch: pytest.MonkeyPatch, ids: list[str]) -> AppTest:
+    """The dialog that asks before these are removed."""
+
+    def show(ids):
+        from ui.library.trash import confirm_removal
+
+        confirm_removal(ids)
+
+    monkeypatch.setattr("ui.library.trash.current_jobs", lambda: jobs)
+    return AppTest.from_function(show, args=(ids,), default_timeout=60).run()
+
+
+@pytest.mark.parametrize("mark", ["pin", "alias"])
+def test_removal_says_what_may_not_go_before_anybody_tries(large_library_jobs, monkeypatch, mark: str):
+    library = large_library_jobs.library
+    free, kept = (entry.id for entry in library.find()[:2])
+    if mark == "pin":
+        library.annotate(kept, pinned=True)
+    else:
+        library.set_alias("champion", kept)
+    app = open_removal(large_library_jobs, monkeypatch, [free, kept])
+    reason = "It is pinned" if mark == "pin" else "The alias 'champion' points to it"
+    assert f"{reason}, so it is not removed. Received: {kept}." in page_text(app)
+    assert app.button(key="remove-for-good").disabled
+    assert library.trash_ids() == []
+
+
+def test_removal_of_what_may_go_warns_of_nothing_and_removes(large_library_jobs, monkeypatch):
+    library = large_library_jobs.library
+    free = library.find()[0].id
+    app = open_removal(large_library_jobs, monkeypatch, [free])
+    assert not app.error
+    app.button(key="remove-for-good").click().run()
+    assert library.trash_ids() == [free]
+
+
+def test_form_of_annotations_says_that_two_words_are_two_aliases(large_library_jobs, monkeypatch):
+    def show(entry):
+        from ui.library.annotations import edit_annotations
+
+        edit_annotations(entry)
+
+    library = large_library_jobs.library
+    monkeypatch.setattr("ui.library.annotations.current_jobs", lambda: large_library_jobs)
+    app = AppTest.from_function(show, args=(library.find()[0],), default_timeout=60).run()
+    assert "Two words are two aliases." in page_text(app)
+    next(widget for widget in app.text_input if widget.label == "Aliases").set_value("champion best")
+    app.button[0].click().run()
+    assert set(library.aliases()) == {"champion", "best"}

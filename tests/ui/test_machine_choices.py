@@ -12,11 +12,10 @@ from core.environments.machines import MACHINES
 from core.jobs import Jobs
 from core.library.job_store import Job
 from core.queue import Announcement, QueueDatabase, WorkerRegistry
-from tests.factories.queue_team import Team
+from tests.factories.elsewhere_jobs import add_copies
+from tests.factories.queue_team import WORKER_FACTS, Team
 from tests.postgresql_server import new_database
-from tests.ui.test_elsewhere_page import add_copies
 from tests.ui.test_pages import page_text
-from tests.ui.test_workers_section import FACTS
 
 LIMITED = [machine.label for machine in MACHINES[1:]]
 OPENVINO = next(each.key for each in ENVIRONMENTS if "openvino" in each.pins)
@@ -67,7 +66,7 @@ def team_jobs(tmp_path: Path, postgresql: str) -> Iterator[Jobs]:
     """What a server of a team has, which has one worker, that does nothing."""
     with new_database(postgresql) as url:
         team = Team(tmp_path, url)
-        facts = Announcement(name="board", **FACTS)
+        facts = Announcement(name="board", **WORKER_FACTS)
         WorkerRegistry(QueueDatabase(url)).announce("board-1", facts, lost_seconds=600)
         yield team.make_server(kinds="all")
 

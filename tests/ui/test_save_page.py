@@ -5,9 +5,9 @@ import dataclasses
 from core.environments.base import Environment
 from core.formats import all_formats
 from core.jobs import Jobs
+from tests.factories.elsewhere_jobs import write_built
 from tests.factories.library_entries import make_run
 from tests.factories.private_entries import BO
-from tests.ui.test_elsewhere_page import write_built
 from tests.ui.test_pages import page_text
 
 FORMAT = next(format_ for format_ in all_formats() if format_.environment)

@@ -13,10 +13,10 @@ from core.library.job_store import Job
 from core.upgrade.row_store import RowStore
 from core.upgrade.rows import UpgradeRow
 from core.upgrade.sides import get_side, release_line
+from tests.factories.elsewhere_jobs import write_built
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.private_entries import BO
 from tests.factories.sent_files import list_whole_uploads, send_files
-from tests.ui.test_elsewhere_page import write_built
 from tests.ui.test_pages import page_text
 from ui.components import escape_markdown
 from ui.upgrade.sides import put_older_first

@@ -7,18 +7,9 @@ import pytest
 
 from core.library.permissions import Viewer
 from core.queue import Announcement, QueueDatabase, Report, WorkerRegistry
-from tests.factories.queue_team import Team
+from tests.factories.queue_team import WORKER_FACTS, Team
 from tests.postgresql_server import new_database
 from tests.ui.test_health_page import page_text, press_button
-
-FACTS = {
-    "version": "0.1.0",
-    "python": "3.11",
-    "system": "Linux",
-    "processor": "Box",
-    "processors": 4,
-    "memory": 8e9,
-}
 
 
 @pytest.fixture
@@ -39,7 +30,9 @@ def test_health_page_of_a_team_says_how_to_start_a_worker(visit, team):
 
 def test_health_page_shows_a_worker_and_drains_it(visit, team):
     jobs, registry = team.make_server(), WorkerRegistry(QueueDatabase(team.database_url))
-    registry.announce("big-1", Announcement(name="big_box", packages={"keras": "3.15.1"}, **FACTS), lost_seconds=60)
+    registry.announce(
+        "big-1", Announcement(name="big_box", packages={"keras": "3.15.1"}, **WORKER_FACTS), lost_seconds=60
+    )
     job = jobs._start("echo", "An *echo*", {})
     registry.beat("big-1", Report(jobs=(job.id,), load=1.25, memory_used=0.5), None)
     app = visit(jobs, "health")
@@ -53,8 +46,27 @@ def test_health_page_shows_a_worker_and_drains_it(visit, team):
     assert "Drain" not in [button.label for button in app.button]
 
 
+@pytest.mark.parametrize(
+    ("facts", "shown", "is_said"),
+    [
+        ({"queues": "all", "child_memory": 6 * 10**9}, "**Takes:** all jobs", True),
+        ({"queues": "click", "child_memory": 6 * 10**9}, "**Takes:** only what a person waits for", True),
+        ({"queues": "bulk", "child_memory": 6 * 10**9}, "**Takes:** only what is done in bulk", True),
+        ({}, "**Takes:** all jobs", False),  # of an earlier version, which did not say
+    ],
+)
+def test_health_page_says_which_jobs_a_worker_takes(visit, team, facts: dict, shown: str, is_said: bool):
+    registry = WorkerRegistry(QueueDatabase(team.database_url))
+    registry.announce("big-1", Announcement(name="big", **WORKER_FACTS, **facts), lost_seconds=60)
+    lines = page_text(visit(team.make_server(), "health")).splitlines()
+    assert f"- {shown}" in lines
+    assert [line for line in lines if "Memory for one model" in line] == [
+        "- **Memory for one model:** 6.0 GB"
+    ] * is_said
+
+
 def test_person_who_signed_in_can_stop_no_worker(visit, team):
     jobs, registry = team.make_server(), WorkerRegistry(QueueDatabase(team.database_url))
-    registry.announce("big-1", Announcement(name="big_box", **FACTS), lost_seconds=60)
+    registry.announce("big-1", Announcement(name="big_box", **WORKER_FACTS), lost_seconds=60)
     app = visit(jobs.for_viewer(Viewer("p" + "1" * 24)), "health")
     assert [button.disabled for button in app.button if button.label in ("Drain", "Stop")] == [True, True]

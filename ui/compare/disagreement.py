@@ -9,6 +9,7 @@ import streamlit as st
 from core.errors import RoundtripError
 from core.jobs.participants import run_id_of
 from core.library.job_store import Job
+from core.text.labels import capitalize_first
 from core.text.numbers import format_duration
 from ui.compare.disagreement_inputs import DisagreementView, show_both_predictions, show_input
 from ui.compare.participants import Participants
@@ -238,7 +239,7 @@ def _origin_sentence(view: DisagreementView) -> str:
         if facts["amount"] == 0:
             return ""
         row = f"The {view.input_noun} shown is where they come closest to disagreeing: {row}"
-    row = row[0].upper() + row[1:]
+    row = capitalize_first(row)
     if not facts["steps"]:
         truth = f" The right answer is **{escape_markdown(_truth_text(view))}**." if facts["truth"] is not None else ""
         return f"{row}, as it is.{truth}"

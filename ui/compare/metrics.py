@@ -22,7 +22,7 @@ from core.text.numbers import format_number
 from core.text.summaries import summarize_changes, summarize_outcomes
 from core.text.verdicts import first_rows_label, tolerance_label, verdict_label
 from ui.compare.comparison_job import FinishedComparison
-from ui.compare.prediction_rows import ROWS_TAB, load_rows
+from ui.compare.prediction_rows import ROWS_TAB, RowSource, load_rows
 from ui.compare.swipe import show_output_images
 from ui.compare.tolerance import check_job_tolerances, show_tolerance_fields, tolerances_from_query
 from ui.components import escape_markdown
@@ -182,7 +182,7 @@ def _show_furthest_row(comparison: FinishedComparison, output: str, id_: str) ->
     distance = current_jobs().predictions(job.id).read_row_distances(id_)[1]
     names = {key: comparison.names[key] for key in (baseline, id_)}
     row = int(np.argmax(np.nan_to_num(distance, nan=np.inf)))
-    table = load_rows(comparison.run, job, output, np.array([row]), names, distance)
+    table = load_rows(RowSource(comparison.run, job, output, names, distance), np.array([row]))
     if table.output_shape:
         st.markdown(f"**Row {row}, on which it differs most**")
         predictions = {names[baseline]: table.baseline[0], names[id_]: table.predictions[names[id_]][0]}

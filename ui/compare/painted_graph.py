@@ -8,7 +8,7 @@ import streamlit as st
 from plotly.colors import sample_colorscale
 
 from core.errors import RoundtripError
-from core.formats import get_format
+from core.formats import label_format
 from core.jobs.layer_steps import PAIRED, LayerStep
 from core.jobs.layers import activation_kind
 from core.jobs.painted_graph import CLASS_LIMITS, LAST_CLASS, Side, paint_nodes
@@ -112,7 +112,7 @@ def find_drawn_graph(library: Library, id_: str) -> DrawnGraph | None:
     for other in library.artifacts_of(run):
         with contextlib.suppress(RoundtripError):  # one that cannot be read is no stand-in
             if _shows_layers(artifact := library.artifact(other)):
-                return DrawnGraph(other, get_format(artifact.format).label)
+                return DrawnGraph(other, label_format(artifact.format))
     return None
 
 

@@ -4,7 +4,7 @@ from typing import NamedTuple
 
 from core.jobs.places.place import place_of
 from core.library import Entry
-from core.text.labels import live_model_phrase, short_labels
+from core.text.labels import capitalize_first, live_model_phrase, short_labels
 from ui.artifact_picker import ArtifactChoices, choose_artifact, choose_code_sources
 from ui.session import current_jobs
 
@@ -17,7 +17,7 @@ def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
         choices,
         "Compared with",
         "baseline",
-        {id_: phrase[:1].upper() + phrase[1:] for id_, phrase in phrases.items()},
+        {id_: capitalize_first(phrase) for id_, phrase in phrases.items()},
         excluded=ids if len(ids) == 1 else (),
         help="The baseline: every answer is compared with its answer to the same input. The live model is the one that "
         "was trained; for test examples its answers were kept at the end of the training.",

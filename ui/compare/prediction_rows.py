@@ -27,6 +27,27 @@ MAX_ROWS = 500  # rows of one table
 ROW_ORDERS = {"distance": "Largest difference first", "row": "As they were asked"}
 
 
+class RowSource(NamedTuple):
+    """Where the rows of a table are read: one output of a finished comparison.
+
+    Attributes:
+        run: The baseline's.
+        names: The labels of the baseline, then of each copy, by id.
+        distance: The largest distance of any copy from the baseline, (all rows,).
+    """
+
+    run: Run
+    job: Job
+    output: str
+    names: dict[str, str]
+    distance: np.ndarray
+
+    @property
+    def cache_key(self) -> tuple[str, ...]:
+        """What tells it from all others: a comparison that has ended never changes."""
+        return self.job.id, self.job.finished or "", self.output
+
+
 class PredictionRows(NamedTuple):
     """The rows of one table, for one output; all arrays have a row for each.
 
@@ -71,42 +92,25 @@ def show_predictions(run: Run, job: Job, names: dict[str, str]) -> None:
     if len(rows) > MAX_ROWS:
         st.caption(f"The first {MAX_ROWS:,} of {len(rows):,} rows.")
     rows = rows[:MAX_ROWS]
-    found = job.id, job.finished, output
-    position = _show_prediction_table(*_cached_table(*found, rows, names, run, job, distance))
+    source = RowSource(run, job, output, names, distance)
+    position = _show_prediction_table(*_cached_table(source.cache_key, rows, names, source))
     if position is not None:
-        _show_row(_cached_row(*found, int(rows[position]), names, run, job, distance), names[baseline])
+        _show_row(_cached_row(source.cache_key, int(rows[position]), names, source), names[baseline])
 
 
 @st.cache_data(show_spinner=False, max_entries=8)
 def _cached_table(
-    job_id: str,
-    finished: str | None,
-    output: str,
-    rows: np.ndarray,
-    names: dict[str, str],
-    _run: Run,
-    _job: Job,
-    _distance: np.ndarray,
+    cache_key: tuple[str, ...], rows: np.ndarray, names: dict[str, str], _source: RowSource
 ) -> tuple[pyarrow.Table, dict[str, Any]]:
     """Return a table as it is sent; cached by the job and its end, because a finished comparison never changes."""
-    shown = load_rows(_run, _job, output, rows, names, _distance)
-    columns, config = make_columns(shown, names[_job.result["baseline"]])
+    columns, config = make_columns(load_rows(_source, rows), names[_source.job.result["baseline"]])
     return pyarrow.table(columns), config
 
 
 @st.cache_data(show_spinner=False, max_entries=64)
-def _cached_row(
-    job_id: str,
-    finished: str | None,
-    output: str,
-    row: int,
-    names: dict[str, str],
-    _run: Run,
-    _job: Job,
-    _distance: np.ndarray,
-) -> PredictionRows:
+def _cached_row(cache_key: tuple[str, ...], row: int, names: dict[str, str], _source: RowSource) -> PredictionRows:
     """Return one row as `load_rows` does; cached as `_cached_table` is."""
-    return load_rows(_run, _job, output, np.array([row]), names, _distance)
+    return load_rows(_source, np.array([row]))
 
 
 def _choose_rows(left: Any, right: Any, changed: np.ndarray, distance: np.ndarray) -> np.ndarray:
@@ -150,10 +154,9 @@ def _clear_requested_row() -> None:
     st.query_params.pop("row", None)
 
 
-def load_rows(
-    run: Run, job: Job, output: str, rows: np.ndarray, names: dict[str, str], distance: np.ndarray
-) -> PredictionRows:
-    """Read the rows with these numbers for one output; `names` has the baseline first, `distance` is for all rows."""
+def load_rows(source: RowSource, rows: np.ndarray) -> PredictionRows:
+    """Read the rows with these numbers, int (rows,)."""
+    run, job, output, names, distance = source
     store, inputs, (baseline, *copies) = current_jobs().predictions(job.id), current_jobs().inputs, names
     input_set, outcomes = job.result["inputs"], job.result["outcomes"]
     reference = store.read_rows(baseline, output, rows)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import streamlit as st
 
 from core.report import REPORT_KINDS
+from core.text.labels import capitalize_first
 from ui.compare.benchmark import show_benchmark
 from ui.compare.comparison_job import FinishedComparison
 from ui.compare.disagreement import show_disagreement
@@ -88,7 +89,7 @@ def _show_report_downloads(job_id: str) -> None:
         for kind, contents in REPORT_KINDS.items():
             with st.container(border=True, height="stretch", key=f"report-{kind}"):
                 st.markdown(f"**{kind.upper()}**")
-                st.markdown(f"{contents[0].upper()}{contents[1:]}.")
+                st.markdown(f"{capitalize_first(contents)}.")
                 st.space("stretch")  # the buttons stand side by side, whatever is written above them
                 st.link_button(
                     f"Download {kind.upper()}",

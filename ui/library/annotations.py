@@ -31,6 +31,7 @@ def edit_annotations(entry: Entry) -> None:
             help="Names that point to one artifact each, such as champion, with blanks between them. One that points "
             "elsewhere moves here. They stand for the id in addresses and on the command line.",
         )
+        st.caption("Two words are two aliases.")
         note = st.text_area("Note", annotations.note, max_chars=MAX_NOTE_LENGTH)
         name = st.text_input(
             "Name of its run", run.name, max_chars=MAX_NAME_LENGTH, help="All artifacts of the run go by it."

@@ -7,7 +7,7 @@ import streamlit as st
 from core.compare import Verdict
 from core.compatibility.losses import find_losses, label_with_losses
 from core.demos import demo_label
-from core.formats import all_formats
+from core.formats import label_format
 from core.library import Entry, Page
 from core.text.labels import pluralize
 from core.text.numbers import format_size
@@ -26,12 +26,11 @@ VISIBLE_ROWS = 16  # rows of the table that are seen at once
 
 def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
     """Show the table, and return the entries whose rows are selected; a new `key` clears the selection."""
-    labels = {format_.key: format_.label for format_ in all_formats()}
     names = current_jobs().library.run_names()
     sizes, size_config = size_column([entry.bytes for entry in entries])
     marks = [_annotation_texts(entry) for entry in entries]
     columns = {
-        "Format": [labels.get(entry.format or "", entry.format or "unreadable") for entry in entries],
+        "Format": [label_format(entry.format or "unreadable") for entry in entries],
         "Verdict of its reload": [_verdict_text(entry) for entry in entries],
         "Run": [names.get(entry.run or "", entry.run_name or "") for entry in entries],
         "Marks": marks,

@@ -1,6 +1,7 @@
 """Trash of the library, with buttons to restore entries, and the disk space that the library takes."""
 
 import contextlib
+from typing import Any
 
 import streamlit as st
 
@@ -104,17 +105,29 @@ def confirm_removal(ids: list[str]) -> None:
 def _show_removal(ids: list[str]) -> None:
     subject = "this artifact" if len(ids) == 1 else f"these {len(ids)} artifacts"
     st.markdown(f"Move {subject} into the trash? You can take back what you remove.")
+    is_removable = _warn_if_kept(ids)
     with st.container(horizontal=True, horizontal_alignment="right"):
         if st.button("Keep"):
             st.rerun()
-        if st.button("Remove", type="primary", icon=":material/delete:", key="remove-for-good"):
+        look: dict[str, Any] = {"type": "primary", "icon": ":material/delete:", "disabled": not is_removable}
+        if st.button("Remove", key="remove-for-good", **look):
             try:
                 current_jobs().library.remove_all(ids)
-            except RoundtripError as error:  # one is pinned or has an alias: then none was removed
+            except RoundtripError as error:  # one was pinned or got an alias just now: then none was removed
                 show_error(error)
                 return
             st.session_state["removed"] = ids
             st.rerun()
+
+
+def _warn_if_kept(ids: list[str]) -> bool:
+    """Whether all may be removed; else say which may not and why, before anybody tries."""
+    try:
+        current_jobs().library.require_removable(ids)
+    except RoundtripError as error:
+        show_error(error)
+        return False
+    return True
 
 
 def show_undo() -> None:

@@ -8,7 +8,7 @@ import streamlit as st
 from core.environments import ENVIRONMENTS
 from core.environments.machines import label_machine
 from core.environments.own import HERE
-from core.formats import all_formats
+from core.formats import label_format
 from core.jobs.sweeps.sweep import Sweeps
 from core.library.job_store import Job
 from core.report.sweep_report import RENDERERS
@@ -85,11 +85,10 @@ def _filter(rows: list[SweepRow], job: Job) -> list[SweepRow]:
 
 def _show_table(rows: list[SweepRow]) -> None:
     sizes, size_config = size_column([row.bytes or None for row in rows])
-    labels = {format_.key: format_.label for format_ in all_formats()}
     table = {
         "Model": [row.model for row in rows],
         "Verdict": [f"{SYMBOLS.get(row.status, '?')} {row.label}" for row in rows],
-        "Format": [labels.get(row.format, row.format) or "–" for row in rows],
+        "Format": [label_format(row.format) or "–" for row in rows],
         "Environment": [KNOWN_ENVIRONMENTS.get(row.environment, row.environment) for row in rows],
         "Machine": [label_machine(row.machine) for row in rows],
         "Changed": [row.changed_rows for row in rows],

@@ -33,7 +33,7 @@ class WorkerRow(TypedDict):
     can_build: bool
     accelerators: list[str]
     concurrency: int
-    child_memory: int  # bytes that one model may take
+    child_memory: int  # bytes that one model may take; 0 where a worker of an earlier version did not say
     queues: Queues  # which jobs it takes
 
 
@@ -98,7 +98,7 @@ def _make_row(context: AppContext, worker: WorkerState) -> WorkerRow:
         "can_build": bool(facts.buildable_environments),
         "accelerators": list(facts.accelerators),
         "concurrency": facts.concurrency,
-        "child_memory": facts.child_memory or facts.memory,
+        "child_memory": facts.child_memory,
         "queues": facts.queues,
     }
 

@@ -20,7 +20,7 @@ from core.environments.machines import (
 )
 from core.environments.own import HERE, own_environment
 from core.errors import InputError
-from core.formats import get_format
+from core.formats import label_format
 from core.jobs.places.environment_place import EnvironmentPlace
 from core.jobs.places.place import Place, entry_of, place_of, require_placeable
 from core.jobs.places.worker_place import WorkerPlace
@@ -87,7 +87,7 @@ def _require_taken(context: AppContext, participant: str) -> Place:
     if not place.takes(artifact.format):
         fitting = ", ".join(each.key for each in list_takers(artifact.format))
         cure = f"Choose from {fitting}." if fitting else "Leave the place out: none takes this format."
-        label = get_format(artifact.format).label
+        label = label_format(artifact.format)
         raise InputError(f"{place.label} takes no copies in the format {label}.", received=participant, cure=cure)
     return place
 
