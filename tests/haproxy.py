@@ -24,7 +24,9 @@ def variables(address: str, servers: list[str]) -> dict[str, str]:
 
 
 @contextlib.contextmanager
-def run_haproxy(servers: list[str], address: str = "", log: Path = Path("/dev/stderr")) -> Iterator[str]:
+def run_haproxy(
+    servers: list[str], address: str = "", log: Path = Path("/dev/stderr"), configuration: Path = CONFIGURATION
+) -> Iterator[str]:
     """The URL behind which both servers (host:port) stand, until the block ends.
 
     `address` (host:port) is where it listens, else where nothing does, and `log` where its warnings go.
@@ -32,7 +34,7 @@ def run_haproxy(servers: list[str], address: str = "", log: Path = Path("/dev/st
     address = address or f"127.0.0.1:{free_port()}"
     program = find_haproxy()
     assert program
-    command, known = [program, "-db", "-f", CONFIGURATION], variables(address, servers)
+    command, known = [program, "-db", "-f", configuration], variables(address, servers)
     with log.open("a") as out, subprocess.Popen(command, env=known, stderr=out) as process:
         try:
             yield f"http://{address}"

@@ -101,8 +101,24 @@ def execute(url: str, statement: str) -> None:
     from core.library.catalog.schema import open_engine
 
     engine = open_engine(url)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(sql.text(statement))
+    try:
+        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+            connection.execute(sql.text(statement))
+    finally:
+        engine.dispose()
+
+
+def outlast_idle_limit(url: str) -> None:
+    """Wait for as long as the server leaves a transaction to a new connection that does nothing in it."""
+    from core.library.catalog.schema import open_engine
+    from tests.helpers import wait_until
+
+    engine = open_engine(url)
+    with engine.connect() as idle, engine.connect().execution_options(isolation_level="AUTOCOMMIT") as other:
+        number = idle.execute(sql.text("SELECT pg_backend_pid()")).scalar()
+        is_there = sql.text(f"SELECT count(*) FROM pg_stat_activity WHERE pid = {number}")
+        wait_until(lambda: other.execute(is_there).scalar() == 0)
+        idle.invalidate()
     engine.dispose()
 
 

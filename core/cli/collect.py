@@ -49,11 +49,13 @@ def collect(
 
 def _print_collection(done: Collection) -> None:
     deleted = "deleted" if done.is_done else "would be deleted now"
-    noted = "are noted as unused now" if done.is_done else "would be noted as unused"
+    is_one = done.listed == 1
+    noted = f"{'is' if is_one else 'are'} noted as unused now" if done.is_done else "would be noted as unused"
     print_text(f"{_count(done.deleted, done.deleted_bytes)} {deleted}.")
     print_text(f"{_count(done.listed, done.listed_bytes)} {noted}, and can be deleted after {done.days:g} days.")
     if done.waiting:
-        print_text(f"{_count(done.waiting, done.waiting_bytes)} were noted before, and wait.")
+        verbs = "was noted before, and waits" if done.waiting == 1 else "were noted before, and wait"
+        print_text(f"{_count(done.waiting, done.waiting_bytes)} {verbs}.")
 
 
 def _count(number: int, size: int) -> str:

@@ -96,9 +96,8 @@ def require_workers(context: AppContext, environments: Iterable[str]) -> None:
     """Raise InputError where one of them is on a worker that is not there, or may not be built on it."""
     for key in environments:
         if get_machine(split_key(key)[1]).worker:
-            from core.jobs.places.worker_jobs import (
-                require_worker,  # which an installation on one machine need not import
-            )
+            # An installation on one machine need not import this.
+            from core.jobs.places.worker_jobs import require_worker
 
             require_worker(context, get_asked_environment(key))
 

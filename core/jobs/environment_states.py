@@ -45,8 +45,7 @@ def is_built(context: AppContext, environment: Environment) -> bool:
 
 
 def _find_built_on_workers(context: AppContext) -> dict[str, int]:
-    from core.jobs.execution.workers import (
-        find_built_environments,  # which an installation on one machine need not import
-    )
+    # An installation on one machine need not import this.
+    from core.jobs.execution.workers import find_built_environments
 
     return find_built_environments(context)

@@ -27,8 +27,8 @@ class Hold:
         """Raise Cancelled or StorageFailed where it was lost."""
 
     def add(self, id_: str, withdraw: Callable[[], object]) -> None:
-        """Note that an entry was put, and what deletes it, should it turn out that the right was lost before and nobody
-        who has it now needs the entry."""
+        """Note that an entry was put, and what withdraws it, should it turn out that the right was lost before and that
+        nobody who has it now needs the entry."""
 
 
 Fence = Callable[[], AbstractContextManager[Hold]]

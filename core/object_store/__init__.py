@@ -17,7 +17,7 @@ there was none: an entry is whole or absent, and of two writers one wins. What c
 same condition, so no store needs more than "put if absent", and none forgets what was before.
 """
 
-from core.object_store.contents import Contents
+from core.object_store.contents import Contents, StoredPart
 from core.object_store.documents import Documents, Version
 from core.object_store.manifests import Manifest, Manifests
 from core.object_store.object_store import ObjectStore, open_object_store
@@ -30,6 +30,7 @@ __all__ = [
     "Manifests",
     "ObjectStore",
     "Putting",
+    "StoredPart",
     "Version",
     "open_object_store",
 ]

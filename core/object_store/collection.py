@@ -4,7 +4,8 @@ Somebody may have put contents, or seen that equal ones are there, and not have 
 deleted in two steps, days apart: first their keys are put on a list, and from then on whoever stores an entry relies on
 other ones (`core.object_store.unused_lists`). What is on a list for longer than anybody takes from contents to manifest
 (`core.object_store.put_in_time`), and is still listed by none, nobody can come to need, however late it is deleted.
-Times are those of the store's own clock.
+Whether a list is due goes by the store's own clock, from one list to the newest; a writer measures its time by its own
+process, and a preview compares with the clock of its machine.
 """
 
 import re
@@ -21,7 +22,9 @@ from core.object_store.unused_lists import UnusedList, UnusedLists
 
 KEY = re.compile(rf"{FOLDER}/([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})(\.\d+)?")
 MIN_WAIT = timedelta(days=1)
-KEEP_LISTS = timedelta(days=30)  # after their time: a collector that stood still may delete so late
+# After their time, by which a collector that stands still may delete so late. One that waits longer than both who put a
+# list and who deletes it has so much less: where it waits for 7 days beside others that wait for one, 24 days.
+KEEP_LISTS = timedelta(days=30)
 MAX_LISTED = 100_000  # keys of one list; the rest come on the next one
 READERS = 8  # manifests at a time: they wait for the store
 DELETED_AT_ONCE = 500  # objects, between two looks whether the store is still the same
@@ -67,7 +70,7 @@ class Collector:
         """Return what `collect` would do now, by this machine's clock. Raises as `collect`."""
         lists, unused = self._lists.read(), self._find_unused()
         due = self._find_due(unused, lists, datetime.now(UTC))
-        return self._summarize(unused, lists, due, is_done=False)
+        return self._summarize(unused, lists, due, _find_unlisted(unused, lists), is_done=False)
 
     def collect(self) -> Collection:
         """List what is unused, and delete what was listed long ago and still is. Stopped, it can be begun again.
@@ -77,16 +80,18 @@ class Collector:
         """
         lists, unused = self._lists.read(), self._find_unused()
         if not unused and not self._find_old_lists(lists, datetime.now(UTC)):
-            return self._summarize(unused, lists, [], is_done=True)
+            return self._summarize(unused, lists, [], [], is_done=True)
         self._store.announce_collections()
-        self._lists.add([each.key for each in _find_unlisted(unused, lists)], after=lists)
+        listed = _find_unlisted(unused, lists)
+        if not self._lists.add([each.key for each in listed], self._wait, after=lists):
+            listed = []  # another collector was faster
         now = max(each.written for each in self._lists.read())  # whoever put the last one
         self._read_new_manifests()  # of those who knew nothing of the lists that are due now, all have come
         due = [each for each in self._find_due(unused, lists, now) if _hash_of(each.key) not in self._used]
         self._delete(due)
         for each in self._find_old_lists(lists, now):
-            self._store.delete(each.key)
-        return self._summarize(unused, lists, due, is_done=True)
+            self._store.discard(each.key)
+        return self._summarize(unused, lists, due, listed, is_done=True)
 
     def _find_unused(self) -> list[StoredObject]:
         """The contents that no manifest lists. Raises UnreadableRecord."""
@@ -130,25 +135,34 @@ class Collector:
             self._on_progress(0.9 + 0.1 * first / len(objects), f"{first:,} of {len(objects):,} contents deleted")
             self._store.require_identified()
             with ThreadPoolExecutor(READERS) as pool:
-                list(pool.map(self._store.delete, [each.key for each in objects[first : first + DELETED_AT_ONCE]]))
+                list(pool.map(self._store.discard, [each.key for each in objects[first : first + DELETED_AT_ONCE]]))
 
     def _find_old_lists(self, lists: list[UnusedList], now: datetime) -> list[UnusedList]:
         """Those that have had their time; the newest stays, so that no number is given twice."""
-        return [each for each in lists[:-1] if each.written + self._wait + KEEP_LISTS <= now]
+        return [each for each in lists[:-1] if each.written + max(self._wait, each.wait) + KEEP_LISTS <= now]
 
     def _summarize(
-        self, unused: list[StoredObject], lists: list[UnusedList], due: list[StoredObject], is_done: bool
+        self,
+        unused: list[StoredObject],
+        lists: list[UnusedList],
+        due: list[StoredObject],
+        listed: list[StoredObject],
+        is_done: bool,
     ) -> Collection:
-        listed = _find_unlisted(unused, lists)
-        waiting = {*unused} - {*due} - {*listed}
+        known = _join_keys(lists)
+        waiting = {each for each in unused if each.key in known} - {*due}
         days = self._wait / timedelta(days=1)
         return Collection(*_measure(due), *_measure(listed), *_measure(waiting), days, is_done)
 
 
 def _find_unlisted(unused: list[StoredObject], lists: list[UnusedList]) -> list[StoredObject]:
     """Those that are on no list yet, as many as go on one."""
-    listed = frozenset[str]().union(*(each.keys for each in lists))
+    listed = _join_keys(lists)
     return [each for each in unused if each.key not in listed][:MAX_LISTED]
+
+
+def _join_keys(lists: list[UnusedList]) -> frozenset[str]:
+    return frozenset[str]().union(*(each.keys for each in lists))
 
 
 def _measure(objects: set[StoredObject] | list[StoredObject]) -> tuple[int, int]:

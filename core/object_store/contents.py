@@ -1,16 +1,26 @@
 """`Contents`: the bytes of files under their SHA-256, equal files once, every byte verified when it is fetched."""
 
+import contextlib
 import hashlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO, NamedTuple
 
 from core.errors import Damaged
+from core.library.storage import compute_sha256
 from core.object_store.object_store import CHUNK_BYTES, ObjectStore
 from core.object_store.unused_lists import UnusedLists
 
 FOLDER = "contents"
 SMALL_BYTES = 5 * 2**20  # up to which a file is one request
 OnBytes = Callable[[int], None]  # gets the number of bytes since its last call; what it raises ends the transfer
+
+
+class StoredPart(NamedTuple):
+    """Bytes that are one object of the store already, as a part of a file: its key, and their SHA-256."""
+
+    key: str
+    sha256: str
 
 
 class Contents:
@@ -27,14 +37,14 @@ class Contents:
     def size(self, sha256: str) -> int | None:
         """Bytes that lie under a hash, as a number; None where none do. Raises StorageFailed."""
         size = self._store.size(self.key(sha256))
-        if size is None and (key := self._find_later_key(sha256)):
-            return self._store.size(key)
+        if size is None and (keys := self._list_later_keys(sha256)):
+            return self._store.size(keys[0])
         return size
 
-    def _find_later_key(self, sha256: str) -> str | None:
-        """Return where contents lie that are not under their first key; None where there are none."""
+    def _list_later_keys(self, sha256: str) -> list[str]:
+        """Return where contents lie beside their first key."""
         key = self.key(sha256)
-        return next((each for each in self._store.list_keys(key.rpartition("/")[0]) if each.startswith(key)), None)
+        return [each for each in self._store.list_keys(key.rpartition("/")[0]) if each.startswith(f"{key}.")]
 
     def put_file(self, path: Path, sha256: str, on_bytes: OnBytes) -> bool:
         """Store a file under the hash that it was recorded with, unless equal bytes lie there; whether they did not.
@@ -43,22 +53,26 @@ class Contents:
         has another hash (nothing is stored then), OSError where it cannot be read, StorageFailed.
         """
         size = path.stat().st_size
-        key = self._unused.choose_key(self.key(sha256)) if self._unused else self.key(sha256)
+        key = self._choose_key(sha256)
         if self._store.size(key) == size:
             on_bytes(size)
             return False
         self._put(key, _read_verified(path, sha256, on_bytes), size)
         return True
 
+    def _choose_key(self, sha256: str) -> str:
+        """Return a key of contents on which who stores them may rely."""
+        return self._unused.choose_key(self.key(sha256)) if self._unused else self.key(sha256)
+
     def copy_in(self, key: str, sha256: str) -> bool:
         """Copy another object of the store that has this hash; returns whether there was one. Raises StorageFailed."""
-        return self._store.copy(key, self.key(sha256))
+        return self._store.copy(key, self._choose_key(sha256))
 
     def replace_file(self, path: Path, sha256: str) -> None:
         """Store a file in place of bytes that lie under its hash and have another. Raises as `put_file`."""
         key = self.key(sha256)
         if self._store.size(key) is None:
-            key = self._find_later_key(sha256) or key
+            key = next(iter(self._list_later_keys(sha256)), key)
         self._store.put_stream(key, _read_verified(path, sha256, lambda count: None))
 
     def _put(self, key: str, chunks: Iterator[bytes], size: int) -> None:
@@ -77,37 +91,54 @@ class Contents:
     def fetch_joined(self, parts: list[str], sha256: str, target: Path, on_bytes: OnBytes) -> None:
         """Write several contents, by their hashes, one after the other into a new file, which has that hash then.
         Raises as `fetch_file`."""
-        digest = hashlib.sha256()
         with target.open("xb") as file:
-            for chunk in (chunk for part in parts for chunk in self._stream(part)):
-                digest.update(chunk)
+            for part in parts:
+                self._write_part(file, part, f"stored for {target.name}", on_bytes)
+        if parts != [sha256]:
+            _require_hash(compute_sha256(target), sha256, f"stored for {target.name}")
+
+    def _write_part(self, file: BinaryIO, sha256: str, what: str, on_bytes: OnBytes) -> None:
+        start = file.tell()
+        for chunk in self._read_intact(sha256, what, on_bytes):
+            if chunk is None:
+                file.seek(start)
+                file.truncate()
+            else:
                 file.write(chunk)
-                on_bytes(len(chunk))
-        _require_hash(digest.hexdigest(), sha256, f"stored for {target.name}")
 
     def verify(self, sha256: str, on_bytes: OnBytes) -> None:
         """Read contents back. Raises Damaged where they are absent or have another hash, StorageFailed."""
-        digest = hashlib.sha256()
-        for chunk in self._stream(sha256):
-            digest.update(chunk)
-            on_bytes(len(chunk))
-        _require_hash(digest.hexdigest(), sha256, f"of {sha256[:12]}…")
+        for _ in self._read_intact(sha256, f"of {sha256[:12]}…", on_bytes):
+            pass
 
-    def _stream(self, sha256: str) -> Iterator[bytes]:
-        try:
-            try:
-                yield from self._store.stream(self.key(sha256))
-            except FileNotFoundError:
-                if (key := self._find_later_key(sha256)) is None:
-                    raise
-                yield from self._store.stream(key)
-        except FileNotFoundError as error:
-            self._store.require_identified()
+    def _read_intact(self, sha256: str, what: str, on_bytes: OnBytes) -> Iterator[bytes | None]:
+        """Yield contents in pieces; None where what came so far is void, and they come from another key. Raises Damaged
+        at the end where they are absent or damaged under each key."""
+        wrong = ""
+        for key in self._iterate_keys(sha256):
+            digest = hashlib.sha256()
+            with contextlib.suppress(FileNotFoundError):
+                for chunk in self._store.stream(key):
+                    digest.update(chunk)
+                    on_bytes(len(chunk))
+                    yield chunk
+                if digest.hexdigest() == sha256:
+                    return
+                wrong = wrong or digest.hexdigest()
+            yield None
+        self._store.require_identified()
+        if not wrong:
             raise Damaged(
                 "Contents that a manifest lists are not in the store.",
                 received=sha256,
                 cure="Bring the library that holds it into the store once more: roundtrip migrate --to ADDRESS.",
-            ) from error
+            )
+        _require_hash(wrong, sha256, what)
+
+    def _iterate_keys(self, sha256: str) -> Iterator[str]:
+        """Yield where contents may lie; the store is asked for later keys only after the first."""
+        yield self.key(sha256)
+        yield from self._list_later_keys(sha256)
 
 
 def _read_verified(path: Path, sha256: str, on_bytes: OnBytes) -> Iterator[bytes]:

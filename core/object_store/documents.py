@@ -61,7 +61,7 @@ class Documents:
     def delete_all(self) -> None:
         """Delete every version of every document."""
         for key in self._store.list_keys(self._folder):
-            self._store.delete(key)
+            self._store.discard(key)
 
     def _numbers(self, name: str) -> list[int]:
         ends = (key.rpartition("/")[2] for key in self._store.list_keys(f"{self._folder}/{name}"))

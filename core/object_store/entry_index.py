@@ -7,6 +7,7 @@ announced by a process that is gone is read from the store by whoever comes next
 import contextlib
 import json
 import secrets
+import threading
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -15,7 +16,7 @@ import sqlalchemy as sql
 from sqlalchemy.dialects import postgresql
 
 from core.library.catalog.catalog import Catalog
-from core.library.catalog.schema import ADVISORY_LOCK, STATE, in_batches, insert_rows
+from core.library.catalog.schema import ADVISORY_LOCK, STATE, idle_limit, in_batches, insert_rows
 from core.library.local_entries import LOCK_TIMEOUT, lock_timeout_error
 from core.library.trash_folder import REMOVAL_FILE
 from core.object_store.documents import Version
@@ -54,6 +55,9 @@ ANNOUNCED = sql.Table(
 )
 CHANGES = "store changes"  # in the catalog's table of states: how many there were
 WRITE_LOCK = ADVISORY_LOCK + 1
+LOCK_SECONDS = (
+    300  # between two changes, after which a database gives up the lock of a writer that does nothing with it
+)
 MAX_ANNOUNCED = timedelta(minutes=10)  # after these a writer is gone, or writes its rows itself when it comes back
 LONG_AGO = "0001-01-01T00:00:00+00:00"  # when something was removed whose record cannot be read
 Numbers = dict[str, int]  # of the newest version by the name of a document
@@ -87,6 +91,7 @@ class EntryIndex:
 
     def __init__(self, catalog: Catalog):
         self._catalog = catalog
+        self._lock = threading.local()  # `connection`, in whose transaction this thread has the lock of writers
         catalog.execute(_create_tables, write=True)
 
     # Announcing
@@ -125,18 +130,36 @@ class EntryIndex:
         """Whether nobody has taken a turn at something for so long, by the database's clock: it is the caller's now."""
         return self._catalog.execute(_take_turn, what, seconds, write=True)
 
+    def give_turn_back(self, what: str) -> None:
+        """Whoever asks next takes the turn: what it was taken for has failed."""
+        given_back = STATE.delete().where(STATE.c.name == what)
+        self._catalog.execute(lambda connection: connection.execute(given_back), write=True)
+
     @contextlib.contextmanager
     def lock_writers(self) -> Iterator[None]:
-        """While this lasts, there is no other writer on any machine. Raises StorageFailed after LOCK_TIMEOUT."""
+        """While this lasts, there is no other writer on any machine, if `keep_lock` is called now and then. Raises
+        StorageFailed after LOCK_TIMEOUT."""
         with self._catalog.transaction() as connection:
             try:
+                connection.exec_driver_sql(idle_limit(LOCK_SECONDS))
                 connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}s'")
                 connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({WRITE_LOCK})")
             except sql.exc.OperationalError as error:
                 if "lock timeout" not in str(error.orig):
                     raise
                 raise lock_timeout_error() from error
-            yield
+            self._lock.connection = connection
+            try:
+                yield
+            finally:
+                self._lock.connection = None
+
+    def keep_lock(self) -> None:
+        """Show the database that this thread still works, where it has the lock of writers. Raises StorageFailed where
+        the lock was lost."""
+        if connection := getattr(self._lock, "connection", None):
+            with self._catalog.translated():
+                connection.exec_driver_sql("SELECT 1")
 
     # Writing
 

@@ -108,9 +108,13 @@ class ObjectStore:
         """Delete an object; returns whether there was one."""
         if self.size(key) is None:
             return False
-        with contextlib.suppress(FileNotFoundError), self._translated():  # another was faster
-            self._store.delete(key)
+        self.discard(key)
         return True
+
+    def discard(self, key: str) -> None:
+        """Delete an object, if there is one: without the question whether there is."""
+        with contextlib.suppress(FileNotFoundError), self._translated():
+            self._store.delete(key)
 
     def list_keys(self, folder: str) -> list[str]:
         """Return the keys of all objects below a folder of keys, sorted."""
@@ -161,10 +165,13 @@ class ObjectStore:
     def identify(self) -> str:
         """Return what this store is known by on every machine, and hold it to that from now on.
 
-        Raises InputError where this is no store of ours, UnreadableRecord.
+        Raises InputError where this is no store of ours, UnreadableRecord, and as `require_identified`.
         """
-        self._identity = self._read_identity()
-        if not self._identity:
+        if self._identity:
+            self.require_identified()
+        elif identity := self._read_identity():
+            self._identity = identity
+        else:
             raise _no_store_error(self.address)
         return self._identity
 

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from pathlib import Path
 
-from core.errors import Damaged, RoundtripError, UnreadableRecord
+from core.errors import Damaged, RoundtripError, UnreadableRecord, cleanup_on_error
 from core.library import integrity, storage
 from core.library.annotation_files import AliasChange, Aliases
 from core.library.catalog.catalog import Catalog
@@ -162,6 +162,7 @@ class StoreEntries:
     @contextlib.contextmanager
     def _announced(self, *keys: str) -> Iterator[None]:
         """While the store is changed: index and catalog follow, or others see to it where this process ends."""
+        self._index.keep_lock()
         self._require_mounted()
         token = self._index.announce(keys)
         try:
@@ -208,10 +209,18 @@ class StoreEntries:
         return state != "different"
 
     def _withdraw(self, id_: str) -> None:
-        """Delete an entry that came too late: whoever needed it is gone."""
-        with self._announced(id_):
-            self._manifests.delete(id_)
-            self.cache.forget(id_)
+        """Move an entry into the trash that came too late, unless somebody uses it by now; what nobody saw, because
+        that with which it was made did not come, is deleted."""
+        if self._manifests.read_whole(id_) is None:
+            self.delete(id_)
+        elif not self._is_used(id_):
+            self.put_in_trash(id_)
+
+    def _is_used(self, id_: str) -> bool:
+        """Whether an alias points to an entry, people wrote something of it, or another entry was made from it."""
+        if id_ in self.aliases().aliases.values() or self._documents(id_).names():
+            return True
+        return any(self.catalog.ids_where(column, [id_]) for column in ("run", "made_from"))
 
     def _make_manifests(self, staged: Mapping[str, Path]) -> dict[str, Manifest]:
         """An artifact that is committed with its run is not there without it."""
@@ -264,8 +273,14 @@ class StoreEntries:
         """Raises as `Collector`."""
         if not self._index.take_turn(COLLECTED, DAY_SECONDS):
             return Freed()
-        done = Collector(self.store, timedelta(days=days)).collect()
+        with cleanup_on_error(self._give_turn_back):
+            done = Collector(self.store, timedelta(days=days)).collect()
         return Freed(done.deleted, done.deleted_bytes)
+
+    def _give_turn_back(self) -> None:
+        """Whoever comes next tries again, rather than tomorrow."""
+        with contextlib.suppress(RoundtripError):
+            self._index.give_turn_back(COLLECTED)
 
     def aliases(self) -> Aliases:
         self.rows.catch_up()

@@ -7,7 +7,7 @@ object that was on a list for long enough, and is still listed by no manifest, c
 import itertools
 import re
 import threading
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from core.object_store.object_store import ObjectStore
@@ -20,17 +20,20 @@ MAX_AGE_SECONDS = 3600.0  # of what a process has read: lists that came since ar
 
 
 class UnusedRecord(Record):
-    """The keys of contents that no manifest listed when this was put."""
+    """The keys of contents that no manifest listed when this was put, and for how many days they are to wait at least
+    by who put it."""
 
     keys: list[str]
+    days: float = 0.0
 
 
 class UnusedList(NamedTuple):
-    """One list, by its key in the store, and when it was put, by the store's clock."""
+    """One list, by its key in the store, and when it was put, by the store's clock; `wait` is that of who put it."""
 
     key: str
     written: datetime
     keys: frozenset[str]
+    wait: timedelta
 
 
 class UnusedLists:
@@ -40,25 +43,28 @@ class UnusedLists:
     def __init__(self, store: ObjectStore):
         self._store = store
         self._lock = threading.Lock()
-        self._known: dict[str, frozenset[str]] = {}  # of lists by key, which never change
+        self._known: dict[str, tuple[frozenset[str], timedelta]] = {}  # of lists by key, which never change
         self._keys: frozenset[str] = frozenset()
         self._since_read: Stopwatch | None = None
 
     def read(self) -> list[UnusedList]:
         """Return all lists as they are now, the oldest first."""
         objects = sorted(each for each in self._store.iterate_objects(FOLDER) if KEY.fullmatch(each.key))
-        known = {each.key: self._known.get(each.key) or self._read_keys(each.key) for each in objects}
+        known = {each.key: self._known.get(each.key) or self._read_list(each.key) for each in objects}
         self._known = known
-        return [UnusedList(each.key, each.written, known[each.key]) for each in objects]
+        return [UnusedList(each.key, each.written, *known[each.key]) for each in objects]
 
-    def _read_keys(self, key: str) -> frozenset[str]:
-        data = self._store.get(key)  # none where another collection deleted it just now
-        return frozenset(UnusedRecord.parse(data, key).keys) if data is not None else frozenset()
+    def _read_list(self, key: str) -> tuple[frozenset[str], timedelta]:
+        data = self._store.get(key)
+        if data is None:  # another collection deleted it just now
+            return frozenset(), timedelta()
+        record = UnusedRecord.parse(data, key)
+        return frozenset(record.keys), timedelta(days=record.days)
 
-    def add(self, keys: list[str], after: list[UnusedList]) -> bool:
+    def add(self, keys: list[str], wait: timedelta, after: list[UnusedList]) -> bool:
         """Put the list that follows others; False where another process put one first."""
         number = int(KEY.sub(r"\1", after[-1].key)) + 1 if after else 1
-        record = UnusedRecord.model_validate({"schema": 1, "keys": keys})
+        record = UnusedRecord.model_validate({"schema": 1, "keys": keys, "days": wait / timedelta(days=1)})
         return self._store.put_if_absent(f"{FOLDER}/{number:09}.json", record.to_json_text().encode())
 
     def choose_key(self, key: str) -> str:

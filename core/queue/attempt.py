@@ -15,10 +15,11 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Cancelled, RoundtripError, StorageFailed, cleanup_on_error
+from core.library.catalog.schema import idle_limit
 from core.library.job_store import Job
 from core.library.shared_entries import Hold
 from core.queue import job_rows
-from core.queue.attempt_hold import AttemptHold
+from core.queue.attempt_hold import FENCE_SECONDS, AttemptHold
 from core.queue.database import QueueDatabase
 from core.queue.database_job_store import AWAY_SECONDS, RETRY_SECONDS, DatabaseJobStore
 from core.queue.job_files import GivenRecord
@@ -28,7 +29,6 @@ from core.record import broken_record_error
 
 WRITE_SECONDS = 0.2  # between two records of a job's progress
 LOOK_SECONDS = 0.5  # between two looks whether the job was cancelled, or taken over
-FENCE_SECONDS = 60  # after which a database gives up the lock of a worker that does nothing with it
 log = logging.getLogger("roundtrip")
 
 
@@ -168,7 +168,7 @@ class Attempt:
             with _closing(connection):
                 yield hold
                 hold.end()
-        except RoundtripError:
+        except Exception:  # also of a full disk
             hold.withdraw_unneeded()
             raise
 
@@ -187,7 +187,7 @@ class Attempt:
         connection = self._database.connect()
         try:
             with cleanup_on_error(connection.close):
-                connection.exec_driver_sql(f"SET LOCAL idle_in_transaction_session_timeout = '{FENCE_SECONDS}s'")
+                connection.exec_driver_sql(idle_limit(FENCE_SECONDS))
                 row = job_rows.lock_attempt(connection, self.job, self.number)
                 if self.is_over or row is None:
                     self.is_over = True

@@ -8,10 +8,13 @@ from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import RoundtripError
+from core.library.catalog.schema import idle_limit
 from core.library.job_store import ACTIVE_STATES, Job
 from core.library.shared_entries import Hold
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
+
+FENCE_SECONDS = 60  # after which a database gives up the lock of a worker that does nothing with it
 
 
 class AttemptHold(Hold):
@@ -43,17 +46,21 @@ class AttemptHold(Hold):
             raise self._database.translate(error) from error
 
     def withdraw_unneeded(self) -> None:
-        """Delete what was put for a job that has ended without it; as far as database and store answer.
+        """Withdraw what was put for a job that has ended without it; as far as database, store and disk allow.
 
         A job that is still done may count on it: who does it finds it there.
         """
         if self._put:
-            with contextlib.suppress(RoundtripError):
+            with contextlib.suppress(RoundtripError, OSError):
                 self._database.run(self._withdraw)
 
     def _withdraw(self, connection: Connection) -> None:
+        """A job that was cancelled, or failed, has no result, and lists what was done until then in its record."""
+        connection.exec_driver_sql(idle_limit(FENCE_SECONDS))
         row = job_rows.lock_job(connection, self._job)
         if row is None or row.state not in ACTIVE_STATES:
+            listed = "" if row is None else row.record + (row.result or "")
             for id_, withdraw in self._put.items():
-                if row is None or id_ not in (row.result or ""):
+                if id_ not in listed:
+                    connection.execute(text("SELECT 1"))  # this process works, and still has the lock
                     withdraw()

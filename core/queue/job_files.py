@@ -17,19 +17,12 @@ from core.library.ids import new_id
 from core.library.records import FileEntry
 from core.library.staging import staging_folder
 from core.library.storage import compute_sha256, list_files, translate_disk_errors, write_text_atomically
-from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting
+from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting, StoredPart
 
 GIVEN = "given"  # the folder of keys of what jobs are given
 ENTERING = timedelta(days=1)  # that it may take at most until a job is recorded whose files are stored
 COPIERS = 8  # parts at a time: they wait for the network
 ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched into it, or that it became
-
-
-class StoredPart(NamedTuple):
-    """Bytes that lie in the store already, as a part of a file that came from a browser."""
-
-    key: str
-    sha256: str
 
 
 class StoredParts(NamedTuple):

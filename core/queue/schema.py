@@ -111,7 +111,7 @@ def _require_schema(connection: Connection) -> None:
 
 
 def _add_missing_columns(connection: Connection) -> None:
-    """Add the columns that an earlier version of this schema did not have.
+    """Add the columns, and the indexes, that an earlier version of this schema did not have.
 
     Raises InputError for one whose value nobody can know in rows that are there.
     """
@@ -122,13 +122,16 @@ def _add_missing_columns(connection: Connection) -> None:
     missing = [each for table in METADATA.sorted_tables for each in table.columns if str(each) not in there]
     if unknown := [str(each) for each in missing if not each.nullable and each.server_default is None]:
         raise InputError(
-            "Tables of the queue in this database lack columns that no version of Roundtrip left out.",
+            "The tables of the queue in this database lack columns that they have in every version of Roundtrip.",
             received=", ".join(unknown),
-            cure="Give the team an empty database: runs, artifacts and aliases are read from the store again.",
+            cure="Restore the database from a backup, or give the team an empty one: runs, artifacts and aliases are "
+            "read from the store again; the records of all jobs are lost by it.",
         )
     for column in missing:
         definition = str(CreateColumn(column).compile(dialect=connection.dialect))
         connection.exec_driver_sql(f"ALTER TABLE {column.table.name} ADD COLUMN {definition}")
+    for index in (index for table in METADATA.sorted_tables for index in table.indexes):
+        index.create(connection, checkfirst=True)
 
 
 def _require_procrastinate(connection: Connection) -> None:

@@ -6,13 +6,7 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from core.library.storage import translate_disk_errors
-
-
-class RemotePart(NamedTuple):
-    """Bytes of a file that are one object of the store: its key, and their SHA-256."""
-
-    key: str
-    sha256: str
+from core.object_store import StoredPart
 
 
 class RemoteContent(Protocol):
@@ -22,7 +16,7 @@ class RemoteContent(Protocol):
     def bytes(self) -> int:
         """How many they are."""
 
-    def list_parts(self) -> list[RemotePart]:
+    def list_parts(self) -> list[StoredPart]:
         """Return the objects of the store that it is joined of, in order. Raises StorageFailed, and UnknownName where
         they were deleted."""
 

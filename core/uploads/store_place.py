@@ -21,9 +21,9 @@ from pathlib import Path
 from pydantic import BaseModel, Field
 
 from core.errors import Damaged, UnreadableRecord, UploadConflict
-from core.object_store import ObjectStore
+from core.object_store import ObjectStore, StoredPart
 from core.record import Record
-from core.uploads.named_file import NamedFile, RemotePart
+from core.uploads.named_file import NamedFile
 from core.uploads.piece import Checksum, Piece, removed_error
 from core.uploads.record import ID, Upload
 
@@ -172,9 +172,9 @@ class StoredFile:
     def bytes(self) -> int:
         return self._upload.bytes
 
-    def list_parts(self) -> list[RemotePart]:
+    def list_parts(self) -> list[StoredPart]:
         parts = _list_parts(self._store, self._upload)
-        return [RemotePart(_part_key(self._upload.id, part), part.sha256) for part in parts]
+        return [StoredPart(_part_key(self._upload.id, part), part.sha256) for part in parts]
 
     def fetch(self, target: Path) -> None:
         digest = hashlib.sha256()

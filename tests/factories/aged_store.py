@@ -17,7 +17,7 @@ class AgedStore:
         self.store, self._ages = store, dict[str, float]()  # in days, by key
         real_list = ObjectStore.iterate_objects
         patch.setattr(ObjectStore, "iterate_objects", lambda *arguments: map(self._aged, real_list(*arguments)))
-        for name in ("put_if_absent", "put_stream", "delete"):
+        for name in ("put_if_absent", "put_stream", "discard"):
             patch.setattr(ObjectStore, name, self._renewing(getattr(ObjectStore, name)))
 
     def _aged(self, each: StoredObject) -> StoredObject:

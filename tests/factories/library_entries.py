@@ -51,11 +51,12 @@ def make_artifact(
     format_key: str = "keras",
     content: bytes = b"0123456789",
     said: ContentHash | None = None,
+    **more: object,
 ) -> Artifact:
     """A bit-identical artifact with the files model.bin and variables/data; `said` is the hash of what they say."""
     with library.staging() as staged:
         _write_files(staged, content)
-        facts = {"format": format_key, "seconds": 0.5, "content": said}
+        facts = {"format": format_key, "seconds": 0.5, "content": said, **more}
         return library.commit_artifact(staged, run.id, IDENTICAL_EVIDENCE, **facts)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import InputError, StorageFailed, UnreadableRecord
+from core.errors import Damaged, InputError, StorageFailed, UnreadableRecord
 from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting
 from core.object_store.collection import Collection, Collector
 from core.object_store.object_store import StoreMarker
@@ -140,14 +140,14 @@ def test_entry_with_contents_that_are_collected_is_whole(aged, writer, moment, m
     if moment != "listed":
         aged.grow_older(8)
     if moment == "being deleted":
-        real = ObjectStore.delete
+        real = ObjectStore.discard
 
-        def delete(store: ObjectStore, key: str) -> bool:
-            monkeypatch.setattr(ObjectStore, "delete", real)
+        def discard(store: ObjectStore, key: str) -> None:
+            monkeypatch.setattr(ObjectStore, "discard", real)
             new.save("a0000000005", UNUSED)
-            return real(store, key)
+            real(store, key)
 
-        monkeypatch.setattr(ObjectStore, "delete", delete)
+        monkeypatch.setattr(ObjectStore, "discard", discard)
     if moment in ("being deleted", "deleted"):
         assert collect(aged.store).deleted == 1
     if moment != "being deleted":
@@ -163,9 +163,9 @@ def test_collector_that_stood_still_deletes_nothing_that_is_used(aged, writer, m
     """What it was about to delete was deleted, stored anew, and used again meanwhile."""
     collect(aged.store)
     aged.grow_older(8)
-    real, late = ObjectStore.delete, []
+    real, late = ObjectStore.discard, []
     with monkeypatch.context() as patch:
-        patch.setattr(ObjectStore, "delete", lambda store, key: late.append(key))
+        patch.setattr(ObjectStore, "discard", lambda store, key: late.append(key))
         collect(aged.store)
     assert collect(aged.store).deleted == 1
     Writer(aged.store, tmp_path / "files").save("a0000000005", UNUSED)
@@ -254,7 +254,7 @@ def test_collector_killed_at_each_step_is_followed_by_one_that_ends(aged, writer
     for step in range(1, 30):
         calls = []
         with monkeypatch.context() as patch:
-            for name in ("put_if_absent", "put_stream", "delete"):
+            for name in ("put_if_absent", "put_stream", "discard"):
                 patch.setattr(ObjectStore, name, die_at(step, calls, getattr(ObjectStore, name)))
             try:
                 collect(aged.store)
@@ -294,19 +294,62 @@ def test_lists_go_when_they_have_had_their_time_but_for_the_newest(aged, writer,
     assert_whole(aged.store)
 
 
+def test_list_stays_for_the_longer_time_of_two_collectors(aged, writer):
+    collect(aged.store, timedelta(days=40))
+    aged.grow_older(31.5)
+    for _ in range(2):
+        collect(aged.store, timedelta(days=40))
+        assert collect(aged.store, timedelta(days=1)).waiting == 0
+    assert "unused/000000001.json" in aged.store.list_keys("unused")
+    aged.grow_older(39)
+    collect(aged.store, timedelta(days=1))
+    assert "unused/000000001.json" not in aged.store.list_keys("unused")
+
+
+def test_contents_damaged_under_one_key_are_read_from_another(aged, writer, tmp_path):
+    collect(aged.store)
+    Writer(aged.store, tmp_path / "files").save("a0000000005", UNUSED)
+    contents, first = Contents(aged.store), Contents(aged.store).key(sha256(UNUSED))
+    assert set(list_contents(aged.store)) > {first, f"{first}.1"}
+    for damage in (b"other!!", b"longer than it was"):
+        aged.store.put_stream(first, [damage])
+        contents.fetch_file(sha256(UNUSED), tmp_path / damage.decode(), lambda count: None)
+        assert (tmp_path / damage.decode()).read_bytes() == UNUSED
+        parts = [sha256(USED), sha256(UNUSED), sha256(USED)]
+        joined = tmp_path / f"joined {damage.decode()}"
+        contents.fetch_joined(parts, sha256(USED + UNUSED + USED), joined, lambda count: None)
+        assert joined.read_bytes() == USED + UNUSED + USED
+        contents.verify(sha256(UNUSED), lambda count: None)
+    aged.store.put_stream(f"{first}.1", [b"damaged"])
+    with pytest.raises(Damaged, match="not those that were recorded"):
+        contents.verify(sha256(UNUSED), lambda count: None)
+
+
+def test_contents_copied_within_the_store_rely_on_no_list(aged, writer):
+    collect(aged.store)
+    aged.store.put_if_absent("given/part", UNUSED)
+    contents = Contents(aged.store)
+    assert contents.copy_in("given/part", sha256(UNUSED))
+    assert f"{contents.key(sha256(UNUSED))}.1" in list_contents(aged.store)
+
+
 def test_two_collectors_at_once_delete_the_same(aged, writer, monkeypatch):
     collect(aged.store)
     aged.grow_older(8)
+    writer.save("a0000000003", b"another")
+    writer.delete("a0000000003")
     real, inner = UnusedLists.add, []
 
-    def add(lists, keys, after):
+    def add(lists, keys, wait, after):
         if not inner:
             inner.append(None)
             inner[0] = collect(aged.store)
-        return real(lists, keys, after)
+        return real(lists, keys, wait, after)
 
     monkeypatch.setattr(UnusedLists, "add", add)
-    assert (collect(aged.store).deleted, inner[0].deleted) == (1, 1)
+    outer = collect(aged.store)
+    assert (outer.deleted, inner[0].deleted) == (1, 1)
+    assert (outer.listed, inner[0].listed, outer.waiting, inner[0].waiting) == (0, 1, 0, 0)
     assert len(aged.store.list_keys("unused")) == 2
     assert_whole(aged.store)
 

@@ -10,13 +10,14 @@ from core.cli.worker import WorkerQueues
 from core.errors import InputError
 from core.jobs import Jobs
 from core.jobs.execution.driver import Requirements
-from core.jobs.execution.given_files import MODEL, GivenFiles
+from core.jobs.execution.given_files import MODEL, GivenFiles, RemoteFile
 from core.jobs.execution.job_memory import CHILD_BYTES, estimate_memory
 from core.jobs.kinds import KINDS
 from core.library import Library
 from core.library.storage import list_files
 from core.queue import Announcement, QueueDatabase, Queues, WorkerRegistry, WorkerRequirements, job_rows, round_memory
 from core.settings import GB
+from core.uploads import NamedFile
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.queue_team import Team
 from tests.helpers import run_command
@@ -48,14 +49,32 @@ def test_memory_is_that_of_the_largest_model(empty_library: Library, tmp_path: P
     (tmp_path / "model" / "weights").write_bytes(bytes(9000))
 
     def estimate(**needs: Any) -> int:
-        return (
-            estimate_memory(empty_library, Requirements(**needs), GivenFiles({MODEL: tmp_path / "model"})) - CHILD_BYTES
-        ) // 2
+        given = GivenFiles({MODEL: tmp_path / "model"})
+        return estimate_memory(empty_library, Requirements(**needs), given) - CHILD_BYTES
 
     assert estimate() == estimate(copies=("a0000000000",), runs=("r0000000000",)) == 0
-    assert estimate(copies=(small.id, large.id)) == large.bytes == 3000
-    assert estimate(runs=(run.id,)) == 700
+    assert estimate(copies=(small.id, large.id)) == 2 * large.bytes == 6000
+    assert estimate(runs=(run.id,)) == 1400
     assert estimate(copies=(small.id,), runs=(run.id,), has_given_model=True) == 9000
+
+
+@pytest.mark.parametrize(
+    ("format_key", "times"), [("keras", 2), ("h5", 2), ("saved_model", 2), ("onnx", 1), ("pt2", 1)]
+)
+def test_copy_takes_twice_its_size_where_that_was_measured(empty_library: Library, format_key: str, times: int):
+    artifact = make_artifact(empty_library, make_run(empty_library), format_key)
+    needs = Requirements(copies=(artifact.id,))
+    assert estimate_memory(empty_library, needs, GivenFiles()) == CHILD_BYTES + times * artifact.bytes
+
+
+@pytest.mark.parametrize(
+    ("name", "times"), [("m.keras", 2), ("M.H5", 2), ("variables.data-00000-of-00001", 2), ("m.zip", 1), ("m.onnx", 1)]
+)
+def test_given_file_takes_twice_its_size_where_that_was_measured(tmp_path: Path, name: str, times: int):
+    (tmp_path / name).write_bytes(bytes(1000))
+    remote = RemoteFile(MODEL, "model", "", NamedFile(name, tmp_path / name))
+    for given in (GivenFiles({MODEL: tmp_path / name}), GivenFiles(remote=(remote,))):
+        assert estimate_memory(None, Requirements(has_given_model=True), given) == CHILD_BYTES + times * 1000
 
 
 @pytest.mark.parametrize("kind", ["save", "import", "compare", "layers", "cost"])

@@ -2,13 +2,15 @@
 
 import hashlib
 import json
+import shutil
 
 import pytest
 
+from core.errors import StorageFailed
 from core.health import verify_entries
 from core.jobs.maintenance import collect_unused_contents
 from core.library import Library
-from core.object_store import Contents
+from core.object_store import Contents, open_object_store
 from core.object_store.collection import Collector
 from core.settings import get_settings
 from tests.factories.aged_store import AgedStore
@@ -63,6 +65,41 @@ def test_housekeeping_that_fails_is_logged_and_ends_nothing(open_machine: Machin
     here.entries.store.put_if_absent("entries/x.json", b"{")
     collect_unused_contents(here, 7)
     assert "The contents of the store were not collected: An entry of the store cannot be read" in caplog.text
+
+
+def test_collection_that_failed_is_tried_again_by_whoever_comes_next(open_machine: MachineOpener):
+    here, there = open_machine("here"), open_machine("there")
+    delete_for_good(here)
+    here.entries.store.put_if_absent("entries/x.json", b"{")
+    collect_unused_contents(here, 7)
+    assert here.entries.store.list_keys("unused") == []
+    here.entries.store.delete("entries/x.json")
+    collect_unused_contents(there, 7)
+    assert here.entries.store.list_keys("unused") == ["unused/000000001.json"]
+
+
+@pytest.mark.parametrize("what", ["none", "another"])
+def test_store_that_is_not_mounted_any_more_is_not_collected(open_machine: MachineOpener, tmp_path, what, caplog):
+    """Also nothing is written there, and the process knows its own store when that is back."""
+    here, mounted = open_machine("here"), tmp_path / "shared store"
+    artifact = make_artifact(here, make_run(here))
+    shutil.move(mounted, tmp_path / "away")
+    mounted.mkdir()
+    if what == "another":
+        other = open_object_store(f"file://{tmp_path}/shared%20store")
+        other.claim()
+        other.put_if_absent(f"contents/ab/ab{'0' * 62}", b"another's")
+    before = sorted(mounted.rglob("*"))
+    collect_unused_contents(here, 7)
+    assert "The store is not where it was" in caplog.text
+    assert "The store is not where it was" in here.entries.check_store().problem
+    with pytest.raises(StorageFailed, match="The store is not where it was"):
+        make_artifact(here, here.runs()[0])
+    assert sorted(mounted.rglob("*")) == before
+    shutil.rmtree(mounted)
+    shutil.move(tmp_path / "away", mounted)
+    assert here.entries.check_store().problem == ""
+    assert make_artifact(here, here.runs()[0]).id != artifact.id
 
 
 def test_library_in_a_folder_has_nothing_to_collect(tmp_path):

@@ -15,13 +15,14 @@ from core.health.repairs import find_catalog_differences
 from core.jobs import Jobs
 from core.jobs.execution.node import run_node
 from core.library.catalog import schema
+from core.object_store.store_entries import StoreEntries
 from core.settings import Settings
 from core.worker import Worker
 from tests.factories.faulty_proxies import DatabaseProxy, database_proxy
 from tests.factories.library_entries import make_artifact, make_imported_artifact, make_run
 from tests.factories.queue_team import Team
 from tests.helpers import wait_until
-from tests.postgresql_server import execute
+from tests.postgresql_server import execute, outlast_idle_limit
 from tests.team.conftest import MachineOpener
 
 pytestmark = pytest.mark.trust
@@ -236,3 +237,37 @@ def test_two_servers_and_a_command_line_move_one_alias(open_machine: MachineOpen
     for library in libraries:
         assert library.resolve("champion") == changes[-1].artifact
         assert find_catalog_differences(library) == []
+
+
+def test_write_lock_outlasts_the_limit_of_other_transactions(open_machine: MachineOpener, team_settings, monkeypatch):
+    """What is done under it waits for the store."""
+    monkeypatch.setattr("core.library.catalog.schema.IDLE_SECONDS", 1)
+    monkeypatch.setattr("core.object_store.entry_index.LOCK_TIMEOUT", 1)
+    here, there = open_machine("here"), open_machine("there")
+    ids = [make_artifact(here, make_run(here)).id for _ in range(2)]
+    with here.entries.write_lock():
+        outlast_idle_limit(team_settings.database_url)
+        with pytest.raises(StorageFailed, match="has been changing the library"):
+            there.remove_all(ids)
+    assert sorted(there.remove_all(ids)) == sorted(ids)
+
+
+def test_writer_that_lost_its_lock_changes_nothing_more(open_machine: MachineOpener, team_settings, monkeypatch):
+    library, deleted, real = open_machine(), [], StoreEntries.delete
+    ids = [make_artifact(library, make_run(library)).id for _ in range(3)]
+    library.remove_all(ids)
+    lost = "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted"
+
+    def delete(entries: StoreEntries, id_: str) -> bool:
+        if deleted:
+            execute(team_settings.database_url, lost)
+        deleted.append(id_)
+        return real(entries, id_)
+
+    monkeypatch.setattr(StoreEntries, "delete", delete)
+    with pytest.raises(StorageFailed):
+        library.empty_trash(0)
+    monkeypatch.undo()
+    assert len(deleted) == 2
+    assert sorted(library.trash_ids()) == sorted({*ids} - {deleted[0]})
+    assert sorted(library.empty_trash(0)) == sorted({*ids} - {deleted[0]})

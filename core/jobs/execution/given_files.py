@@ -22,7 +22,9 @@ class RemoteFile(NamedTuple):
 
     @property
     def content(self) -> RemoteContent:
-        assert not isinstance(self.file.source, Path)
+        """Raises ValueError where the file lies on this machine."""
+        if isinstance(self.file.source, Path):
+            raise ValueError(f"{self.file.name} lies on this machine")
         return self.file.source
 
 

@@ -18,7 +18,6 @@ from core.queue import (
     DatabaseJobStore,
     GivenRecord,
     JobNotifications,
-    StoredPart,
     StoredParts,
     WorkerRegistry,
     WorkerRequirements,
@@ -105,8 +104,8 @@ class QueuedDriver:
 
 
 def _describe_remote(remote: RemoteFile) -> StoredParts:
-    parts = [StoredPart(*part) for part in remote.content.list_parts()]
-    return StoredParts(remote.argument, remote.name, remote.path, remote.file.bytes, remote.file.sha256, parts)
+    content, sha256 = remote.content, remote.file.sha256
+    return StoredParts(remote.argument, remote.name, remote.path, content.bytes, sha256, content.list_parts())
 
 
 def _require_formats(formats: Iterable[str], environments: Iterable[str] = ()) -> WorkerRequirements:

@@ -161,11 +161,11 @@ class UpgradeWork:
         """Ask the models in turn: each of them after the upgrade while the next one is asked before it."""
         with contextlib.ExitStack() as folders, ThreadPoolExecutor(1, thread_name_prefix="upgrade-before") as ahead:
             begin = partial(self._begin, check, ahead, folders)
-            begun = begin(items[0])
+            begun = [begin(items[0])]
             for at, item in enumerate(items):
                 self._report(at / len(items), item.name)
-                (asked, folder), following = begun, items[at + 1 : at + 2]
-                begun = begin(following[0]) if following else begun
+                begun += map(begin, items[at + 1 : at + 2])
+                asked, folder = begun.pop(0)
                 with folder, cleanup_on_error(self._report_all):
                     self.rows.append(check.ask_after(asked.result()))
 

@@ -127,9 +127,14 @@ class Catalog:
     @contextlib.contextmanager
     def transaction(self) -> Iterator[sql.Connection]:
         """A transaction on a server, which lasts as long as the block. Raises StorageFailed."""
+        with self.translated(), self._connect_alive() as connection, connection.begin():
+            yield connection
+
+    @contextlib.contextmanager
+    def translated(self) -> Iterator[None]:
+        """Raise what a server refuses in the block as StorageFailed."""
         try:
-            with self._connect_alive() as connection, connection.begin():
-                yield connection
+            yield
         except SQLAlchemyError as error:
             raise self._translate(error) from error
 

@@ -155,9 +155,10 @@ def _with_driver(url: str) -> sql.URL:
     return made.set(drivername="postgresql+psycopg") if made.drivername == "postgresql" else made
 
 
-def idle_limit() -> str:
-    """The statement that has PostgreSQL end a connection which leaves a transaction open and idle."""
-    return f"SET idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'"
+def idle_limit(seconds: int = 0) -> str:
+    """The statement that has PostgreSQL end a connection which leaves a transaction open and idle; with a number of
+    seconds for the present transaction alone, as one whose lock covers work elsewhere."""
+    return f"SET {'LOCAL ' if seconds else ''}idle_in_transaction_session_timeout = '{seconds or IDLE_SECONDS}s'"
 
 
 def _set_up_session(connection: Any, _: Any) -> None:
