@@ -184,13 +184,12 @@ def _unverified(environment: Environment, error: RoundtripError) -> ElsewhereOut
 def _compare(environment: Environment, kit: Kit, reply: KitReply) -> ElsewhereOutcome:
     facts: EngineFacts = reply.facts or EngineFacts(versions={}, seconds={})
     comparison = compare(kit.expected or {}, reply.predictions, kit.classes)
-    farthest = max(comparison.outputs, key=lambda output: output.max_abs or 0.0, default=None)
     notes = [environment.remark, facts.note, describe_not_finite(comparison.not_finite)]
     return ElsewhereOutcome(
         environment=environment.key,
         verdict=comparison.verdict,
         max_abs=to_jsonable(comparison.max_abs),
-        output=farthest.output if farthest and len(comparison.outputs) > 1 else "",
+        output=comparison.farthest_output,
         mismatched=sum(comparison.mismatches.values()),
         changed_rows=comparison.changed_rows,
         rows=comparison.rows,

@@ -52,6 +52,7 @@ def test_second_ask_is_answered_by_the_same_process(judge, processes: WarmProces
         ("dies", Verdict.DOES_NOT_LOAD, "ended before it answered: it was ended by the system with SIGSEGV"),
         ("lies", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
         ("floods", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
+        ("not_a_version", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
         ("not_a_time", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
         ("closes_stdout", Verdict.DOES_NOT_LOAD, "ended before it answered: it hung up without a reply"),
         ("fails_import", Verdict.NOT_VERIFIED, "a library of this engine is missing"),
