@@ -147,8 +147,8 @@ def render_load_script(format_: Format, code: ModelScript | None, weights: str, 
 def required_packages(
     artifact: Artifact, format_: Format, code: ModelScript | None, source: str = ""
 ) -> dict[str, str]:
-    """Return the packages that a kit needs with the versions with which the copy was saved, or of the environment `source`
-    in which alone it answered: as those are locked, as what its process reports may be the word of an untrusted file.
+    """Return the packages that a kit needs with the versions with which the copy was saved, or of the environment
+    `source` in which alone it answered: those that it requires, as its process may report what an untrusted file says.
 
     What only the model's code needs is not on the copy's record, and has the installed version.
     """
