@@ -16,6 +16,7 @@ from core.browser_runtimes.lock import LOCK
 from core.errors import PackageMissing, StorageFailed
 from core.library.storage import delete_folder, flush_folder, rename_durably
 from core.npm import (
+    NPM_VARIABLES,
     NPM_WHEEL,
     Lock,
     LockedPackage,
@@ -81,15 +82,11 @@ def find_npm(staging: Path) -> list[str]:
         return [installed]
     wheel = staging / "npm"
     _run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(wheel), NPM_WHEEL], staging)
-    if npm := find_bundled_npm(wheel):
-        return npm
-    raise PackageMissing(
-        "There is no npm on this machine, and the package that brings one holds none.", cure=FETCH_CURE
-    )
+    return find_bundled_npm(wheel, FETCH_CURE)
 
 
 def _run(command: list[str], folder: Path) -> None:
-    environment = os.environ | {"NO_UPDATE_NOTIFIER": "1", "npm_config_fund": "false", "npm_config_audit": "false"}
+    environment = os.environ | NPM_VARIABLES
     sentence = "The runtimes for the browser could not be downloaded."
     try:
         ended = subprocess.run(

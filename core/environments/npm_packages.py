@@ -6,11 +6,10 @@ from pathlib import Path
 
 from core.environments.programs import run_program
 from core.error_translation import translate_npm_error
-from core.npm import Lock, find_bundled_npm, pack_command, write_packages
+from core.npm import NPM_VARIABLES, Lock, find_bundled_npm, pack_command, write_packages
 from core.worker.child_handle import CancelCheck
 
 FOLDER = "npm"  # beside the interpreter: a folder for each package
-VARIABLES = {"NO_UPDATE_NOTIFIER": "1", "npm_config_fund": "false", "npm_config_audit": "false"}
 CURE = (
     "Connect to the network, or name a registry of npm that can be reached (npm_config_registry), then build it again."
 )
@@ -26,8 +25,9 @@ def install_npm_packages(
     """
     tarballs = staged / "tarballs"
     tarballs.mkdir()
-    command = pack_command(find_bundled_npm(venv), lock.packages, tarballs)
-    status, text = run_program(command, os.environ | VARIABLES, label=label, seconds=seconds, is_cancelled=is_cancelled)
+    command = pack_command(find_bundled_npm(venv, CURE), lock.packages, tarballs)
+    variables = os.environ | NPM_VARIABLES
+    status, text = run_program(command, variables, label=label, seconds=seconds, is_cancelled=is_cancelled)
     if status:
         raise translate_npm_error(text, label)
     write_packages(lock.packages, tarballs, venv / FOLDER, CURE)

