@@ -139,9 +139,9 @@ def list_readable_copies(library: Library, run_id: str) -> list[Artifact]:
 
 
 def name_formats(keys: Iterable[str]) -> str:
-    """Return the labels of formats in their usual order."""
+    """Return the labels of formats, which have commas, in their usual order."""
     wanted = set(keys)
-    return ", ".join(format_.label for format_ in all_formats() if format_.key in wanted)
+    return "; ".join(format_.label for format_ in all_formats() if format_.key in wanted)
 
 
 def run_build(handle: JobHandle) -> BuildResult:

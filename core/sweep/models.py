@@ -16,7 +16,7 @@ from core.library.storage import size_on_disk
 from core.object_store import open_object_store
 from core.sweep.object_files import fetch_candidate, find_objects
 from core.sweep.plan import ALL_RUNS
-from core.upgrade.finding import Candidate, find_candidates, find_in_walk
+from core.upgrade.candidates import Candidate, find_candidates, find_in_walk
 from core.validation.file_names import display_file_name
 from core.validation.file_types import FILE_TYPES
 

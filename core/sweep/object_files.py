@@ -6,7 +6,7 @@ from pathlib import Path, PurePosixPath
 from core.errors import InputError
 from core.library.storage import translate_disk_errors
 from core.object_store import ObjectStore
-from core.upgrade.finding import Candidate, find_in_walk
+from core.upgrade.candidates import Candidate, find_in_walk
 from core.validation.file_names import is_plain_name
 
 Walk = Iterator[tuple[str, list[str], list[str]]]

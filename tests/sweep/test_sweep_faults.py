@@ -24,7 +24,7 @@ from core.sweep.answer_store import AnswerStore
 from core.sweep.models import SweptModel
 from core.sweep.plan import make_plan
 from core.sweep.rows import RowKey, Status, SweepRow, failed_row, unsaved_row
-from core.upgrade.finding import Candidate
+from core.upgrade.candidates import Candidate
 from tests.factories.library_entries import make_artifact, make_run
 from tests.helpers import wait_until_done
 

@@ -104,10 +104,13 @@ def button_keys(app: AppTest) -> set[str]:
 
 
 def test_elsewhere_page_names_formats_where_no_environment_takes_any(visit, own_jobs: Jobs):
-    run = add_copies(own_jobs, "saved_model")
+    run = add_copies(own_jobs, "checkpoint")
     app = visit(own_jobs, "elsewhere", run=run)
     text = page_text(app).replace("\\", "")
-    assert "No environment takes a format in which this run is saved. Save it in one of these: Keras file" in text
+    assert (
+        "No environment takes a format in which this run is saved. Save it in one of these: SavedModel; Keras file"
+        in text
+    )
     assert not app.multiselect
     assert app.button(key="ask-elsewhere").disabled
     assert "Save this run" in [button.label for button in app.button]

@@ -6,7 +6,7 @@ import streamlit as st
 
 from core.jobs.elsewhere import list_readable_copies
 from core.text.labels import short_labels
-from core.upgrade.finding import count_models
+from core.upgrade.candidates import count_models
 from ui.components import describe_runs, show_empty_state
 from ui.query_params import TABS_KEY, bind_select
 from ui.session import current_jobs

@@ -12,7 +12,7 @@ from core.jobs.sweeps.sweep_jobs import SweepJobs
 from core.library.records import Run
 from core.sweep.answer_store import AnswerStore, answer_key
 from core.sweep.models import SweptModel
-from core.upgrade.finding import Candidate
+from core.upgrade.candidates import Candidate
 from core.versions import installed_versions
 
 # Settings that may be the cure of a refusal.

@@ -21,8 +21,8 @@ from core.jobs.upgrades.upgrade_model import AskedModel, Item, ModelCheck
 from core.library import Library
 from core.library.job_store import Job
 from core.settings import MB
+from core.upgrade.candidates import Candidate, FoundFiles, find_candidates, unpack, unpack_all
 from core.upgrade.crossing import Crossing
-from core.upgrade.finding import Candidate, FoundFiles, find_candidates, unpack, unpack_all
 from core.upgrade.model_files import ModelFiles
 from core.upgrade.row_store import RowStore
 from core.upgrade.rows import UpgradeRow

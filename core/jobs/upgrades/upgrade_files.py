@@ -10,7 +10,7 @@ from core.exports.environment_kits import unpacked_kit
 from core.formats import get_format
 from core.library import Library
 from core.settings import Settings
-from core.upgrade.finding import Candidate
+from core.upgrade.candidates import Candidate
 from core.upgrade.model_files import ARTIFACT_FOLDER, COMPILING_FORMATS, ModelFiles
 from core.validation import validate_upload
 from core.validation.members import ARCHITECTURE_FILE

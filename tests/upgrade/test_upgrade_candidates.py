@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError, Refused
-from core.upgrade.finding import MAX_MODELS, SHARED_FOLDER, count_models, find_candidates, unpack, unpack_all
+from core.upgrade.candidates import MAX_MODELS, SHARED_FOLDER, count_models, find_candidates, unpack, unpack_all
 
 
 def write_files(folder: Path, *names: str) -> Path:
