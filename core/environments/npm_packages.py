@@ -1,12 +1,12 @@
 """Packages of npm in an environment: fetched by the npm that its own Node.js brings, and checked against its lock."""
 
-import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 from core.environments.programs import run_program
 from core.error_translation import translate_npm_error
-from core.npm import NPM_VARIABLES, Lock, find_bundled_npm, pack_command, write_packages
+from core.npm import Lock, find_bundled_npm, run_npm_pack, write_packages
 from core.worker.child_handle import CancelCheck
 
 FOLDER = "npm"  # beside the interpreter: a folder for each package
@@ -24,10 +24,8 @@ def install_npm_packages(
     TimedOut, and Cancelled.
     """
     tarballs = staged / "tarballs"
-    tarballs.mkdir()
-    command = pack_command(find_bundled_npm(venv, CURE), lock.packages, tarballs)
-    variables = os.environ | NPM_VARIABLES
-    status, text = run_program(command, variables, label=label, seconds=seconds, is_cancelled=is_cancelled)
+    run = partial(run_program, label=label, seconds=seconds, is_cancelled=is_cancelled)
+    status, text = run_npm_pack(find_bundled_npm(venv, CURE), lock.packages, tarballs, run)
     if status:
         raise translate_npm_error(text, label)
     write_packages(lock.packages, tarballs, venv / FOLDER, CURE)
