@@ -15,8 +15,8 @@ CONVERTER_ERRORS = (
     ),
     KnownError(
         r"Cannot read properties of undefined \(reading 'backend'\)",
-        "TensorFlow.js stopped in a loop of this model, at numbers that it had thrown away itself.",
-        "Build recurrent layers with unroll=True, or choose ONNX, which pages run too.",
+        "TensorFlow.js stopped at a tensor that was not there. Models with loops, as of recurrent layers, end so.",
+        "If the model has recurrent layers, build them with unroll=True; else choose ONNX, which pages run too.",
     ),
     KnownError(
         r"Got a non-Tensor value|'(?:dict|list|tuple)' object has no attribute 'name'",

@@ -9,7 +9,7 @@ import streamlit as st
 from core.compare import Verdict
 from core.compatibility.machines import MachineVerdict, describe_machines_asked
 from core.environments import ENVIRONMENTS, get_environment
-from core.environments.judge import ElsewhereOutcome
+from core.environments.judge import ElsewhereOutcome, name_lock
 from core.environments.machines import THIS_MACHINE, get_environment_or_own, join_keys, label_asked, split_key
 from core.environments.own import HERE
 from core.errors import RoundtripError
@@ -270,6 +270,6 @@ def _show_outcome(outcome: ElsewhereOutcome) -> None:
             st.warning(outcome.lock_note, icon=":material/history:")
         facts = [f"{name} {number}" for name, number in outcome.versions.items() if number]
         facts += [f"{stage} {format_duration(seconds)}" for stage, seconds in outcome.seconds.items()]
-        facts += [f"lock {outcome.lock[:12]}"] if outcome.lock else []
+        facts += [name_lock(outcome.environment, outcome.lock)] if outcome.lock else []
         facts += [outcome.machine.words] if outcome.machine else []
         st.caption(escape_markdown(" · ".join([*facts, *outcome.notes])))

@@ -9,7 +9,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
 from core.browser_runtimes.lock import LOCK
@@ -21,7 +22,7 @@ from core.npm import (
     LockedPackage,
     find_bundled_npm,
     is_fingerprint,
-    pack_command,
+    run_npm_pack,
     write_packages,
 )
 
@@ -70,8 +71,7 @@ def _fetch_into(staging: Path, folder: Path, source: Path | None, lock: Lock) ->
 def _pack_with_npm(staging: Path, packages: Iterable[LockedPackage]) -> Path:
     """Have npm write the tarballs into a folder."""
     folder = staging / "tarballs"
-    folder.mkdir()
-    _run(pack_command(find_npm(staging), packages, folder), staging)
+    run_npm_pack(find_npm(staging), packages, folder, partial(_run, staging))
     return folder
 
 
@@ -80,20 +80,16 @@ def find_npm(staging: Path) -> list[str]:
     if installed := shutil.which("npm"):
         return [installed]
     wheel = staging / "npm"
-    _run([sys.executable, "-m", "pip", "install", "--quiet", "--target", str(wheel), NPM_WHEEL], staging)
-    if npm := find_bundled_npm(wheel):
-        return npm
-    raise PackageMissing(
-        "There is no npm on this machine, and the package that brings one holds none.", cure=FETCH_CURE
-    )
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--target", str(wheel), NPM_WHEEL]
+    _run(staging, pip, os.environ)
+    return find_bundled_npm(wheel, FETCH_CURE)
 
 
-def _run(command: list[str], folder: Path) -> None:
-    environment = os.environ | {"NO_UPDATE_NOTIFIER": "1", "npm_config_fund": "false", "npm_config_audit": "false"}
+def _run(folder: Path, command: list[str], variables: Mapping[str, str]) -> None:
     sentence = "The runtimes for the browser could not be downloaded."
     try:
         ended = subprocess.run(
-            command, cwd=folder, env=environment, capture_output=True, text=True, errors="replace", timeout=SECONDS
+            command, cwd=folder, env=variables, capture_output=True, text=True, errors="replace", timeout=SECONDS
         )
     except subprocess.TimeoutExpired as error:
         raise PackageMissing(sentence, received=f"no end after {SECONDS} s", cure=FETCH_CURE) from error

@@ -194,6 +194,12 @@ class Comparison:
     def changed_rows(self) -> int:
         return int(self.changed.sum())
 
+    @property
+    def farthest_output(self) -> str:
+        """Name of the output with the largest difference, of several; empty where there is one."""
+        farthest = max(self.outputs, key=lambda output: output.max_abs or 0.0, default=None)
+        return farthest.output if farthest and len(self.outputs) > 1 else ""
+
     def to_json(self) -> ComparisonJson:
         return {
             "verdict": self.verdict.value,

@@ -12,7 +12,8 @@ from core.environments.answering_machine import AnsweringMachine, describe_answe
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment
 from core.environments.kits import Kit
-from core.environments.own import own_environment
+from core.environments.machines import split_key
+from core.environments.own import HERE, own_environment
 from core.environments.pool import WarmProcesses
 from core.environments.replies import EngineError, EngineFacts, KitReply
 from core.error_translation import translate, translate_engine_error
@@ -35,7 +36,7 @@ from core.worker.child_handle import CancelCheck, never_cancelled
 # Errors by the stages of an engine in which it does not work with the copy.
 KINDS_WITHOUT_COPY: dict[str, type[RoundtripError]] = {"import": NotBuilt, "write": StorageFailed}
 ERRORS_WITHOUT_ENGINE = ("ModuleNotFoundError", "EngineNotHere")  # which say nothing of the copy
-LOCK_NOTE = "Asked under another lock; ask again."
+LOCK_NOTE = "Asked under other packages; ask again."
 UNLIKE_VERDICTS = (Verdict.SOME_CHANGED, Verdict.DIFFERENT, Verdict.NOT_COMPARABLE, Verdict.DOES_NOT_LOAD)
 
 
@@ -96,7 +97,7 @@ class ElsewhereOutcome(BaseModel):
 
     @property
     def lock_note(self) -> str:
-        """That it was asked under another lock than there is now, in a sentence; else empty."""
+        """That it was asked under other packages than there are now, in a sentence; else empty."""
         return describe_lock_change(self.environment, self.lock)
 
     @property
@@ -105,8 +106,14 @@ class ElsewhereOutcome(BaseModel):
         return " ".join(filter(None, (f"{self.verdict.label}.", self.cause, self.lock_note)))
 
 
+def name_lock(environment: str, lock: str) -> str:
+    """Name what an environment was built of by the digits of its hash: its lock, or what is installed here."""
+    kind = "installed packages" if split_key(environment)[0] == HERE else "lock"
+    return f"{kind} {lock[:12]}" if lock else ""
+
+
 def describe_lock_change(environment: str, lock: str) -> str:
-    """Say that what was asked in an environment was asked under another lock; nothing where it was not, or of older
+    """Say that what was asked in an environment was asked under other packages; nothing where it was not, or of older
     records, which do not say under which."""
     key = environment.partition("@")[0]  # on whichever machine
     current = next((each.lock_sha256 for each in (own_environment(), *ENVIRONMENTS) if each.key == key), "")
@@ -184,13 +191,12 @@ def _unverified(environment: Environment, error: RoundtripError) -> ElsewhereOut
 def _compare(environment: Environment, kit: Kit, reply: KitReply) -> ElsewhereOutcome:
     facts: EngineFacts = reply.facts or EngineFacts(versions={}, seconds={})
     comparison = compare(kit.expected or {}, reply.predictions, kit.classes)
-    farthest = max(comparison.outputs, key=lambda output: output.max_abs or 0.0, default=None)
     notes = [environment.remark, facts.note, describe_not_finite(comparison.not_finite)]
     return ElsewhereOutcome(
         environment=environment.key,
         verdict=comparison.verdict,
         max_abs=to_jsonable(comparison.max_abs),
-        output=farthest.output if farthest and len(comparison.outputs) > 1 else "",
+        output=comparison.farthest_output,
         mismatched=sum(comparison.mismatches.values()),
         changed_rows=comparison.changed_rows,
         rows=comparison.rows,

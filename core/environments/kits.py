@@ -34,6 +34,7 @@ class Kit:
         input_dtypes: The dtypes of its own inputs by name, in the order of its run's; empty where nobody needs them.
         rows: Other inputs than its own, {input: (rows, ...)}, that are asked for it; None for its own.
         batch: How many rows are computed together; 0 for all.
+        reloads: Whether its model is loaded anew where it was asked before, as it may keep what it was asked.
     """
 
     identity: str
@@ -49,6 +50,7 @@ class Kit:
     input_dtypes: Mapping[str, np.dtype] = field(default_factory=dict)
     rows: Arrays | None = None
     batch: int = 0
+    reloads: bool = False
 
 
 def read_kit(folder: Path) -> dict[str, Any]:

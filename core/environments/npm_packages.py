@@ -1,16 +1,15 @@
 """Packages of npm in an environment: fetched by the npm that its own Node.js brings, and checked against its lock."""
 
-import os
 import shutil
+from functools import partial
 from pathlib import Path
 
 from core.environments.programs import run_program
 from core.error_translation import translate_npm_error
-from core.npm import Lock, find_bundled_npm, pack_command, write_packages
+from core.npm import Lock, find_bundled_npm, run_npm_pack, write_packages
 from core.worker.child_handle import CancelCheck
 
 FOLDER = "npm"  # beside the interpreter: a folder for each package
-VARIABLES = {"NO_UPDATE_NOTIFIER": "1", "npm_config_fund": "false", "npm_config_audit": "false"}
 CURE = (
     "Connect to the network, or name a registry of npm that can be reached (npm_config_registry), then build it again."
 )
@@ -25,9 +24,8 @@ def install_npm_packages(
     TimedOut, and Cancelled.
     """
     tarballs = staged / "tarballs"
-    tarballs.mkdir()
-    command = pack_command(find_bundled_npm(venv), lock.packages, tarballs)
-    status, text = run_program(command, os.environ | VARIABLES, label=label, seconds=seconds, is_cancelled=is_cancelled)
+    run = partial(run_program, label=label, seconds=seconds, is_cancelled=is_cancelled)
+    status, text = run_npm_pack(find_bundled_npm(venv, CURE), lock.packages, tarballs, run)
     if status:
         raise translate_npm_error(text, label)
     write_packages(lock.packages, tarballs, venv / FOLDER, CURE)

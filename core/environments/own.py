@@ -3,14 +3,16 @@
 It is in no list of environments, as there is nothing to build or to remove.
 """
 
+import contextlib
 import hashlib
 import json
 import os
+import re
 import secrets
 import sys
 import sysconfig
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, distribution, version
 from pathlib import Path
 
 from core.environments.base import KERAS_FORMATS, ONNX_FORMATS, Environment
@@ -19,11 +21,12 @@ from core.library.storage import translate_disk_errors, write_text_atomically
 from core.settings import Settings
 
 HERE = "here"
+REQUIRED = re.compile(r"[^\w.-]")  # what ends the name in a requirement
 PACKAGES = ("keras", "tensorflow", "tensorflow-cpu", "onnxruntime")
 
 
 class OwnEnvironment(Environment):
-    """It has no lock: what is installed stands for one."""
+    """It has no lock: the packages that answer, and what they require, stand for one."""
 
     @property
     def folder_name(self) -> str:
@@ -32,8 +35,8 @@ class OwnEnvironment(Environment):
 
     @property
     def lock_sha256(self) -> str:
-        """SHA-256 of the release of Python and of all that is installed with it, by names and versions."""
-        return hashlib.sha256(json.dumps([sys.version, _installed()]).encode()).hexdigest()
+        """SHA-256 of the release of Python, and of the names and versions of its packages and what they require."""
+        return hashlib.sha256(json.dumps([sys.version, list_with_required(PACKAGES)]).encode()).hexdigest()
 
 
 @cache
@@ -45,6 +48,20 @@ def _versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue
     return versions
+
+
+@cache
+def list_with_required(names: tuple[str, ...]) -> dict[str, str]:
+    """Return the versions of those of these packages that are installed, and of all that they require, by name."""
+    versions, waiting = {}, list(names)
+    while waiting:
+        name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
+        with contextlib.suppress(PackageNotFoundError):
+            if name not in versions:
+                found = distribution(name)
+                versions[name] = found.version
+                waiting += [REQUIRED.split(text)[0] for text in found.requires or () if "extra ==" not in text]
+    return dict(sorted(versions.items()))
 
 
 @cache

@@ -172,7 +172,7 @@ class EnvironmentProcess:
                 self._end_waiting(allowed, is_cancelled)
             self._make_room(out)
             request = {"id": secrets.token_hex(8), "kit": str(self._place(kit)), "out": str(out), "asks": kit.asks}
-            request |= self._place_rows(kit)
+            request |= {"reload": kit.reloads} | self._place_rows(kit)
             self._await_confinement(allowed, is_cancelled)
             self._renew_limits(kit, allowed)
             self._send(request)
@@ -247,11 +247,14 @@ class EnvironmentProcess:
             self._launch(is_confined=False)
 
     def _renew_limits(self, kit: Kit, allowed: Allowance) -> None:
-        """Allow a confined process the processor time of one kit, and files as large as it may become."""
-        if self.is_untrusted:
-            file_bytes = max(self._config.confined_file_mb * MB, MAX_OUTPUT_GROWTH * kit.bytes)
-            with contextlib.suppress(ImportError, ProcessLookupError, PermissionError, psutil.Error):
-                renew_limits(self._process.pid, allowed.cpu_seconds, file_bytes, allowed.address_space)
+        """Allow a confined process, and one it has forked, the processor time of one kit, and files that large."""
+        if not self.is_untrusted:
+            return
+        file_bytes = max(self._config.confined_file_mb * MB, MAX_OUTPUT_GROWTH * kit.bytes)
+        with contextlib.suppress(ImportError, ProcessLookupError, PermissionError, psutil.Error):
+            process = psutil.Process(self._process.pid)
+            for each in (process, *(process.children() if self._has_waiting else ())):
+                renew_limits(each.pid, allowed.cpu_seconds, file_bytes, allowed.address_space)
 
     def _send(self, request: dict[str, Any]) -> None:
         stdin = self._process.stdin

@@ -11,9 +11,15 @@ from core.environments.predictions import MAX_AXES, PREDICTIONS, read_prediction
 from core.validation.archives import UntrustedFolder
 from core.worker.child_errors import invalid_reply_error, not_confined_error
 
+# Of a package, and of its release or of none: without line breaks, which lists of requirements would read as lines.
+NAME, VERSION = r"^@?[0-9A-Za-z][0-9A-Za-z._/-]{0,99}$", r"^[0-9A-Za-z.+!_-]{0,60}$"
 STAGES = ("import", "load", "predict", "write")
 CONVERTED = "converted"  # the folder of what was converted
 PASSED_ON, OWN_WORD = b"=", b"!"  # what lines of a process that forks begin with (see `scripts/run_kit.py`)
+
+
+PackageName = Annotated[str, Field(pattern=NAME)]
+Version = Annotated[str, Field(pattern=VERSION)]
 
 
 class EngineError(BaseModel, extra="ignore"):
@@ -30,7 +36,7 @@ class EngineFacts(BaseModel, extra="ignore"):
     `loads` counts the kits that the process had loaded when it answered, this one included.
     """
 
-    versions: dict[str, str] = Field(max_length=20)
+    versions: dict[PackageName, Version] = Field(max_length=20)
     seconds: dict[str, Annotated[float, Field(ge=0, allow_inf_nan=False)]] = Field(max_length=10)
     device: str = Field("CPU", max_length=100)
     note: str = Field("", max_length=400)

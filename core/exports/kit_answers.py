@@ -4,13 +4,14 @@ from collections.abc import Iterable, Sequence
 from typing import TypedDict
 
 from core.arrays import Arrays, encode_npz
-from core.compare import compare, to_jsonable
+from core.compare import Verdict, compare, to_jsonable
 from core.environments import get_environment
-from core.environments.judge import EnvironmentAnswer
+from core.environments.judge import ElsewhereOutcome, EnvironmentAnswer
 from core.errors import InputError
 from core.text.verdicts import verdict_label
 
 FOLDER = "elsewhere"  # of the kit
+SOURCE_NOTE = "Its answers are what this kit expects."
 INTRODUCTION = (
     "This copy was also asked the rows of this kit with other packages. `elsewhere` holds what they answered, and the "
     "lock of each: every package with its hashes. `verify.py` says how far these answers are from what is expected, "
@@ -33,11 +34,24 @@ class KitAnswerJson(TypedDict):
     notes: list[str]
     lock: str
     predictions: str | None
+    is_source: bool
 
 
 def find_source(answers: Iterable[EnvironmentAnswer]) -> EnvironmentAnswer | None:
-    """Return the first that has predictions."""
-    return next((answer for answer in answers if answer.predictions), None)
+    """Return the answers with the best verdict beside the model's own, which a kit may expect; None where there are
+    none at all.
+
+    Raises InputError where none of them are the model's.
+    """
+    given = sorted((answer for answer in answers if answer.predictions), key=lambda answer: answer.outcome.verdict.rank)
+    if given and given[0].outcome.verdict.rank > Verdict.SAME_ANSWERS.rank:
+        best = given[0].outcome
+        raise InputError(
+            "No environment gave the model's own answers with this copy, so a kit would prove nothing.",
+            received=f"{get_environment(best.environment).label}: {best.verdict.label}",
+            cure="Ask it in another environment, or take a copy in another format.",
+        )
+    return given[0] if given else None
 
 
 def judge_against(answers: Iterable[EnvironmentAnswer], expected: Arrays) -> list[EnvironmentAnswer]:
@@ -46,7 +60,11 @@ def judge_against(answers: Iterable[EnvironmentAnswer], expected: Arrays) -> lis
     for outcome, predictions in answers:
         if predictions:
             beside = compare(expected, predictions, None)
-            update = {"verdict": beside.verdict, "max_abs": to_jsonable(beside.max_abs)}
+            update = {
+                "verdict": beside.verdict,
+                "max_abs": to_jsonable(beside.max_abs),
+                "output": beside.farthest_output,
+            }
             update |= {"changed_rows": beside.changed_rows, "mismatched": sum(beside.mismatches.values())}
             outcome = outcome.model_copy(update=update)
         judged.append(EnvironmentAnswer(outcome, predictions))
@@ -78,8 +96,8 @@ def require_same_rows(answers: Iterable[EnvironmentAnswer], inputs_sha256: str) 
             raise InputError("It was asked other rows there than this kit holds.", received=label, cure=cure)
 
 
-def describe_answers(answers: Iterable[EnvironmentAnswer]) -> list[KitAnswerJson]:
-    """Return what `kit.json` says of each answer."""
+def describe_answers(answers: Iterable[EnvironmentAnswer], source: str = "") -> list[KitAnswerJson]:
+    """Return what `kit.json` says of each answer; `source` is the key of the environment whose answers are expected."""
     return [
         {
             "environment": outcome.environment,
@@ -94,20 +112,25 @@ def describe_answers(answers: Iterable[EnvironmentAnswer]) -> list[KitAnswerJson
             "notes": outcome.notes,
             "lock": outcome.lock,
             "predictions": _predictions_path(outcome.environment) if predictions else None,
+            "is_source": outcome.environment == source,
         }
         for outcome, predictions in answers
     ]
 
 
-def list_answer_rows(answers: Sequence[EnvironmentAnswer]) -> list[tuple[str, ...]]:
-    """Return a row of a table for each answer: environment, verdict, cause, packages, lock."""
+def list_answer_rows(answers: Sequence[EnvironmentAnswer], source: str = "") -> list[tuple[str, ...]]:
+    """Return a row of a table for each answer: environment, verdict, cause, packages, lock; of the `source` none."""
     return [
         (
             get_environment(outcome.environment).label,
-            verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error),
-            outcome.cause or "–",
+            *(("–", SOURCE_NOTE) if outcome.environment == source else _verdict_and_cause(outcome)),
             ", ".join(f"{name} {number}" for name, number in outcome.versions.items() if number) or "–",
             outcome.lock[:12],
         )
         for outcome, _ in answers
     ]
+
+
+def _verdict_and_cause(outcome: ElsewhereOutcome) -> tuple[str, str]:
+    verdict = verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
+    return verdict, outcome.cause or "–"

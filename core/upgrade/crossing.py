@@ -67,18 +67,26 @@ class Crossing:
         return [_to_spec(reply) for reply in self.ask_before(model, None, asks="describe").inputs]
 
     def predict_before(self, model: ModelFiles, inputs: Arrays) -> KitReply:
-        """Return what a model answers before the upgrade. Raises as `ask_before`."""
-        return self.ask_before(model, inputs)
+        """Return what a model answers before the upgrade, loaded anew: one may keep what it was asked before.
+
+        Raises as `ask_before`.
+        """
+        return self.ask_before(model, inputs, reloads=True)
 
     def ask_before(
-        self, model: ModelFiles, inputs: Arrays | None, asks: str = "predict", converted_to: Path | None = None
+        self,
+        model: ModelFiles,
+        inputs: Arrays | None,
+        asks: str = "predict",
+        converted_to: Path | None = None,
+        reloads: bool = False,
     ) -> KitReply:
         """Ask a model before the upgrade.
 
         Raises DoesNotLoad where its engine refuses, InputError for answers that cannot be read, and what
         `WarmProcesses.ask` raises.
         """
-        kit = model.kit(rows=inputs, asks=asks, converted_to=converted_to)
+        kit = model.kit(rows=inputs, asks=asks, converted_to=converted_to, reloads=reloads)
         with self._near_side:
             reply = self.processes.ask(self.source, self.source_built, kit, self.is_cancelled)
         if reply.error:

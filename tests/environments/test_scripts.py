@@ -43,6 +43,47 @@ def test_single_keras_output_is_named_as_the_kit_names_it(load_script):
     assert named.keys() == {"scores"}
 
 
+def test_model_kept_of_one_kit_is_let_go_with_another(load_script):
+    files = load_script("kit_files")
+    files.keep_for_load("first", "its model")
+    assert files.take_kept("second") is None
+    assert files.take_kept("first") is None
+    files.keep_for_load("first", "its model")
+    assert [files.take_kept("first"), files.take_kept("first")] == ["its model", None]
+
+
+@pytest.mark.parametrize("name", ["onnx_web", "tfjs_node"])
+def test_node_is_ended_whatever_its_load_raises(load_script, tmp_path, monkeypatch: pytest.MonkeyPatch, name: str):
+    closed = []
+
+    class Process:
+        def __init__(self, module):
+            pass
+
+        def load(self, folder):
+            raise ValueError("no JSON")
+
+        def close(self):
+            closed.append(self)
+
+    (tmp_path / "artifact").mkdir()
+    (tmp_path / "artifact" / "model.onnx").write_bytes(b"")
+    (tmp_path / "artifact" / "model.json").write_text('{"signature": {"inputs": {}}}')
+    script = load_script(name)
+    monkeypatch.setattr(script, "NodeProcess", Process)
+    with pytest.raises(ValueError, match="no JSON"):
+        script.load(tmp_path)
+    assert len(closed) == 1
+
+
+def test_outputs_of_core_ml_are_paired_by_name_not_by_place(load_script):
+    pair = load_script("core_ml_outputs").pair_outputs
+    graph = {"alpha": "Identity:0", "zeta": "Identity_1:0"}
+    assert pair(graph, ["Identity_1", "Identity"]) == {"alpha": "Identity", "zeta": "Identity_1"}
+    with pytest.raises(ValueError, match="zeta"):
+        pair(graph, ["Identity", "other"])
+
+
 def test_outputs_of_any_name_are_written(load_script, tmp_path):
     outputs = {"file": LEFT, "args": RIGHT, "heads/left": np.array(["é"], dtype=object)}
     load_script("run_kit").write_predictions(tmp_path / "predictions.npz", outputs)

@@ -14,6 +14,7 @@ from core.environments import get_environment
 from core.environments.judge import ElsewhereOutcome, EnvironmentAnswer
 from core.errors import InputError
 from core.exports.environment_kits import unpacked_kit
+from core.exports.kit_answers import judge_against
 from core.exports.proof_kit import build_proof_kit
 from core.library import Library
 from tests.exports.kit_execution import run_kit, unpack_kit
@@ -164,6 +165,51 @@ def test_kit_of_copy_that_did_not_load_expects_an_environments_answers(
     assert "There it was 0.25 off the model itself." in text
     status, output = run_with_answers(empty_library, unloaded, tmp_path / "run", answer, other)
     assert (status, output.splitlines()[-1]) == (0, "PASS")
+
+
+def test_answers_expected_are_those_with_the_best_verdict(empty_library: Library, unloaded: str, tmp_path: Path):
+    wrong = answer_elsewhere(empty_library, unloaded, 9.0, environment="keras-3.9", verdict=Verdict.DIFFERENT)
+    right = answer_elsewhere(empty_library, unloaded, 0.0, verdict=Verdict.BIT_IDENTICAL)
+    folder = unpack_kit(empty_library, unloaded, tmp_path, [wrong, right])
+    facts = json.loads((folder / "kit.json").read_text())
+    assert facts["expected_by"]["environment"] == "keras-3.12"
+    assert [(told["environment"], told["is_source"]) for told in facts["elsewhere"]] == [
+        ("keras-3.9", False),
+        ("keras-3.12", True),
+    ]
+    with np.load(folder / "expected.npz") as expected:
+        assert np.array_equal(expected["y"], right.predictions["y"])
+    readme = (folder / "README.md").read_text()
+    assert "| Keras 3.12 | – | Its answers are what this kit expects. |" in readme
+    assert "Bit-identical" not in readme
+
+
+def test_kit_is_refused_where_all_environments_answer_wrongly(empty_library: Library, unloaded: str):
+    wrong = answer_elsewhere(empty_library, unloaded, 9.0, verdict=Verdict.DIFFERENT)
+    with pytest.raises(InputError, match="No environment gave the model's own answers") as raised:
+        build_proof_kit(empty_library, unloaded, [wrong])
+    assert raised.value.received == "Keras 3.12: Different answers"
+    assert raised.value.cure
+
+
+def test_answers_beside_others_name_the_output_that_is_farthest():
+    expected = {name: np.zeros((4, 2), "float32") for name in ("near", "far")}
+    outcome = ElsewhereOutcome(environment="tract", verdict=Verdict.BIT_IDENTICAL, output="near")
+    (judged,) = judge_against([EnvironmentAnswer(outcome, expected | {"far": expected["far"] + 1})], expected)
+    assert (judged.outcome.output, judged.outcome.max_abs) == ("far", 1.0)
+
+
+def test_requirements_are_those_of_the_lock_whatever_a_process_claims(
+    empty_library: Library, unloaded: str, tmp_path: Path
+):
+    claimed = {"python": "3.12\nextra==1", "keras": "1.0\nextra", "tensorflow-cpu": "1.0 --pre"}
+    answer = answer_elsewhere(empty_library, unloaded, 0.0, versions=claimed)
+    folder = unpack_kit(empty_library, unloaded, tmp_path, [answer])
+    lines = (folder / "requirements.txt").read_text().splitlines()
+    assert lines[0].endswith(f"with Python {get_environment('keras-3.12').release}.")
+    assert [line for line in lines[1:] if "==" not in line or "extra" in line or "--" in line] == []
+    pins = get_environment("keras-3.12").pins
+    assert json.loads((folder / "kit.json").read_text())["versions"]["keras"] == pins["keras"]
 
 
 def test_kit_of_copy_that_loads_nowhere_says_where_to_ask(empty_library: Library, unloaded: str):

@@ -11,7 +11,7 @@ CONVERTER_MESSAGES = [
     ),
     (
         "Cannot read properties of undefined (reading 'backend')",
-        "TensorFlow.js stopped in a loop of this model, at numbers that it had thrown away itself.",
+        "TensorFlow.js stopped at a tensor that was not there. Models with loops, as of recurrent layers, end so.",
     ),
     (
         "[ONNXRuntimeError] : 1 : FAIL : Load model from model.onnx failed:Type Error: Type parameter (T) of Optype "

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.errors import CannotSave
 from core.formats import get_format
 from core.formats.keras_quantized import UNPACKED_REMARK
 from core.formats.openvino import BY_ONNX_REMARK
-from core.runtimes.openvino import compile_model
+from core.runtimes.openvino import compile_model, import_openvino
 from core.runtimes.openvino import load as load_openvino
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -41,6 +42,17 @@ def test_int8_model_is_right_in_openvino_by_way_of_onnx_alone(tmp_path: Path):
     assert save(model, tmp_path / "copy") == BY_ONNX_REMARK
     (answer,) = load_openvino(tmp_path / "copy").predict({"x": ROWS}).values()
     assert np.abs(answer - expected).max() < 1e-5
+    stored = import_openvino().Core().read_model(tmp_path / "copy" / "model.xml").get_ops()
+    constants = [node.output(0) for node in stored if node.get_type_name() == "Constant"]
+    kernels = [port for port in constants if list(port.shape) in ([32, 32], [3, 32])]
+    assert [port.get_element_type().get_type_name() for port in kernels] == ["i32", "i32"]
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_quantized_model_is_not_quantized_again_for_openvino(tmp_path: Path, mode: str):
+    with pytest.raises(CannotSave, match="quantised already, and what was rounded once is not rounded again"):
+        get_format("openvino_int8").save_model(make_quantized(mode), "keras", tmp_path, samples=lambda: {"x": ROWS})
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.long

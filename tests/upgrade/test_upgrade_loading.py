@@ -2,6 +2,10 @@
 
 import ast
 import json
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -59,6 +63,42 @@ def test_row_says_that_compile_settings_are_left_out(
             find_expectation(crossing, each).note for each in (model, load_bare_unless_confined(unconfined, model))
         ]
     assert notes == ["", UNCONFINED_NOTE]
+
+
+def make_crossing(pool: WarmProcesses, tmp_path: Path, engine: str) -> Crossing:
+    """An upgrade between one engine and itself, whose process asks all that it is given."""
+    side, built = make_engine(engine), borrow_own_packages(tmp_path / "own")
+    return Crossing(pool, side, built, side, built, never_cancelled)
+
+
+def test_second_trial_is_asked_of_a_model_loaded_anew(model: ModelFiles, tmp_path: Path, config, monkeypatch):
+    monkeypatch.setattr("core.environments.pool.is_unchanged", lambda built: True)
+    with WarmProcesses(config) as pool:
+        expectation = find_expectation(make_crossing(pool, tmp_path, "remembers"), replace(model, is_untrusted=False))
+    assert set(expectation.predictions["asked"]) == {1}
+
+
+def test_models_before_an_upgrade_are_asked_one_at_a_time(model: ModelFiles, tmp_path: Path, config, monkeypatch):
+    monkeypatch.setattr("core.environments.pool.is_unchanged", lambda built: True)
+    under_way, most, ask, both = [], [], WarmProcesses.ask, threading.Barrier(2)
+
+    def count_and_ask(self: WarmProcesses, *given: object) -> object:
+        under_way.append(1)
+        most.append(len(under_way))
+        try:
+            return ask(self, *given)
+        finally:
+            under_way.pop()
+
+    def describe(crossing: Crossing, identity: str) -> int:
+        both.wait()
+        return len(crossing.describe(replace(model, sha256=identity)))
+
+    monkeypatch.setattr(WarmProcesses, "ask", count_and_ask)
+    with WarmProcesses(config) as pool, ThreadPoolExecutor(2) as threads:
+        crossing = make_crossing(pool, tmp_path, "described")
+        assert list(threads.map(partial(describe, crossing), ("0", "1"))) == [1, 1]
+    assert most == [1, 1]
 
 
 def test_every_input_error_says_what_to_do_next():

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from core.compare import Verdict
-from core.environments.judge import LOCK_NOTE, ElsewhereOutcome, judge_kit
+from core.environments.judge import LOCK_NOTE, ElsewhereOutcome, judge_kit, name_lock
 from core.environments.kits import Kit
-from core.environments.own import find_own, own_environment
+from core.environments.own import PACKAGES, find_own, list_with_required, own_environment
 from core.environments.replies import KitReply
 from core.errors import ChildDied, InputError, LibraryError, UnknownName, WorkerError
 from core.jobs.upgrades.bisect import build_line
@@ -143,8 +143,24 @@ def test_packages_of_our_own_name_their_folder(monkeypatch: pytest.MonkeyPatch):
 def test_answers_of_our_own_packages_say_that_these_have_changed(monkeypatch: pytest.MonkeyPatch):
     outcome = ElsewhereOutcome(environment="here@sse41", verdict="rounding", lock=own_environment().lock_sha256)
     assert outcome.lock_note == ""
-    monkeypatch.setattr("core.environments.own._installed", lambda: ("keras-3.16.0.dist-info",))
+    monkeypatch.setattr("core.environments.own._installed", lambda: ("another-1.0.dist-info",))
+    assert outcome.lock_note == ""  # which has no part in an answer
+    monkeypatch.setattr("core.environments.own.list_with_required", lambda names: {"keras": "3.16.0"})
     assert outcome.lock_note == LOCK_NOTE
+
+
+def test_own_packages_are_those_that_answer_with_what_they_require():
+    versions = list_with_required(PACKAGES)
+    assert {"keras", "numpy", "onnxruntime", "ml-dtypes"} <= versions.keys()
+    assert versions["numpy"] == np.__version__
+    assert not {"streamlit", "pytest"} & versions.keys()
+
+
+def test_hash_of_own_packages_is_not_called_a_lock():
+    hashed = 64 * "a"
+    assert name_lock("tract@sse41", hashed) == "lock aaaaaaaaaaaa"
+    assert {name_lock(key, hashed) for key in ("here", "here@sse41", "sse41")} == {"installed packages aaaaaaaaaaaa"}
+    assert name_lock("here", "") == ""
 
 
 def test_record_of_our_own_packages_is_written_once(tmp_path: Path):

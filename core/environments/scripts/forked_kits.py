@@ -1,8 +1,8 @@
 """Kits that are each asked in a process of their own, which is forked after the import of an engine and confined.
 
-A process that has said what its model takes waits for the next request: where that asks the same kit, it answers with
-what it has loaded, and where it asks another one, it is ended first. Each line out begins with "=" where it was passed
-on from such a process, and with "!" where it is this process that says what became of it.
+A process that has said what its model takes waits a few seconds for the next request: where that asks the same kit, it
+answers with what it has loaded, and where it asks another one, or none comes, it is ended. Each line out begins with
+"=" where it was passed on from such a process, and with "!" where it is this process that says what became of it.
 """
 
 import contextlib
@@ -11,12 +11,14 @@ import gc
 import importlib.util
 import json
 import os
+import select
 import signal
 import sys
 from pathlib import Path
 from typing import Any
 
 MAX_LINE = 2**16 - 1  # bytes of a request or a reply that are passed on
+WAITING_SECONDS = 3.0  # for the next request, in which a process with an untrusted model in it lives on
 READY = b"ready\n"
 OWN_WORD, PASSED_ON = b"!", b"="
 PR_SET_PDEATHSIG = 1
@@ -33,9 +35,9 @@ def serve_forked(prepare, answer, policy):
         prepare()
     gc.freeze()  # what was imported stays: a collection in each forked process would walk and copy all of it
     waiting = None
-    while line := read_line(0):
+    while line := read_request(waiting):
         request = json.loads(line)
-        if waiting and waiting.kit != request.get("kit"):
+        if waiting and (waiting.is_ended or waiting.kit != request.get("kit")):
             waiting = waiting.end()
         if "kit" not in request:
             write_all(replies, say_fate(request, {"ended": 0}))
@@ -46,6 +48,13 @@ def serve_forked(prepare, answer, policy):
         if reply and not waiting:
             asked.end()  # before anybody reads what it has written
         write_all(replies, PASSED_ON + reply if reply else asked.say_why(request))
+
+
+def read_request(waiting):
+    """Read the next request; a process that waits for it is ended where it does not come soon."""
+    if waiting and not select.select([0], [], [], WAITING_SECONDS)[0]:
+        waiting.end()
+    return read_line(0)
 
 
 def say_fate(request, fate):
@@ -60,7 +69,7 @@ class ForkedProcess:
     """
 
     def __init__(self, kit, answer, policy):
-        self.kit = kit
+        self.kit, self.is_ended = kit, False
         (confirmed, confirming), (reading, writing), (heard, said) = os.pipe(), os.pipe(), os.pipe()
         self.pid = os.fork()
         if not self.pid:
@@ -87,7 +96,10 @@ class ForkedProcess:
         return say_fate(request, fate)
 
     def end(self):
-        """End it, with all that it has loaded."""
+        """End it, with all that it has loaded, once."""
+        if self.is_ended:
+            return
+        self.is_ended = True
         self._close()
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, signal.SIGKILL)

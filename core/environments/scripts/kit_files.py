@@ -35,8 +35,10 @@ def keep_for_load(kit, model):
 
 
 def take_kept(kit):
-    """Return what was kept of a kit, once; None where nothing was."""
-    return _opened.pop(str(kit), None)
+    """Return what was kept of a kit, once; None where nothing was. What was kept of another is let go."""
+    kept = _opened.pop(str(kit), None)
+    _opened.clear()
+    return kept
 
 
 def ask_row_by_row(predict_row):

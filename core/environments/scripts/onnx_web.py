@@ -11,7 +11,7 @@ def load(kit):
     node = NodeProcess("node_onnx.mjs")
     try:
         node.load(find_file(kit, ".onnx").parent)
-    except RuntimeError:
+    except BaseException:  # as for a reply that is no JSON
         node.close()
         raise
     return node.predict

@@ -20,9 +20,10 @@ The script of a format, which is written and read here (see `core.runtimes.envir
     read(predict, out)    says of what `load` returned: "inputs" as lists of name, dtype and shape; "weights" and
                           "optimizer" as pairs of name and array; and may write more into the folder `out`
 
-A kit that is asked for again is predicted again and not loaded again. Nothing here imports Roundtrip; it needs NumPy,
-and what the engine needs. With --fork this process loads no kit itself, and JSON says how each of its processes
-confines itself: the "modules" that do so, and what it may read and fill. Empty, it does not. See `forked_kits.py`.
+A kit that is asked for again is predicted again, and not loaded again unless that is asked for. Nothing here imports
+Roundtrip; it needs NumPy, and what the engine needs. With --fork this process loads no kit itself, and JSON says how
+each of its processes confines itself: the "modules" that do so, and what it may read and fill. Empty, it does not. See
+`forked_kits.py`.
 """
 
 import importlib
@@ -53,10 +54,11 @@ class Engine:
         self.loaded: Any = (None, None)
         self.loads = 0
 
-    def run(self, kit, out, asks="predict", inputs=None, batch=0):
+    def run(self, kit, out, asks="predict", inputs=None, batch=0, reload=False):
         """Predict the inputs of a kit, "describe" what it takes, or "convert:FORMAT"; returns the facts.
 
-        The file `inputs` holds other rows than the kit's own; `batch` of them are computed together, 0 for all.
+        The file `inputs` holds other rows than the kit's own; `batch` of them are computed together, 0 for all. With
+        `reload` a kit that was asked before is loaded once more.
         """
         self.stage = "import"
         try:
@@ -66,6 +68,8 @@ class Engine:
                 return self._facts() | {"inputs": self.module.describe(Path(kit))}
             if asks.startswith(CONVERT):
                 return self._convert(kit, out, asks.removeprefix(CONVERT))
+            if reload:
+                self.loaded = (None, None)
             self._load(kit)
             self.stage = "predict"
             predictions, again = self._predict(inputs or Path(kit) / "inputs.npz", batch)
@@ -217,7 +221,8 @@ def answer(engine, request):
     task = {"save": engine.save, "read": engine.read}.get(request.get("task"))
     if task:
         return {"id": request["id"]} | task(kit, out)
-    return {"id": request["id"]} | engine.run(kit, out, asks, request.get("inputs"), request.get("batch", 0))
+    how = {name: request[name] for name in ("inputs", "batch", "reload") if name in request}
+    return {"id": request["id"]} | engine.run(kit, out, asks, **how)
 
 
 def requests():

@@ -6,6 +6,7 @@ import tempfile
 from collections import Counter
 from pathlib import Path
 
+from core_ml_outputs import pair_outputs
 from kit_files import ask_row_by_row, read_shapes
 from tensorflow_files import open_signature
 
@@ -56,7 +57,8 @@ def convert_model(kit):
     model = coremltools.convert([function], source="tensorflow", compute_precision=precision)
     model.kept = loaded
     named = [output.name for output in model.get_spec().description.output]
-    return model, dict(zip(sorted(function.structured_outputs), named, strict=True))
+    tensors = zip(sorted(function.structured_outputs), function.outputs, strict=True)  # in the order of tf.nest
+    return model, pair_outputs({name: tensor.name for name, tensor in tensors}, named)
 
 
 def describe_model(model):

@@ -29,7 +29,7 @@ def load(kit):
     node = NodeProcess("node_tfjs.mjs")
     try:
         node.load(path.parent)
-    except RuntimeError:
+    except BaseException:  # as for a reply that is no JSON
         node.close()
         raise
 
