@@ -77,7 +77,7 @@ def test_node_is_ended_whatever_its_load_raises(load_script, tmp_path, monkeypat
 
 
 def test_outputs_of_core_ml_are_paired_by_name_not_by_place(load_script):
-    pair = load_script("core_ml_outputs").pair_outputs
+    pair = load_script("saved_model_coreml").pair_outputs
     graph = {"alpha": "Identity:0", "zeta": "Identity_1:0"}
     assert pair(graph, ["Identity_1", "Identity"]) == {"alpha": "Identity", "zeta": "Identity_1"}
     with pytest.raises(ValueError, match="zeta"):

@@ -1,12 +1,12 @@
 """SavedModels converted to Core ML in float32, for one row, and looked at; Core ML predicts on macOS alone."""
 
+import re
 import shutil
 import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
 
-from core_ml_outputs import pair_outputs
 from kit_files import ask_row_by_row, read_shapes
 from tensorflow_files import open_signature
 
@@ -59,6 +59,18 @@ def convert_model(kit):
     named = [output.name for output in model.get_spec().description.output]
     tensors = zip(sorted(function.structured_outputs), function.outputs, strict=True)  # in the order of tf.nest
     return model, pair_outputs({name: tensor.name for name, tensor in tensors}, named)
+
+
+def pair_outputs(graph_names, given):
+    """Return Core ML's names of outputs by those of the signature.
+
+    `graph_names` holds the names of their tensors by those of the signature; Core ML names an output as its operation,
+    with "_" for what is no part of a name there. Raises ValueError where it has none of such a name.
+    """
+    pairs = {name: re.sub(r"\W", "_", tensor.partition(":")[0]) for name, tensor in graph_names.items()}
+    if missing := [name for name, expected in pairs.items() if expected not in given]:
+        raise ValueError(f"Core ML gave the outputs other names: {', '.join(missing)} is none of {', '.join(given)}.")
+    return pairs
 
 
 def describe_model(model):
