@@ -120,17 +120,17 @@ class Child:
     def _read_frames(self, stream: BinaryIO) -> None:
         json_limit = self._limit_reply() if self.is_untrusted else JSON_LIMIT
         try:
-            while (frame := read_frame(stream, lambda: self._reply_limit, json_limit=json_limit)) is not None:
-                if self.pid is None:  # the first frame says which process it is, before anything untrusted runs
-                    self.pid = frame.message["hello"]
-                    self._pid_known.set()
-                elif self.is_untrusted and not self._confinement_known.is_set():
-                    self._confinement_reply = frame
-                    self._confinement_known.set()
-                elif self.is_untrusted:
-                    self._queue_frame(Frame(self.file_exchange.redact_paths(frame.message), frame.arrays))
-                else:
-                    self._queue_frame(frame)
+            with stream:  # an error that is raised on refers to it
+                while (frame := read_frame(stream, lambda: self._reply_limit, json_limit=json_limit)) is not None:
+                    if self.pid is None:  # the first frame says which process it is, before anything untrusted runs
+                        self.pid = frame.message["hello"]
+                        self._pid_known.set()
+                    elif self.is_untrusted and not self._confinement_known.is_set():
+                        self._confinement_reply = frame
+                        self._confinement_known.set()
+                    else:
+                        redact = self.file_exchange.redact_paths if self.is_untrusted else dict
+                        self._queue_frame(Frame(redact(frame.message), frame.arrays))
         except (RoundtripError, OSError, ValueError, LookupError, TypeError) as error:
             self._queue_frame(error if isinstance(error, RoundtripError) else None)
         self._queue_frame(None)
@@ -145,7 +145,7 @@ class Child:
 
     def _send_requests(self, stream: BinaryIO) -> None:
         # Whether the child is gone already is found out where its reply is awaited, by what it left.
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), stream:
             while (request := self._requests.get()) is not None:
                 write_pieces(stream, request)
 

@@ -175,7 +175,7 @@ def test_model_kind_in_environment_format_answers_alike(
 
 @pytest.mark.long
 @pytest.mark.timeout(1800)
-def test_exact_gelu_that_tensorflow_js_refuses_is_written_otherwise_and_answers_alike(
+def test_gelu_refused_by_tensorflow_js_is_rewritten_and_answers_alike(
     apart: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     import keras

@@ -14,6 +14,7 @@ from core.settings import Settings
 from core.worker import Child
 from core.worker.child_errors import describe_exit
 from core.worker.protocol import HEAD, FrameLimit, read_frame, write_frame
+from tests.helpers import wait_until
 
 
 def child_sending(data: bytes, limit_mb: int = 1) -> Child:
@@ -111,6 +112,15 @@ def test_reply_over_limit_is_too_much_to_send_and_names_setting(data: bytes, lim
         child.request("reload", seconds=20)
     assert caught.value.sentence == f"The reply of a child is larger than the {limit} MB that it may have."
     assert caught.value.cure == cure
+
+
+def test_streams_of_a_child_are_closed_though_an_error_refers_to_them():
+    process = subprocess.Popen([sys.executable, "-c", "print('x' * 100)"], stdout=subprocess.PIPE)
+    requests = io.BytesIO()
+    with Child(process.stdout, requests, process.kill, Settings(), process.pid) as child, pytest.raises(TooMuchToSend):
+        child.request("reload", seconds=20)
+    wait_until(lambda: process.stdout.closed and requests.closed)
+    process.wait()
 
 
 def test_child_died_error_holds_last_stderr_and_signal():
