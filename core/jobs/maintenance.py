@@ -96,7 +96,7 @@ def delete_expired(context: AppContext) -> None:
     for step in steps:
         try:
             step()
-        except Exception:
+        except Exception:  # whatever it is: what calls this daily would end with it
             log.exception("What has expired was not all deleted; it is tried again in a day.")
 
 

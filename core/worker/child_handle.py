@@ -129,8 +129,8 @@ class Child:
                         self._confinement_reply = frame
                         self._confinement_known.set()
                     else:
-                        redact = self.file_exchange.redact_paths if self.is_untrusted else dict
-                        self._queue_frame(Frame(redact(frame.message), frame.arrays))
+                        message = self.file_exchange.redact_paths(frame.message) if self.is_untrusted else frame.message
+                        self._queue_frame(Frame(message, frame.arrays))
         except (RoundtripError, OSError, ValueError, LookupError, TypeError) as error:
             self._queue_frame(error if isinstance(error, RoundtripError) else None)
         self._queue_frame(None)
