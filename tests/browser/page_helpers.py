@@ -32,6 +32,7 @@ STREAMLIT_VIOLATIONS = {
     "color-contrast": "[data-variant=segmented_control], [data-testid=stSelectbox]:has(input:disabled)",
 }
 TIMEOUT_MS = 60_000  # milliseconds: two slow cores
+EPOCH = re.compile(r"Epoch (\d+)")  # of a training under way
 # The words of links and buttons of which the end is not seen.
 CUT_WORDS = """() => [...document.querySelectorAll("main :is(a, button), main :is(a, button) *")].filter(
     each => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== "visible"
@@ -116,6 +117,11 @@ def wait_for_page(page: Page, words: str) -> None:
 def wait_for_address(page: Page, part: str) -> None:
     """Wait until the page's address holds this: the server sends it, before or after what it stands for."""
     page.wait_for_url(lambda address: part in address, wait_until="commit")
+
+
+def wait_for_epoch(page: Page) -> None:
+    """Wait for the progress of a training: the settings' "Epochs", with no number, are not it."""
+    expect(page.get_by_text(EPOCH).filter(visible=True).first).to_be_visible()
 
 
 def wait_for_width(page: Page, width: int) -> None:
