@@ -37,6 +37,7 @@ EPOCH = re.compile(r"Epoch (\d+)")  # of a training under way
 CUT_WORDS = """() => [...document.querySelectorAll("main :is(a, button), main :is(a, button) *")].filter(
     each => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== "visible"
   ).map(each => each.textContent)"""
+MOST_WORDS = 3_000  # characters of a page in the report of a failure
 POINTED_MS = 2_000  # after which the pointer is moved anew
 
 
@@ -84,11 +85,13 @@ class PagePool:
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
         self._idle: list[Page] = []
+        self.in_use: list[Page] = []
 
     def take(self, width: int, dark: bool) -> Page:
         page = self._idle.pop() if self._idle else self._open()
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme="dark" if dark else "light")
+        self.in_use.append(page)
         return page
 
     def _open(self) -> Page:
@@ -98,6 +101,7 @@ class PagePool:
 
     def put_back(self, page: Page) -> None:
         """Keep a page for the next test, with nothing of this one; not where the test has closed it."""
+        self.in_use.remove(page)
         if page.is_closed():
             return
         if page.url.startswith("http"):
@@ -106,6 +110,15 @@ class PagePool:
         page.mouse.move(0, 0)
         page.context.clear_cookies()
         self._idle.append(page)
+
+
+def describe_shown(page: Page) -> str:
+    """What a page shows, for the report of a test that failed: its address, what lies over it, and its words."""
+    if page.is_closed():
+        return "closed"
+    over = page.locator("[role=dialog], [role=menu], [role=listbox]").filter(visible=True).all_inner_texts()
+    words = " ".join(page.locator("body").inner_text().split())
+    return f"{page.url}\nover it: {over}\n{words[:MOST_WORDS]}"
 
 
 def wait_for_page(page: Page, words: str) -> None:
