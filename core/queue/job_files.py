@@ -125,8 +125,9 @@ class JobFiles:
             files = [_describe(path, folder) for path in list_files(folder) if path.name != ENTRY_FILE]
             entry = new_id("j")
             putting = Putting(lambda: self._put_contents(folder, files))
+            putting.renew()
             self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
-            putting.end()
+            putting.renew()
             (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
             return entry
 
