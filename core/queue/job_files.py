@@ -19,6 +19,7 @@ from core.library.storage import compute_sha256, list_files, translate_disk_erro
 from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting, RemoteFile, StoredPart
 
 GIVEN = "given"  # the folder of keys of what jobs are given
+SINCE = "since"  # an object beside these, as old as they are there
 ENTERING = timedelta(days=1)  # that it may take at most until a job is recorded whose files are stored
 COPIERS = 8  # parts at a time: they wait for the network
 ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched into it, or that it became
@@ -66,8 +67,10 @@ class JobFiles:
 
         Raises InputError where such a file was deleted meanwhile.
         """
-        contents = self._given(job_id)
+        contents, remote = self._given(job_id), list(remote)
         with translated(LibraryError), cleanup_on_error(lambda: self.delete_given(job_id)):
+            if remote:  # a copy may be as old as the original
+                self._store.put_if_absent(f"{GIVEN}/{job_id}/{SINCE}", b"")
             files = [file for argument, path in given.items() for file in _put_argument(contents, argument, path)]
             return files + [_copy_parts(contents, each) for each in remote]
 
@@ -123,9 +126,10 @@ class JobFiles:
             files = [_describe(path, folder) for path in list_files(folder) if path.name != ENTRY_FILE]
             entry = new_id("j")
             putting = Putting(lambda: self._put_contents(folder, files))
-            putting.renew()
-            self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
-            putting.renew()
+            with cleanup_on_error(lambda: self.forget(entry)):  # it may be there, and only the answer was lost
+                putting.renew()
+                self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
+                putting.renew()
             (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
             return entry
 

@@ -1,6 +1,7 @@
 """A file that was sent to a team's store goes to the worker from there, and never comes to the server again."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -190,6 +191,17 @@ def test_sweep_of_sent_files_has_workers_fetch_them(team_of_module: Team, jobs, 
     with team_of_module.running_node():
         end = jobs.wait(job.id)
     assert (end.state, sorted(read), list_given(jobs)) == ("done", GIVEN, set())
+
+
+def test_old_upload_stays_while_its_job_is_being_entered(team_of_module: Team, jobs):
+    """A folder's copy within the store is as old as what was copied."""
+    sent = give_models(jobs.library, [send(jobs, "net.keras", WEIGHTS)])
+    for part in (team_of_module.folder / "objects" / "uploads").rglob("parts/*"):
+        os.utime(part, (10**9, 10**9))
+    jobs.job_store.files.put_given("j0123456789", {}, sent.remote)
+    jobs.job_store.delete_old_given()
+    assert list_given(jobs) == {"j0123456789"}
+    jobs.job_store.files.delete_given("j0123456789")
 
 
 def test_sent_files_without_a_model_are_swept_by_nobody(jobs):
