@@ -177,6 +177,21 @@ def test_collector_that_stood_still_deletes_nothing_that_is_used(aged, writer, m
     assert_whole(aged.store)
 
 
+@pytest.mark.parametrize("text", [b"{", b'{"schema": 9}', b'{"schema": 1, "keys": [], "days": 1e99}'])
+def test_list_that_cannot_be_read_is_said_and_nothing_is_stored(tmp_path, text):
+    store = open_object_store("memory:///")
+    store.claim()
+    store.put_if_absent("unused/000000001.json", text)
+    for act in (lambda: Writer(store, tmp_path).save("a0000000001", USED), lambda: collect(store)):
+        with pytest.raises(UnreadableRecord, match="nobody knows on which ones a save may rely") as caught:
+            act()
+        assert (caught.value.received, bool(caught.value.cure)) == ("unused/000000001.json", True)
+    assert store.list_keys("") == ["roundtrip.json", "unused/000000001.json"]
+    store.delete("unused/000000001.json")
+    Writer(store, tmp_path).save("a0000000001", USED)
+    assert_whole(store)
+
+
 @pytest.mark.parametrize("days", [8, 36, 38, 66, 68])
 def test_collector_that_stood_still_for_weeks_deletes_nothing_used(days, tmp_path, monkeypatch):
     """By a list on which contents came that were in use again until so many days later; others collect meanwhile."""
