@@ -197,7 +197,7 @@ def run_collected_store(number: int, examples: int, steps: int) -> None:
 
 
 def test_entries_have_their_contents_whoever_stops_where():
-    run_collected_store(SEED, 15, 30)
+    run_collected_store(SEED, 10, 30)
 
 
 @pytest.mark.long

@@ -89,7 +89,7 @@ LOSSES = [(number, lost) for lost in (LOST_REQUEST, LOST_ANSWER) for number in r
 
 
 @pytest.mark.parametrize("is_asked_again", [True, False])
-@pytest.mark.parametrize("loss", drawn_values(LOSSES, 24))
+@pytest.mark.parametrize("loss", drawn_values(LOSSES, 48))
 def test_line_to_the_store_that_breaks_leaves_an_import_whole(cloud: Cloud, monkeypatch, loss, is_asked_again):
     if is_asked_again:
         monkeypatch.setattr(object_store, "RETRY", {"max_retries": 3, "retry_timeout": timedelta(seconds=20)})
@@ -107,7 +107,7 @@ def test_line_to_the_store_that_breaks_leaves_an_import_whole(cloud: Cloud, monk
 
 
 @pytest.mark.parametrize("is_asked_again", [True, False])
-@pytest.mark.parametrize("loss", drawn_values(LOSSES[:8] + LOSSES[REQUESTS : REQUESTS + 8], 8))
+@pytest.mark.parametrize("loss", drawn_values(LOSSES[:8] + LOSSES[REQUESTS : REQUESTS + 8], 16))
 def test_line_to_the_store_that_breaks_changes_an_alias_once(cloud: Cloud, monkeypatch, loss, is_asked_again):
     if is_asked_again:
         monkeypatch.setattr(object_store, "RETRY", {"max_retries": 3, "retry_timeout": timedelta(seconds=20)})
