@@ -227,17 +227,38 @@ def test_zip_of_models_that_was_sent_is_unpacked_by_the_server(jobs):
     release_staging_folder(sent.temporary_folder)
 
 
-@pytest.mark.long
-@pytest.mark.timeout(600)
-def test_model_that_was_sent_is_imported_by_a_worker(team_of_module: Team, tmp_path: Path):
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    """A small model of Keras."""
     model = "keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])"
     program = f"import keras, sys; {model}.save(sys.argv[1])"
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "model.keras")], check=True)
+    return tmp_path / "model.keras"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_model_that_was_sent_is_imported_by_a_worker(team_of_module: Team, model_file: Path):
     jobs = team_of_module.make_server(kinds="all")
-    sent = store_upload(jobs.library, [send(jobs, "model.keras", (tmp_path / "model.keras").read_bytes())])
+    sent = store_upload(jobs.library, [send(jobs, "model.keras", model_file.read_bytes())])
     job = jobs.import_model(**sent._asdict())
     with team_of_module.node_process("importer", kinds="all", lost_seconds=60):
         end = jobs.wait(job.id)
     assert end.state == "done", end.error
     (id_,) = [entry.id for entry in jobs.library.find()]
-    assert (jobs.library.verified_folder(id_) / "model.keras").read_bytes() == (tmp_path / "model.keras").read_bytes()
+    assert (jobs.library.verified_folder(id_) / "model.keras").read_bytes() == model_file.read_bytes()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_model_that_was_sent_for_a_sweep_is_imported_by_a_worker(team: Team, model_file: Path):
+    jobs = team.make_server(kinds="all")
+    sent = give_swept_models(jobs.library, [send(jobs, "model.keras", model_file.read_bytes())])
+    job = Sweeps(jobs).start_uploads(make_plan({"models": ["model.keras"]}), sent)
+    with team.node_process("importer", kinds="all", lost_seconds=60):
+        end = jobs.wait(job.id)
+    assert end.state == "done", end.error
+    (row,) = Sweeps(jobs).read_rows(job.id)
+    assert (row.model, row.code, row.status) == ("model.keras", "", Status.ALIKE)
+    (entry,) = jobs.library.find()
+    assert (entry.run, list_given(jobs)) == (row.run, set())
