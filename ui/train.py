@@ -56,7 +56,7 @@ def train_buttons(demos: Sequence[Demo]) -> list[str]:
 
 def _show_demo_card(demo: Demo, is_unfolded: bool) -> dict[str, str | float] | None:
     """Show one card. Returns the settings to train with when one of its buttons was pressed."""
-    if picture := draw_demo_picture(demo.key, st.context.theme.type == "dark"):
+    if picture := draw_demo_picture(demo.key):
         st.image(picture, width="stretch", alt=f"Rows of the data: {demo.data_description}")
     st.markdown(f"**{demo.label}**")
     facts = {"help": demo.predicts, "database": demo.data_description, "account_tree": demo.model_description}
