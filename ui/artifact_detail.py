@@ -12,6 +12,7 @@ from core.demos import demo_label
 from core.environments import get_environment
 from core.errors import InputError
 from core.evidence.records import ReloadOutcome
+from core.exports.opening_lines import PYTHON_LINES, SHELL_LINES
 from core.exports.tf_serving import is_servable, normalize_serving_name, parse_serving_version
 from core.formats import get_format, label_format
 from core.formats.base import Format
@@ -72,6 +73,8 @@ def show_artifact_evidence(artifact_id: str, format_: Format) -> None:
     for name, value in content_facts(artifact):
         st.markdown(f"**{name}**  \n{escape_markdown(value)}")
     show_exports(artifact, format_)
+    if format_.kit and evidence.best.has_loaded:
+        _show_opening_lines()
     show_copy_in_browser(artifact)
     show_size_breakdown(artifact_id)
     _show_format_code(artifact, format_)
@@ -112,8 +115,18 @@ def file_tree(folder: Path, entries: tuple[tuple[str, int], ...]) -> str:
     return "\n".join(lines)
 
 
+def _show_opening_lines() -> None:
+    """Show what opens a copy in a program of one's own."""
+    st.markdown("**Open it yourself**")
+    st.markdown("Download the proof kit, unpack it, and in its folder:")
+    st.code(SHELL_LINES, language="bash")
+    st.markdown("Then in Python, without Roundtrip:")
+    st.code(PYTHON_LINES)
+
+
 def _show_format_code(artifact: Artifact, format_: Format) -> None:
-    """Show the code that saved an artifact and that loads it; an imported one was not saved here."""
+    """Show Roundtrip's code that saved an artifact and that loads it; an imported one was not saved here."""
+    st.markdown("**Roundtrip’s own source**")
     sides: list[tuple[str, Callable[..., Any]]] = [("The code that loads it again", format_.load)]
     if current_jobs().library.run(artifact.run).brought.get("artifact") != artifact.id:
         sides.insert(0, ("The code that saved it", format_.save))
@@ -121,10 +134,6 @@ def _show_format_code(artifact: Artifact, format_: Format) -> None:
         with column:
             st.markdown(f"**{title}**")
             st.code(inspect.getsource(function))
-    if format_.kit:
-        st.caption(
-            "This is Roundtrip's own source. The proof kit has `load.py`, which loads the copy without Roundtrip."
-        )
     if format_.environment:
         st.markdown(f"**What runs in the environment {escape_markdown(format_.environment.label)}**")
         st.code(format_.environment.script_path.read_text(encoding="utf-8"))
