@@ -19,7 +19,9 @@ jobs = current_jobs()
 runs = {run.id: run for run in jobs.library.runs()}
 if not runs:
     show_empty_state(
-        "The matrix is measured on a run of yours. Train a demo first: it takes a few seconds.", "Train", "train"
+        "The matrix is measured on a run of yours. Train a demo first: it takes a few seconds.",
+        "Train a model",
+        "train",
     )
     st.header("The formats")
     show_format_descriptions(all_formats())

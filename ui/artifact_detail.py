@@ -48,9 +48,15 @@ NOT_TRIED = "Not tried: the copy loads without it, and the model has no classes 
 
 def show_artifact_evidence(artifact_id: str, format_: Format) -> None:
     """Show the results of an artifact's reloads, its files, its exports, and the code that saved and loads it."""
+    show_sharing(artifact_id)
+    _show_reloads(artifact_id, format_)
+    _show_contents(artifact_id, format_)
+
+
+def _show_reloads(artifact_id: str, format_: Format) -> None:
+    """Show what a format is about, and what came back of this copy."""
     library = current_jobs().library
     artifact, evidence = library.artifact(artifact_id), library.evidence(artifact_id)
-    show_sharing(artifact_id)
     if not_run := evidence.best.verdict is Verdict.NOT_RUN:
         show_not_run(artifact_id, evidence.best.error)
     if format_.explains:
@@ -67,6 +73,12 @@ def show_artifact_evidence(artifact_id: str, format_: Format) -> None:
             with st.container(border=True, height="stretch"):
                 st.markdown("**With the model's code**")
                 st.caption("Not tried." if not_run else NOT_TRIED)
+
+
+def _show_contents(artifact_id: str, format_: Format) -> None:
+    """Show the files of a copy, what can be taken from it, how it is opened, and the code that made it."""
+    library = current_jobs().library
+    artifact, evidence = library.artifact(artifact_id), library.evidence(artifact_id)
     st.markdown("**Files**")
     files = tuple((file.path, file.bytes) for file in artifact.files)
     st.code(file_tree(library.folder(artifact_id) / "files", files), language=None)
@@ -222,7 +234,7 @@ def _step_text(relation: str, step: LineageStep) -> str:
 
 
 def show_artifact_detail(entry: Entry) -> None:
-    """Show one artifact: its annotations, its lineage, its evidence, its files, and its code."""
+    """Show one artifact: what came back of it, its annotations, its lineage, its files, and its code."""
     if entry.problem:
         st.warning(escape_markdown(entry.problem), icon=":material/broken_image:")
         return
@@ -238,6 +250,8 @@ def show_artifact_detail(entry: Entry) -> None:
         run_name = current_jobs().library.run_names().get(entry.run or "", entry.run_name or "")
         st.caption(escape_markdown(run_name), width="content")
         show_ids({"Artifact": entry.id, "Run": entry.run or ""})
+    show_sharing(entry.id)
+    _show_reloads(entry.id, format_)
     left, right = st.columns(2, gap="large")
     with left:
         edit_annotations(entry)
@@ -245,7 +259,7 @@ def show_artifact_detail(entry: Entry) -> None:
         show_lineage(entry.id)
     if entry.run and entry.verdict != Verdict.NOT_RUN:
         show_adviser_of_run(entry.run)
-    show_artifact_evidence(entry.id, format_)
+    _show_contents(entry.id, format_)
 
 
 def _show_badges(entry: Entry) -> None:
