@@ -11,7 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.page_helpers import click_row, take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import Server
 
-JOB_MS = 180_000  # milliseconds that a training or a save may take beside all other tests
+JOB_MS = 180_000  # milliseconds that a training or a few saves may take beside all other tests
+ALL_FORMATS_MS = 900_000  # and thirty saves
 PATHS = {
     # demo: (its card, formats that take it, formats that are disabled, verdicts in the comparison)
     "digits-mlp": (
@@ -119,7 +120,7 @@ def test_user_path_save_in_all_formats_and_open_matrix(server: Server, new_page:
     page.get_by_role("button", name="Save it").click()
     wait_for_page(page, "Save a run")
     page.get_by_role("button", name="Save all").click()  # and how many, by what is installed
-    expect(page.get_by_role("button", name="Compare them")).to_be_visible(timeout=JOB_MS)
+    expect(page.get_by_role("button", name="Compare them")).to_be_visible(timeout=ALL_FORMATS_MS)
     expect(
         page.get_by_text("A function of the model uses a variable that does not belong to the model")
     ).to_be_visible()
