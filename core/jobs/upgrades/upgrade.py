@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypedDict, cast
+from typing import Any, NoReturn, NotRequired, TypedDict, cast
 
 from core.context import AppContext
 from core.environments.base import Environment
@@ -45,13 +45,16 @@ class UpgradeRequest(TypedDict):
 
 
 class UpgradeResult(TypedDict):
-    """The rows as JSON of `UpgradeRow`, how many other files there were, and both environments by their labels."""
+    """The rows as JSON of `UpgradeRow`, how many other files there were, and both environments by their labels and the
+    SHA-256 of their locks, which older records do not have."""
 
     name: str
     source: str
     target: str
     source_label: str
     target_label: str
+    source_lock: NotRequired[str]
+    target_lock: NotRequired[str]
     others: int
     rows: list[dict[str, Any]]
 
@@ -154,6 +157,8 @@ class UpgradeWork:
             "target": crossing.target.key,
             "source_label": crossing.source.label,
             "target_label": crossing.target.label,
+            "source_lock": crossing.source.lock_sha256,
+            "target_lock": crossing.target.lock_sha256,
             "others": others,
             "rows": [row.model_dump(mode="json") for row in self.rows],
         }
