@@ -68,7 +68,8 @@ KNOWN_ERRORS = (
         "Call it once on a batch, or give it keras.Input, then save again.",
     ),
     KnownError(
-        r"non-serializable argument values|Unable to serialize|Cannot serialize|not JSON serializable",
+        r"non-serializable argument values|Unable to serialize|Cannot serialize|not JSON serializable|"
+        r"must override `get_config\(\)` in order to be serializable",
         "The model holds an object that this format cannot write down as text.",
         "Give its layer a get_config() that returns plain values, or save as SavedModel.",
     ),
