@@ -239,6 +239,11 @@ KNOWN_ERRORS = (
         "Python pickles a class by the place where it is imported from, and '{0}' is made inside a function.",
         "Define the class at the top of a module, or choose SavedModel, which needs no class.",
     ),
+    KnownError(  # of no class of Keras: all of its own take these
+        r"(\w+)\.__init__\(\) got an unexpected keyword argument '(trainable|name|dtype)'",
+        "The constructor of the class '{0}' does not take '{1}', which Keras hands to every layer that it rebuilds.",
+        "Let it take **kwargs and hand them to super().__init__(**kwargs), then save again.",
+    ),
     KnownError(
         r"(\w+)\.__init__\(\) got an unexpected keyword argument '([^']+)'",
         "The class '{0}' of this Keras does not know the argument '{1}' that the file gives it.",

@@ -27,7 +27,8 @@ NEWER_OPSET_REMARK = (
     "It is of opset {}: the model puts numbers into places of a tensor, and where several meet, older opsets keep one."
 )
 
-LOST_INPUT = re.compile(r"graph input '.+' not exist")
+# Of an input that is an answer as it came, and of the sum of an activity regularizer, which is no answer.
+LOST_TENSOR = re.compile(r"graph input '.+' not exist|Failed to import metagraph")
 
 
 def save(model: Model, folder: Path, opset: int = 15) -> str:
@@ -63,14 +64,14 @@ def _convert(model: Model, folder: Path, needs: Needs) -> None:
 
 
 def _convert_live(model: Model, path: str, opset: int) -> bool:
-    """Whether the converter wrote a live model down: it loses an input that is an answer as it came."""
+    """Whether the converter wrote a live model down: it looks for some tensors that it has left out."""
     try:
         if model_kind(model) == "keras":
             _export_keras(model, path, opset)
         else:
             _convert_function(serving_function(model), path, opset)
-    except ValueError as error:
-        if not LOST_INPUT.search(str(error)):
+    except Exception as error:  # whatever the converter raises
+        if not LOST_TENSOR.search(str(error)):
             raise
         return False
     return True

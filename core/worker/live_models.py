@@ -103,6 +103,8 @@ def _load_model_copy(kind: str, folder: Path, classes: Mapping[str, Any]) -> Any
                 "Save it as SavedModel or ONNX with Library().add(...) in the program that builds it; weights alone "
                 "load into the model that this program builds."
             )
+        elif classes:  # this is that program
+            raise translate(error, CannotSave) from error
         else:
             sentence = "This model needs code that only your own program has."
             cure = OWN_CURE

@@ -72,6 +72,12 @@ MESSAGES = [
         "The model holds an object that this format cannot write down as text.",
     ),
     (
+        "<class 'notes.Detector'> could not be deserialized properly. Exception encountered: Detector.__init__() got "
+        "an unexpected keyword argument 'trainable'",
+        "The constructor of the class 'Detector' does not take 'trainable', which Keras hands to every layer that it "
+        "rebuilds.",
+    ),
+    (
         "Learning rate schedule 'WarmUp' must override `get_config()` in order to be serializable.",
         "The model holds an object that this format cannot write down as text.",
     ),

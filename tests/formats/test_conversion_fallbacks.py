@@ -225,6 +225,18 @@ def test_onnx_file_of_answers_that_are_inputs_is_written(kind, tmp_path):
     assert sorted(answers, key=str) == [[6, 15], [[1, 2, 3], [4, 5, 6]], [[7], [9]]]
 
 
+def test_onnx_file_of_regularized_activity_predicts_the_same(tmp_path):
+    """The converter says of its own that it failed to import a metagraph."""
+    import keras
+
+    x = keras.Input((4,), name="x")
+    features = keras.layers.Dense(3, "tanh", activity_regularizer=keras.regularizers.L1(0.1))(x)
+    model, rows = keras.Model(x, keras.layers.Dense(2)(features)), np.ones((3, 4), "f4")
+    _, predictor = convert(model, "onnx", tmp_path / "copy", {"x": rows})
+    (port,) = predictor.inputs
+    np.testing.assert_allclose(first_answer(predictor, {port.name: rows}), model.predict(rows, verbose=0), **CLOSE)
+
+
 # By the operation: how many axes of the tensor an index stands for, and the first opset that can say it.
 SCATTERS = {
     "scatter_nd": (1, 16),

@@ -53,3 +53,24 @@ def test_model_without_config_leaves_nothing_where_all_need_one(empty_library: L
         empty_library.add(build_unserializable_model(), inputs=ROWS, formats=["keras", "h5"], worker=worker)
     assert caught.value.sentence == REASON
     assert empty_library.ids() == []
+
+
+def test_class_with_narrow_constructor_is_told_how_to_mend_it(empty_library: Library, worker: Worker):
+    """In its own program, which has the class: Keras hands it more than it takes."""
+    import keras
+
+    class Narrow(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.head = keras.layers.Dense(2)
+
+        def call(self, inputs):
+            return self.head(inputs)
+
+    model = Narrow()
+    model(ROWS)
+    results = empty_library.add(model, inputs=ROWS, formats=["keras", "weights"], worker=worker)
+    for evidence in (result.evidence for result in results):
+        error = (evidence.completed or evidence.best).error
+        assert error["sentence"].startswith("The constructor of the class 'Narrow' does not take 'trainable'"), error
+        assert error["cure"].startswith("Let it take **kwargs and hand them to super().__init__")
