@@ -1,4 +1,4 @@
-# make run | make test | make test-trust | make environments | make locks | make pictures | make bench | make lint | make docs | make coverage   (see README.md)
+# make run | make test | make test-failed | make test-trust | make environments | make locks | make pictures | make bench | make lint | make docs | make coverage   (see README.md)
 
 PYTHON ?= python3
 BIN := .venv/bin
@@ -6,13 +6,17 @@ PORT ?= 8501
 # Dozens of processes start from this source, and each would compile all of it again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: run test test-trust environments locks pictures bench browser-runtimes lint docs coverage clean
+.PHONY: run test test-failed test-trust environments locks pictures bench browser-runtimes lint docs coverage clean
 
 run: .venv/installed .venv/browser-runtimes
 	$(BIN)/streamlit run app.py --server.port $(PORT)
 
 test: .venv/installed-for-tests .venv/browser-runtimes
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "not long"
+
+# Of the tests of the last run those that failed, once more and one after another; names what passes now.
+test-failed:
+	$(BIN)/python -m pytest --last-failed --last-failed-no-failures none -m "not long" -rp
 
 # Bad inputs, faults and the sandbox, with the long runs that `make test` leaves out.
 test-trust: .venv/installed-for-tests .venv/browser-runtimes

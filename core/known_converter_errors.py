@@ -9,6 +9,16 @@ CONVERTER_ERRORS = (
         "To have it predict, ask this environment on a Mac, or open the converted package in Xcode there.",
     ),
     KnownError(
+        r"coremltools stopped at a loop of the model",
+        "Core ML's converter takes no loop, and the recurrent layers of this model are loops.",
+        "Build recurrent layers with unroll=True, which it converts.",
+    ),
+    KnownError(
+        r"running MaxPool node.*?Unsupported pooling size",
+        "ONNX Runtime does not pool over as many axes as this file asks for, though the file is valid ONNX.",
+        "If Keras exported it under the back end JAX, export it under TensorFlow.",
+    ),
+    KnownError(
         r"Unsupported Ops in the model (?:before|after) optimization\n([^\n]+)",
         "TensorFlow.js has no operation for {0}.",
         "Do that step outside of the model, or choose SavedModel, which keeps every operation.",

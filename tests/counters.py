@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from tests.last_run import EXIT_STATUS
+
 COUNTER_KEY = pytest.StashKey[Counter]()
 WORKER_OUTPUT_KEY = "tally"
 
@@ -24,9 +26,11 @@ def get_counter(config: pytest.Config) -> Counter:
     return config.stash.setdefault(COUNTER_KEY, Counter())
 
 
-def pytest_sessionfinish(session: pytest.Session) -> None:
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if hasattr(session.config, "workeroutput"):  # one of several processes: tell the one that prints
         session.config.workeroutput[WORKER_OUTPUT_KEY] = dict(get_counter(session.config))
+    elif session.config.cache:
+        session.config.cache.set(EXIT_STATUS, int(exitstatus))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,6 +18,7 @@ from core import __main__ as command_line
 from core.errors import RoundtripError
 from core.formats import FORMATS
 from core.jobs import Jobs
+from core.library import Library
 from core.library.job_store import Job
 from core.settings import Settings
 
@@ -50,6 +52,14 @@ def mounted_tmpfs(folder: Path, mib: int) -> Iterator[Path]:
 def remount(folder: Path, how: str) -> None:
     """Make a file system that was mounted here read-only ("ro"), or writable again ("rw")."""
     subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True)
+
+
+def close_catalog(library: Library) -> None:
+    """Close the connections of a catalog, also those of a look in the background, which is slow where others work."""
+    for thread in threading.enumerate():
+        if thread.name in ("store look", "catalog scan"):
+            thread.join()
+    library._catalog._engine.dispose()
 
 
 def list_staged(home: Path) -> list[Path]:

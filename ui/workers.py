@@ -51,6 +51,13 @@ def _show_list() -> None:
             "**No worker answers**, so no job begins. Start one, on this or any machine: `roundtrip worker`.",
             icon=":material/link_off:",
         )
+    if earlier := sorted({row["name"] for row in live if not row["knows_collections"]}):
+        names = ", ".join(map(escape_markdown, earlier))
+        st.warning(
+            f"**Nothing is deleted from the store** while workers of an earlier version run: {names}. "
+            "End them, and start them again with this version.",
+            icon=":material/update:",
+        )
     for row in rows[:MAX_LISTED]:
         _show_worker(row)
     if len(rows) > MAX_LISTED:

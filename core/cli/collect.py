@@ -38,6 +38,8 @@ def collect(
     if days is not None and abs(days) > MAX_DAYS:
         raise InputError("The option --older-than takes no such number.", received=days, cure=f"Give 1 to {MAX_DAYS}.")
     wait = timedelta(days=config.unused_days if days is None else days)
+    if not dry_run:
+        _require_no_earlier_workers(config.database_url)
     with progress_line() as update:
         collector = Collector(open_object_store(config.store_url), wait, update)
         collection = collector.preview() if dry_run else collector.collect()
@@ -45,6 +47,13 @@ def collect(
         print_result(collection._asdict(), True)
     else:
         _print_collection(collection)
+
+
+def _require_no_earlier_workers(database_url: str) -> None:
+    from core.jobs.execution.workers import require_no_earlier_workers  # which other commands need not import
+    from core.queue import QueueDatabase
+
+    require_no_earlier_workers(QueueDatabase(database_url))
 
 
 def _print_collection(done: Collection) -> None:

@@ -245,16 +245,10 @@ def _print_matrix(rows: list[MatrixRow]) -> None:
     lines = [
         {"format": row.name, "artifact": row.artifact, "answers": row.cells["answers"].text}
         | {label: row.elsewhere.get(key, NOT_ASKED).text for key, label in environments.items()}
-        | {"what came back": _describe_row(row)}
+        | {"what came back": summarize_row(row)}
         for row in rows
     ]
     print_result(lines, False, ("format", "artifact", "answers", *environments.values(), "what came back"))
-
-
-def _describe_row(row: MatrixRow) -> str:
-    answers = row.cells["answers"]
-    is_unexplained = answers.state == "failed" and not row.sentence
-    return f"{summarize_row(row)} {answers.words}" if is_unexplained else summarize_row(row)
 
 
 @app.command("bytes")

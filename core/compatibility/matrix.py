@@ -107,9 +107,11 @@ class MatrixRow(NamedTuple):
 
 
 def summarize_row(row: MatrixRow) -> str:
-    """Say in a sentence what a copy lost and changed, or why there is none."""
+    """Say in a sentence what a copy lost and changed, why it does not answer, or why there is none."""
     if row.sentence:
         return row.sentence
+    answers = row.cells["answers"]
+    reason = f" {answers.words}" if answers.state == "failed" else ""
     nouns: dict[str, list[str]] = {}
     for column in COLUMNS:
         nouns.setdefault(row.cells[column.key].state, []).append(name_column(column))
@@ -119,7 +121,7 @@ def summarize_row(row: MatrixRow) -> str:
         if state in nouns
     ]
     text = "; ".join(clauses) or "everything that was tried came back as it was"
-    return f"{capitalize_first(text)}."
+    return f"{capitalize_first(text)}.{reason}"
 
 
 def name_column(column: MatrixColumn) -> str:

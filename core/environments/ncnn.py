@@ -11,5 +11,6 @@ ENVIRONMENT = Environment(
     megabytes=173,
     good_for="ONNX files on phones, converted to ncnn in float32.",
     leaves_out=("torch", "requests", "tqdm", "portalocker"),  # for pnnx as a module, and for models of ncnn's makers
+    remark="Converted in float32: pnnx keeps numbers in half precision unless it is told otherwise (fp16=0).",
     programs=("venv/lib/python*/site-packages/pnnx/pnnx",),
 )

@@ -11,5 +11,6 @@ ENVIRONMENT = Environment(
     megabytes=64,
     good_for="LiteRT files on microcontrollers.",
     lock="tflite_micro",
-    remark="It has the memory of this computer and not of a microcontroller.",
+    remark="Its kernels give the bits of LiteRT's reference kernels, and not those of its default ones. It has the "
+    "memory of this computer and not of a microcontroller.",
 )

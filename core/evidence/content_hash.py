@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
-DEFINITION = 1  # of what is hashed and how (see `core.readers.content`): another one gives other hashes
+DEFINITION = 1  # of what is hashed and how (see `core.readers.content_hash`): another one gives other hashes
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 

@@ -44,5 +44,6 @@ FORMAT = Format(
     origin="TensorFlow; matched by object graph since 2018.",
     explains="Values are matched by where they sit in the object graph, not by name: code that is built otherwise gets "
     "nothing, and layers that are out of reach, in a list of lists for one, are not even written; by default "
-    "TensorFlow says neither. Roundtrip counts what was written, and asserts that every variable found its value.",
+    "TensorFlow says neither. Between Keras 3 and tf-keras no variable finds its value. Roundtrip counts what was "
+    "written, and asserts that every variable found its value.",
 )

@@ -1,6 +1,5 @@
 """Orbax: the checkpoint of JAX programs, which Keras writes of a whole model, in an environment of its own."""
 
-import tempfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,14 +13,14 @@ from core.runtimes.keras_file_settings import SCALING_POLICY, read_file_settings
 
 
 def save(model: Model, folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as given:
-        path = Path(given) / "artifact" / "model.keras"
-        path.parent.mkdir()
+    def write(source: Path) -> None:
+        path = source / "model.keras"
         model.save(path)
         if read_file_settings(path).needs_scaling_policy:  # under which alone its optimizer comes back
-            for place in (path.parent, folder):
+            for place in (source, folder):
                 (place / "policy.txt").write_text(SCALING_POLICY, encoding="utf-8")
-        save_in_environment(ENVIRONMENT, Path(given), folder)
+
+    save_in_environment(ENVIRONMENT, write, folder)
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:

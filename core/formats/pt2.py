@@ -1,6 +1,5 @@
 """PyTorch's exported program (.pt2), which Keras writes under the back end torch, in an environment of its own."""
 
-import tempfile
 from pathlib import Path
 
 from core.environments.pt2 import ENVIRONMENT
@@ -11,11 +10,7 @@ from core.runtimes.environment_link import load_in_environment, save_in_environm
 
 
 def save(model: Model, folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as given:
-        path = Path(given) / "artifact" / "model.keras"
-        path.parent.mkdir()
-        model.save(path)
-        save_in_environment(ENVIRONMENT, Path(given), folder)
+    save_in_environment(ENVIRONMENT, lambda source: model.save(source / "model.keras"), folder)
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:

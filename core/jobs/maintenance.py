@@ -11,6 +11,7 @@ from core.health import VerificationReport, read_last_report, rebuild_catalog, r
 from core.jobs.execution.job_handle import JobHandle
 from core.library import Library
 from core.library.job_store import Job
+from core.settings import Settings
 from core.text.numbers import format_size
 from core.uploads import Uploads
 
@@ -91,7 +92,7 @@ def delete_expired(context: AppContext) -> None:
     steps: tuple[Callable[[], None], ...] = (
         lambda: empty_expired_trash(library, config.trash_days),
         lambda: delete_expired_uploads(context.uploads),
-        lambda: collect_unused_contents(library, config.unused_days),
+        lambda: collect_unused_contents(library, config.unused_days, config),
     )
     for step in steps:
         try:
@@ -120,12 +121,16 @@ def delete_expired_uploads(uploads: Uploads) -> None:
         log.warning("Uploads that have expired were not deleted: %s", error)
 
 
-def collect_unused_contents(library: Library, days: int) -> None:
+def collect_unused_contents(library: Library, days: int, config: Settings) -> None:
     """Delete contents of a team's store that were unused for so many days, with 0 none, once a day in all of the team;
-    log what fails."""
-    if not days:
+    log what fails, also that workers of an earlier version run."""
+    if not days or not config.is_team:
         return
+    from core.jobs.execution.workers import require_no_earlier_workers  # which one machine need not import
+    from core.queue import QueueDatabase
+
     try:
+        require_no_earlier_workers(QueueDatabase(config.database_url))
         if (freed := library.entries.collect_if_due(days)).contents:
             size = format_size(freed.bytes)
             log.info("Deleted from the store what no entry had listed for %d days: %d, %s", days, freed.contents, size)

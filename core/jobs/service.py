@@ -26,7 +26,7 @@ from core.jobs.elsewhere import (
 )
 from core.jobs.environment_states import is_built, list_all_environments
 from core.jobs.execution.driver import JobDriver, JobKind
-from core.jobs.execution.given_files import RemoteFile, give_files
+from core.jobs.execution.given_files import give_files
 from core.jobs.execution.runner import JobRunner
 from core.jobs.imports.import_request import ImportOptions, build_import_request, build_reimport_request
 from core.jobs.kinds import KINDS
@@ -41,6 +41,7 @@ from core.jobs.upgrades.bisect import build_bisect_request
 from core.jobs.upgrades.upgrade import build_upgrade_request, find_cured_files
 from core.library import Library
 from core.library.job_store import Job
+from core.object_store import RemoteFile
 from core.settings import Settings
 from core.worker import Worker
 

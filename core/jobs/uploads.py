@@ -5,9 +5,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import InputError, cleanup_on_error
-from core.jobs.execution.given_files import MODEL, RemoteFile
+from core.jobs.execution.given_files import MODEL
 from core.library import Library, staging
 from core.library.records import Run
+from core.object_store import RemoteFile
 from core.uploads import NamedFile, place_file
 from core.validation.file_names import is_plain_name
 
@@ -70,8 +71,21 @@ def give_models(library: Library, files: Sequence[NamedFile]) -> StoredUpload | 
         return store_models(library, files)
     name = _name_models(files)
     if name:
-        return RemoteUpload(name, (RemoteFile(MODEL, name, "", files[0]),))
-    return RemoteUpload(MODELS, tuple(RemoteFile(MODEL, MODELS, file.name, file) for file in files))
+        return RemoteUpload(name, (_locate_remote(MODEL, name, "", files[0]),))
+    return RemoteUpload(MODELS, tuple(_locate_remote(MODEL, MODELS, file.name, file) for file in files))
+
+
+def give_swept_models(library: Library, files: Sequence[NamedFile]) -> StoredUpload | RemoteUpload:
+    """The same for a sweep, by the names of whose files it is known which models they are; zips are unpacked on this
+    machine. Raises as `store_models`."""
+    has_zip = any(file.name.casefold().endswith(".zip") for file in files)
+    return store_models(library, files) if has_zip else give_models(library, files)
+
+
+def _locate_remote(argument: str, name: str, path: str, file: NamedFile) -> RemoteFile:
+    """Raises StorageFailed, and UnknownName where it was deleted."""
+    assert not isinstance(file.source, Path)
+    return RemoteFile(argument, name, path, file.name, file.bytes, file.sha256, file.source.list_parts())
 
 
 def _are_remote(files: Sequence[NamedFile]) -> bool:
@@ -127,14 +141,14 @@ def _place_upload(folder: Path, files: dict[str, NamedFile], main: str, companio
 def _name_remote(files: dict[str, NamedFile], main: str, companion: str | None) -> tuple[RemoteFile, ...]:
     """Files of a store under the names that `_place_upload` gives them on a disk."""
     if companion is None:
-        return (RemoteFile(MODEL, "upload", "", files[main]),)
+        return (_locate_remote(MODEL, "upload", "", files[main]),)
     if companion.lower().endswith(ARCHITECTURE_SUFFIX):
         return (
-            RemoteFile(MODEL, "upload", "", files[main]),
-            RemoteFile("architecture", "part", "", files[companion]),
+            _locate_remote(MODEL, "upload", "", files[main]),
+            _locate_remote("architecture", "part", "", files[companion]),
         )
     pair = zip((main, companion), OPENVINO_FILES, strict=True)
-    return tuple(RemoteFile(MODEL, "pair", stored, files[name]) for name, stored in pair)
+    return tuple(_locate_remote(MODEL, "pair", stored, files[name]) for name, stored in pair)
 
 
 def run_of_artifact(library: Library, artifact_id: str) -> Run:

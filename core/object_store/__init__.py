@@ -22,6 +22,7 @@ from core.object_store.documents import Documents, Version
 from core.object_store.manifests import Manifest, Manifests
 from core.object_store.object_store import ObjectStore, open_object_store
 from core.object_store.put_in_time import Putting
+from core.object_store.remote_file import RemoteFile
 
 __all__ = [
     "Contents",
@@ -30,6 +31,7 @@ __all__ = [
     "Manifests",
     "ObjectStore",
     "Putting",
+    "RemoteFile",
     "StoredPart",
     "Version",
     "open_object_store",

@@ -3,9 +3,11 @@
 Somebody may have put contents, or seen that equal ones are there, and not have put the manifest yet. So contents are
 deleted in two steps, days apart: first their keys are put on a list, and from then on whoever stores an entry relies on
 other ones (`core.object_store.unused_lists`). What is on a list for longer than anybody takes from contents to manifest
-(`core.object_store.put_in_time`), and is still listed by none, nobody can come to need, however late it is deleted.
+(`core.object_store.put_in_time`), and is still listed by none, nobody can come to need as long as that list is there.
+So a list is kept for a month after the last day on which anything is deleted by it: a collector may stand still for so
+long between the two. Contents that were used all that time, and are not any more, go on another list.
 Whether a list is due goes by the store's own clock, from one list to the newest; a writer measures its time by its own
-process, and a preview compares with the clock of its machine.
+process, and what is listed once more, and what a preview says, goes by the clock of the machine.
 """
 
 import re
@@ -22,9 +24,10 @@ from core.object_store.unused_lists import UnusedList, UnusedLists
 
 KEY = re.compile(rf"{FOLDER}/([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})(\.\d+)?")
 MIN_WAIT = timedelta(days=1)
-# After their time, by which a collector that stands still may delete so late. One that waits longer than both who put a
-# list and who deletes it has so much less: where it waits for 7 days beside others that wait for one, 24 days.
-KEEP_LISTS = timedelta(days=30)
+# After the time that who put a list wanted to wait, which is the same for all: until when others delete by it, and
+# until when it is there. What lies between is the time for which a collector may stand still.
+USE_LISTS = timedelta(days=30)
+KEEP_LISTS = timedelta(days=60)
 MAX_LISTED = 100_000  # keys of one list; the rest come on the next one
 READERS = 8  # manifests at a time: they wait for the store
 DELETED_AT_ONCE = 500  # objects, between two looks whether the store is still the same
@@ -68,9 +71,9 @@ class Collector:
 
     def preview(self) -> Collection:
         """Return what `collect` would do now, by this machine's clock. Raises as `collect`."""
-        lists, unused = self._lists.read(), self._find_unused()
-        due = self._find_due(unused, lists, datetime.now(UTC))
-        return self._summarize(unused, lists, due, _find_unlisted(unused, lists), is_done=False)
+        lists, unused, now = self._lists.read(), self._find_unused(), datetime.now(UTC)
+        due, listed = self._find_due(unused, lists, now), _find_unlisted(unused, lists, now)
+        return self._summarize(unused, lists, due, listed, is_done=False)
 
     def collect(self) -> Collection:
         """List what is unused, and delete what was listed long ago and still is. Stopped, it can be begun again.
@@ -82,7 +85,7 @@ class Collector:
         if not unused and not self._find_old_lists(lists, datetime.now(UTC)):
             return self._summarize(unused, lists, [], [], is_done=True)
         self._store.announce_collections()
-        listed = _find_unlisted(unused, lists)
+        listed = _find_unlisted(unused, lists, datetime.now(UTC))
         if not self._lists.add([each.key for each in listed], self._wait, after=lists):
             listed = []  # another collector was faster
         now = max(each.written for each in self._lists.read())  # whoever put the last one
@@ -125,10 +128,8 @@ class Collector:
 
     def _find_due(self, unused: list[StoredObject], lists: list[UnusedList], now: datetime) -> list[StoredObject]:
         """Those that were on a list for long enough, and were not written since."""
-        due_lists = [each for each in lists if each.written + self._wait <= now]
-        return [
-            each for each in unused if any(each.key in due.keys and each.written < due.written for due in due_lists)
-        ]
+        due_lists = [each for each in lists if each.written + self._wait <= now and _is_in_use(each, now)]
+        return [each for each in unused if any(_is_noted(each, due) for due in due_lists)]
 
     def _delete(self, objects: list[StoredObject]) -> None:
         for first in range(0, len(objects), DELETED_AT_ONCE):
@@ -139,7 +140,7 @@ class Collector:
 
     def _find_old_lists(self, lists: list[UnusedList], now: datetime) -> list[UnusedList]:
         """Those that have had their time; the newest stays, so that no number is given twice."""
-        return [each for each in lists[:-1] if each.written + max(self._wait, each.wait) + KEEP_LISTS <= now]
+        return [each for each in lists[:-1] if each.written + each.wait + KEEP_LISTS <= now]
 
     def _summarize(
         self,
@@ -150,15 +151,24 @@ class Collector:
         is_done: bool,
     ) -> Collection:
         known = _join_keys(lists)
-        waiting = {each for each in unused if each.key in known} - {*due}
+        waiting = {each for each in unused if each.key in known} - {*due, *listed}
         days = self._wait / timedelta(days=1)
         return Collection(*_measure(due), *_measure(listed), *_measure(waiting), days, is_done)
 
 
-def _find_unlisted(unused: list[StoredObject], lists: list[UnusedList]) -> list[StoredObject]:
-    """Those that are on no list yet, as many as go on one."""
-    listed = _join_keys(lists)
-    return [each for each in unused if each.key not in listed][:MAX_LISTED]
+def _is_in_use(noted: UnusedList, now: datetime) -> bool:
+    """Whether anything may still be deleted by a list."""
+    return now < noted.written + noted.wait + USE_LISTS
+
+
+def _is_noted(content: StoredObject, noted: UnusedList) -> bool:
+    return content.key in noted.keys and content.written < noted.written
+
+
+def _find_unlisted(unused: list[StoredObject], lists: list[UnusedList], now: datetime) -> list[StoredObject]:
+    """Those that are on no list yet by which they will be deleted, as many as go on one."""
+    used = [each for each in lists if _is_in_use(each, now)]
+    return [each for each in unused if not any(_is_noted(each, noted) for noted in used)][:MAX_LISTED]
 
 
 def _join_keys(lists: list[UnusedList]) -> frozenset[str]:

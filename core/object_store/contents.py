@@ -69,11 +69,9 @@ class Contents:
         return self._store.copy(key, self._choose_key(sha256))
 
     def replace_file(self, path: Path, sha256: str) -> None:
-        """Store a file in place of bytes that lie under its hash and have another. Raises as `put_file`."""
-        key = self.key(sha256)
-        if self._store.size(key) is None:
-            key = next(iter(self._list_later_keys(sha256)), key)
-        self._store.put_stream(key, _read_verified(path, sha256, lambda count: None))
+        """Store a file in place of bytes that lie under its hash and have another, or beside them where a collection
+        may delete those. Raises as `put_file`."""
+        self._store.put_stream(self._choose_key(sha256), _read_verified(path, sha256, lambda count: None))
 
     def _put(self, key: str, chunks: Iterator[bytes], size: int) -> None:
         if size <= SMALL_BYTES:

@@ -38,7 +38,8 @@ class Putting(Generic[ResultT]):
     def _is_late(self) -> bool:
         return self._stopwatch.seconds > MAX_WAIT_SECONDS
 
-    def end(self) -> None:
-        """Call it when the manifest is there: if this process stood still before, the contents are put once more."""
+    def renew(self) -> None:
+        """Put the contents once more if this process stood still. Call it before the manifest, so that one that is
+        killed right after it leaves a whole entry, and when it is there."""
         if self._is_late():
-            self._put_in_time()
+            self.result = self._put_in_time()

@@ -189,12 +189,13 @@ class StoreEntries:
         manifests = self._make_manifests(staged)
         putting = Putting(lambda: self._put_all_contents(manifests, staged))
         with fence() as hold, self._announced(*staged):
+            putting.renew()
             # What an artifact needs comes last: with it both are there.
             others = [id_ for id_ in sorted(manifests) if not self._put_manifest(manifests[id_], hold)]
             for id_, manifest in manifests.items():
                 if manifest.needs in others:
                     self._manifests.delete(id_)
-            putting.end()
+            putting.renew()
             for id_, manifest in manifests.items():
                 if id_ not in others and manifest.needs not in others:
                     self.cache.adopt(manifest, staged[id_])

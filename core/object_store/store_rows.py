@@ -18,7 +18,7 @@ from core.errors import LibraryError, RoundtripError, StorageFailed, UnreadableR
 from core.library.annotation_files import Aliases
 from core.library.annotations import validate_alias
 from core.library.catalog.catalog import Catalog
-from core.library.catalog.entry_rows import read_entry_folder, read_or_describe
+from core.library.catalog.entry_folders import read_entry_folder, read_or_describe
 from core.library.catalog.schema import IN_MEMORY_URL, in_batches
 from core.library.ids import ID_PATTERN
 from core.library.permissions import AccessControl

@@ -10,9 +10,13 @@ import threading
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from pydantic import Field
+
+from core.errors import UnreadableRecord
 from core.object_store.object_store import ObjectStore
 from core.object_store.put_in_time import Stopwatch
 from core.record import Record
+from core.settings import MAX_DAYS
 
 FOLDER = "unused"
 KEY = re.compile(r"unused/(\d{9})\.json")
@@ -24,7 +28,7 @@ class UnusedRecord(Record):
     by who put it."""
 
     keys: list[str]
-    days: float = 0.0
+    days: float = Field(0.0, ge=0, le=MAX_DAYS)
 
 
 class UnusedList(NamedTuple):
@@ -58,7 +62,15 @@ class UnusedLists:
         data = self._store.get(key)
         if data is None:  # another collection deleted it just now
             return frozenset(), timedelta()
-        record = UnusedRecord.parse(data, key)
+        try:
+            record = UnusedRecord.parse(data, key)
+        except UnreadableRecord as error:
+            raise UnreadableRecord(
+                "A list of unused contents of the store cannot be read, so nobody knows on which ones a save may rely.",
+                received=key,
+                cure="If a newer version of Roundtrip wrote it, use that one; else let no collection run "
+                "(ROUNDTRIP_UNUSED_DAYS=0), and move it out of the store.",
+            ) from error
         return frozenset(record.keys), timedelta(days=record.days)
 
     def add(self, keys: list[str], wait: timedelta, after: list[UnusedList]) -> bool:

@@ -10,7 +10,7 @@ from core.queue.attempt import Attempt, take_attempt, taken_over_error
 from core.queue.cookie_secret import read_cookie_secret
 from core.queue.database import QueueDatabase
 from core.queue.database_job_store import DatabaseJobStore, open_database_job_store
-from core.queue.job_files import GivenFile, GivenRecord, JobFiles, StoredParts
+from core.queue.job_files import GivenFile, GivenRecord, JobFiles
 from core.queue.notifications import JobNotifications
 from core.queue.recovery import recover_abandoned
 from core.queue.requirements import (
@@ -36,7 +36,6 @@ __all__ = [
     "QueueManager",
     "Queues",
     "Report",
-    "StoredParts",
     "WorkerRegistry",
     "WorkerRequirements",
     "WorkerState",

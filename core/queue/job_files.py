@@ -7,7 +7,6 @@ from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NamedTuple
 
 from pydantic import BaseModel, Field, field_validator
 
@@ -17,23 +16,13 @@ from core.library.ids import new_id
 from core.library.records import FileEntry
 from core.library.staging import staging_folder
 from core.library.storage import compute_sha256, list_files, translate_disk_errors, write_text_atomically
-from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting, StoredPart
+from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting, RemoteFile, StoredPart
 
 GIVEN = "given"  # the folder of keys of what jobs are given
+SINCE = "since"  # an object beside these, as old as they are there
 ENTERING = timedelta(days=1)  # that it may take at most until a job is recorded whose files are stored
 COPIERS = 8  # parts at a time: they wait for the network
 ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched into it, or that it became
-
-
-class StoredParts(NamedTuple):
-    """A file that a job is given, whose parts lie in the store: see `GivenFile`."""
-
-    argument: str
-    name: str
-    path: str
-    bytes: int
-    sha256: str
-    parts: list[StoredPart]
 
 
 class GivenFile(BaseModel):
@@ -72,16 +61,28 @@ class JobFiles:
         self._store, self._contents, self._manifests = store, Contents(store), Manifests(store)
         self._lock = threading.Lock()
 
-    def put_given(self, job_id: str, given: dict[str, Path], stored: Iterable[StoredParts] = ()) -> list[GivenFile]:
+    def put_given(self, job_id: str, given: dict[str, Path], remote: Iterable[RemoteFile] = ()) -> list[GivenFile]:
         """Store files and folders that a job is given, by the names of its arguments, until `delete_given`: nobody has
-        looked at them yet, and of what is refused nothing stays. What is `stored` is copied within the store.
+        looked at them yet, and of what is refused nothing stays. What is `remote` is copied within the store.
 
         Raises InputError where such a file was deleted meanwhile.
         """
-        contents = self._given(job_id)
+        contents, remote = self._given(job_id), list(remote)
         with translated(LibraryError), cleanup_on_error(lambda: self.delete_given(job_id)):
+            if remote:  # a copy may be as old as the original
+                self._store.put_if_absent(f"{GIVEN}/{job_id}/{SINCE}", b"")
             files = [file for argument, path in given.items() for file in _put_argument(contents, argument, path)]
-            return files + [_copy_parts(contents, each) for each in stored]
+            return files + [_copy_parts(contents, each) for each in remote]
+
+    def keep_remote(self, job_id: str, remote: Iterable[RemoteFile]) -> list[RemoteFile]:
+        """Copy files within the store for all of a job that hands them to others; returns them as they lie there until
+        `delete_given`. Raises as `put_given`."""
+        remote, contents = list(remote), self._given(job_id)
+        self.put_given(job_id, {}, remote)
+        return [
+            each._replace(parts=[StoredPart(contents.key(part.sha256), part.sha256) for part in each.parts])
+            for each in remote
+        ]
 
     def _given(self, job_id: str) -> Contents:
         return Contents(self._store, f"{GIVEN}/{job_id}")
@@ -125,8 +126,10 @@ class JobFiles:
             files = [_describe(path, folder) for path in list_files(folder) if path.name != ENTRY_FILE]
             entry = new_id("j")
             putting = Putting(lambda: self._put_contents(folder, files))
-            self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
-            putting.end()
+            with cleanup_on_error(lambda: self.forget(entry)):  # it may be there, and only the answer was lost
+                putting.renew()
+                self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
+                putting.renew()
             (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
             return entry
 
@@ -194,7 +197,7 @@ def _put_argument(contents: Contents, argument: str, path: Path) -> list[GivenFi
     return files
 
 
-def _copy_parts(contents: Contents, file: StoredParts) -> GivenFile:
+def _copy_parts(contents: Contents, file: RemoteFile) -> GivenFile:
     with ThreadPoolExecutor(COPIERS) as pool:
         are_there = list(pool.map(lambda part: contents.copy_in(part.key, part.sha256), file.parts))
     if not all(are_there):

@@ -62,7 +62,8 @@ class Announcement(BaseModel):
     """What a worker says of itself when it starts.
 
     `memory` is that of its machine in bytes, `child_memory` what one model may take of it (0 where an earlier version
-    did not say); `queues` is which jobs it takes.
+    did not say); `queues` is which jobs it takes; `knows_collections` is whether it relies on no contents of the store
+    that are noted as unused, of which an earlier version does not know.
     """
 
     name: str
@@ -82,6 +83,7 @@ class Announcement(BaseModel):
     concurrency: int = 1
     child_memory: int = 0
     queues: Queues = "all"
+    knows_collections: bool = False
 
     def list_missing(self, requirements: WorkerRequirements) -> list[str]:
         """Return what a worker of these facts lacks for a job, in words; empty where it can do it."""

@@ -169,7 +169,7 @@ class FileContents:
     """The contents of one artifact. A part is None where its files have none; `tensors` lists before it reads.
 
     `config` are JSON documents by name, `remarks` sentences. The last three are for the content hash (see
-    `core.readers.content`): `structure` is what the files say beside the values of the tensors, as JSON without what
+    `core.readers.content_hash`): `structure` is what the files say beside the values of tensors, as JSON without what
     changes from save to save; `told_files` are the files of which it and `tensors` tell all that counts; and the keys
     of the tensors are fixed where they do not change from save to save.
     """

@@ -1,4 +1,4 @@
-"""Hashes of what files say, the same in every process (see `core.readers.content`)."""
+"""Hashes of what files say, the same in every process (see `core.readers.content_hash`)."""
 
 import hashlib
 import json

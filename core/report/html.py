@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from core.compare import Verdict
 from core.compatibility.losses import Loss
-from core.environments.judge import describe_lock_change
+from core.environments.judge import ElsewhereOutcome, describe_lock_change, name_lock
 from core.environments.machines import label_asked
 from core.evidence.records import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
@@ -209,8 +209,14 @@ def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
         record=record,
         saved_with=_format_versions(record),
         passed=all(check["passed"] for check in passed.values()) if passed else None,
-        elsewhere={label_asked(key): a.summary for key, a in data.elsewhere.get(id_, {}).items()},
+        elsewhere={label_asked(key): _describe_answer(a) for key, a in data.elsewhere.get(id_, {}).items()},
     )
+
+
+def _describe_answer(answer: ElsewhereOutcome) -> str:
+    """Say what a copy answered in an environment, and under which lock of its packages."""
+    lock = name_lock(answer.environment, answer.lock)
+    return f"{answer.summary} Asked under {lock}." if lock else answer.summary
 
 
 def _describe_place(outcome: dict[str, Any]) -> list[str]:

@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import threading
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
@@ -126,13 +126,15 @@ def _end(process: subprocess.Popen[bytes], printed: BinaryIO, folder: tempfile.T
     folder.cleanup()
 
 
-def save_in_environment(environment: Environment, given: Path, folder: Path) -> None:
-    """Have the script of an environment write a copy of what lies in `given` into a folder. Raises CannotSave."""
-    link = EnvironmentLink(environment)
-    try:
-        link.ask("save", given, folder, CannotSave)
-    finally:
-        link.close()
+def save_in_environment(environment: Environment, write: Callable[[Path], object], folder: Path) -> None:
+    """Have the script of an environment write a copy into a folder, of what `write` puts into the one it is called
+    with. Raises CannotSave and PackageMissing."""
+    with tempfile.TemporaryDirectory() as given:
+        source = Path(given) / "artifact"
+        source.mkdir()
+        write(source)
+        with contextlib.closing(EnvironmentLink(environment)) as link:
+            link.ask("save", Path(given), folder, CannotSave)
 
 
 def load_in_environment(environment: Environment, folder: Path) -> Predictor:

@@ -1,6 +1,7 @@
 """Operations that LiteRT computes otherwise than TensorFlow, each with a sentence on it.
 
-What was seen, with versions, is in `findings/litert_mean_of_bytes_is_zero.sh` and `findings/softplus_*.sh`.
+What was seen, with versions, is in `findings/litert_mean_of_bytes_is_zero.sh`, `findings/softplus_*.sh` and
+`findings/litert_converter_drops_relu.sh`.
 """
 
 from typing import Any
@@ -10,6 +11,10 @@ SOFTPLUS = (
     "and log(1) = 0 at -20."
 )
 MEAN_OF_BYTES = "LiteRT answers 0 for every mean of uint8 (tf.reduce_mean)."
+DROPPED_RELU = (
+    "It multiplies two matrices that are both computed, as a Dense layer in 4 bits does: a ReLU that follows such a "
+    "product at once is left out by TensorFlow's converter."
+)
 
 
 def describe_operations(content: bytes) -> list[str]:
@@ -18,7 +23,7 @@ def describe_operations(content: bytes) -> list[str]:
 
     model = schema.Model.GetRootAs(content, 0)
     graphs = [model.Subgraphs(at) for at in range(model.SubgraphsLength())]
-    found = {SOFTPLUS: _has_softplus, MEAN_OF_BYTES: _has_mean_of_bytes}
+    found = {SOFTPLUS: _has_softplus, MEAN_OF_BYTES: _has_mean_of_bytes, DROPPED_RELU: _has_bare_product}
     return [words for words, is_in in found.items() if any(is_in(schema, model, graph) for graph in graphs)]
 
 
@@ -35,6 +40,18 @@ def _has_mean_of_bytes(schema: Any, model: Any, graph: Any) -> bool:
     kinds = schema.BuiltinOperator
     means = [inputs[0] for number, inputs in _makers(model, graph).values() if number == kinds.MEAN and inputs]
     return any(_is_plain_bytes(schema, graph.Tensors(tensor)) for tensor in means)
+
+
+def _has_bare_product(schema: Any, model: Any, graph: Any) -> bool:
+    """Whether a graph holds a product of two matrices, of which no ReLU is taken: of more axes it is kept."""
+    kinds, makers = schema.BuiltinOperator, _makers(model, graph)
+    kept = {kinds.RELU, kinds.RELU6, kinds.RELU_N1_TO_1}
+    followed = {inputs[0] for number, inputs in makers.values() if number in kept}
+    products = {tensor: inputs for tensor, (number, inputs) in makers.items() if number == kinds.BATCH_MATMUL}
+    return any(
+        tensor not in followed and all(graph.Tensors(each).ShapeLength() == 2 for each in inputs)
+        for tensor, inputs in products.items()
+    )
 
 
 def _is_plain_bytes(schema: Any, tensor: Any) -> bool:

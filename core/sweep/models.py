@@ -13,7 +13,7 @@ from core.library import Library
 from core.library.ids import ID_PATTERN
 from core.library.records import Entry, Run
 from core.library.storage import size_on_disk
-from core.object_store import open_object_store
+from core.object_store import RemoteFile, open_object_store
 from core.sweep.object_files import fetch_candidate, find_objects
 from core.sweep.plan import ALL_RUNS
 from core.upgrade.candidates import Candidate, find_candidates, find_in_walk
@@ -35,7 +35,8 @@ class SweptModel:
         bytes: Of these.
         run: Its id in the library; empty for files.
         candidate: Its files on the disk, or their names in the bucket.
-        fetch: Brings them here; None where they are on the disk.
+        fetch: Brings them here; None where they are on the disk, or in the team's store.
+        remote: Its files in the team's store, which go to a worker from there.
         refusal: Why it was refused already, where it was.
     """
 
@@ -45,6 +46,7 @@ class SweptModel:
     run: str = ""
     candidate: Candidate | None = None
     fetch: Fetch | None = None
+    remote: tuple[RemoteFile, ...] = ()
     refusal: Refused | None = None
 
     @property
@@ -146,7 +148,10 @@ def _list_objects(address: str) -> Iterator[SweptModel]:
 def list_named_files(sizes: Mapping[str, int]) -> list[SweptModel]:
     """Return the models that files of one folder are, as their names tell, with their bytes; a zip counts as one."""
     files = find_in_walk(Path(), [(".", [], list(sizes))], lambda path: True, lambda path: True)
-    named = [SweptModel(each.name, _guess_formats(each, False), sizes[each.name]) for each in files.candidates]
+    named = [
+        SweptModel(each.name, _guess_formats(each, False), sizes[each.name], candidate=each)
+        for each in files.candidates
+    ]
     zips = [name for name in sizes if name.casefold().endswith(".zip")]
     return [*named, *(SweptModel(name, (), sizes[name]) for name in zips)]
 

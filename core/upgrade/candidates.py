@@ -1,16 +1,13 @@
 """The models in a folder: which of its files belong together, before one of them is opened."""
 
 import os
-import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from core.errors import InputError, Refused
-from core.validation.archives import UntrustedZip
+from core.errors import InputError
 from core.validation.file_names import display_file_name, is_plain_name
 from core.validation.file_types import FILE_TYPES, SYSTEM_FILE_PATTERN
-from core.validation.rules import refusal
 
 MAX_FILES = 20_000  # that are looked at in one folder
 MAX_MODELS = 2_000
@@ -162,32 +159,3 @@ def _find_architecture(name: str, names: list[str]) -> str:
     stem = name[: -len(ending)]
     wanted = [f"{stem}.json", f"{stem}.architecture.json", *ARCHITECTURE_NAMES]
     return next((each for each in wanted if each in names), "")
-
-
-def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
-    """Unpack a zip of models into an empty folder; returns its bytes. Raises Refused where it breaks a rule of zips."""
-    with archive.open("rb") as stream:
-        zipped = UntrustedZip(stream, archive.stat().st_size, max_bytes)
-        if not zipped.sizes:
-            raise refusal("empty")
-        for name in zipped.sizes:
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            zipped.copy(name, folder / name)
-    return sum(zipped.sizes.values())
-
-
-def unpack_all(folder: Path, staged: Path, max_bytes: int) -> dict[str, Refused]:
-    """Put in the place of each zip in a folder of ours a folder of its name; together they hold at most `max_bytes`.
-
-    Returns by name why a zip was refused, of which nothing is left. `staged` is another folder on the same disk.
-    """
-    refused = {}
-    for path in sorted(path for path in folder.iterdir() if _ending_of(path.name, (".zip",)) and path.is_file()):
-        archive = path.rename(staged / "archive.zip")
-        path.mkdir()
-        try:
-            max_bytes -= unpack(archive, path, max_bytes)
-        except Refused as error:
-            shutil.rmtree(path)
-            refused[path.name] = error
-    return refused

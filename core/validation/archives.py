@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import IO, BinaryIO
 
+from core.errors import Refused
 from core.validation import limits
 from core.validation.file_names import is_plain_name
 from core.validation.rules import refusal
@@ -250,3 +251,32 @@ class UntrustedFolder:
         shutil.copyfile(self._root / name, path, follow_symlinks=False)
         if path.is_symlink() or path.stat().st_size != self.sizes[name]:
             raise refusal("changed", name)
+
+
+def unpack(archive: Path, folder: Path, max_bytes: int) -> int:
+    """Unpack a zip of models into an empty folder; returns its bytes. Raises Refused where it breaks a rule of zips."""
+    with archive.open("rb") as stream:
+        zipped = UntrustedZip(stream, archive.stat().st_size, max_bytes)
+        if not zipped.sizes:
+            raise refusal("empty")
+        for name in zipped.sizes:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            zipped.copy(name, folder / name)
+    return sum(zipped.sizes.values())
+
+
+def unpack_all(folder: Path, staged: Path, max_bytes: int) -> dict[str, Refused]:
+    """Put in the place of each zip in a folder of ours a folder of its name; together they hold at most `max_bytes`.
+
+    Returns by name why a zip was refused, of which nothing is left. `staged` is another folder on the same disk.
+    """
+    refused = {}
+    for path in sorted(path for path in folder.iterdir() if path.name.casefold().endswith(".zip") and path.is_file()):
+        archive = path.rename(staged / "archive.zip")
+        path.mkdir()
+        try:
+            max_bytes -= unpack(archive, path, max_bytes)
+        except Refused as error:
+            shutil.rmtree(path)
+            refused[path.name] = error
+    return refused

@@ -26,6 +26,9 @@ PACKED_KINDS = (
     (".onnx", "onnx"),
     (SHARD_INDEX_ENDING, "weights_sharded"),
 )
+# MLflow's record of a model that it keeps, and where it puts a file of Keras.
+MLFLOW_RECORD = "MLmodel"
+MLFLOW_FILES = ("data/model.keras", "data/model.h5")
 CHECKPOINT_STATE_FILE = "checkpoint"  # the file in which TensorFlow says which checkpoint is the latest
 
 SAVED_MODEL_MEMBERS = re.compile(
@@ -169,9 +172,12 @@ def _as_list(names: str | list[str]) -> list[str]:
 def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
     """Return the kind of what is in a zip or folder, and its files: name in the format's layout -> name in the zip.
 
-    One folder around everything is taken off. Raises Refused for what is of no kind.
+    One folder around everything is taken off, and of MLflow's folder the model is taken. Raises Refused for what is
+    of no kind.
     """
-    names = strip_top_folder([name for name in files.sizes if not SYSTEM_FILE_PATTERN.match(name)])
+    names = _list_names(files)
+    if is_of_mlflow(files):
+        names = {name: names[name] for name in MLFLOW_FILES if name in names}
     if "saved_model.pb" in names or "saved_model.pbtxt" in names:
         return "saved_model", names
     if len(names) == 1 and (single := _single_file(next(iter(names)))):
@@ -182,6 +188,16 @@ def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
     if {"config.json", "metadata.json"} <= names.keys():
         raise refusal("unlike", "the content of a .keras file in a .zip")
     raise refusal("zip-missing", "no saved_model.pb, .index, .xml, .onnx or .weights.json, and not one file alone")
+
+
+def is_of_mlflow(files: FileListing) -> bool:
+    """Whether a zip or folder is one in which MLflow keeps a file of Keras."""
+    names = _list_names(files)
+    return MLFLOW_RECORD in names and any(name in names for name in MLFLOW_FILES)
+
+
+def _list_names(files: FileListing) -> dict[str, str]:
+    return strip_top_folder([name for name in files.sizes if not SYSTEM_FILE_PATTERN.match(name)])
 
 
 def _single_file(name: str) -> FileType | None:

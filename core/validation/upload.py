@@ -16,6 +16,10 @@ from core.validation.keras_config import check_config, parse_config
 from core.validation.members import ARCHITECTURE_FILE, CHECKPOINT_STATE_FILE, SHARD_INDEX_ENDING
 from core.validation.rules import refusal
 
+MLFLOW_REMARK = (
+    "It was taken out of MLflow's folder, whose keras_version is the release of TensorFlow: which Keras saved it, the "
+    "file itself says."
+)
 BLOCK = 1 << 20
 KERAS_REQUIRED = ("config.json", "metadata.json", "model.weights.h5")
 SKIPPED_FILES_REMARK = "Files that only an operating system had put there were left out."
@@ -155,7 +159,8 @@ def _validate_folder(upload: Path, target: Path, max_bytes: int) -> tuple[str, l
 def _lay_out_members(files: UntrustedZip | UntrustedFolder, target: Path, max_bytes: int) -> tuple[str, list[str]]:
     """Unpack what is in a zip or folder under our names; returns the format, and remarks."""
     kind, names = members.detect_packed_kind(files)
-    remarks = [] if len(names) == len(files.sizes) else [SKIPPED_FILES_REMARK]
+    skipped = MLFLOW_REMARK if members.is_of_mlflow(files) else SKIPPED_FILES_REMARK
+    remarks = [] if len(names) == len(files.sizes) else [skipped]
     if kind == "onnx":
         names = members.choose_onnx_files(names)
     if kind == "saved_model":

@@ -1,13 +1,15 @@
 """A real Chromium against a real server: no console error, no request that leaves the machine, pictures to look at."""
 
-from collections.abc import Callable, Iterator
+import contextlib
+from collections.abc import Callable, Generator, Iterator
 
+import playwright.sync_api
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from core.settings import Settings
 from tests.browser.chromium import BROWSER_ARGUMENTS, find_or_install_browser
-from tests.browser.page_helpers import TIMEOUT_MS, PageGuard, PagePool
+from tests.browser.page_helpers import TIMEOUT_MS, PageGuard, PagePool, describe_shown
 from tests.browser.server import Server, serve
 from tests.factories.warm_start import WarmProcess
 
@@ -25,6 +27,17 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "browser" in item.path.parts:
             item.add_marker(pytest.mark.browser)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Show beside a failure what the test's pages show."""
+    report = yield
+    pool = getattr(item, "funcargs", {}).get("page_pool")
+    if report.failed and isinstance(pool, PagePool):
+        with contextlib.suppress(playwright.sync_api.Error):
+            report.sections += [("Page", describe_shown(page)) for page in pool.in_use]
+    return report
 
 
 @pytest.fixture(scope="session")

@@ -32,10 +32,12 @@ STREAMLIT_VIOLATIONS = {
     "color-contrast": "[data-variant=segmented_control], [data-testid=stSelectbox]:has(input:disabled)",
 }
 TIMEOUT_MS = 60_000  # milliseconds: two slow cores
+EPOCH = re.compile(r"Epoch (\d+)")  # of a training under way
 # The words of links and buttons of which the end is not seen.
 CUT_WORDS = """() => [...document.querySelectorAll("main :is(a, button), main :is(a, button) *")].filter(
     each => each.scrollWidth > each.clientWidth + 1 && getComputedStyle(each).overflowX !== "visible"
   ).map(each => each.textContent)"""
+MOST_WORDS = 3_000  # characters of a page in the report of a failure
 POINTED_MS = 2_000  # after which the pointer is moved anew
 
 
@@ -83,11 +85,13 @@ class PagePool:
     def __init__(self, browser: Browser) -> None:
         self._browser = browser
         self._idle: list[Page] = []
+        self.in_use: list[Page] = []
 
     def take(self, width: int, dark: bool) -> Page:
         page = self._idle.pop() if self._idle else self._open()
         page.set_viewport_size({"width": width, "height": 900})
         page.emulate_media(color_scheme="dark" if dark else "light")
+        self.in_use.append(page)
         return page
 
     def _open(self) -> Page:
@@ -97,6 +101,7 @@ class PagePool:
 
     def put_back(self, page: Page) -> None:
         """Keep a page for the next test, with nothing of this one; not where the test has closed it."""
+        self.in_use.remove(page)
         if page.is_closed():
             return
         if page.url.startswith("http"):
@@ -105,6 +110,15 @@ class PagePool:
         page.mouse.move(0, 0)
         page.context.clear_cookies()
         self._idle.append(page)
+
+
+def describe_shown(page: Page) -> str:
+    """What a page shows, for the report of a test that failed: its address, what lies over it, and its words."""
+    if page.is_closed():
+        return "closed"
+    over = page.locator("[role=dialog], [role=menu], [role=listbox]").filter(visible=True).all_inner_texts()
+    words = " ".join(page.locator("body").inner_text().split())
+    return f"{page.url}\nover it: {over}\n{words[:MOST_WORDS]}"
 
 
 def wait_for_page(page: Page, words: str) -> None:
@@ -116,6 +130,11 @@ def wait_for_page(page: Page, words: str) -> None:
 def wait_for_address(page: Page, part: str) -> None:
     """Wait until the page's address holds this: the server sends it, before or after what it stands for."""
     page.wait_for_url(lambda address: part in address, wait_until="commit")
+
+
+def wait_for_epoch(page: Page) -> None:
+    """Wait for the progress of a training: the settings' "Epochs", with no number, are not it."""
+    expect(page.get_by_text(EPOCH).filter(visible=True).first).to_be_visible()
 
 
 def wait_for_width(page: Page, width: int) -> None:

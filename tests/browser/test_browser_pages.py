@@ -20,6 +20,7 @@ from tests.browser.page_helpers import (
     point_until_shown,
     switch_page,
     take_screenshot,
+    wait_for_epoch,
     wait_for_page,
     wait_until_idle,
 )
@@ -181,7 +182,7 @@ def test_train_page_running_job_survives_reload_and_is_cancelled(server: Server,
     wait_for_page(page, "Train a demo")
     page.get_by_role("spinbutton", name="Epochs").fill("200")  # the time left is known after a twentieth of them
     page.get_by_role("button", name="Train with these settings").click()
-    expect(page.get_by_text("Epoch ").filter(visible=True).first).to_be_visible()
+    wait_for_epoch(page)
     page.reload()
     expect(page.get_by_role("button", name="Cancel")).to_be_visible()
     second = new_page()

@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 
 from core.library import Library
 from core.library.job_store import JobStore
-from tests.browser.page_helpers import take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import take_screenshot, wait_for_epoch, wait_for_page, wait_until_idle
 from tests.browser.server import Server, serve
 from tests.fault_injection.invariants import assert_invariants, hash_entries
 
@@ -26,7 +26,7 @@ def start_training(page: Page, server: Server, epochs: int) -> str:
     wait_for_page(page, "Train a demo")
     page.get_by_role("spinbutton", name="Epochs").fill(str(epochs))
     page.get_by_role("button", name="Train with these settings").click()
-    expect(page.get_by_text("Epoch ").filter(visible=True).first).to_be_visible()
+    wait_for_epoch(page)
     return read_job_url(page, server)
 
 
@@ -52,7 +52,7 @@ def test_train_page_closed_tab_leaves_training_running(tmp_path: Path, new_page:
         page.context.close()
         again = new_page()
         again.goto(f"{server.url}/train")
-        expect(again.get_by_text("Epoch ").filter(visible=True).first).to_be_visible()
+        wait_for_epoch(again)
         again.get_by_role("button", name="Cancel").click()
         expect(again.get_by_text("Cancelled. Nothing was kept")).to_be_visible()
         again.context.close()

@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,15 +9,14 @@ import pytest
 from playwright.sync_api import Page, Route, expect
 
 from core.library.storage import compute_sha256
-from tests.browser.page_helpers import TIMEOUT_MS, PagePool, take_screenshot, wait_for_page
+from tests.browser.page_helpers import EPOCH, TIMEOUT_MS, PagePool, take_screenshot, wait_for_epoch, wait_for_page
 from tests.browser.team import NAMES, ServedTeam, find_server, go_to_server, serve_team, team_variables
 from tests.factories.warm_start import WarmProcess
 from tests.haproxy import find_haproxy
 from tests.helpers import wait_until
 from tests.postgresql_server import new_database
 
-EPOCHS = 25  # so many that the server is lost before the last
-PROGRESS = re.compile(r"Epoch (\d+)")
+EPOCHS = 40  # so many that the server is lost before the last
 
 pytestmark = [pytest.mark.trust, pytest.mark.skipif(not find_haproxy(), reason="needs haproxy")]
 
@@ -45,7 +43,7 @@ def page(page_pool: PagePool) -> Iterator[Page]:
 
 def read_epoch(page: Page) -> int:
     """The epoch that the page shows."""
-    match = PROGRESS.search(page.get_by_test_id("stMain").inner_text())
+    match = EPOCH.search(page.get_by_test_id("stMain").inner_text())
     return int(match[1]) if match else 0
 
 
@@ -55,7 +53,7 @@ def test_page_whose_server_is_lost_comes_back_at_the_other_with_its_job(team: Se
     wait_for_page(page, "Train a demo")
     page.get_by_role("spinbutton", name="Epochs").fill(str(EPOCHS))
     page.get_by_role("button", name="Train with these settings").click()
-    expect(page.get_by_text("Epoch ").filter(visible=True).first).to_be_visible()
+    wait_for_epoch(page)
     lost, seen = find_server(page), read_epoch(page)
     assert seen < EPOCHS
     team.servers[lost].process.kill()

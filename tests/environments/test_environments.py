@@ -2,14 +2,17 @@
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 
 from core.compare import Verdict
 from core.environments import ENVIRONMENTS, get_environment
 from core.environments.base import Environment
 from core.environments.build import build_environment
-from core.environments.judge import ElsewhereOutcome, judge_kit
+from core.environments.judge import ElsewhereOutcome, EnvironmentAnswer, ask_and_judge
+from core.environments.kits import read_arrays
 from core.environments.pool import WarmProcesses
 from core.errors import NotBuilt
 from core.exports.environment_kits import unpacked_kit
@@ -31,10 +34,12 @@ def pool(built_config: Settings):
 
 
 @pytest.fixture(scope="session")
-def ask(built_config: Settings, pool: WarmProcesses, jobs: Jobs, saved: Callable) -> Callable[..., ElsewhereOutcome]:
+def answer(
+    built_config: Settings, pool: WarmProcesses, jobs: Jobs, saved: Callable
+) -> Callable[..., EnvironmentAnswer]:
     """A function that builds an environment, and asks a demo's copy there; skips where no index can be reached."""
 
-    def ask(environment: Environment, demo: str, format_key: str) -> ElsewhereOutcome:
+    def answer(environment: Environment, demo: str, format_key: str) -> EnvironmentAnswer:
         try:
             built = build_environment(built_config, environment)
         except NotBuilt as error:
@@ -42,9 +47,15 @@ def ask(built_config: Settings, pool: WarmProcesses, jobs: Jobs, saved: Callable
                 pytest.skip(f"it cannot be built on this machine: {error.sentence}")
             raise
         with unpacked_kit(jobs.library, saved(demo, format_key)["artifact"]) as kit:
-            return judge_kit(pool, environment, built, kit)
+            return ask_and_judge(pool, environment, built, kit)
 
-    return ask
+    return answer
+
+
+@pytest.fixture(scope="session")
+def ask(answer: Callable[..., EnvironmentAnswer]) -> Callable[..., ElsewhereOutcome]:
+    """The same, of which the verdict alone is given."""
+    return lambda *asked: answer(*asked).outcome
 
 
 def test_smallest_environments_are_known():
@@ -60,6 +71,24 @@ def test_engine_answers_as_the_model(ask, key: str, format_key: str):
     assert 0 < float(outcome.max_abs) < 1e-6
     assert outcome.seconds.keys() == {"import", "load", "predict"}
     assert len(outcome.versions) >= 2
+
+
+def test_micro_kernels_give_the_bits_of_reference_kernels_alone(answer, jobs: Jobs, saved: Callable, tmp_path: Path):
+    from ai_edge_litert.interpreter import Interpreter, OpResolverType
+
+    answered = answer(get_environment("tflite-micro"), "digits-mlp", "litert")
+    assert any("reference kernels" in note for note in answered.outcome.notes)
+    (micro,) = answered.predictions.values()
+    with unpacked_kit(jobs.library, saved("digits-mlp", "litert")["artifact"]) as kit:
+        kit.write(tmp_path / "kit")
+    inputs = read_arrays(tmp_path / "kit" / "inputs.npz")
+    content = (tmp_path / "kit" / "artifact" / "model.tflite").read_bytes()
+    is_equal = {}
+    for kernels in (OpResolverType.BUILTIN_REF, OpResolverType.AUTO):
+        interpreter = Interpreter(model_content=content, experimental_op_resolver_type=kernels)
+        (local,) = interpreter.get_signature_runner()(**inputs).values()
+        is_equal[kernels] = np.array_equal(local, micro)
+    assert is_equal == {OpResolverType.BUILTIN_REF: True, OpResolverType.AUTO: False}
 
 
 OLD_KERAS = ("keras-3.0", "keras-3.3", "keras-3.6", "keras-3.9", "keras-3.12", "tf-2.15", "tf-keras")

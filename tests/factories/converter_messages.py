@@ -6,6 +6,15 @@ CONVERTER_MESSAGES = [
         "Core ML predicts on macOS alone. Here the copy was converted: 4 operations, 208,186 bytes.",
     ),
     (
+        "coremltools stopped at a loop of the model: list index out of range",
+        "Core ML's converter takes no loop, and the recurrent layers of this model are loops.",
+    ),
+    (
+        "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Non-zero status code returned while running MaxPool node. "
+        "Name:'node_MaxPool_2' Status Message: Unsupported pooling size.",
+        "ONNX Runtime does not pool over as many axes as this file asks for, though the file is valid ONNX.",
+    ),
+    (
         "Unsupported Ops in the model before optimization\nStringLower, UnicodeDecode",
         "TensorFlow.js has no operation for StringLower, UnicodeDecode.",
     ),

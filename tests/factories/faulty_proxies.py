@@ -87,6 +87,7 @@ class DatabaseProxy:
 
 
 Fault = Callable[[int], tuple[int, str] | None]  # from the number of a request to a status and a code; None passes it
+LOST_REQUEST, LOST_ANSWER = (0, "request"), (0, "answer")  # the connection ends before, or after it is done
 
 
 class BucketProxy(ThreadingHTTPServer):
@@ -110,6 +111,11 @@ class BucketProxy(ThreadingHTTPServer):
         self.count = 0
         self.fault = lambda count: (status, code) if count >= number else None
 
+    def lose(self, number: int, fault: tuple[int, str]) -> None:
+        """Lose the request of that number, counted from now, or its answer."""
+        self.count = 0
+        self.fault = lambda count: fault if count == number else None
+
     def mend(self) -> None:
         self.fault = lambda number: None
 
@@ -123,14 +129,27 @@ class _Handler(BaseHTTPRequestHandler):
         with self.server.lock:
             number, self.server.count = self.server.count, self.server.count + 1
         time.sleep(self.server.delay)
-        if fault := self.server.fault(number):
+        fault = self.server.fault(number)
+        if fault == LOST_REQUEST:
+            self._hang_up()
+            return
+        if fault and fault != LOST_ANSWER:
             self._send(fault[0], {}, f"<Error><Code>{fault[1]}</Code><Message>no</Message></Error>".encode())
             return
         connection = http.client.HTTPConnection(self.server.target, timeout=30)
         connection.request(self.command, self.path, body, dict(self.headers.items()))
         answer = connection.getresponse()
+        if fault == LOST_ANSWER:
+            answer.read()
+            self._hang_up()
+            return
         self._send(answer.status, dict(answer.getheaders()), answer.read())
         connection.close()
+
+    def _hang_up(self) -> None:
+        self.close_connection = True
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
     def _send(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.send_response_only(status)

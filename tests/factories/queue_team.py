@@ -32,7 +32,8 @@ from core.worker import Worker
 from tests.factories.small_kinds import SMALL_KINDS
 from tests.helpers import wait_until
 
-LOST_SECONDS = 2
+LOST_SECONDS = 2  # of workers, whose loss is waited for
+SERVER_LOST_SECONDS = 60  # of servers, which say that they live: on a machine that has other work, late
 ALL_KINDS: dict[str, Mapping[str, JobKind]] = {"small": SMALL_KINDS, "all": KINDS}
 WORKER_FACTS = {  # as a worker announces them
     "version": "0.1.0",
@@ -41,6 +42,7 @@ WORKER_FACTS = {  # as a worker announces them
     "processor": "Box",
     "processors": 4,
     "memory": 8e9,
+    "knows_collections": True,
 }
 
 
@@ -65,7 +67,7 @@ class Team(NamedTuple):
 
     def make_server(self, machine: str = "server", kinds: str = "small") -> Jobs:
         """What a web server has."""
-        config = self.config(machine)
+        config = self.config(machine, SERVER_LOST_SECONDS)
         return Jobs(None, Worker(config), config, kinds=ALL_KINDS[kinds])
 
     def make_node(

@@ -15,6 +15,7 @@ from core.health.repairs import find_catalog_differences
 from core.library import Library
 from tests.factories.library_entries import make_artifact, make_run
 from tests.fault_injection.crash_client import run_and_kill
+from tests.helpers import close_catalog
 
 pytestmark = pytest.mark.trust
 STEPS_TALLY = "steps of the library's state machine that held"
@@ -45,7 +46,7 @@ class LibraryMachine(RuleBasedStateMachine):
         self.run = make_run(self.library).id
 
     def teardown(self):
-        self.library._catalog._engine.dispose()
+        close_catalog(self.library)
         shutil.rmtree(self.home)
 
     @rule(target=artifacts, content=st.binary(min_size=1, max_size=20), new_run=st.booleans())
@@ -127,7 +128,7 @@ class LibraryMachine(RuleBasedStateMachine):
 
     @rule()
     def open_anew(self) -> None:
-        self.library._catalog._engine.dispose()
+        close_catalog(self.library)
         self.library = Library(self.home)
         assert list((self.home / "staging").iterdir()) == []
 

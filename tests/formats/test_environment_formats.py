@@ -1,5 +1,7 @@
 """Formats of environments, really built and saved in: in the long run, as their packages take gigabytes."""
 
+import json
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -21,6 +23,7 @@ from core.jobs import Jobs
 from core.library import Library
 from core.settings import Settings
 from core.worker import Worker
+from tests.exports.kit_execution import run_kit, unpack_kit
 from tests.factories import architectures
 from tests.helpers import wait_until_done
 
@@ -195,3 +198,48 @@ def test_gelu_refused_by_tensorflow_js_is_rewritten_and_answers_alike(
     predictor = get_format("tfjs_graph").load(tmp_path / "saved")
     (answer,) = predictor.predict({predictor.inputs[0].name: rows}).values()
     assert np.abs(answer - model.predict(rows, verbose=0)).max() <= 1e-6 * 6
+
+
+def read_shards(folder: Path) -> list[np.ndarray]:
+    """The constants of a TensorFlow.js graph model that are float32."""
+    manifest = json.loads((folder / "model.json").read_text(encoding="utf-8"))["weightsManifest"]
+    arrays = []
+    for group in manifest:
+        content, at = b"".join((folder / name).read_bytes() for name in group["paths"]), 0
+        for weight in group["weights"]:
+            dtype = np.dtype(weight["dtype"])
+            arrays.append(np.frombuffer(content, dtype, int(np.prod(weight["shape"])), at).reshape(weight["shape"]))
+            at += arrays[-1].nbytes
+        assert at == len(content)
+    return [array for array in arrays if array.dtype == np.float32]
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_constants_of_tfjs_graph_hold_each_kernel(apart: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    import keras
+
+    monkeypatch.setattr("core.runtimes.environment_link.get_settings", lambda: apart.config)
+    build_for("tfjs_graph", apart.config)
+    layers = keras.layers
+    model = keras.Sequential([keras.Input((6, 3)), layers.Conv1D(5, 2), layers.LSTM(4), layers.Dense(2)])
+    get_format("tfjs_graph").save_model(model, "keras", tmp_path)
+    constants = {array.tobytes() for array in read_shards(tmp_path)}
+    kernels = {variable.path: variable.numpy() for variable in model.weights if "kernel" in variable.path}
+    assert len(kernels) == 4  # the LSTM has two
+    assert [path for path, kernel in kernels.items() if kernel.tobytes() not in constants] == []
+
+
+@pytest.mark.long
+@pytest.mark.timeout(1800)
+def test_kit_of_tfjs_graph_is_verified_with_npm_and_node(apart: Jobs, saved_apart: Callable, tmp_path: Path):
+    if not (npm := shutil.which("npm")):
+        pytest.skip("there is no npm here")
+    python = build_for("tfjs_graph", apart.config).python  # which has the packages that the kit requires
+    folder = unpack_kit(apart.library, saved_apart("two-in-two-out", "tfjs_graph")["artifact"], tmp_path)
+    result = run_kit(folder, python)
+    assert (result.status, "npm install @tensorflow/tfjs@4.22.0" in result.output) == (1, True), result.output
+    install = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "@tensorflow/tfjs@4.22.0"]
+    subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=600)
+    result = run_kit(folder, python)
+    assert result.status == 0, result.output

@@ -75,18 +75,18 @@ def _make_indexed_entry(number: int, chance: random.Random) -> IndexedEntry:
 INDEXED_ENTRIES = make_indexed_entries()
 
 
-LOOKUPS = ["all words looked up", "few rows looked up", "no words looked up", "PostgreSQL"]
+LOOKUPS = ["all words looked up", "few rows looked up", "no words looked up", "few rows of PostgreSQL", "PostgreSQL"]
 
 
 @pytest.fixture(scope="module", params=LOOKUPS)
 def catalog(request) -> Catalog:
     """A catalog of `INDEXED_ENTRIES`, which finds rows by its index of words, by walking, or without such an index."""
     with pytest.MonkeyPatch.context() as patched, contextlib.ExitStack() as stack:
-        few = {"few rows looked up": 5}.get(request.param, 1000)
+        few = 5 if request.param.startswith("few") else 1000
         patched.setattr(queries, "MAX_SORTED_ROWS", few)
-        if request.param == "PostgreSQL":
+        if request.param.endswith("PostgreSQL"):
             url = stack.enter_context(new_database(request.getfixturevalue("postgresql")))
-        item = Catalog(url if request.param == "PostgreSQL" else "sqlite://")
+        item = Catalog(url if request.param.endswith("PostgreSQL") else "sqlite://")
         if request.param == "no words looked up":
             item._full_text = ""
         result = {source.entry.id: source for source in INDEXED_ENTRIES}

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import Damaged, InputError, StorageFailed, UnreadableRecord
-from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting
+from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting, open_object_store
 from core.object_store.collection import Collection, Collector
 from core.object_store.object_store import StoreMarker
 from core.object_store.unused_lists import UnusedLists
@@ -34,8 +34,9 @@ class Writer:
         putting = Putting(lambda: self._contents.put_file(self._folder / id_, sha256(data), lambda count: None))
 
         def end() -> None:
+            putting.renew()
             assert self._manifests.put(manifest) == "written"
-            putting.end()
+            putting.renew()
 
         return end
 
@@ -176,6 +177,51 @@ def test_collector_that_stood_still_deletes_nothing_that_is_used(aged, writer, m
     assert_whole(aged.store)
 
 
+@pytest.mark.parametrize("text", [b"{", b'{"schema": 9}', b'{"schema": 1, "keys": [], "days": 1e99}'])
+def test_list_that_cannot_be_read_is_said_and_nothing_is_stored(tmp_path, text):
+    store = open_object_store("memory:///")
+    store.claim()
+    store.put_if_absent("unused/000000001.json", text)
+    for act in (lambda: Writer(store, tmp_path).save("a0000000001", USED), lambda: collect(store)):
+        with pytest.raises(UnreadableRecord, match="nobody knows on which ones a save may rely") as caught:
+            act()
+        assert (caught.value.received, bool(caught.value.cure)) == ("unused/000000001.json", True)
+    assert store.list_keys("") == ["roundtrip.json", "unused/000000001.json"]
+    store.delete("unused/000000001.json")
+    Writer(store, tmp_path).save("a0000000001", USED)
+    assert_whole(store)
+
+
+@pytest.mark.parametrize("days", [8, 36, 38, 66, 68])
+def test_collector_that_stood_still_for_weeks_deletes_nothing_used(days, tmp_path, monkeypatch):
+    """By a list on which contents came that were in use again until so many days later; others collect meanwhile."""
+    store = open_object_store("memory:///")
+    store.claim()
+    aged, (early, late) = AgedStore(store, monkeypatch), (Writer(store, tmp_path) for _ in range(2))
+    early.save("a0000000001", UNUSED)  # it remembers for an hour that nothing is listed
+    early.delete("a0000000001")
+    collect(store)
+    early.save("a0000000002", UNUSED)
+    assert list_contents(store) == [Contents(store).key(sha256(UNUSED))]
+    early.save("a0000000003", USED)
+    early.delete("a0000000003")
+    collect(store)
+    aged.grow_older(days)
+    early.delete("a0000000002")
+    asked, real = [], ObjectStore.discard
+    with monkeypatch.context() as patch:
+        patch.setattr(ObjectStore, "discard", lambda store, key: asked.append(key))
+        collect(store)
+    for _ in range(2):
+        collect(store)
+        aged.grow_older(29)
+    late.save("a0000000004", UNUSED)
+    for key in asked:
+        if key.startswith("contents/"):
+            real(store, key)
+    assert_whole(store)
+
+
 def test_writer_that_stood_still_for_days_stores_a_whole_entry(aged, writer, monkeypatch):
     """Its contents were deleted before its manifest came."""
     end = writer.begin("a0000000005", UNUSED)
@@ -199,7 +245,7 @@ def test_contents_that_took_too_long_are_looked_at_again(monkeypatch):
         return len(puts)
 
     putting = Putting(put)
-    putting.end()
+    putting.renew()
     assert (puts, putting.result) == ([0, 1], 2)
 
 
@@ -283,25 +329,31 @@ def test_lists_go_when_they_have_had_their_time_but_for_the_newest(aged, writer,
     aged.grow_older(8)
     collect(aged.store)
     assert aged.store.list_keys("unused") == ["unused/000000001.json", "unused/000000002.json"]
-    aged.grow_older(30)
+    aged.grow_older(58)
+    collect(aged.store)
+    assert aged.store.list_keys("unused") == ["unused/000000001.json", "unused/000000002.json"]
+    aged.grow_older(2)
     for _ in range(2):
         collect(aged.store)
     assert aged.store.list_keys("unused") == ["unused/000000002.json", "unused/000000003.json"]
-    aged.grow_older(38)
+    aged.grow_older(68)
     collect(aged.store)
     assert aged.store.list_keys("unused") == ["unused/000000003.json", "unused/000000004.json"]
     Writer(aged.store, tmp_path / "files").save("a0000000005", UNUSED)
     assert_whole(aged.store)
 
 
-def test_list_stays_for_the_longer_time_of_two_collectors(aged, writer):
+def test_list_stays_for_the_time_of_who_put_it(aged, writer):
     collect(aged.store, timedelta(days=40))
     aged.grow_older(31.5)
     for _ in range(2):
         collect(aged.store, timedelta(days=40))
         assert collect(aged.store, timedelta(days=1)).waiting == 0
     assert "unused/000000001.json" in aged.store.list_keys("unused")
-    aged.grow_older(39)
+    aged.grow_older(67.5)
+    collect(aged.store, timedelta(days=1))
+    assert "unused/000000001.json" in aged.store.list_keys("unused")
+    aged.grow_older(2)
     collect(aged.store, timedelta(days=1))
     assert "unused/000000001.json" not in aged.store.list_keys("unused")
 

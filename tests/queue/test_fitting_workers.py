@@ -10,14 +10,14 @@ from core.cli.worker import WorkerQueues
 from core.errors import InputError
 from core.jobs import Jobs
 from core.jobs.execution.driver import Requirements
-from core.jobs.execution.given_files import MODEL, GivenFiles, RemoteFile
+from core.jobs.execution.given_files import MODEL, GivenFiles
 from core.jobs.execution.job_memory import CHILD_BYTES, estimate_memory
 from core.jobs.kinds import KINDS
 from core.library import Library
 from core.library.storage import list_files
+from core.object_store import RemoteFile
 from core.queue import Announcement, QueueDatabase, Queues, WorkerRegistry, WorkerRequirements, job_rows, round_memory
 from core.settings import GB
-from core.uploads import NamedFile
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.queue_team import Team
 from tests.helpers import run_command
@@ -72,7 +72,7 @@ def test_copy_takes_twice_its_size_where_that_was_measured(empty_library: Librar
 )
 def test_given_file_takes_twice_its_size_where_that_was_measured(tmp_path: Path, name: str, times: int):
     (tmp_path / name).write_bytes(bytes(1000))
-    remote = RemoteFile(MODEL, "model", "", NamedFile(name, tmp_path / name))
+    remote = RemoteFile(MODEL, "model", "", name, 1000, "", [])
     for given in (GivenFiles({MODEL: tmp_path / name}), GivenFiles(remote=(remote,))):
         assert estimate_memory(None, Requirements(has_given_model=True), given) == CHILD_BYTES + times * 1000
 

@@ -13,7 +13,6 @@ from core.sweep.plan import make_plan
 from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_run
 from tests.factories.queue_team import Team
-from tests.helpers import wait_until
 from tests.postgresql_server import execute
 
 
@@ -49,7 +48,8 @@ def test_sweep_whose_server_is_gone_is_ended_and_goes_on_at_another(team: Team, 
     # Inserted, not created: no process says that it does it.
     server.job_store.insert([left.model_copy(update={"state": "running"})], lambda _, jobs: [{} for _ in jobs])
     assert server.job_store.read(left.id).is_active
-    wait_until(lambda: server.job_store.read(left.id).state == "interrupted")
+    execute(team.database_url, "UPDATE jobs_1 SET queued = now() - interval '1 hour'")
+    assert server.job_store.read(left.id).state == "interrupted"
     monkeypatch.setattr(ModelSweep, "ask", lambda self, model: iter([SweepRow(model="a", status=Status.ALIKE)]))
     assert sweeps.start(plan).id == left.id
     assert server.wait(left.id).state == "done"

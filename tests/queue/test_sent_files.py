@@ -1,6 +1,7 @@
 """A file that was sent to a team's store goes to the worker from there, and never comes to the server again."""
 
 import hashlib
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -12,9 +13,17 @@ import pytest
 from core.errors import InputError
 from core.jobs import Jobs
 from core.jobs.execution.given_files import GivenFiles
-from core.jobs.uploads import RemoteUpload, give_models, store_models, store_upload
+from core.jobs.sweeps.sent_models import give_to_import, give_to_upgrade, hash_sent_model
+from core.jobs.sweeps.sweep import Sweeps
+from core.jobs.sweeps.sweep_files import hash_candidate
+from core.jobs.sweeps.sweep_model import ModelSweep
+from core.jobs.uploads import RemoteUpload, give_models, give_swept_models, store_models, store_upload
+from core.library.staging import release_staging_folder
 from core.object_store import ObjectStore
 from core.queue import GivenRecord
+from core.sweep.models import SweptModel, list_files_below
+from core.sweep.plan import make_plan
+from core.sweep.rows import Status, SweepRow
 from core.uploads import NamedFile
 from tests.factories.queue_team import Team
 from tests.postgresql_server import execute
@@ -151,17 +160,105 @@ def test_part_that_changed_in_the_store_is_damage(team_of_module: Team, jobs):
     assert list_given(jobs) == set()
 
 
-@pytest.mark.long
-@pytest.mark.timeout(600)
-def test_model_that_was_sent_is_imported_by_a_worker(team_of_module: Team, tmp_path: Path):
+SWEPT = {"net.keras": WEIGHTS, "half.weights.h5": WEIGHTS[::-1], "half.json": ARCHITECTURE}
+GIVEN = [  # what a worker finds of them: as an import gets it, and as an upgrade does
+    ("half.weights.h5", ["architecture:.", "model:."]),
+    ("half.weights.h5", ["model:half.json", "model:half.weights.h5"]),
+    ("net.keras", ["model:."]),
+    ("net.keras", ["model:."]),
+]
+
+
+def test_sweep_of_sent_files_has_workers_fetch_them(team_of_module: Team, jobs, count_bytes, monkeypatch):
+    read: list[tuple[str, list[str]]] = []
+
+    def ask(self: ModelSweep, model: SweptModel) -> Iterator[SweepRow]:
+        for give in (give_to_import, give_to_upgrade):
+            files = GivenFiles(name=model.name, remote=tuple(give(model.remote)))
+            result = self._work.run(lambda files=files: self._work.jobs._start("read", "Read", {}, files=files))
+            assert sorted(result["texts"].values()) == sorted(SWEPT[file.called].decode() for file in model.remote)
+            read.append((model.name, sorted(result["texts"])))
+        yield SweepRow(model=model.name, status=Status.ALIKE)
+
+    monkeypatch.setattr(ModelSweep, "ask", ask)
+    files = [send(jobs, name, data) for name, data in SWEPT.items()]
+    before = count_bytes()
+    sent = give_swept_models(jobs.library, files)
+    job = Sweeps(jobs).start_uploads(make_plan({"models": sorted(SWEPT)}), sent)
+    assert count_bytes() - before < len(WEIGHTS) / 2  # the records of their pieces
+    jobs.uploads.discard([file.source._upload.id for file in files])
+    assert job.id in list_given(jobs)
+    with team_of_module.running_node():
+        end = jobs.wait(job.id)
+    assert (end.state, sorted(read), list_given(jobs)) == ("done", GIVEN, set())
+
+
+def test_old_upload_stays_while_its_job_is_being_entered(team_of_module: Team, jobs):
+    """A folder's copy within the store is as old as what was copied."""
+    sent = give_models(jobs.library, [send(jobs, "net.keras", WEIGHTS)])
+    for part in (team_of_module.folder / "objects" / "uploads").rglob("parts/*"):
+        os.utime(part, (10**9, 10**9))
+    jobs.job_store.files.put_given("j0123456789", {}, sent.remote)
+    jobs.job_store.delete_old_given()
+    assert list_given(jobs) == {"j0123456789"}
+    jobs.job_store.files.delete_given("j0123456789")
+
+
+def test_sent_files_without_a_model_are_swept_by_nobody(jobs):
+    sent = give_swept_models(jobs.library, [send(jobs, "notes.txt", b"x")])
+    with pytest.raises(InputError, match="There is no model among these files") as caught:
+        Sweeps(jobs).start_uploads(make_plan({"models": ["notes.txt"]}), sent)
+    assert caught.value.received == "1 file"
+    assert (list_given(jobs), jobs.job_store.list_jobs()) == (set(), [])
+
+
+@pytest.mark.parametrize("names", [["net.keras"], ["half.weights.h5", "half.json"]])
+def test_sent_model_is_known_by_the_hash_of_one_on_the_disk(jobs, tmp_path, names):
+    sent = give_swept_models(jobs.library, [send(jobs, name, SWEPT[name]) for name in names])
+    for name in names:
+        (tmp_path / name).write_bytes(SWEPT[name])
+    (model,) = list_files_below(tmp_path)
+    assert hash_sent_model(sent.remote) == hash_candidate(model.candidate)
+
+
+def test_zip_of_models_that_was_sent_is_unpacked_by_the_server(jobs):
+    sent = give_swept_models(jobs.library, [send(jobs, "all.zip", b"x"), send(jobs, "net.keras", WEIGHTS)])
+    assert {path.name: path.read_bytes() for path in sent.path.iterdir()} == {"all.zip": b"x", "net.keras": WEIGHTS}
+    release_staging_folder(sent.temporary_folder)
+
+
+@pytest.fixture
+def model_file(tmp_path: Path) -> Path:
+    """A small model of Keras."""
     model = "keras.Sequential([keras.Input((2,)), keras.layers.Dense(1)])"
     program = f"import keras, sys; {model}.save(sys.argv[1])"
     subprocess.run([sys.executable, "-c", program, str(tmp_path / "model.keras")], check=True)
+    return tmp_path / "model.keras"
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_model_that_was_sent_is_imported_by_a_worker(team_of_module: Team, model_file: Path):
     jobs = team_of_module.make_server(kinds="all")
-    sent = store_upload(jobs.library, [send(jobs, "model.keras", (tmp_path / "model.keras").read_bytes())])
+    sent = store_upload(jobs.library, [send(jobs, "model.keras", model_file.read_bytes())])
     job = jobs.import_model(**sent._asdict())
     with team_of_module.node_process("importer", kinds="all", lost_seconds=60):
         end = jobs.wait(job.id)
     assert end.state == "done", end.error
     (id_,) = [entry.id for entry in jobs.library.find()]
-    assert (jobs.library.verified_folder(id_) / "model.keras").read_bytes() == (tmp_path / "model.keras").read_bytes()
+    assert (jobs.library.verified_folder(id_) / "model.keras").read_bytes() == model_file.read_bytes()
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_model_that_was_sent_for_a_sweep_is_imported_by_a_worker(team: Team, model_file: Path):
+    jobs = team.make_server(kinds="all")
+    sent = give_swept_models(jobs.library, [send(jobs, "model.keras", model_file.read_bytes())])
+    job = Sweeps(jobs).start_uploads(make_plan({"models": ["model.keras"]}), sent)
+    with team.node_process("importer", kinds="all", lost_seconds=60):
+        end = jobs.wait(job.id)
+    assert end.state == "done", end.error
+    (row,) = Sweeps(jobs).read_rows(job.id)
+    assert (row.model, row.code, row.status) == ("model.keras", "", Status.ALIKE)
+    (entry,) = jobs.library.find()
+    assert (entry.run, list_given(jobs)) == (row.run, set())

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from core.formats import FORMATS, get_format
-from core.readers.content import hash_content
+from core.readers.content_hash import hash_content
 from core.settings import PROJECT
 from tests.parameter_pairs import drawn_values
 

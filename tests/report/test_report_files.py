@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from core.environments import get_environment
+from core.environments.judge import LOCK_NOTE, ElsewhereOutcome
 from core.errors import InputError, RoundtripError, StorageFailed
 from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
@@ -137,6 +139,25 @@ def test_reports_have_losses_beside_verdicts(comparison_job: Job, artifacts: lis
     assert {line["losses"] for line in lines if line["artifact"] == quantised} == {"cannot be trained"}
     assert f'<a href="#{quantised}-trainable">cannot be trained</a>' in reports["html"]
     assert f'<li id="{quantised}-trainable"><b>Cannot be trained.</b>' in reports["html"]
+
+
+def test_reports_say_under_which_lock_copies_answered_elsewhere(
+    jobs: Jobs, comparison_job: Job, artifacts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    outcomes = {
+        key: ElsewhereOutcome(environment=key, verdict="rounding", lock=lock)
+        for key, lock in {"tract": get_environment("tract").lock_sha256, "mnn": 64 * "a", "ncnn": ""}.items()
+    }
+    monkeypatch.setattr("core.report.data.find_answers", lambda *_: {artifacts[0]: outcomes})
+    for kind in ("html", "json"):
+        write_report(jobs, comparison_job, tmp_path / f"report.{kind}")
+    text = visible_text((tmp_path / "report.html").read_text(encoding="utf-8"))
+    said = {key: text.partition(f"In {get_environment(key).label}, ")[2].partition(" In ")[0] for key in outcomes}
+    assert f"Asked under lock {outcomes['tract'].lock[:12]}." in said["tract"]
+    assert f"{LOCK_NOTE} Asked under lock aaaaaaaaaaaa." in said["mnn"]
+    assert "lock" not in said["ncnn"].partition(" rows ")[0][:160]
+    stored = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["artifacts"][artifacts[0]]["elsewhere"]
+    assert {key: answer["lock"] for key, answer in stored.items()} == {key: each.lock for key, each in outcomes.items()}
 
 
 def test_html_report_csp_allows_only_its_own_scripts(reports: dict[str, str]):

@@ -27,15 +27,9 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
     return environment
 
 
-def give(folder: Path, content: str) -> Path:
-    (folder / "artifact").mkdir(parents=True)
-    (folder / "artifact" / "factor.txt").write_text(content)
-    return folder
-
-
 def save(engine: Environment, folder: Path, content: str = "3") -> Path:
     (folder / "copy").mkdir()
-    save_in_environment(engine, give(folder / "given", content), folder / "copy")
+    save_in_environment(engine, lambda source: (source / "factor.txt").write_text(content), folder / "copy")
     return folder / "copy"
 
 

@@ -5,8 +5,9 @@ from collections.abc import Callable
 import numpy as np
 import pytest
 
+from core.formats import get_format
 from core.runtimes.litert import litert_predictor
-from core.runtimes.litert_operations import MEAN_OF_BYTES, SOFTPLUS
+from core.runtimes.litert_operations import DROPPED_RELU, MEAN_OF_BYTES, SOFTPLUS
 from core.runtimes.openvino import FILE, compile_model, describe_model, import_openvino, load
 from core.runtimes.openvino_operations import KNOWN_OPERATIONS
 
@@ -121,3 +122,49 @@ def test_litert_mean_of_bytes_is_zero_and_says_so(to_litert):
     }
     assert [answers[dtype][0].ravel().tolist() for dtype in answers] == [[0], [18]]
     assert [MEAN_OF_BYTES in answers[dtype][1] for dtype in answers] == [True, False]
+
+
+@pytest.mark.parametrize("kind", ["relu", "relu6"])
+def test_litert_converter_drops_relu_after_product_and_says_so(to_litert, kind: str):
+    import tensorflow as tf
+
+    rows = np.array([[1, -2, 3], [4, 5, -6]], "float32")
+    activate = getattr(tf.nn, kind)
+    answer, remark = to_litert(lambda given: activate(tf.matmul(given[:, :2], given[:, 1:])), rows)
+    product = rows[:, :2] @ rows[:, 1:]
+    assert product.min() < 0 == activate(product).numpy().min()
+    assert answer.tolist() == product.tolist()
+    assert DROPPED_RELU in remark
+
+
+@pytest.mark.parametrize("form", ["constant", "three axes", "tanh after"])
+def test_litert_product_that_keeps_its_activation_is_right(to_litert, form: str):
+    import tensorflow as tf
+
+    rows, kernel = np.array([[1, -2, 3], [4, 5, -6]], "float32"), np.array([[1], [2], [-1]], "float32")
+    rows = np.stack([rows, -rows], axis=1) if form == "three axes" else rows
+    functions = {
+        "constant": lambda given: tf.nn.relu(tf.matmul(given, kernel)),
+        "three axes": lambda given: tf.nn.relu(tf.matmul(given, given, transpose_b=True)),
+        "tanh after": lambda given: tf.nn.relu(tf.tanh(tf.matmul(given[:, :2], given[:, 1:]))),
+    }
+    answer, remark = to_litert(functions[form], rows)
+    assert answer == pytest.approx(functions[form](rows).numpy(), abs=1e-6)
+    assert (DROPPED_RELU in remark) == (form == "tanh after")  # of a file that does not tell what was left out
+
+
+@pytest.mark.filterwarnings("ignore::UserWarning")
+def test_dense_layer_in_four_bits_without_bias_loses_its_relu_in_litert(tmp_path):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential([keras.Input((512,), name="x"), keras.layers.Dense(128, "relu", use_bias=False)])
+    model.quantize("int4")
+    rows = np.random.default_rng(0).random((4, 512), dtype="float32")
+    expected = np.asarray(model(rows))
+    get_format("litert").save_model(model, "keras", tmp_path)
+    predictor = get_format("litert").load(tmp_path)
+    (answer,) = predictor.predict({"x": rows}).values()
+    assert DROPPED_RELU in predictor.remark
+    assert answer.min() < 0 == expected.min()
+    assert np.maximum(answer, 0) == pytest.approx(expected, abs=1e-5)

@@ -3,21 +3,27 @@
 import hashlib
 import json
 import shutil
+import time
+from datetime import timedelta
 
 import pytest
 
 from core.errors import StorageFailed
 from core.health import verify_entries
+from core.jobs.execution.node_facts import describe_node
 from core.jobs.maintenance import collect_unused_contents
 from core.library import Library
-from core.object_store import Contents, open_object_store
+from core.object_store import Contents, Manifest, Manifests, open_object_store
 from core.object_store.collection import Collector
+from core.object_store.store_entries import StoreEntries
+from core.queue import QueueDatabase, WorkerRegistry
 from core.settings import get_settings
 from tests.factories.aged_store import AgedStore
 from tests.factories.library_entries import make_artifact, make_run
 from tests.helpers import run_command
 from tests.postgresql_server import execute
 from tests.team.conftest import MachineOpener
+from tests.team.test_team_faults import Killed
 
 CONTENT = b"0123456789"
 
@@ -42,7 +48,7 @@ def test_what_was_deleted_for_good_leaves_the_store_in_time(open_machine: Machin
     for day in range(8):
         assert sizes_of(here, CONTENT) == {10, 20}, day
         for library in (here, there):
-            collect_unused_contents(library, 7)
+            collect_unused_contents(library, 7, team_settings)
         aged.grow_older(1)
         execute(team_settings.database_url, "UPDATE state_4 SET value = '2026-01-01' WHERE name = 'collected'")
     assert sizes_of(there, CONTENT) == {None}
@@ -52,34 +58,36 @@ def test_what_was_deleted_for_good_leaves_the_store_in_time(open_machine: Machin
     assert (open_machine("third").verified_folder(again.id) / "model.bin").read_bytes() == CONTENT
 
 
-def test_contents_are_collected_once_a_day_by_all_machines_together(open_machine, monkeypatch):
+def test_contents_are_collected_once_a_day_by_all_machines_together(open_machine, team_settings, monkeypatch):
     collected, real = [], Collector.collect
     monkeypatch.setattr(Collector, "collect", lambda each: collected.append(each) or real(each))
     for name in ("here", "there", "here"):
-        collect_unused_contents(open_machine(name), 7)
+        collect_unused_contents(open_machine(name), 7, team_settings)
     assert len(collected) == 1
 
 
-def test_housekeeping_that_fails_is_logged_and_ends_nothing(open_machine: MachineOpener, caplog):
+def test_housekeeping_that_fails_is_logged_and_ends_nothing(open_machine: MachineOpener, team_settings, caplog):
     here = open_machine("here")
     here.entries.store.put_if_absent("entries/x.json", b"{")
-    collect_unused_contents(here, 7)
+    collect_unused_contents(here, 7, team_settings)
     assert "The contents of the store were not collected: An entry of the store cannot be read" in caplog.text
 
 
-def test_collection_that_failed_is_tried_again_by_whoever_comes_next(open_machine: MachineOpener):
+def test_collection_that_failed_is_tried_again_by_whoever_comes_next(open_machine: MachineOpener, team_settings):
     here, there = open_machine("here"), open_machine("there")
     delete_for_good(here)
     here.entries.store.put_if_absent("entries/x.json", b"{")
-    collect_unused_contents(here, 7)
+    collect_unused_contents(here, 7, team_settings)
     assert here.entries.store.list_keys("unused") == []
     here.entries.store.delete("entries/x.json")
-    collect_unused_contents(there, 7)
+    collect_unused_contents(there, 7, team_settings)
     assert here.entries.store.list_keys("unused") == ["unused/000000001.json"]
 
 
 @pytest.mark.parametrize("what", ["none", "another"])
-def test_store_that_is_not_mounted_any_more_is_not_collected(open_machine: MachineOpener, tmp_path, what, caplog):
+def test_store_that_is_not_mounted_any_more_is_not_collected(
+    open_machine: MachineOpener, team_settings, tmp_path, what, caplog
+):
     """Also nothing is written there, and the process knows its own store when that is back."""
     here, mounted = open_machine("here"), tmp_path / "shared store"
     artifact = make_artifact(here, make_run(here))
@@ -90,7 +98,7 @@ def test_store_that_is_not_mounted_any_more_is_not_collected(open_machine: Machi
         other.claim()
         other.put_if_absent(f"contents/ab/ab{'0' * 62}", b"another's")
     before = sorted(mounted.rglob("*"))
-    collect_unused_contents(here, 7)
+    collect_unused_contents(here, 7, team_settings)
     assert "The store is not where it was" in caplog.text
     assert "The store is not where it was" in here.entries.check_store().problem
     with pytest.raises(StorageFailed, match="The store is not where it was"):
@@ -100,6 +108,49 @@ def test_store_that_is_not_mounted_any_more_is_not_collected(open_machine: Machi
     shutil.move(tmp_path / "away", mounted)
     assert here.entries.check_store().problem == ""
     assert make_artifact(here, here.runs()[0]).id != artifact.id
+
+
+def test_save_that_stood_still_and_is_killed_leaves_a_whole_entry(open_machine: MachineOpener, monkeypatch):
+    """Its contents were deleted as unused meanwhile; the process is killed as soon as its entry is there."""
+    here = open_machine()
+    delete_for_good(here)
+    run, aged, real_time = here.runs()[0], AgedStore(here.entries.store, monkeypatch), time.time
+    real_announced, real_put = StoreEntries._announced, Manifests.put
+
+    def stand_still(entries: StoreEntries, *keys: str):
+        for _ in range(2):
+            Collector(here.entries.store, timedelta(days=7)).collect()
+            aged.grow_older(8)
+        monkeypatch.setattr(time, "time", lambda: real_time() + 16 * 86_400)
+        assert sizes_of(here, CONTENT) == {None}
+        return real_announced(entries, *keys)
+
+    def put_and_die(manifests: Manifests, manifest: Manifest):
+        real_put(manifests, manifest)
+        raise Killed
+
+    monkeypatch.setattr(StoreEntries, "_announced", stand_still)
+    monkeypatch.setattr(Manifests, "put", put_and_die)
+    with pytest.raises(Killed):
+        make_artifact(here, run, content=CONTENT)
+    assert sizes_of(here, CONTENT) == {10, 20}
+
+
+def test_nothing_is_deleted_while_an_earlier_worker_runs(open_machine, team_settings, team_variables, caplog):
+    here, registry = open_machine(), WorkerRegistry(QueueDatabase(team_settings.database_url))
+    facts = describe_node(team_settings, "a new one", 1)
+    delete_for_good(here)
+    registry.announce("new", facts, lost_seconds=60)
+    registry.announce("old", facts.model_copy(update={"name": "old box", "knows_collections": False}), lost_seconds=60)
+    collect_unused_contents(here, 7, team_settings)
+    said = "while workers of an earlier version run, which may rely on it. Received: old box."
+    assert said in caplog.text
+    assert said in run_command("collect")[2]
+    assert run_command("collect", "--dry-run")[0] == 0
+    assert here.entries.store.list_keys("unused") == []
+    registry.remove("old")
+    collect_unused_contents(here, 7, team_settings)
+    assert here.entries.store.list_keys("unused") == ["unused/000000001.json"]
 
 
 def test_library_in_a_folder_has_nothing_to_collect(tmp_path):

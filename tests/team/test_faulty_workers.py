@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.error_translation import translate_store_error
+from core.object_store import Manifest, Manifests
 from core.queue import JobFiles, attempt, recover_abandoned
 from core.settings import Settings
 from tests.factories.faulty_team import FaultyTeam, shift_clock
@@ -65,6 +66,21 @@ def test_result_waits_for_a_store_whose_credentials_expired(small_worker: Faulty
     small_worker.do("here", small_worker.take("here", job))
     assert small_worker.server.job_store.read(job.id).state == "done"
     assert small_worker.server.job_store.load_arrays(job.id)["numbers"].tolist() == [0, 1, 2]
+
+
+def test_result_whose_answer_was_lost_is_one_entry_of_the_store(small_worker: FaultyTeam, monkeypatch):
+    job, real = small_worker.server._start("store", "Stores", {}), Manifests.put
+
+    def lose_answer(manifests: Manifests, manifest: Manifest):
+        monkeypatch.setattr(Manifests, "put", real)
+        real(manifests, manifest)
+        raise translate_store_error("connection closed before message completed", "s3://models/roundtrip")
+
+    monkeypatch.setattr(Manifests, "put", lose_answer)
+    monkeypatch.setattr(attempt, "RETRY_SECONDS", 0.01)
+    small_worker.do("here", small_worker.take("here", job))
+    assert small_worker.server.job_store.read(job.id).state == "done"
+    assert len(Manifests(small_worker.library("here").entries.store).ids()) == 1
 
 
 def test_result_that_the_store_never_takes_ends_the_job_in_words(small_worker, refusals, monkeypatch):

@@ -25,7 +25,7 @@ from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.queue_team import Team
 from tests.factories.small_kinds import SMALL_KINDS
 from tests.fault_injection.crash_client import run_and_kill
-from tests.helpers import wait_until_done
+from tests.helpers import close_catalog, wait_until_done
 from tests.postgresql_server import empty_database
 
 pytestmark = pytest.mark.trust
@@ -71,12 +71,12 @@ class LocalWorld:
         run_and_kill(self._config.home, "save", step)
 
     def reopen(self, place: str) -> None:
-        self._libraries[place]._catalog._engine.dispose()
+        close_catalog(self._libraries[place])
         self._libraries[place] = Library(self._config.home)
 
     def close(self) -> None:
         for library in self._libraries.values():
-            library._catalog._engine.dispose()
+            close_catalog(library)
         shutil.rmtree(self._folder)
 
 

@@ -12,7 +12,7 @@ from core.health import repair_library, verify_entries
 from core.health.repairs import find_catalog_differences
 from core.library import Library
 from core.object_store import object_store
-from tests.factories.faulty_proxies import BucketProxy, bucket_proxy
+from tests.factories.faulty_proxies import LOST_ANSWER, LOST_REQUEST, BucketProxy, bucket_proxy
 from tests.factories.library_entries import make_imported_artifact
 from tests.parameter_pairs import drawn_values
 from tests.team.conftest import MachineOpener
@@ -83,6 +83,50 @@ def test_store_that_refuses_in_the_middle_of_an_import_keeps_none_or_all(cloud: 
     assert {entry.id for entry in there.find()} == kept | {second.id}
     for library in (here, there):
         assert_whole(library)
+
+
+LOSSES = [(number, lost) for lost in (LOST_REQUEST, LOST_ANSWER) for number in range(REQUESTS)]
+
+
+@pytest.mark.parametrize("is_asked_again", [True, False])
+@pytest.mark.parametrize("loss", drawn_values(LOSSES, 48))
+def test_line_to_the_store_that_breaks_leaves_an_import_whole(cloud: Cloud, monkeypatch, loss, is_asked_again):
+    if is_asked_again:
+        monkeypatch.setattr(object_store, "RETRY", {"max_retries": 3, "retry_timeout": timedelta(seconds=20)})
+    here, there = cloud.open_machine("here"), cloud.open_machine("there")
+    cloud.proxy.lose(*loss)
+    error = catch(lambda: make_imported_artifact(here, b"while the line breaks"))
+    assert error is None or (isinstance(error, StorageFailed) and error.cure)
+    cloud.proxy.mend()
+    kept = {entry.id for entry in there.find()}
+    assert len(kept) == 1 if error is None else len(kept) <= 1
+    second = make_imported_artifact(here, b"afterwards")
+    for library in (here, there):
+        assert {entry.id for entry in library.find()} == kept | {second.id}
+        assert_whole(library)
+
+
+@pytest.mark.parametrize("is_asked_again", [True, False])
+@pytest.mark.parametrize("loss", drawn_values(LOSSES[:8] + LOSSES[REQUESTS : REQUESTS + 8], 16))
+def test_line_to_the_store_that_breaks_changes_an_alias_once(cloud: Cloud, monkeypatch, loss, is_asked_again):
+    if is_asked_again:
+        monkeypatch.setattr(object_store, "RETRY", {"max_retries": 3, "retry_timeout": timedelta(seconds=20)})
+    here, there = cloud.open_machine("here"), cloud.open_machine("there")
+    first, second = make_imported_artifact(here, b"first").id, make_imported_artifact(here, b"second").id
+    here.set_alias("champion", first)
+    cloud.proxy.lose(*loss)
+    before = []
+    error = catch(lambda: before.append(here.set_alias("champion", second)))
+    cloud.proxy.mend()
+    there.rebuild_catalog()
+    assert there.aliases().get("champion") in ((second,) if error is None else (first, second))
+    assert before == ([first] if error is None else [])
+    dropped = catch(lambda: cloud.proxy.lose(*loss) or here.drop_alias("champion"))
+    assert dropped is None or isinstance(dropped, StorageFailed)
+    cloud.proxy.mend()
+    there.rebuild_catalog()
+    assert there.aliases().get("champion") in ((None,) if dropped is None else (None, first, second))
+    assert len(there.alias_history("champion")) <= 3
 
 
 def test_import_takes_fewer_requests_than_are_tried(cloud: Cloud):

@@ -14,12 +14,13 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 from core.health import rebuild_catalog, repair_library
 from core.health.repairs import find_catalog_differences
 from core.library import Library
-from core.object_store import Manifests, collection, unused_lists
+from core.object_store import Manifests, collection, store_rows, unused_lists
 from core.object_store.entry_cache import EntryCache
 from core.object_store.store_rows import StoreRows
 from core.object_store.team_library import open_library
 from core.settings import Settings
 from tests.factories.library_entries import make_artifact, make_imported_artifact, make_run
+from tests.helpers import close_catalog
 from tests.team.test_team_faults import Killed
 
 pytestmark = pytest.mark.trust
@@ -62,7 +63,7 @@ class TeamMachine(RuleBasedStateMachine):
         )
 
     def _close(self, at: int) -> None:
-        self.libraries[at].entries.catalog._engine.dispose()
+        close_catalog(self.libraries[at])
 
     def teardown(self):
         for at in (0, 1):
@@ -225,6 +226,17 @@ def run_team_machine(disk: Path, make_database: Callable[[], str], examples: int
 
 
 @pytest.mark.long
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("number", [1, 2])
 def test_team_matches_dictionary_model(tmp_path: Path, team_database: Callable[[], str], number: int):
     run_team_machine(tmp_path, team_database, 6, 20, number)
+
+
+@pytest.mark.long
+@pytest.mark.timeout(900)
+def test_team_that_looks_in_the_background_matches_it(tmp_path, team_database, monkeypatch):
+    """As where the store is slow: at each query another thread looks at all keys."""
+    monkeypatch.setattr(store_rows, "MAX_FOREGROUND_LOOK", -1)
+    monkeypatch.setattr(store_rows, "MIN_LOOK_INTERVAL", 0)
+    monkeypatch.setattr(store_rows, "LOOK_INTERVAL_FACTOR", 0)
+    run_team_machine(tmp_path, team_database, 3, 15, 3)

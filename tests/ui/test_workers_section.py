@@ -70,3 +70,12 @@ def test_person_who_signed_in_can_stop_no_worker(visit, team):
     registry.announce("big-1", Announcement(name="big_box", **WORKER_FACTS), lost_seconds=60)
     app = visit(jobs.for_viewer(Viewer("p" + "1" * 24)), "health")
     assert [button.disabled for button in app.button if button.label in ("Drain", "Stop")] == [True, True]
+
+
+@pytest.mark.parametrize("knows_collections", [True, False])
+def test_health_page_names_workers_that_keep_unused_files(visit, team, knows_collections):
+    facts = WORKER_FACTS | {"knows_collections": knows_collections}
+    registry = WorkerRegistry(QueueDatabase(team.database_url))
+    registry.announce("big-1", Announcement(name="big_box", **facts), lost_seconds=60)
+    text = page_text(visit(team.make_server(), "health"))
+    assert ("while workers of an earlier version run: big_box." in text) is not knows_collections

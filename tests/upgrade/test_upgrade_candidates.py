@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from core.errors import InputError, Refused
-from core.upgrade.candidates import MAX_MODELS, SHARED_FOLDER, count_models, find_candidates, unpack, unpack_all
+from core.upgrade.candidates import MAX_MODELS, SHARED_FOLDER, count_models, find_candidates
+from core.validation.archives import unpack, unpack_all
 
 
 def write_files(folder: Path, *names: str) -> Path:

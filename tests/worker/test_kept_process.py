@@ -68,7 +68,7 @@ def test_kept_process_ends_by_itself_once_idle(kept_worker: Callable[..., Worker
     folder, boxes = worker._folder, worker._exchange_folders
     assert boxes.is_dir()
     worker.close()
-    wait_until(lambda: KeptProcess(folder, pid, psutil.boot_time()).poll() is not None and not folder.exists(), 30)
+    wait_until(lambda: KeptProcess(folder, pid, psutil.boot_time()).poll() is not None and not folder.exists())
     assert (boxes.exists(), stop_all()) == (False, 0)
 
 
@@ -93,7 +93,7 @@ def test_child_whose_app_is_gone_is_killed(kept_worker: Callable[..., Worker]):
     with pytest.raises(ZeroDivisionError):
         child.request("wait", seconds=60, for_seconds=60, on_progress=lambda _: 1 / 0)  # it is at work
     child._hang_up()  # as the system does for an app that was killed
-    wait_until(lambda: not psutil.pid_exists(child.pid), 10)
+    wait_until(lambda: not psutil.pid_exists(child.pid))
 
 
 def test_command_is_done_by_warm_process(kept_worker: Callable[..., Worker], capfd: pytest.CaptureFixture):

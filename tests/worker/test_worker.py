@@ -122,7 +122,7 @@ def test_worker_discards_dead_spare_child(killable_worker):
         spare = killable_worker._spares[False]
         wait_until(lambda: spare.pid is not None)
     os.kill(spare.pid, signal.SIGKILL)
-    wait_until(lambda: spare.has_ended, 5)
+    wait_until(lambda: spare.has_ended)
     assert killable_worker._spares[False] is spare
     with killable_worker.open() as child:
         assert child.request("echo", seconds=30, word="yes").message == {"word": "yes"}
@@ -160,7 +160,7 @@ def test_child_killed_with_full_channel_does_not_block_forkserver(killable_worke
         while select.select([], [connection], [], 2)[1]:  # it answers until its channel is full, and reads no more
             connection.sendall(text)
         os.kill(pid, signal.SIGKILL)
-        wait_until(lambda: not psutil.pid_exists(pid), 5)
+        wait_until(lambda: not psutil.pid_exists(pid))
         with killable_worker._connect(sandboxed=False) as child:
             assert child.request("echo", seconds=30, word="yes").message == {"word": "yes"}
 

@@ -10,7 +10,7 @@ from core.errors import RoundtripError
 from core.formats import all_formats
 from core.jobs.environment_states import list_machines
 from core.jobs.sweeps.sweep import Sweeps
-from core.jobs.uploads import store_models
+from core.jobs.uploads import give_swept_models
 from core.library import Run
 from core.library.job_store import Job
 from core.sweep.plan import ALL_RUNS, AS_IS, EXAMPLE, SweepPlan, make_plan
@@ -74,7 +74,7 @@ class ChosenSweep(NamedTuple):
         sweeps = Sweeps(current_jobs())
         if not self.sent.files:
             return sweeps.start(self.plan, title=title)
-        uploads = store_models(current_jobs().library, self.sent.files)
+        uploads = give_swept_models(current_jobs().library, self.sent.files)
         return sweeps.start_uploads(self.plan, uploads, title)
 
 

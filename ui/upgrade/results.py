@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 import streamlit as st
 
+from core.environments.judge import name_lock
 from core.jobs.elsewhere import read_outcome
 from core.jobs.upgrades.bisect import describe_bisect
 from core.jobs.upgrades.upgrade import read_rows
@@ -106,8 +107,10 @@ def _facts(row: UpgradeRow) -> list[str]:
     facts = [row.format, format_size(row.bytes)] if row.format else []
     facts += [f"{pluralize(row.rows, 'row')} asked"] if row.rows else []
     facts += ["asked before, not again"] if row.is_reused else [format_duration(row.seconds)]
-    versions = row.outcome.versions if row.outcome else {}
-    return [*facts, *(f"{name} {number}" for name, number in versions.items() if number)]
+    if outcome := row.outcome:
+        facts += [f"{name} {number}" for name, number in outcome.versions.items() if number]
+        facts += [name_lock(outcome.environment, outcome.lock)] if outcome.lock else []
+    return facts
 
 
 def _show_cure(row: UpgradeRow, cure: Cure, cured: Path | None) -> None:

@@ -13,6 +13,7 @@ from tensorflow_files import open_signature
 MODULES = ("numpy", "tensorflow", "coremltools")
 DISTRIBUTIONS = ("coremltools", "tensorflow", "tensorflow-cpu")
 SYSTEM = "darwin"  # on which Core ML predicts
+LOOPS = ("While", "StatelessWhile")
 MAX_OPERATIONS = 6  # that are named
 
 
@@ -54,11 +55,23 @@ def convert_model(kit):
 
     function = tf.function(call, autograph=False).get_concrete_function(*specs)
     precision = coremltools.precision.FLOAT32  # half of that is its default
-    model = coremltools.convert([function], source="tensorflow", compute_precision=precision)
+    try:
+        model = coremltools.convert([function], source="tensorflow", compute_precision=precision)
+    except IndexError as error:
+        if has_loop(function):
+            raise ValueError(f"coremltools stopped at a loop of the model: {error}") from error
+        raise
     model.kept = loaded
     named = [output.name for output in model.get_spec().description.output]
     tensors = zip(sorted(function.structured_outputs), function.outputs, strict=True)  # in the order of tf.nest
     return model, pair_outputs({name: tensor.name for name, tensor in tensors}, named)
+
+
+def has_loop(function):
+    """Return whether a function holds a loop, as a recurrent layer is one, at which coremltools says nothing."""
+    graph = function.graph.as_graph_def()
+    nodes = [*graph.node, *(node for inner in graph.library.function for node in inner.node_def)]
+    return any(node.op in LOOPS for node in nodes)
 
 
 def pair_outputs(graph_names, given):

@@ -3,29 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from core.library import staging
-from core.uploads import NamedFile, RemoteContent
+from core.object_store import RemoteFile
 
 MODEL = "model"  # the name of the file, zip or folder that is the model, or holds several
-
-
-class RemoteFile(NamedTuple):
-    """A file of what a job is given that lies in the team's store: which argument it belongs to, what that is called
-    there, and its path in it, empty for a file."""
-
-    argument: str
-    name: str
-    path: str
-    file: NamedFile  # whose source is a `RemoteContent`
-
-    @property
-    def content(self) -> RemoteContent:
-        """Raises ValueError where the file lies on this machine."""
-        if isinstance(self.file.source, Path):
-            raise ValueError(f"{self.file.name} lies on this machine")
-        return self.file.source
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ def _list_given_sizes(given: GivenFiles) -> Iterator[int]:
         for file in [path] if path.is_file() else list_files(path):
             yield _loaded_size(size_on_disk(file), bool(MEASURED_FILES.fullmatch(file.name)))
     for remote in given.remote:
-        yield _loaded_size(remote.file.bytes, bool(MEASURED_FILES.fullmatch(remote.file.name)))
+        yield _loaded_size(remote.bytes, bool(MEASURED_FILES.fullmatch(remote.called)))
 
 
 def _list_sizes(library: Library, needs: Requirements) -> Iterator[int]:

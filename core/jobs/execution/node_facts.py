@@ -43,6 +43,7 @@ def describe_node(config: Settings, name: str, concurrency: int, queues: Queues 
         concurrency=concurrency,
         child_memory=own_memory(config),
         queues=queues,
+        knows_collections=True,
     )
 
 

@@ -10,7 +10,7 @@ from core.context import AppContext
 from core.errors import InputError, RoundtripError, cleanup_on_error
 from core.formats import get_format
 from core.jobs.execution.driver import JobKind
-from core.jobs.execution.given_files import GivenFiles, RemoteFile
+from core.jobs.execution.given_files import GivenFiles
 from core.jobs.execution.job_memory import estimate_memory
 from core.library import Library
 from core.library.job_store import Job
@@ -18,7 +18,6 @@ from core.queue import (
     DatabaseJobStore,
     GivenRecord,
     JobNotifications,
-    StoredParts,
     WorkerRegistry,
     WorkerRequirements,
     add_wishes,
@@ -44,7 +43,7 @@ class QueuedDriver:
         with cleanup_on_error(files.discard):
             requirements = self._find_requirements(job, context.library, files)
             job.note = self._require_worker(requirements)
-            stored = self._store.files.put_given(job.id, files.paths, map(_describe_remote, files.remote))
+            stored = self._store.files.put_given(job.id, files.paths, files.remote)
             given = GivenRecord(name=files.name, files=stored)
             with cleanup_on_error(lambda: self._store.files.delete_given(job.id)):
                 self._insert([job], requirements, given)
@@ -101,11 +100,6 @@ class QueuedDriver:
     def wait_for_change(self, job_id: str, seconds: float) -> None:
         """See `JobDriver.wait_for_change`."""
         self._notifications.wait(job_id, seconds)
-
-
-def _describe_remote(remote: RemoteFile) -> StoredParts:
-    content, sha256 = remote.content, remote.file.sha256
-    return StoredParts(remote.argument, remote.name, remote.path, content.bytes, sha256, content.list_parts())
 
 
 def _require_formats(formats: Iterable[str], environments: Iterable[str] = ()) -> WorkerRequirements:

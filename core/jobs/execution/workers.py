@@ -35,6 +35,7 @@ class WorkerRow(TypedDict):
     concurrency: int
     child_memory: int  # bytes that one model may take; 0 where a worker of an earlier version did not say
     queues: Queues  # which jobs it takes
+    knows_collections: bool  # False for one of an earlier version, during which nothing in the store is deleted
 
 
 def list_workers(context: AppContext) -> list[WorkerRow]:
@@ -63,6 +64,17 @@ def find_built_environments(context: AppContext) -> dict[str, int]:
 def list_taking_workers(context: AppContext) -> list[str]:
     """Return the names of the workers that take jobs now."""
     return sorted({each.name for each in WorkerRegistry(_database(context)).announcements()})
+
+
+def require_no_earlier_workers(database: QueueDatabase) -> None:
+    """Raises InputError where a worker runs that may rely on contents of the store which are about to be deleted."""
+    live = [worker.announcement for worker in WorkerRegistry(database).list_workers() if worker.is_live]
+    if names := sorted({each.name for each in live if not each.knows_collections}):
+        raise InputError(
+            "Nothing is deleted from the store while workers of an earlier version run, which may rely on it.",
+            received=", ".join(names),
+            cure="End them on the page Health, and start them again with this version.",
+        )
 
 
 def _database(context: AppContext) -> QueueDatabase:
@@ -100,6 +112,7 @@ def _make_row(context: AppContext, worker: WorkerState) -> WorkerRow:
         "concurrency": facts.concurrency,
         "child_memory": facts.child_memory,
         "queues": facts.queues,
+        "knows_collections": facts.knows_collections,
     }
 
 

@@ -24,9 +24,10 @@ from core.jobs.execution.given_files import GivenFiles
 from core.jobs.execution.job_handle import JobHandle, Work
 from core.jobs.execution.watched_job import watch_job
 from core.jobs.service import Jobs
+from core.jobs.sweeps.sent_models import discard_sent_models, keep_sent_models
 from core.jobs.sweeps.sweep_files import list_uploads
 from core.jobs.sweeps.sweep_run import SweepResult, SweepRun
-from core.jobs.uploads import StoredUpload
+from core.jobs.uploads import RemoteUpload, StoredUpload
 from core.library.job_store import Job
 from core.library.storage import translate_disk_errors
 from core.settings import MB
@@ -103,17 +104,27 @@ class Sweeps:
             self._jobs.job_store.finish(job)
         return job if job.is_active else None
 
-    def start_uploads(self, plan: SweepPlan, uploads: StoredUpload, title: str = "") -> Job:
+    def start_uploads(self, plan: SweepPlan, uploads: StoredUpload | RemoteUpload, title: str = "") -> Job:
         """Start a sweep over uploaded files, in whose place the plan has their names. They are deleted at its end.
 
         Raises InputError where there is no model among them, and then they are gone; StorageFailed.
         """
+        if isinstance(uploads, RemoteUpload):
+            return self._start_sent(plan, uploads, title)
         files = GivenFiles(temporary_folder=uploads.temporary_folder)
         with cleanup_on_error(files.discard):
             self._require_workers(plan)
             models = list_uploads(uploads, self._jobs.config.unpacked_mb * MB)
             job = self._make_job(plan, uploads.path, title, again=False, has_files=True)
             return self._start(job, plan, models, files)
+
+    def _start_sent(self, plan: SweepPlan, uploads: RemoteUpload, title: str) -> Job:
+        """The same where the files lie in the team's store, and stay there."""
+        self._require_workers(plan)
+        place = Path(*(part.key for file in uploads.remote for part in file.parts[:1]))  # of these uploads alone
+        job = self._make_job(plan, place, title, again=False, has_files=True)
+        with cleanup_on_error(lambda: discard_sent_models(self._jobs, job.id)):
+            return self._start(job, plan, keep_sent_models(self._jobs, job, uploads.remote), GivenFiles())
 
     def _require_workers(self, plan: SweepPlan) -> None:
         require_workers(self._jobs, (join_keys(HERE, machine) for machine in plan.machines))
@@ -139,10 +150,10 @@ class Sweeps:
         request: SweepRequest = {"plan": recorded, "has_files": has_files, "again": again}
         return Job(id=id_, kind=SWEEP, title=title or "Sweep", request=dict(request), owner=viewer)
 
-    @staticmethod
-    def _run(handle: JobHandle, work: Work) -> None:
+    def _run(self, handle: JobHandle, work: Work) -> None:
         with watch_job(handle.job) as watched:
             do_job(handle, JobKind(SWEEP, work), watched)
+            discard_sent_models(self._jobs, handle.job.id)
             watched.end(handle.job)
 
     def resume(self, job_id: str, again: bool = False) -> Job:

@@ -13,7 +13,8 @@ from core.library import Library
 from core.library.storage import compute_sha256, list_files, translate_disk_errors
 from core.settings import MB, Settings
 from core.sweep.models import SweptModel, list_files_below
-from core.upgrade.candidates import Candidate, unpack_all
+from core.upgrade.candidates import Candidate
+from core.validation.archives import unpack_all
 from core.validation.rules import refusal
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import NotConfined, Refused, RoundtripError, UnknownName, error_from_json
+from core.jobs.sweeps.sent_models import give_to_import, hash_sent_model
 from core.jobs.sweeps.sweep_files import fetched_candidate, hash_candidate
 from core.jobs.sweeps.sweep_jobs import SweepJobs
 from core.library.records import Run
@@ -37,14 +38,19 @@ class SweepImports:
 
         Raises what the import raises, again where it was refused before; InputError, StorageFailed, Cancelled.
         """
+        if model.remote:
+            assert model.candidate is not None
+            return self._find_or_import(model, model.candidate, hash_sent_model(model.remote))
         with fetched_candidate(self._library, model, self._work.jobs.config) as candidate:
-            sha256 = hash_candidate(candidate)
-            with self._importing(sha256):
-                if run := self._find(sha256):
-                    return run
-                if error := self._find_refusal(sha256, candidate):
-                    raise error
-                return self._import(model, candidate, sha256)
+            return self._find_or_import(model, candidate, hash_candidate(candidate))
+
+    def _find_or_import(self, model: SweptModel, candidate: Candidate, sha256: str) -> str:
+        with self._importing(sha256):
+            if run := self._find(sha256):
+                return run
+            if error := self._find_refusal(sha256, candidate):
+                raise error
+            return self._import(model, candidate, sha256)
 
     @contextlib.contextmanager
     def _importing(self, sha256: str) -> Iterator[None]:
@@ -101,5 +107,8 @@ def _is_plain(run: Run) -> bool:
 
 
 def _import_arguments(model: SweptModel, candidate: Candidate) -> dict[str, Any]:
+    names = {"name": Path(model.name).name, "label": model.name}
+    if model.remote:
+        return {**names, "remote": give_to_import(model.remote)}
     parts = {"architecture": candidate.architecture} if candidate.architecture else {}
-    return {"path": candidate.path, "name": Path(model.name).name, "parts": parts, "label": model.name}
+    return {**names, "path": candidate.path, "parts": parts}

@@ -1,6 +1,7 @@
 """One model of a sweep: imported where it is not, saved where a copy is missing, asked in every environment."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +14,11 @@ from core.errors import Cancelled, RoundtripError, WorkerError, error_from_json,
 from core.formats import get_format
 from core.jobs.elsewhere import list_readable_copies
 from core.jobs.places.worker_place import find_worker
+from core.jobs.sweeps.sent_models import give_to_upgrade
 from core.jobs.sweeps.sweep_files import placed_files
 from core.jobs.sweeps.sweep_imports import SweepImports
 from core.jobs.sweeps.sweep_jobs import SweepJobs
+from core.library.job_store import Job
 from core.library.records import Artifact
 from core.sweep.answer_store import AnswerStore, cell_key
 from core.sweep.models import SweptModel
@@ -187,10 +190,15 @@ class ModelSweep:
             result = self._work.run(lambda: check(*sides, copies=ids, again=self._again))
         else:
             copies = []
-            with placed_files(self._library, model, self._work.jobs.config) as path:
-                result = self._work.run(lambda: check(*sides, path, Path(model.name).name, again=self._again))
+            result = self._check_files(model, partial(check, *sides, name=Path(model.name).name, again=self._again))
         for at, row in enumerate(result["rows"]):
             yield upgrade_row(key, UpgradeRow.model_validate(row)).model_copy(update=_facts(*copies[at : at + 1]))
+
+    def _check_files(self, model: SweptModel, check: Callable[..., Job]) -> dict[str, Any]:
+        if model.remote:
+            return self._work.run(lambda: check(remote=give_to_upgrade(model.remote)))
+        with placed_files(self._library, model, self._work.jobs.config) as path:
+            return self._work.run(lambda: check(path=path))
 
 
 def _not_asked_row(key: RowKey, model: SweptModel, cause: str = "") -> SweepRow:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
-from typing import Any, NoReturn, TypedDict, cast
+from typing import Any, NoReturn, NotRequired, TypedDict, cast
 
 from core.context import AppContext
 from core.environments.base import Environment
@@ -21,12 +21,13 @@ from core.jobs.upgrades.upgrade_model import AskedModel, Item, ModelCheck
 from core.library import Library
 from core.library.job_store import Job
 from core.settings import MB
-from core.upgrade.candidates import Candidate, FoundFiles, find_candidates, unpack, unpack_all
+from core.upgrade.candidates import Candidate, FoundFiles, find_candidates
 from core.upgrade.crossing import Crossing
 from core.upgrade.model_files import ModelFiles
 from core.upgrade.row_store import RowStore
 from core.upgrade.rows import UpgradeRow
 from core.upgrade.sides import get_side, require_sides
+from core.validation.archives import unpack, unpack_all
 from core.validation.file_names import display_file_name
 
 CURED_FOLDER = "cured"  # beside a job of a team, by the place of the model among its rows
@@ -44,13 +45,16 @@ class UpgradeRequest(TypedDict):
 
 
 class UpgradeResult(TypedDict):
-    """The rows as JSON of `UpgradeRow`, how many other files there were, and both environments by their labels."""
+    """The rows as JSON of `UpgradeRow`, how many other files there were, and both environments by their labels and the
+    SHA-256 of their locks, which older records do not have."""
 
     name: str
     source: str
     target: str
     source_label: str
     target_label: str
+    source_lock: NotRequired[str]
+    target_lock: NotRequired[str]
     others: int
     rows: list[dict[str, Any]]
 
@@ -153,6 +157,8 @@ class UpgradeWork:
             "target": crossing.target.key,
             "source_label": crossing.source.label,
             "target_label": crossing.target.label,
+            "source_lock": crossing.source.lock_sha256,
+            "target_lock": crossing.target.lock_sha256,
             "others": others,
             "rows": [row.model_dump(mode="json") for row in self.rows],
         }

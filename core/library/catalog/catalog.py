@@ -16,7 +16,14 @@ from core.error_translation import translate_database_error
 from core.errors import RoundtripError
 from core.library.catalog import counts, queries
 from core.library.catalog.counts import rebuild_counts
-from core.library.catalog.rows import EntryReader, FingerprintLookup, read_stamps, read_state, set_state, write_rows
+from core.library.catalog.row_writes import (
+    EntryReader,
+    FingerprintLookup,
+    read_stamps,
+    read_state,
+    set_state,
+    write_rows,
+)
 from core.library.catalog.schema import IN_MEMORY_URL, analyze, create_tables, in_batches, is_server, open_engine
 from core.library.records import Page, Query
 

@@ -63,11 +63,15 @@ def query_page(connection: sql.Connection, query: Query, full_text: str) -> Page
     counts = _select_counts(query, full_text)
     if counts is None:
         return _page_with_counts(connection, query)
+    if _is_read_at_once(connection, query):
+        page = _read_at_once(connection, _select_page_of_few(query, full_text, MAX_SORTED_ROWS))
+        if page.total <= MAX_SORTED_ROWS:
+            return page
+        return _page_in_sort_order(connection, query, _list_tests(query, full_text))
     few = tuple(count <= MAX_SORTED_ROWS for count in connection.execute(counts).one())
-    if any(few) and _is_read_at_once(connection, query):
-        return _read_at_once(connection, _select_page_of_few(query, full_text, few))
-    where = _list_conditions(query, full_text, few)
-    return _page_of_few(connection, query, where) if any(few) else _page_in_sort_order(connection, query, where)
+    if any(few):
+        return _page_of_few(connection, query, _list_conditions(query, full_text, few))
+    return _page_in_sort_order(connection, query, _list_tests(query, full_text))
 
 
 @lru_cache(MAX_STATEMENTS)
@@ -84,6 +88,11 @@ def _list_conditions(query: Query, full_text: str, few: tuple[bool, ...]) -> lis
         ENTRIES.c.key.in_(each.keys) if is_few and each.keys is not None else each.test for each, is_few in searches
     )
     return [*_column_conditions(ENTRIES.c, query), *tests]
+
+
+def _list_tests(query: Query, full_text: str) -> list[Condition]:
+    """The conditions of all columns and searches, for rows that are walked past."""
+    return [*_column_conditions(ENTRIES.c, query), *(each.test for each in list_searches(query, full_text))]
 
 
 def _count_keys(keys: Keys | None) -> sql.ColumnElement[int]:
@@ -148,9 +157,11 @@ def _select_page_with_counts(query: Query) -> Select:
 
 
 @lru_cache(MAX_STATEMENTS)
-def _select_page_of_few(query: Query, full_text: str, few: tuple[bool, ...]) -> Select:
+def _select_page_of_few(query: Query, full_text: str, most: int) -> Select:
+    """The page and the totals of the rows that fit, if they are not more than `most`; of more, one more is counted."""
     texts = _select_texts(query, ENTRIES.c).add_columns(ENTRIES.c.bytes.label("size"))
-    fitting = texts.where(*_list_conditions(query, full_text, few)).cte()
+    searched = (each.indexed for each in list_searches(query, full_text))
+    fitting = texts.where(*_column_conditions(ENTRIES.c, query), *searched).limit(most + 1).cte()
     totals = sql.select(sql.func.count(), sql.func.sum(fitting.c.size)).select_from(fitting)
     return _join_page(query, _select_texts(query, fitting.c), totals)
 

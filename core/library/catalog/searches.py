@@ -18,11 +18,13 @@ INDEXED_HASH_DIGITS = 12  # that SQLite looks up: few texts have them, and all 6
 class SearchCondition(NamedTuple):
     """A condition that no index of a sort order covers.
 
-    `test` is for a row that is walked past; `keys` selects all rows that fit, where an index can.
+    `test` is for a row that is walked past; `keys` selects all rows that fit, where an index can; `indexed` is the same
+    as a condition, by which a database chooses among the indexes of all conditions by itself.
     """
 
     test: Condition
     keys: Keys | None
+    indexed: Condition
 
 
 def list_searches(query: Query, full_text: str) -> Iterator[SearchCondition]:
@@ -31,7 +33,8 @@ def list_searches(query: Query, full_text: str) -> Iterator[SearchCondition]:
         yield _word_condition(word, full_text)
     for tag in dict.fromkeys(query.tags):
         test = ENTRIES.c.tags.contains(f"\n{tag}\n", autoescape=True)
-        yield SearchCondition(test, sql.select(TAGS.c.key).where(TAGS.c.tag == tag))
+        keys = sql.select(TAGS.c.key).where(TAGS.c.tag == tag)
+        yield SearchCondition(test, keys, ENTRIES.c.key.in_(keys))
     if query.run:
         yield _keyed(ENTRIES.c.run == query.run)
     if query.ids:
@@ -39,18 +42,20 @@ def list_searches(query: Query, full_text: str) -> Iterator[SearchCondition]:
 
 
 def _keyed(test: Condition) -> SearchCondition:
-    return SearchCondition(test, sql.select(ENTRIES.c.key).where(test))
+    return SearchCondition(test, sql.select(ENTRIES.c.key).where(test), test)
 
 
 def _word_condition(word: str, full_text: str) -> SearchCondition:
-    test, keys = ENTRIES.c.text.contains(word, autoescape=True), None
+    test = indexed = ENTRIES.c.text.contains(word, autoescape=True)
+    keys: Keys | None = None
     if full_text and len(word) >= 3:
         keys = _select_word(word) if full_text == "sqlite" else sql.select(ENTRIES.c.key).where(test)
     if HASH_PREFIX_PATTERN.fullmatch(word):
         hashes = sql.select(HASHES.c.key).where(HASHES.c.sha256 >= word, HASHES.c.sha256 < f"{word}g")
         test = sql.or_(test, ENTRIES.c.key.in_(hashes))
         keys = sql.select(sql.union(keys, hashes).subquery().c.key) if keys is not None else None
-    return SearchCondition(test, keys)
+        indexed = ENTRIES.c.key.in_(keys) if keys is not None else test
+    return SearchCondition(test, keys, indexed)
 
 
 def _select_word(word: str) -> Keys:

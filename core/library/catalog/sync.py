@@ -20,7 +20,7 @@ from core.caching import file_stamp
 from core.errors import StorageFailed, UnreadableRecord
 from core.library.annotation_files import ALIASES_FILE, ANNOTATIONS_FILE, read_aliases
 from core.library.catalog.catalog import Catalog, CatalogLost
-from core.library.catalog.entry_rows import RUN_FILES, read_entry_folder, read_or_describe
+from core.library.catalog.entry_folders import RUN_FILES, read_entry_folder, read_or_describe
 from core.library.catalog.schema import IN_MEMORY_URL
 from core.library.ids import ID_PATTERN
 from core.library.permissions import AccessControl

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from core.arrays import Arrays
-from core.readers.content import hash_content
+from core.readers.content_hash import hash_content
 from core.worker.tasks.base import Reply, Report
 
 

@@ -1,0 +1,66 @@
+"""Models of a sweep that a person sent and that lie in the team's store: they go to workers from there."""
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import replace
+
+from core.errors import InputError
+from core.jobs.service import Jobs
+from core.jobs.uploads import MODELS
+from core.library.job_store import Job
+from core.object_store import RemoteFile
+from core.sweep.models import SweptModel, list_named_files
+from core.text.labels import pluralize
+
+
+def keep_sent_models(jobs: Jobs, job: Job, files: Iterable[RemoteFile]) -> list[SweptModel]:
+    """Return the models among sent files, which stay in the store for the job of a sweep until `discard_sent_models`.
+
+    Raises InputError where there is none, or a file was deleted meanwhile; StorageFailed.
+    """
+    from core.queue import DatabaseJobStore  # which an installation on one machine need not import
+
+    assert isinstance(jobs.job_store, DatabaseJobStore)
+    files = list(files)
+    named = list_named_files({file.called: file.bytes for file in files})
+    if not named:
+        cure = "Models end in .keras, .h5, .weights.h5, .onnx or .tflite, or are zips of SavedModel folders."
+        raise InputError("There is no model among these files.", received=pluralize(len(files), "file"), cure=cure)
+    kept = {file.called: file for file in jobs.job_store.files.keep_remote(job.id, files)}
+    return [_with_files(model, kept) for model in named]
+
+
+def _with_files(model: SweptModel, files: dict[str, RemoteFile]) -> SweptModel:
+    assert model.candidate is not None
+    paths = [path for path in (model.candidate.path, model.candidate.architecture) if path]
+    return replace(model, remote=tuple(files[path.name] for path in paths))
+
+
+def discard_sent_models(jobs: Jobs, job_id: str) -> None:
+    """Delete the files that a sweep was sent, as far as the store answers."""
+    from core.queue import DatabaseJobStore  # which an installation on one machine need not import
+
+    if isinstance(jobs.job_store, DatabaseJobStore):
+        jobs.job_store.files.delete_given(job_id)
+
+
+def hash_sent_model(files: tuple[RemoteFile, ...]) -> str:
+    """Return what `hash_candidate` does of the same files on the disk."""
+    if len(files) == 1:
+        return files[0].sha256
+    lines = [f"{file.sha256}  {file.called}\n" for file in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
+
+
+def give_to_import(files: tuple[RemoteFile, ...]) -> list[RemoteFile]:
+    """The files of a model as an import takes them: it, and its architecture where it has one."""
+    model, *architecture = files
+    parts = [each._replace(argument="architecture", name="part", path="") for each in architecture]
+    return [model._replace(name="upload", path=""), *parts]
+
+
+def give_to_upgrade(files: tuple[RemoteFile, ...]) -> list[RemoteFile]:
+    """The files of a model as an upgrade takes them: it, or a folder of it and its architecture."""
+    if len(files) == 1:
+        return [files[0]._replace(name=files[0].called, path="")]
+    return [each._replace(name=MODELS, path=each.called) for each in files]
