@@ -143,6 +143,7 @@ FORMAT = Format(
         imported_packages=("onnx",),  # which translates a file that is too old for ONNX Runtime
     ),
     activations="onnx",
+    begins_with="onnx",
     packages={"onnx": "onnx", "tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"},
     options=(Option("opset", "Opset", 15, OPSET_HELP, choices=(13, 14, 15, 16, 17, 18)),),
     max_weight_bytes=2**31 - 1,  # a protocol buffer

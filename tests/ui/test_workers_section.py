@@ -39,7 +39,7 @@ def test_health_page_shows_a_worker_and_drains_it(visit, team):
     assert not app.exception
     assert "1 worker**, 1 at work" in page_text(app)
     assert "**big_box** *An *echo**" in page_text(app)
-    assert "load 1.2 of 4, memory 50%" in page_text(app)
+    assert "load 1.2 on 4 processors, memory 50%" in page_text(app)
     assert "**Packages:** keras 3.15.1" in page_text(app)
     app = press_button(app, "Drain")
     assert [worker.asked for worker in registry.list_workers()] == ["drain"]
