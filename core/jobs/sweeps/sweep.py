@@ -24,7 +24,7 @@ from core.jobs.execution.given_files import GivenFiles
 from core.jobs.execution.job_handle import JobHandle, Work
 from core.jobs.execution.watched_job import watch_job
 from core.jobs.service import Jobs
-from core.jobs.sweeps.sent_models import discard_sent_models, keep_sent_models
+from core.jobs.sweeps.sent_models import discard_sent_models, keep_sent_models, name_kept
 from core.jobs.sweeps.sweep_files import list_uploads
 from core.jobs.sweeps.sweep_run import SweepResult, SweepRun
 from core.jobs.uploads import RemoteUpload, StoredUpload
@@ -123,21 +123,31 @@ class Sweeps:
         self._require_workers(plan)
         place = Path(*(part.key for file in uploads.remote for part in file.parts[:1]))  # of these uploads alone
         job = self._make_job(plan, place, title, again=False, has_files=True)
-        with cleanup_on_error(lambda: discard_sent_models(self._jobs, job.id)):
-            return self._start(job, plan, keep_sent_models(self._jobs, job, uploads.remote), GivenFiles())
+        if running := self._find_running(job.id):
+            return running
+        kept_as = name_kept(job)
+        with cleanup_on_error(lambda: discard_sent_models(self._jobs, kept_as)):
+            models = keep_sent_models(self._jobs, kept_as, uploads.remote)
+            return self._start(job, plan, models, GivenFiles(), kept_as)
 
     def _require_workers(self, plan: SweepPlan) -> None:
         require_workers(self._jobs, (join_keys(HERE, machine) for machine in plan.machines))
 
-    def _start(self, job: Job, plan: SweepPlan, models: list[SweptModel], files: GivenFiles) -> Job:
+    def _start(self, job: Job, plan: SweepPlan, models: list[SweptModel], files: GivenFiles, kept_as: str = "") -> Job:
+        """Start it; what lies in the team's store as `kept_as` is deleted at its end."""
         created = self._jobs.job_store.create(job)
         if created is not job:  # another server was faster
             files.discard()
+            self._discard_sent(kept_as)
             return created
         handle = JobHandle(self._jobs, job.model_copy(deep=True), files)
         work = partial(_run_sweep, self._jobs, plan, models)
-        threading.Thread(target=self._run, args=(handle, work), daemon=True).start()
+        threading.Thread(target=self._run, args=(handle, work, kept_as), daemon=True).start()
         return job
+
+    def _discard_sent(self, kept_as: str) -> None:
+        if kept_as:
+            discard_sent_models(self._jobs, kept_as)
 
     def _make_job(self, plan: SweepPlan, folder: Path, title: str, again: bool, has_files: bool) -> Job:
         viewer = self._library.access.viewer_id
@@ -150,10 +160,10 @@ class Sweeps:
         request: SweepRequest = {"plan": recorded, "has_files": has_files, "again": again}
         return Job(id=id_, kind=SWEEP, title=title or "Sweep", request=dict(request), owner=viewer)
 
-    def _run(self, handle: JobHandle, work: Work) -> None:
+    def _run(self, handle: JobHandle, work: Work, kept_as: str) -> None:
         with watch_job(handle.job) as watched:
             do_job(handle, JobKind(SWEEP, work), watched)
-            discard_sent_models(self._jobs, handle.job.id)
+            self._discard_sent(kept_as)
             watched.end(handle.job)
 
     def resume(self, job_id: str, again: bool = False) -> Job:
