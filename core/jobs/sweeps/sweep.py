@@ -126,28 +126,22 @@ class Sweeps:
         if running := self._find_running(job.id):
             return running
         kept_as = name_kept(job)
-        with cleanup_on_error(lambda: discard_sent_models(self._jobs, kept_as)):
-            models = keep_sent_models(self._jobs, kept_as, uploads.remote)
-            return self._start(job, plan, models, GivenFiles(), kept_as)
+        files = GivenFiles(discard_kept=partial(discard_sent_models, self._jobs, kept_as))
+        with cleanup_on_error(files.discard):
+            return self._start(job, plan, keep_sent_models(self._jobs, kept_as, uploads.remote), files)
 
     def _require_workers(self, plan: SweepPlan) -> None:
         require_workers(self._jobs, (join_keys(HERE, machine) for machine in plan.machines))
 
-    def _start(self, job: Job, plan: SweepPlan, models: list[SweptModel], files: GivenFiles, kept_as: str = "") -> Job:
-        """Start it; what lies in the team's store as `kept_as` is deleted at its end."""
+    def _start(self, job: Job, plan: SweepPlan, models: list[SweptModel], files: GivenFiles) -> Job:
         created = self._jobs.job_store.create(job)
         if created is not job:  # another server was faster
             files.discard()
-            self._discard_sent(kept_as)
             return created
         handle = JobHandle(self._jobs, job.model_copy(deep=True), files)
         work = partial(_run_sweep, self._jobs, plan, models)
-        threading.Thread(target=self._run, args=(handle, work, kept_as), daemon=True).start()
+        threading.Thread(target=self._run, args=(handle, work), daemon=True).start()
         return job
-
-    def _discard_sent(self, kept_as: str) -> None:
-        if kept_as:
-            discard_sent_models(self._jobs, kept_as)
 
     def _make_job(self, plan: SweepPlan, folder: Path, title: str, again: bool, has_files: bool) -> Job:
         viewer = self._library.access.viewer_id
@@ -160,10 +154,9 @@ class Sweeps:
         request: SweepRequest = {"plan": recorded, "has_files": has_files, "again": again}
         return Job(id=id_, kind=SWEEP, title=title or "Sweep", request=dict(request), owner=viewer)
 
-    def _run(self, handle: JobHandle, work: Work, kept_as: str) -> None:
+    def _run(self, handle: JobHandle, work: Work) -> None:
         with watch_job(handle.job) as watched:
             do_job(handle, JobKind(SWEEP, work), watched)
-            self._discard_sent(kept_as)
             watched.end(handle.job)
 
     def resume(self, job_id: str, again: bool = False) -> Job:
