@@ -37,7 +37,6 @@ def page(page_pool: PagePool) -> Iterator[Page]:
     """A page that may log what its tests bring about: a connection that breaks."""
     item = page_pool.take(1280, dark=False)
     yield item
-    item.unroute_all()
     page_pool.put_back(item)
 
 
