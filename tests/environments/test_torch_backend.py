@@ -17,8 +17,8 @@ from core.environments.build import BuiltEnvironment, build_environment
 from core.environments.judge import ElsewhereOutcome, judge_kit
 from core.environments.kits import Kit
 from core.environments.pool import WarmProcesses
-from core.errors import NotBuilt
 from core.settings import Settings
+from tests.package_registries import skip_where_unreachable
 
 POOLING = "Under torch 'layer' takes a mean of which the border, repeated where padding is uneven, is a part"
 CUBIC = "Under torch 'layer' draws its cubic curves with the constant -0.75"
@@ -52,12 +52,8 @@ def test_note_names_layers_that_torch_computes_otherwise(kind: str, size: int, b
 
 @pytest.fixture(scope="session")
 def built_torch(built_config: Settings) -> BuiltEnvironment:
-    try:
+    with skip_where_unreachable():
         return build_environment(built_config, get_environment("keras-torch"))
-    except NotBuilt as error:
-        if "did not answer" not in error.sentence:
-            raise
-        pytest.skip(f"no package index can be reached: {error.sentence}")
 
 
 @pytest.fixture
