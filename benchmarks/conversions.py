@@ -6,7 +6,7 @@ import sys
 
 from benchmarks.house import house
 from benchmarks.measure import Row, in_turn, seconds
-from core.formats import all_formats
+from core.formats import formats_at_hand
 from core.jobs import Jobs
 from core.library import Run
 from core.settings import PROJECT
@@ -38,7 +38,7 @@ def measure() -> list[Row]:
     """One row: every format of digits-mlp saved and verified, beside the sum of the conversions in one warm process."""
     with house() as jobs:
         run = jobs.library.run(jobs.wait(jobs.train("digits-mlp", epochs=3).id).result["run"])
-        keys = [format_.key for format_ in all_formats() if not format_.refusal_reason(run.kind)]
+        keys = formats_at_hand(run.kind, run.weight_bytes, run.trust)
         left, raw = in_turn(REPEATS, lambda: _one_click(jobs, run, keys), lambda: _raw(jobs, run, keys))
     label = f"digits-mlp saved in {len(keys)} formats and verified, with one click"
     return [Row(label, left, raw, "the raw conversions alone, one after another", at_most=1.0)]

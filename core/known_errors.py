@@ -68,7 +68,8 @@ KNOWN_ERRORS = (
         "Call it once on a batch, or give it keras.Input, then save again.",
     ),
     KnownError(
-        r"non-serializable argument values|Unable to serialize|Cannot serialize|not JSON serializable",
+        r"non-serializable argument values|Unable to serialize|Cannot serialize|not JSON serializable|"
+        r"must override `get_config\(\)` in order to be serializable",
         "The model holds an object that this format cannot write down as text.",
         "Give its layer a get_config() that returns plain values, or save as SavedModel.",
     ),
@@ -237,6 +238,11 @@ KNOWN_ERRORS = (
         r"Can't (?:pickle|get) local object '([^']+)'",
         "Python pickles a class by the place where it is imported from, and '{0}' is made inside a function.",
         "Define the class at the top of a module, or choose SavedModel, which needs no class.",
+    ),
+    KnownError(  # of no class of Keras: all of its own take these
+        r"(\w+)\.__init__\(\) got an unexpected keyword argument '(trainable|name|dtype)'",
+        "The constructor of the class '{0}' does not take '{1}', which Keras hands to every layer that it rebuilds.",
+        "Let it take **kwargs and hand them to super().__init__(**kwargs), then save again.",
     ),
     KnownError(
         r"(\w+)\.__init__\(\) got an unexpected keyword argument '([^']+)'",

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,19 +11,16 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 
 from core.arrays import Arrays
-from core.compare import Comparison, Verdict, compare
-from core.compare.chunks import single_chunk
+from core.compare import Verdict
 from core.demos import get_demo
-from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, RoundtripError, TimedOut, TooLarge
-from core.evidence.element_order import find_places, find_reordered
-from core.evidence.fingerprint_matching import OriginalFingerprint, find_surplus, match_fingerprints
-from core.evidence.records import Discrimination, Evidence, ReloadOutcome, verdict_of_error
+from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, TimedOut, TooLarge
+from core.evidence.fingerprint_matching import OriginalFingerprint
+from core.evidence.outcomes import add_findings, compare_with_original, failed_outcome
+from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
-from core.grading import Grade, GradingScale, grade_outputs
 from core.runtimes.base import BATCH_SIZE, ModelCode, ModelSource
-from core.runtimes.model_settings import ModelSettings, SettingChange, compare_settings
 from core.runtimes.reference import Reference
-from core.runtimes.traits import collect_traits, validate_traits
+from core.runtimes.traits import collect_traits
 from core.sandbox.limits import Allowance
 from core.settings import GB, MB
 from core.worker import Child, Worker
@@ -38,15 +35,6 @@ from core.worker.tasks.save_reload import load_copy, reload_and_predict
 KILL_SIGNAL = "SIGKILL"  # how `core.worker.child_errors.describe_exit` says that a process was ended from outside
 # A person's own model has no demo whose code could be given.
 OWN_MODEL_CURE = "Give an architecture: save the run as an architecture too, or load it with the code that built it."
-REPORTED_FACTS = (
-    "load_seconds",
-    "first_seconds",
-    "moved_by_answering",
-    "inputs",
-    "input_pairs",
-    "call_rows",
-    "remembers",
-)
 COPY_ERRORS = (FormatError, InputError, ChildDied, TimedOut, TooLarge)  # which a copy may bring about
 MIN_ROW_SECONDS = 1e-6  # below which a row costs nothing
 PROBE_ERRORS = (ChildDied, TimedOut, TooLarge)  # which leave the predictions as they were
@@ -75,6 +63,7 @@ def reload_in_child(
     cancelled: CancelCheck = never_cancelled,
     sandboxed: bool = False,
     prepared: PreparedChild | None = None,
+    unused: list[Child] | None = None,
 ) -> ReloadResult:
     """Reload a copy in a fresh child and compare its predictions with the reference.
 
@@ -85,6 +74,8 @@ def reload_in_child(
         seconds: Wall clock of one request.
         sandboxed: In a sandboxed child, for an untrusted copy.
         prepared: A child that has loaded this copy for it with that code, and done nothing else.
+        unused: Children that have loaded nothing: one of them is taken, where there is any. One of our own that could
+            not begin, as the copy needs an architecture, is put there and not closed.
 
     Rows for which there is not the time or the memory are left out, and the outcome says so. A copy that does not load,
     or brings its child down, is an outcome and not an error; so is one that no limit is large enough for, which is "not
@@ -92,7 +83,7 @@ def reload_in_child(
     """
     request = {"format": format_key, "folder": folder, "source": source}
     rows = min(rows or reference.rows, reference.rows)
-    reload = _Reload(worker, request, original, rows, probe_as, seconds, cancelled, sandboxed)
+    reload = _Reload(worker, request, original, rows, probe_as, seconds, cancelled, sandboxed, unused)
     result = reload.try_with(reference, prepared.result() if prepared else None)
     if _was_killed(result.outcome):
         result = reload.try_with(reference)
@@ -128,6 +119,7 @@ class _Reload(NamedTuple):
     seconds: float
     cancelled: CancelCheck
     sandboxed: bool
+    unused: list[Child] | None
 
     def try_with(self, reference: Reference, prepared: PreparedCopy | None = None) -> ReloadResult:
         """Reload in a fresh child; where its memory is not enough for the rows, in another with half of them."""
@@ -135,21 +127,38 @@ class _Reload(NamedTuple):
         while True:
             try:
                 ask = partial(self._ask, reference=reference, cap=cap)
+                if self.unused:
+                    prepared = PreparedCopy(self.unused.pop(), "")
                 if prepared:
                     (child, id_), prepared = prepared, None
                     child.memory_share = 1.0  # it is alone now
                     with contextlib.suppress(ChildDied):  # by whatever came before: a fresh one tells
                         return self.worker.act_in(child, partial(ask, prepared=id_), Child.close)
-                return self.worker.use_child(ask, self.cancelled, self.sandboxed)
+                is_warm = get_format(self.request["format"]).runs_on_tensorflow
+                try_ask = partial(self._ask_or_keep, ask)
+                return self.worker.use_child(try_ask, self.cancelled, self.sandboxed, self._let_go, is_warm)
             except COPY_ERRORS as error:
                 # What a copy does to its child says something of the copy; that there was no child does not.
                 if not (isinstance(error, TooLarge) and cap.halve()):
-                    return ReloadResult(outcome=_failed_outcome(error))
+                    return ReloadResult(outcome=failed_outcome(error))
             except (LookupError, TypeError, ValueError) as error:
                 if not self.sandboxed:
                     raise
                 # An untrusted reply that fits no record.
                 raise invalid_reply_error(detail=type(error).__name__) from error
+
+    def _ask_or_keep(self, ask: Callable[[Child], ReloadResult], child: Child) -> ReloadResult:
+        try:
+            return ask(child)
+        except NeedsArchitecture as error:  # which is raised before anything is loaded
+            if self.unused is None or self.sandboxed:
+                raise
+            self.unused.append(child)
+            return ReloadResult(outcome=failed_outcome(error))
+
+    def _let_go(self, child: Child) -> None:
+        if child not in (self.unused or ()):
+            child.close()
 
     def _ask(self, child: Child, reference: Reference, cap: RowCap, prepared: str = "") -> ReloadResult:
         """Have a child load, or take the copy that it has `prepared`, and predict, and then probe: what it predicted
@@ -172,13 +181,13 @@ class _Reload(NamedTuple):
         )
         answered = min(rows, _count_answered(facts))
         predictions = {name: array[:answered] for name, array in predictions.items()}
-        outcome = _compare_with_original(facts, predictions, self.original, reference.head(answered))
+        outcome = compare_with_original(facts, predictions, self.original, reference.head(answered))
         outcome.batch = cap.rows
         outcome.left_out = list(self._left_out(child.allowance(self.seconds), answered, rows, cap.rows))
         if self.probe_as:
             cap.asked = 0
             probes = self._probe(child, reference, facts["row_seconds"], cap, limits)
-            _add_findings(outcome, facts["traits"], probes, self.original, reference.head(answered))
+            add_findings(outcome, facts["traits"], probes, self.original, reference.head(answered))
         return ReloadResult(outcome=outcome, predictions=predictions)
 
     def _left_out(self, allowed: Allowance, answered: int, sent: int, batch: int) -> Iterator[str]:
@@ -230,72 +239,12 @@ def reload_in_process(
             facts, predictions, predictor = reload_and_predict(inputs, folder, load, budget)
             probes = probe_predictor(predictor, inputs, {}, None, sys.maxsize)
             traits = collect_traits(predictor.model)
-        outcome = _compare_with_original(facts, predictions, original, reference)
+        outcome = compare_with_original(facts, predictions, original, reference)
         outcome.batch = BATCH_SIZE
-        _add_findings(outcome, traits, probes, original, reference)
+        add_findings(outcome, traits, probes, original, reference)
         return outcome
     except (FormatError, InputError) as error:
-        return _failed_outcome(error)
-
-
-def _failed_outcome(error: RoundtripError) -> ReloadOutcome:
-    """A copy that takes other inputs or gives other outputs than the model has loaded, but cannot be compared."""
-    is_misfit = type(error) is InputError
-    verdict = Verdict.NOT_COMPARABLE if is_misfit else verdict_of_error(error)
-    return ReloadOutcome(verdict=verdict, error=error.to_json())
-
-
-def _compare_with_original(
-    facts: Mapping[str, Any], predictions: Arrays, original: OriginalFingerprint, reference: Reference
-) -> ReloadOutcome:
-    compared = compare(reference.predictions, predictions, original.classes, with_metrics=False)
-    comparison = compared.to_json()
-    del comparison["outputs"]  # a record stays small; the metrics of each output are computed by a comparison
-    unread = facts.get("unread")
-    return ReloadOutcome(
-        **comparison,
-        **{name: facts[name] for name in REPORTED_FACTS},
-        weights=match_fingerprints(original.weights, facts["weights"]),
-        optimizer=match_fingerprints(original.optimizer, facts["optimizer"]),
-        discrimination=Discrimination.measure(reference.predictions, None),
-        reordered=find_reordered(reference.inputs, reference.predictions, facts, list(predictions), compared),
-        grade=_grade(reference.predictions, predictions, compared, original),
-        places=find_places(reference.inputs, reference.predictions, facts, compared),
-        unread=None if unread is None else find_surplus(original.weights, unread),
-    )
-
-
-def _grade(
-    reference: Arrays, predictions: Arrays, comparison: Comparison, original: OriginalFingerprint
-) -> Grade | None:
-    before, now = ({name: single_chunk(array) for name, array in side.items()} for side in (reference, predictions))
-    scale = GradingScale(original.classes, image_shape=original.output_image_shape)
-    return grade_outputs(before, now, comparison, scale)
-
-
-def _add_findings(
-    outcome: ReloadOutcome,
-    traits: Mapping[str, Any] | None,
-    probes: Mapping[str, Any],
-    original: OriginalFingerprint,
-    reference: Reference,
-) -> None:
-    """Put in what was found out beside the predictions, of which `reference` has the rows.
-
-    The settings, once they are compared, are left out: a record stays small.
-    """
-    outcome.discrimination = Discrimination.measure(reference.predictions, probes.get("mutant"))
-    known = validate_traits(traits or {})
-    outcome.settings = _compare_settings(original, known)
-    if not (outcome.remembers or probes.get("repeats")):  # then answers move anyway
-        outcome.alone = probes.get("row_shift")
-    outcome.probes = {**probes, "traits": {name: trait for name, trait in known.items() if name != "settings"}}
-
-
-def _compare_settings(original: OriginalFingerprint, traits: Mapping[str, Any]) -> list[SettingChange] | None:
-    """What came back with other settings; None where one of the two shows none."""
-    reloaded = ModelSettings.read(traits)
-    return compare_settings(original.settings, reloaded) if original.settings and reloaded else None
+        return failed_outcome(error)
 
 
 def gather_evidence(
@@ -314,6 +263,33 @@ def gather_evidence(
     half a model is completed from the snapshot of its run. The probes are tried on the first of the two that loads.
     `limits` are those of `reload_in_child`, and `prepared` is a child for the first of the two.
     """
+    with _closing_all() as unused:
+        return _gather_evidence(
+            worker, format_key, folder, source, original, reference, prepared, unused=unused, **limits
+        )
+
+
+@contextlib.contextmanager
+def _closing_all() -> Iterator[list[Child]]:
+    """Children that are closed at the end."""
+    children: list[Child] = []
+    try:
+        yield children
+    finally:
+        for child in children:
+            child.close()
+
+
+def _gather_evidence(
+    worker: Worker,
+    format_key: str,
+    folder: Path,
+    source: ModelSource,
+    original: OriginalFingerprint,
+    reference: Reference,
+    prepared: PreparedChild | None,
+    **limits: Any,
+) -> Evidence:
     demo, is_half = demo_of_source(source), get_format(format_key).needs_architecture
     probing = limits | {"probe_as": {"demo": source.get("demo")}}
     without = reload_in_child(

@@ -4,7 +4,7 @@ import streamlit as st
 
 from core.compatibility.matrix import build_matrix, to_csv, to_markdown
 from core.exports.download_names import name_of_run
-from core.formats import all_formats
+from core.formats import all_formats, formats_at_hand
 from core.jobs.elsewhere_answers import find_answers
 from core.record import now
 from ui.components import describe_runs, show_empty_state
@@ -19,7 +19,9 @@ jobs = current_jobs()
 runs = {run.id: run for run in jobs.library.runs()}
 if not runs:
     show_empty_state(
-        "The matrix is measured on a run of yours. Train a demo first: it takes a few seconds.", "Train", "train"
+        "The matrix is measured on a run of yours. Train a demo first: it takes a few seconds.",
+        "Train a model",
+        "train",
     )
     st.header("The formats")
     show_format_descriptions(all_formats())
@@ -29,14 +31,11 @@ labels = describe_runs(jobs.library, runs.values())
 run = runs[st.selectbox("Run", **bind_select("run", list(runs)), format_func=labels.__getitem__)]
 rows = build_matrix(jobs.library, run.id, find_answers(jobs.job_store, run.id))
 tried_formats = {row.format for row in rows}
-missing = [
-    format_.key
-    for format_ in all_formats()
-    if format_.key not in tried_formats and not format_.refusal_reason(run.kind, run.weight_bytes, run.trust)
-]
+at_hand = formats_at_hand(run.kind, run.weight_bytes, run.trust)  # others are built first, as Save says of each
+missing = [key for key in at_hand if key not in tried_formats]
 if missing:
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        message = f"{len(missing)} of {len(all_formats())} formats have not been tried on this run."
+        message = f"{len(missing)} of {len(at_hand)} formats have not been tried on this run."
         st.markdown(message if rows else "No format has been tried on this run yet.")
         if st.button("Try them all", type="primary", icon=":material/done_all:"):
             go("save", job=jobs.save(run.id, missing).id)

@@ -35,7 +35,7 @@ left, right = st.columns([3, 2], gap="large", vertical_alignment="top")
 
 with left, st.container(border=True):
     st.image(
-        draw_home_picture([get_format(key) for key in OVERVIEW_FORMATS], is_dark=st.context.theme.type == "dark"),
+        draw_home_picture([get_format(key) for key in OVERVIEW_FORMATS]),
         width="stretch",
         alt="A trained model is architecture, weights and optimizer state; each format keeps all of them or some.",
     )

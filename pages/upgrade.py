@@ -11,8 +11,8 @@ from ui.upgrade.sides import choose_sides, read_sides, show_costs, why_no_search
 
 st.title("Upgrade", anchor=False)
 st.markdown(
-    "What breaks when you upgrade? Each model is asked with the packages of before, then the same rows with those of "
-    "after. What does not load there is cured where that can be done, and the cure is asked, too."
+    "What breaks when you upgrade? Each model predicts the same rows twice: with the packages before the upgrade, and "
+    "with those after it. What no longer loads is cured where that can be done, and the cure is tried, too."
 )
 job = find_job()
 models = choose_models()

@@ -19,7 +19,7 @@ from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.misbehaving_worker import MisbehavingWorker
 from tests.factories.populated_library import make_jobs, populate_library
 from tests.factories.warm_start import WarmProcess, forked_forkservers
-from tests.helpers import mounted_tmpfs, run_command, skip_formats_without_packages
+from tests.helpers import mounted_tmpfs, run_command, skip_formats_without_packages, wait_until_done
 from tests.parameter_pairs import leave_undrawn_to_the_long_run
 from tests.postgresql_server import run_server
 from tests.s3_server import make_bucket, s3_address, s3_variables
@@ -159,6 +159,29 @@ def saved_all(shared_entries: SharedEntries) -> Callable[[str], Rows]:
 def saved(shared_entries: SharedEntries) -> Callable[[str, str], dict[str, Any]]:
     """A function that gives the row of a demo saved in a format (see `core.jobs.save`), saved once in the session."""
     return lambda demo, format_key: shared_entries.rows(demo, [format_key])[format_key]
+
+
+@pytest.fixture(scope="session")
+def apart(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+    """Jobs over a library and a folder of environments of their own, in which copies are saved that need one."""
+    config = Settings(home=tmp_path_factory.mktemp("apart"), environments=shared_folder / "environments")
+    worker = Worker(config)
+    yield Jobs(Library(config.home), worker, config)
+    worker.close()
+
+
+@pytest.fixture(scope="session")
+def saved_apart(apart: Jobs) -> Callable[[str, str], dict[str, Any]]:
+    """A function that gives the row of a demo saved in a format of an environment."""
+    runs: dict[str, str] = {}
+
+    def save(demo: str, key: str) -> dict[str, Any]:
+        if demo not in runs:
+            runs[demo] = wait_until_done(apart, apart.train(demo, epochs=1)).result["run"]
+        row: dict[str, Any] = wait_until_done(apart, apart.save(runs[demo], [key])).result["rows"][key]
+        return row | {"run": runs[demo]}
+
+    return save
 
 
 @pytest.fixture

@@ -29,7 +29,7 @@ def get_counter(config: pytest.Config) -> Counter:
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     if hasattr(session.config, "workeroutput"):  # one of several processes: tell the one that prints
         session.config.workeroutput[WORKER_OUTPUT_KEY] = dict(get_counter(session.config))
-    elif session.config.cache:
+    elif getattr(session.config, "cache", None):  # None without its plugin
         session.config.cache.set(EXIT_STATUS, int(exitstatus))
 
 

@@ -12,6 +12,7 @@ from core.demos import demo_label
 from core.environments import get_environment
 from core.errors import InputError
 from core.evidence.records import ReloadOutcome
+from core.exports.opening_lines import PYTHON_LINES, SHELL_LINES
 from core.exports.tf_serving import is_servable, normalize_serving_name, parse_serving_version
 from core.formats import get_format, label_format
 from core.formats.base import Format
@@ -47,9 +48,15 @@ NOT_TRIED = "Not tried: the copy loads without it, and the model has no classes 
 
 def show_artifact_evidence(artifact_id: str, format_: Format) -> None:
     """Show the results of an artifact's reloads, its files, its exports, and the code that saved and loads it."""
+    show_sharing(artifact_id)
+    _show_reloads(artifact_id, format_)
+    _show_contents(artifact_id, format_)
+
+
+def _show_reloads(artifact_id: str, format_: Format) -> None:
+    """Show what a format is about, and what came back of this copy."""
     library = current_jobs().library
     artifact, evidence = library.artifact(artifact_id), library.evidence(artifact_id)
-    show_sharing(artifact_id)
     if not_run := evidence.best.verdict is Verdict.NOT_RUN:
         show_not_run(artifact_id, evidence.best.error)
     if format_.explains:
@@ -66,12 +73,20 @@ def show_artifact_evidence(artifact_id: str, format_: Format) -> None:
             with st.container(border=True, height="stretch"):
                 st.markdown("**With the model's code**")
                 st.caption("Not tried." if not_run else NOT_TRIED)
+
+
+def _show_contents(artifact_id: str, format_: Format) -> None:
+    """Show the files of a copy, what can be taken from it, how it is opened, and the code that made it."""
+    library = current_jobs().library
+    artifact, evidence = library.artifact(artifact_id), library.evidence(artifact_id)
     st.markdown("**Files**")
     files = tuple((file.path, file.bytes) for file in artifact.files)
     st.code(file_tree(library.folder(artifact_id) / "files", files), language=None)
     for name, value in content_facts(artifact):
         st.markdown(f"**{name}**  \n{escape_markdown(value)}")
     show_exports(artifact, format_)
+    if format_.kit and evidence.best.has_loaded:
+        _show_opening_lines()
     show_copy_in_browser(artifact)
     show_size_breakdown(artifact_id)
     _show_format_code(artifact, format_)
@@ -112,8 +127,18 @@ def file_tree(folder: Path, entries: tuple[tuple[str, int], ...]) -> str:
     return "\n".join(lines)
 
 
+def _show_opening_lines() -> None:
+    """Show what opens a copy in a program of one's own."""
+    st.markdown("**Open it yourself**")
+    st.markdown("Download the proof kit, unpack it, and in its folder:")
+    st.code(SHELL_LINES, language="bash")
+    st.markdown("Then in Python, without Roundtrip:")
+    st.code(PYTHON_LINES)
+
+
 def _show_format_code(artifact: Artifact, format_: Format) -> None:
-    """Show the code that saved an artifact and that loads it; an imported one was not saved here."""
+    """Show Roundtrip's code that saved an artifact and that loads it; an imported one was not saved here."""
+    st.markdown("**Roundtrip’s own source**")
     sides: list[tuple[str, Callable[..., Any]]] = [("The code that loads it again", format_.load)]
     if current_jobs().library.run(artifact.run).brought.get("artifact") != artifact.id:
         sides.insert(0, ("The code that saved it", format_.save))
@@ -121,10 +146,6 @@ def _show_format_code(artifact: Artifact, format_: Format) -> None:
         with column:
             st.markdown(f"**{title}**")
             st.code(inspect.getsource(function))
-    if format_.kit:
-        st.caption(
-            "This is Roundtrip's own source. The proof kit has `load.py`, which loads the copy without Roundtrip."
-        )
     if format_.environment:
         st.markdown(f"**What runs in the environment {escape_markdown(format_.environment.label)}**")
         st.code(format_.environment.script_path.read_text(encoding="utf-8"))
@@ -213,7 +234,7 @@ def _step_text(relation: str, step: LineageStep) -> str:
 
 
 def show_artifact_detail(entry: Entry) -> None:
-    """Show one artifact: its annotations, its lineage, its evidence, its files, and its code."""
+    """Show one artifact: what came back of it, its annotations, its lineage, its files, and its code."""
     if entry.problem:
         st.warning(escape_markdown(entry.problem), icon=":material/broken_image:")
         return
@@ -229,6 +250,8 @@ def show_artifact_detail(entry: Entry) -> None:
         run_name = current_jobs().library.run_names().get(entry.run or "", entry.run_name or "")
         st.caption(escape_markdown(run_name), width="content")
         show_ids({"Artifact": entry.id, "Run": entry.run or ""})
+    show_sharing(entry.id)
+    _show_reloads(entry.id, format_)
     left, right = st.columns(2, gap="large")
     with left:
         edit_annotations(entry)
@@ -236,7 +259,7 @@ def show_artifact_detail(entry: Entry) -> None:
         show_lineage(entry.id)
     if entry.run and entry.verdict != Verdict.NOT_RUN:
         show_adviser_of_run(entry.run)
-    show_artifact_evidence(entry.id, format_)
+    _show_contents(entry.id, format_)
 
 
 def _show_badges(entry: Entry) -> None:

@@ -194,16 +194,18 @@ def _show_trial(card: Card, job: Job, name: str) -> None:
 
 
 def _show_words(result: TrialResult) -> None:
-    st.markdown("**What TensorFlow said**")
-    if error := result["error"]:
-        st.code(f"{error['kind']}: {error['cause']}", language=None, wrap_lines=True)
-        if error["text"] != error["cause"]:
-            with st.expander("All of its message"):
-                st.code(error["text"], language=None, wrap_lines=True)
-    elif not result["messages"]:
-        st.markdown(":material/volume_off: Nothing: no error, no warning.")
-    if result["messages"]:
-        st.code("\n".join(result["messages"]), language=None, wrap_lines=True)
+    error, messages = result["error"], result["messages"]
+    with st.container(gap="xsmall"):  # below their heading, as the lines above and below them are
+        st.markdown("**What TensorFlow said**")
+        if error:
+            st.code(f"{error['kind']}: {error['cause']}", language=None, wrap_lines=True)
+        elif not messages:
+            st.markdown(":material/volume_off: Nothing: no error, no warning.")
+        if messages:
+            st.code("\n".join(messages), language=None, wrap_lines=True)
+    if error and error["text"] != error["cause"]:
+        with st.expander("All of its message"):
+            st.code(error["text"], language=None, wrap_lines=True)
 
 
 def _show_example(card: Card, job: Job, result: TrialResult, name: str) -> None:

@@ -26,7 +26,7 @@ def training_curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
         if any(row.get(key) is not None for row in history):
             values = [row.get(key) for row in history]
             figure.add_scatter(x=epochs, y=values, name=name, mode="lines+markers", marker={"size": 5})
-    figure = apply_theme(figure, "epoch", metric)
+    figure = apply_theme(figure, "epoch", metric.replace("mae", "average error").replace("_", " "))
     return figure.update_xaxes(dtick=1) if len(epochs) <= MAX_EPOCH_TICKS else figure
 
 

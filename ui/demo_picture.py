@@ -9,6 +9,7 @@ from core.demos import get_demo
 from core.demos.base import Demo, Split
 from core.figures.images import row_image_url
 from core.figures.theme import COLOURS, NEUTRAL
+from ui.drawing import INK, draw_svg
 
 WIDTH, HEIGHT = 320, 112  # units of the drawing
 MARGIN = 16
@@ -17,20 +18,15 @@ IMAGE_SIDE = 56
 
 
 @st.cache_data(show_spinner=False)
-def draw_demo_picture(key: str, is_dark: bool) -> str:
+def draw_demo_picture(key: str) -> str:
     """Return the picture of a demo's data as SVG; empty where the demo gives no rows for one."""
     demo = get_demo(key)
     if demo.sample is None:
         return ""
-    ink = "#ECEAF6" if is_dark else "#1E1B2E"
-    shapes = "".join(_draw_rows(demo, demo.sample(), ink))
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" font-size="13" '
-        f'font-family="Source Sans Pro, Source Sans, Segoe UI, Helvetica, Arial, sans-serif">{shapes}</svg>'
-    )
+    return draw_svg(WIDTH, HEIGHT, "".join(_draw_rows(demo, demo.sample())), font_size=13)
 
 
-def _draw_rows(demo: Demo, sample: Split, ink: str) -> list[str]:
+def _draw_rows(demo: Demo, sample: Split) -> list[str]:
     values = next(iter(sample.inputs.values()))
     if shape := demo.image_shapes.get(demo.defaults.dataset):
         return _draw_images(sample, shape, has_image_targets=bool(demo.output_image_shapes))
@@ -38,7 +34,7 @@ def _draw_rows(demo: Demo, sample: Split, ink: str) -> list[str]:
         return _draw_curves(values[:, :, 0])
     if values.dtype.kind == "U" and len(sample.inputs) == 1:
         return _draw_words(values[:, 0], demo, sample)
-    return _draw_points(demo, sample, ink)
+    return _draw_points(demo, sample)
 
 
 def _draw_images(sample: Split, shape: tuple[int, int], has_image_targets: bool) -> list[str]:
@@ -76,7 +72,7 @@ def _draw_curves(curves: np.ndarray) -> list[str]:
     ]
 
 
-def _draw_points(demo: Demo, sample: Split, ink: str) -> list[str]:
+def _draw_points(demo: Demo, sample: Split) -> list[str]:
     """Draw each row as a point: its first number across; upward its last number, by class, or the value to predict."""
     numbers = [field for field in demo.input_fields if field.kind == "number"]
     first, last = next(iter(sample.inputs.values()))[:, 0], [*sample.inputs.values()][-1][:, -1]
@@ -91,8 +87,8 @@ def _draw_points(demo: Demo, sample: Split, ink: str) -> list[str]:
     return [
         f'<path d="M{MARGIN} 4V{HEIGHT - 18}H{WIDTH - 8}" fill="none" stroke="{NEUTRAL}"/>',
         *points,
-        f'<text x="{WIDTH - 8}" y="{HEIGHT - 4}" fill="{ink}" text-anchor="end">{escape(numbers[0].label)} →</text>',
-        f'<text x="{MARGIN + 6}" y="14" fill="{ink}">↑ {escape(label)}</text>',
+        f'<text x="{WIDTH - 8}" y="{HEIGHT - 4}" fill="{INK}" text-anchor="end">{escape(numbers[0].label)} →</text>',
+        f'<text x="{MARGIN + 6}" y="14" fill="{INK}">↑ {escape(label)}</text>',
     ]
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from core.formats.base import Format
+from ui.drawing import FAINT, INK, draw_svg
 
 # White letters are read on each of them, and its outline is seen on white and on near-black.
 PART_COLOURS = {"architecture": "#5B54E8", "weights": "#0F766E", "optimizer state": "#B45309"}
@@ -10,41 +11,36 @@ PART_LABELS = {"architecture": "Architecture", "weights": "Weights", "optimizer 
 ROW, TOP, LEFT, COLUMN_WIDTH, GAP = 44, 138, 136, 122, 12
 
 
-def draw_home_picture(formats: Iterable[Format], is_dark: bool) -> str:
+def draw_home_picture(formats: Iterable[Format]) -> str:
     """Return the picture as SVG: the three parts of a model, and a row with the parts that each format keeps."""
     formats = list(formats)
-    ink, faint = ("#ECEAF6", "#A5A1BD") if is_dark else ("#1E1B2E", "#57536E")  # read on either ground
     height = TOP + ROW * len(formats) + 6
-    shapes = [_svg_text(12, 62, "A model is", ink, 19, 700), _svg_text(12, 118, "A copy may keep", ink, 16, 600)]
+    shapes = [_svg_text(12, 62, "A model is", INK, 19, 700), _svg_text(12, 118, "A copy may keep", INK, 16, 600)]
     for column, (part, colour) in enumerate(PART_COLOURS.items()):
         x = LEFT + column * (COLUMN_WIDTH + GAP)
         shapes.append(_filled_rect(x, 30, 52, colour))
         shapes.append(_svg_text(x + COLUMN_WIDTH / 2, 62, PART_LABELS[part], "#FFFFFF", 18, 600, "middle"))
         if column:
-            shapes.append(_svg_text(x - GAP / 2, 63, "+", ink, 19, 700, "middle"))
-    shapes += [_home_picture_row(format_, TOP + index * ROW, ink, faint) for index, format_ in enumerate(formats)]
-    width = LEFT + 3 * (COLUMN_WIDTH + GAP)
-    return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" '
-        f'font-family="Source Sans Pro, Source Sans, Segoe UI, Helvetica, Arial, sans-serif">{"".join(shapes)}</svg>'
-    )
+            shapes.append(_svg_text(x - GAP / 2, 63, "+", INK, 19, 700, "middle"))
+    shapes += [_home_picture_row(format_, TOP + index * ROW) for index, format_ in enumerate(formats)]
+    return draw_svg(LEFT + 3 * (COLUMN_WIDTH + GAP), height, "".join(shapes))
 
 
-def _home_picture_row(format_: Format, y: float, ink: str, faint: str) -> str:
+def _home_picture_row(format_: Format, y: float) -> str:
     # The file's ending, in brackets in the label, is a shorter name than the label.
     name = format_.label.partition("(")[2].rstrip(")") or format_.label
-    shapes = [_svg_text(12, y + 23, name, ink, 17, 400)]
+    shapes = [_svg_text(12, y + 23, name, INK, 17, 400)]
     for column, (part, colour) in enumerate(PART_COLOURS.items()):
         x = LEFT + column * (COLUMN_WIDTH + GAP)
         text: tuple[str, str, int, int]
         if part in format_.keeps and (part != "optimizer state" or format_.can_resume_training):
             cell, text = _filled_rect(x, y, 34, colour), ("kept", "#FFFFFF", 15, 600)
         elif part == "optimizer state" and part in format_.keeps:
-            cell, text = _outlined_rect(x, y, colour, ""), ("not usable", ink, 15, 400)
+            cell, text = _outlined_rect(x, y, colour, ""), ("not usable", INK, 15, 400)
         elif part == "architecture" and "graph" in format_.keeps:
-            cell, text = _outlined_rect(x, y, colour, ""), ("as a graph", ink, 15, 400)
+            cell, text = _outlined_rect(x, y, colour, ""), ("as a graph", INK, 15, 400)
         else:
-            cell, text = _outlined_rect(x, y, faint, "5 5"), ("not kept", faint, 14, 400)
+            cell, text = _outlined_rect(x, y, FAINT, "5 5"), ("not kept", FAINT, 14, 400)
         shapes += [cell, _svg_text(x + COLUMN_WIDTH / 2, y + 22, *text, "middle")]
     return "".join(shapes)
 

@@ -195,7 +195,8 @@ def _show_endings(
                 if id_ in losses:
                     differences, line = losses[id_] - losses[LIVE_MODEL], LINE_COLOURS[colour]
                     _draw_loss_difference(differences, batches_per_epoch, line, f"departure-{id_}", names[id_])
-                    score, took = _score_text(copy.epochs[-1].model_dump()), format_duration(copy.seconds)
+                    score = _score_text(copy.epochs[-1].model_dump())
+                    took = format_duration(copy.seconds).replace(" ", "\N{NO-BREAK SPACE}")
                     st.caption(escape_markdown(f"Ends with {score} on validation rows. Took {took}."))
 
 

@@ -208,11 +208,11 @@ def draw_save_rows(job: Job) -> None:
 
 
 def _draw_saved_row(row: dict[str, Any], largest: int) -> None:
+    _show_size_bar(row["bytes"], largest, width=120)  # after the name, whose width is fixed: bars begin at one place
     show_verdict_and_losses(row["artifact"], row["verdict"], row["changed_rows"], row["rows"], grade=row.get("grade"))
     if row["needs_code"]:
         help_ = "It loads only with the model's own code."
         st.badge("needs its code", icon=":material/code:", color="gray", help=help_)
-    _show_size_bar(row["bytes"], largest, width=120)
     st.markdown(f"written in {format_duration(row['seconds'])}", width="content")
     if row.get("reason"):
         st.caption(escape_markdown(row["reason"]))

@@ -128,7 +128,7 @@ def byte_strips(strips: Mapping[str, Mapping[str, int]]) -> go.Figure:
     figure.update_layout(barmode="stack")
     figure.update_yaxes(autorange="reversed", automargin=True)
     figure.update_xaxes(showticklabels=False, showgrid=False)
-    figure = apply_theme(figure, "", "", height=120 + 26 * len(names))
+    figure = apply_theme(figure, "", "", height=140 + 26 * len(names))
     return figure.update_layout(legend={"traceorder": "normal", **LEGEND_BELOW})
 
 

@@ -22,7 +22,7 @@ from ui.demo_picture import draw_demo_picture
 from ui.session import load_reference
 from ui.sharing import show_sharing
 
-MAX_EXAMPLES = 12
+MAX_EXAMPLES, EXAMPLE_WIDTH = 12, 76  # pixels, of which as many fit into the widest line
 TRAIN_BUTTON, SETTINGS_BUTTON = "train", "train-with"  # the keys of a card's buttons begin with these
 # Label, lower and upper bound, step and meaning of each setting.
 SETTING_FIELDS: dict[str, tuple[str, float, float, float, str]] = {
@@ -56,7 +56,7 @@ def train_buttons(demos: Sequence[Demo]) -> list[str]:
 
 def _show_demo_card(demo: Demo, is_unfolded: bool) -> dict[str, str | float] | None:
     """Show one card. Returns the settings to train with when one of its buttons was pressed."""
-    if picture := draw_demo_picture(demo.key, st.context.theme.type == "dark"):
+    if picture := draw_demo_picture(demo.key):
         st.image(picture, width="stretch", alt=f"Rows of the data: {demo.data_description}")
     st.markdown(f"**{demo.label}**")
     facts = {"help": demo.predicts, "database": demo.data_description, "account_tree": demo.model_description}
@@ -143,7 +143,7 @@ def _show_image_examples(run: Run, reference: Reference, image_shape: tuple[int,
     """Show some test images with the live model's predictions, and in words whether they are right."""
     pixels, predictions = _first(reference.inputs), _first(reference.predictions)
     truth = _first(reference.targets).argmax(axis=1)
-    with st.grid("auto", min_column_width=84):
+    with st.grid("auto", min_column_width=EXAMPLE_WIDTH):
         for row in _choose_example_rows(predictions.argmax(axis=1) != truth):
             label, true_label = run.labels[predictions[row].argmax()], run.labels[truth[row]]
             with st.container(horizontal_alignment="center", gap="xsmall"):
@@ -159,7 +159,7 @@ def _output_shape(run: Run) -> tuple[int, int] | None:
 def _show_image_pairs(reference: Reference, image_shape: tuple[int, int], output_shape: tuple[int, int]) -> None:
     """Show some test images, each above the live model's output image for it."""
     pixels, predictions = _first(reference.inputs), _first(reference.predictions)
-    with st.grid("auto", min_column_width=84):
+    with st.grid("auto", min_column_width=EXAMPLE_WIDTH):
         for row in range(min(MAX_EXAMPLES, reference.rows)):
             with st.container(horizontal_alignment="center", gap="xsmall"):
                 st.image(row_image(pixels[row], image_shape), "asked", 64, alt=f"Test picture {row}")

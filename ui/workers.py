@@ -68,7 +68,7 @@ def _show_worker(row: "WorkerRow") -> None:
     icon, state = STATES[row["state"]]
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
         what = ", ".join(f"*{escape_markdown(title)}*" for title in row["jobs"]) or state
-        load = f"load {row['load']:.1f} of {row['processors']}, memory {row['memory_used']:.0%}"
+        load = f"load {row['load']:.1f} on {pluralize(row['processors'], 'processor')}, memory {row['memory_used']:.0%}"
         st.markdown(f"{icon} **{escape_markdown(row['name'])}** {what}  \n:small[{load}]", width="stretch")
         with st.popover("What it has", icon=":material/memory:", type="tertiary"):
             st.markdown(_describe(row))

@@ -8,7 +8,7 @@ from core.evidence.fingerprint_matching import FOLDED, MERGED, ZEROED, SurplusTe
 from core.evidence.records import ReloadOutcome
 from core.runtimes.model_settings import SettingChange
 from core.text.labels import pluralize
-from core.text.summaries import describe_order
+from core.text.summaries import describe_order, describe_renamed
 
 MAX_NAMES = 4  # in a sentence
 KERAS_PREFIX = "keras."
@@ -140,8 +140,7 @@ def describe_ports(original: list[dict[str, Any]], outcome: ReloadOutcome) -> st
     )
     sentences = []
     if before.keys() != after.keys():
-        pairs = [f"{pair['reference']} is {pair['answer']}, by {pair['by']}" for pair in outcome.input_pairs]
-        sentences.append(f"Inputs were renamed: {', '.join(pairs) or 'they have no names'}.")
+        sentences += describe_renamed("Inputs", outcome.input_pairs) or ["Inputs were renamed: they have no names."]
     elif others := [f"{name} was {port} and is {after[name]}" for name, port in before.items() if port != after[name]]:
         sentences.append(f"Inputs are others: {', '.join(others)}.")
     if needed := sorted(_optional_names(original) - _optional_names(outcome.inputs)):

@@ -208,9 +208,17 @@ def _is_zeroed(tensor: Tensor, original: Tensor) -> bool:
 
 
 def _holds(stored: Tensor, original: Tensor) -> bool:
-    """Whether integers may be a float tensor: of its shape, or with one axis half as long, two in a byte."""
+    """Whether integers may be a float tensor: of its shape, or with one axis half as long, two in a byte.
+
+    The latter only where it is called the same, as Keras does: a point of zero has half the length of a bias of two.
+    """
     shape, whole = list(stored["shape"]), list(original["shape"])
-    if shape == whole or len(shape) != len(whole):
+    is_named_alike = _last_name(stored) == _last_name(original)
+    if shape == whole or len(shape) != len(whole) or not is_named_alike:
         return shape == whole
     changed = [(a, b) for a, b in zip(shape, whole, strict=True) if a != b]
     return len(changed) == 1 and changed[0][0] == -(-changed[0][1] // 2)
+
+
+def _last_name(tensor: Tensor) -> str:
+    return str(tensor["name"]).rsplit("/", 1)[-1]

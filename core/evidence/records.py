@@ -141,12 +141,14 @@ class Evidence(Record):
 
     @property
     def best(self) -> ReloadOutcome:
-        """The reload with the best verdict; that without the code where both are equal.
+        """The reload with the best verdict; that without the code where both are equal, and that with the code where
+        neither loads: why it fails there is what is left to mend.
 
         Of what did not load in one, and could not be verified in the other, is not known that it does not load.
         """
         outcomes = [self.without_code] + ([self.with_code] if self.with_code else [])
-        return min(outcomes, key=lambda outcome: (outcome.verdict is Verdict.DOES_NOT_LOAD, outcome.verdict.rank))
+        best = min(outcomes, key=lambda outcome: (outcome.verdict is Verdict.DOES_NOT_LOAD, outcome.verdict.rank))
+        return outcomes[-1] if best.verdict is Verdict.DOES_NOT_LOAD else best
 
     @property
     def needs_code(self) -> bool:

@@ -15,6 +15,7 @@ from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.bundler import bundle_functions
 from core.exports.kit_answers import INTRODUCTION, list_answer_rows
 from core.exports.missing_parts import ModelScript
+from core.exports.opening_lines import PYTHON_LINES, SHELL_LINES
 from core.formats.base import Format
 from core.library import Artifact, Run
 from core.runtimes.base import BATCH_SIZE
@@ -205,10 +206,9 @@ def render_readme(
         "same. Nothing here imports Roundtrip.",
         *_warning_paragraphs(run, format_, code),
         "## Run it",
-        "```\npython -m venv env\nenv/bin/pip install -r requirements.txt      # on Windows: env\\Scripts\\pip\n"
-        "env/bin/python verify.py                     # PASS, or how far off; exit status 0 or 1\n```",
-        "`load.py` holds all that it takes to load the copy: `from load import load; answer = load()`, then "
-        "`answer({name: array})` gives `{name: array}`, batch first.",
+        f"```\n{SHELL_LINES}```",
+        "`load.py` holds all that it takes to load the copy. In a program beside it:",
+        f"```python\n{PYTHON_LINES}```",
         "## What is asked, and what is expected",
         *_proof_paragraphs(run, proof_data),
         "## What was found when it was saved",

@@ -16,8 +16,9 @@ PAIRED_HEIGHT = 340  # in pixels, of figures that stand two by two
 COLOURS = ["#6366F1", "#0D9488", "#D97706", "#DB2777", "#0284C7", "#65A30D", "#9333EA", "#DC2626", "#64748B", "#A16207"]
 PLOTLY_CONFIG = {"displayModeBar": False}
 # A legend at the bottom edge of the figure, with as many lines as it needs: beside the plot, or a share of its height
-# below it, a legend lay on the bars once the window was made wider.
-LEGEND_BELOW = {"yref": "container", "y": 0, "yanchor": "bottom"}
+# below it, a legend lay on the bars once the window was made wider. Plotly's own limit, half of the height, hid its
+# last lines in a narrow window.
+LEGEND_BELOW = {"yref": "container", "y": 0, "yanchor": "bottom", "maxheight": 0.9}
 
 # From blue to yellow, in even steps of lightness: read alike by every kind of eye. Its darkest tenth would be lost on
 # a dark ground.

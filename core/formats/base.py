@@ -84,6 +84,8 @@ class Format:
         activations: As what a loaded model shows its tensors one by one ("keras", "litert", "onnx", "openvino": see
             `core.activations`), empty where it hides them.
         kit: How a person loads a copy without Roundtrip.
+        begins_with: Key of the conversion that its save begins with, where others begin with it too: a child that has
+            made it makes it once (see `core.runtimes.inference_model.share_conversion`).
         runs_code: Whether loading a copy runs whatever code stands in it.
         find_missing: `find_missing(model, folder)` names the weights of a model that are not in the files of a folder,
             when it was just saved there, and when it was just loaded; None where the format cannot pass over any.
@@ -109,6 +111,7 @@ class Format:
     max_weight_bytes: int | None = None
     activations: str = ""
     kit: StandaloneLoader | None = None
+    begins_with: str = ""
     runs_code: bool = False
     find_missing: Callable[[Model, Path], list[str]] | None = None
     environment: Environment | None = None
@@ -124,6 +127,11 @@ class Format:
         """Whether what it keeps of the optimizer can be trained with: it needs layers and compile settings, its own or
         those of the code. In a graph the numbers are there, and nothing that uses them."""
         return "optimizer state" in self.keeps and ("compile settings" in self.keeps or self.needs_architecture)
+
+    @property
+    def runs_on_tensorflow(self) -> bool:
+        """Whether a copy is loaded by TensorFlow, or may be."""
+        return self.kit is None or "tensorflow" in self.kit.packages
 
     def refusal_reason(self, kind: str, weight_bytes: int = 0, trust: str = "ours") -> str:
         """Why this format cannot take a model of this kind, size and trust now, in a sentence; empty when it can."""

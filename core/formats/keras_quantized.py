@@ -5,6 +5,7 @@ from typing import Any
 
 from core.errors import CannotSave
 from core.formats import keras
+from core.runtimes.base import join_remarks
 
 UNPACKED_REMARK = "Keras writes the 4-bit numbers of this model unpacked, so the file is larger than one of float32."
 QUANTIZABLE = ("Dense", "EinsumDense", "Embedding", "ReversibleEmbedding")
@@ -18,7 +19,7 @@ def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
     copy = _copy_model(model, folder / "copy.keras")
     inner = {id(layer) for layer in list_inner_layers(copy)}
     # A layer may not be built although it is in use, and Keras stops at such a layer.
-    copy.quantize(mode, filters=lambda layer: layer.built and id(layer) not in inner)
+    copy.quantize(mode, filters=lambda layer: layer.built and id(layer) not in inner and not _loses_mask(layer))
     if not any(getattr(layer, "quantization_mode", None) for layer in copy._flatten_layers()):
         raise CannotSave(
             "Keras can quantise no layer of this model, so the copy would be the model itself.",
@@ -27,6 +28,14 @@ def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
             "inside of others.",
         )
     return copy
+
+
+def _loses_mask(layer: Any) -> bool:
+    """Whether a layer makes the mask of padding in its call alone, of which its quantised form has another.
+
+    See `findings/keras_int8_of_reversible_embedding_has_no_mask.sh`.
+    """
+    return type(layer).__name__ == "ReversibleEmbedding" and layer.mask_zero
 
 
 def find_missing(model: Any, folder: Path) -> list[str]:
@@ -50,9 +59,18 @@ def save_quantized(model: Any, mode: str, folder: Path) -> str:
     """Write the quantised copy; returns what to know of it."""
     copy = quantize_copy(model, mode, folder)
     copy.save(folder / "model.keras")
-    kept = [layer.name for layer in list_inner_layers(copy) if type(layer).__name__ in QUANTIZABLE and layer.built]
-    names = ", ".join(kept[:3]) + (" …" if len(kept) > 3 else "")
-    return f"Layers inside of others were not quantised, since Keras does not rebuild them so: {names}." if kept else ""
+    inner = [layer for layer in list_inner_layers(copy) if type(layer).__name__ in QUANTIZABLE and layer.built]
+    masking = [layer for layer in copy._flatten_layers() if _loses_mask(layer) and layer not in inner]
+    return join_remarks(
+        _describe_kept("Layers inside of others were not quantised, since Keras does not rebuild them so", inner),
+        _describe_kept("Layers that tell padding were not quantised, since Keras forgets their mask then", masking),
+    )
+
+
+def _describe_kept(reason: str, layers: list[Any]) -> str:
+    """Which layers stayed as they were, and why; nothing for none."""
+    names = ", ".join(layer.name for layer in layers[:3]) + (" …" if len(layers) > 3 else "")
+    return f"{reason}: {names}." if layers else ""
 
 
 def list_quantization_modes(model: Any) -> set[str]:

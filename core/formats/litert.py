@@ -96,6 +96,7 @@ FORMAT = Format(
     load=load,
     kit=StandaloneLoader(open_litert, FILE, ("ai-edge-litert", "numpy"), load_imported=open_any_litert),
     activations="litert",
+    begins_with="litert",
     packages=PACKAGES,
     origin="TensorFlow Lite (2017), called LiteRT since 2024.",
     explains="Converting it is not yet running it: operations that LiteRT does not have are carried along as "

@@ -20,6 +20,7 @@ def save(model: Model, folder: Path) -> None:
 
 FORMAT = replace(
     litert.FORMAT,
+    begins_with="",
     key="litert_fixed",
     label="LiteRT, one row",
     good_for="Browsers by LiteRT.js, Core ML's converter and chips that plan their memory beforehand.",

@@ -3,6 +3,7 @@
 Operations that its converter lacks or changes are written in others: see `core.runtimes.onnx_operations`.
 """
 
+import re
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,6 +26,9 @@ from core.runtimes.tf_module import serving_function
 NEWER_OPSET_REMARK = (
     "It is of opset {}: the model puts numbers into places of a tensor, and where several meet, older opsets keep one."
 )
+
+# Of an input that is an answer as it came, and of the sum of an activity regularizer, which is no answer.
+LOST_TENSOR = re.compile(r"graph input '.+' not exist|Failed to import metagraph")
 
 
 def save(model: Model, folder: Path, opset: int = 15) -> str:
@@ -53,13 +57,24 @@ def _convert(model: Model, folder: Path, needs: Needs) -> None:
     if needs.inlining:
         _convert_frozen_graph(inline_calls(freeze_graph(model)), path, opset)
         return
-    if kind == "keras":
-        _export_keras(model, path, opset)
-    else:
-        _convert_function(serving_function(model), path, opset)
-    if count_inputs(folder / FILE) > inference_model.count_function_inputs(model):
-        # Constants that a layer computed, as Normalization does, have become inputs that nobody can fill.
+    # Constants that a layer computed, as Normalization does, may have become inputs that nobody can fill.
+    is_whole = _convert_live(model, path, opset)
+    if not is_whole or count_inputs(folder / FILE) > inference_model.count_function_inputs(model):
         _convert_frozen_graph(freeze_graph(model), path, opset)
+
+
+def _convert_live(model: Model, path: str, opset: int) -> bool:
+    """Whether the converter wrote a live model down: it looks for some tensors that it has left out."""
+    try:
+        if model_kind(model) == "keras":
+            _export_keras(model, path, opset)
+        else:
+            _convert_function(serving_function(model), path, opset)
+    except Exception as error:  # whatever the converter raises
+        if not LOST_TENSOR.search(str(error)):
+            raise
+        return False
+    return True
 
 
 def _convert_litert(source: Path, path: str, opset: int) -> None:
@@ -128,6 +143,7 @@ FORMAT = Format(
         imported_packages=("onnx",),  # which translates a file that is too old for ONNX Runtime
     ),
     activations="onnx",
+    begins_with="onnx",
     packages={"onnx": "onnx", "tf2onnx": "tf2onnx", "onnxruntime": "onnxruntime"},
     options=(Option("opset", "Opset", 15, OPSET_HELP, choices=(13, 14, 15, 16, 17, 18)),),
     max_weight_bytes=2**31 - 1,  # a protocol buffer

@@ -2,7 +2,9 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+from core.errors import CannotSave
 from core.formats import onnx
 from core.runtimes.base import Model
 from core.runtimes.onnx import FILE, import_onnxruntime, load_model
@@ -17,10 +19,26 @@ def save(model: Model, folder: Path, opset: int = 15) -> str:
 
     remark = onnx.save(model, folder, opset)
     require_unquantized(folder / FILE)
-    halved = ONNXModel(convert_float_to_float16(load_model(folder / FILE), keep_io_types=True))
+    whole = load_model(folder / FILE)
+    before = _count_halves(whole)
+    halved = ONNXModel(convert_float_to_float16(whole, keep_io_types=True))
+    if _count_halves(halved.model) == before:
+        raise CannotSave(
+            "Nothing in this model computes in float32, so the file would be the plain ONNX file.",
+            cure="Choose plain ONNX: the converter halves floats of 32 bits alone.",
+        )
     halved.topological_sort()  # the converter adds its casts at the end, where no checker wants them
     save_model(halved.model, folder / FILE)
     return remark
+
+
+def _count_halves(model: Any) -> int:
+    """How many constants and conversions of a graph are of float16."""
+    from onnx import TensorProto
+
+    constants = [each for each in model.graph.initializer if each.data_type == TensorProto.FLOAT16]
+    targets = [each.i for node in model.graph.node if node.op_type == "Cast" for each in node.attribute]
+    return len(constants) + targets.count(TensorProto.FLOAT16)
 
 
 FORMAT = replace(

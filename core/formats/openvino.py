@@ -70,6 +70,7 @@ FORMAT = Format(
     load=load,
     kit=StandaloneLoader(open_openvino, FILE, ("openvino", "numpy"), load_imported=open_any_openvino),
     activations="openvino",
+    begins_with="openvino",
     packages=PACKAGES,
     origin="Intel (2018).",
     explains="Where the processor has bfloat16, OpenVINO computes in it unless told otherwise, and answers differ in "

@@ -189,6 +189,8 @@ def _unreadable_record_steps(library: Library, quarantine: bool) -> Iterator[_Re
                 elif kind == "artifacts":
                     library.evidence(folder.name)
             except (UnreadableRecord, UnknownName) as error:
+                if not folder.exists():  # another machine removed it, so it went into the trash when it was looked for
+                    continue
                 is_newer = error.received.isdigit()  # another version of Roundtrip can read it: that is no damage
                 problem = f"{folder.name} cannot be read: {error}"
                 yield _quarantine_step(library, folder, quarantine and not is_newer, problem)

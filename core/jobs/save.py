@@ -1,11 +1,13 @@
 """Job: save a run in formats, side by side; none stops another.
 
 A child that has saved a small model in one format saves it in the next: what goes wrong there is done once more in a
-fresh child. Each copy is reloaded in fresh children.
+fresh child. Formats that begin with the same file follow each other in one child, which makes that file once. Each copy
+is reloaded in fresh children.
 """
 
 import contextlib
 import time
+from functools import partial
 from typing import Any, TypedDict
 
 from core.compare import Verdict
@@ -24,6 +26,7 @@ from core.evidence.records import Evidence
 from core.formats import get_format
 from core.jobs.execution.job_handle import JobHandle, attempt, map_parallel
 from core.jobs.participants import is_imported, snapshot_request
+from core.jobs.save_queue import SaveQueue
 from core.library.commits import artifact_of
 from core.library.records import Artifact
 from core.record import now
@@ -68,8 +71,8 @@ class SaveResult(TypedDict):
 def run_save(handle: JobHandle) -> SaveResult:
     """Save the run in every chosen format, and note which formats refused it."""
     job = _SaveJob(handle)
-    with job.children:
-        map_parallel(job.save_format, job.rows, handle.config.parallel)
+    lines = [str(line) for line in range(handle.config.parallel)]
+    map_parallel(job.save_in_line, lines, len(lines))
     refused = {key: {"created": now(), **row} for key, row in job.rows.items() if _is_refusal(row)}
     done = [key for key, row in job.rows.items() if row["state"] == "done"]
     with contextlib.suppress(StorageFailed):  # a note that finds no room does not undo what was stored
@@ -87,12 +90,18 @@ class _SaveJob:
         self.handle, self.library = handle, handle.library
         self.run = self.library.run(handle.request["run"])
         self.snapshot = snapshot_request(self.library, self.run)
-        self.children = ChildPool(handle.worker)
         self.rows: dict[str, SaveRow] = {key: {"state": "waiting"} for key in handle.request["formats"]}
+        self.waiting = SaveQueue(self.rows)
 
-    def save_format(self, key: str) -> None:
+    def save_in_line(self, line: str) -> None:
+        """Save one format after another, in children of this line alone, until none waits."""
+        with ChildPool(self.handle.worker) as children:
+            while key := self.waiting.take(line):
+                self._save_format(key, children)
+
+    def _save_format(self, key: str, children: ChildPool) -> None:
         started = time.monotonic()
-        row = attempt(lambda: self._find_earlier_row(key) or self._save_and_reload(key))
+        row = attempt(lambda: self._find_earlier_row(key) or self._save_and_reload(key, children))
         if isinstance(row, RoundtripError):
             row = {"state": "failed", "error": row.to_json(), "seconds": time.monotonic() - started}
         self._report_row(key, row)
@@ -108,7 +117,7 @@ class _SaveJob:
         done = sum(row["state"] == "done" for row in self.rows.values())
         self.handle.report_progress(progress, f"{done} of {len(self.rows)} done", write_now=True, rows=self.rows)
 
-    def _save_and_reload(self, key: str) -> SaveRow:
+    def _save_and_reload(self, key: str, children: ChildPool) -> SaveRow:
         """Save into staging, reload in fresh children, hash, flush and rename."""
         run, library, worker = self.run, self.library, self.handle.worker
         get_format(key).require_accepted(run.kind, run.weight_bytes, run.trust)
@@ -124,8 +133,9 @@ class _SaveJob:
             original, reference = library.original(run), library.reference(run.id)
             samples = {} if run.demo else reference.head_within(self.handle.config.reply_mb * MB).inputs
             request = {**self.snapshot, **limits, "arrays": samples, "options": options}
+            run_child = partial(self._run_child, children)
             try:
-                reply = self._run_child("save", format=key, folder=OutputFolder(folder), converts=True, **request)
+                reply = run_child("save", format=key, folder=OutputFolder(folder), converts=True, **request)
             except ChildDied as error:
                 if explained := explain_save_crash(error, get_format(key).label, folder, run.weight_bytes):
                     raise explained from error
@@ -136,7 +146,7 @@ class _SaveJob:
             source = source_with_snapshot(source, run.kind, library.snapshot(run.id))
             evidence = gather_evidence(worker, key, folder, source, original, reference, **limits)
             facts = {"format": key, **saved, "options": options, "trust": run.trust}
-            content = compute_content_hash(self._run_child, folder, **limits)
+            content = compute_content_hash(run_child, folder, **limits)
             facts |= {"made_from": run.brought.get("artifact"), "content": content}
             return self._make_row(library.commit_artifact(staged, run.id, evidence, **facts), evidence)
 
@@ -147,12 +157,12 @@ class _SaveJob:
         row["warning"] = " ".join(filter(None, (self.run.warning, best.warning, *best.left_out)))
         return row
 
-    def _run_child(self, task: str, **request: Any) -> Frame:
+    def _run_child(self, children: ChildPool, task: str, **request: Any) -> Frame:
         """Do a task in a child that may hold the live model already; in a fresh one where it is untrusted or large."""
         if request["sandboxed"] or self.run.weight_bytes > MAX_KEPT_BYTES:
             return self.handle.worker.run(task, **request)
         del request["sandboxed"]
-        return self.children.run(task, **request)
+        return children.run(task, **request)
 
 
 def _result_row(artifact: Artifact, evidence: Evidence) -> SaveRow:

@@ -76,13 +76,16 @@ def save_live_model(
         leave_values = stack.enter_context(preserve_model(model))
         staged = stack.enter_context(library.staging())
         steps, reference = training_steps(model), _compute_reference(model, inputs, keep_state)
-        run = _finalize_run(library, staged / RUN_FOLDER, model, reference, name, keep_state)
+        run, refusal = _finalize_run(library, staged / RUN_FOLDER, model, reference, name, keep_state)
         started = worker or stack.enter_context(contextlib.closing(Worker()))
         started.start()
         addition = _Addition(library, started, run, model, reference, staged, steps, leave_values)
-        if not chosen:  # the run alone, to be saved later
+        if not (chosen or refusal):  # the run alone, to be saved later
             addition.commit_run()
-        return [addition.save(format_) for format_ in chosen]
+        results = [addition.save(format_) for format_ in chosen]
+        if refusal and not any(result.artifact for result in results):
+            raise refusal
+        return results
 
 
 def _require_savable(model: Any) -> None:
@@ -119,23 +122,27 @@ def _compute_reference(model: Any, inputs: Any, keep_state: bool) -> Reference:
 
 def _finalize_run(
     library: CommitMixin, staged: Path, model: Any, reference: Reference, name: str, keep_state: bool
-) -> Run:
-    """The run with its snapshot, stored with the first copy alone: without any it would be an empty entry."""
+) -> tuple[Run, Exception | None]:
+    """The run with its snapshot, stored with the first copy alone: without any it would be an empty entry.
+
+    Also returns why the snapshot holds numbers alone, where it does.
+    """
     with translate_disk_errors():
         (staged / "snapshot").mkdir(parents=True)
         reference.write(staged / "reference.npz")
     try:
         with preserve_model(model):
-            write_model_copy(model, staged / "snapshot")
+            refusal = write_model_copy(model, staged / "snapshot")
             facts = describe_model(model)
             if custom_objects(model):  # of Keras' own layers all variables are known
                 facts["traits"]["unheld"] = find_unheld_variables(model, reference.head(BATCH_SIZE).inputs)
     except Exception as error:  # a model that its richest format refuses cannot be stored as a run at all
         raise translate(error, CannotSave, hidden_paths=[str(staged)]) from error
     name = str(name or getattr(model, "name", "") or "A model of my own")
-    return library.finalize_run(
+    run = library.finalize_run(
         staged, {**facts, "name": name, "demo": None, "settings": None, "keeps_state": keep_state}
     )
+    return run, refusal
 
 
 def _trained_error() -> CannotSave:

@@ -38,9 +38,12 @@ class Documents:
         return Version(number, data.decode(errors="replace") if data != REMOVED else None)
 
     def append(self, name: str, text: str | None, after: int) -> bool:
-        """Write the version that follows number `after`; False where another writer did so first. None removes it."""
-        data = REMOVED if text is None else text.encode()
-        return self._store.put_if_absent(self._key(name, after + 1), data)
+        """Write the version that follows number `after`; False where another writer did so first. None removes it.
+
+        Where the answer to this one was lost, and it was asked again, its own version is there.
+        """
+        data, key = REMOVED if text is None else text.encode(), self._key(name, after + 1)
+        return self._store.put_if_absent(key, data) or self._store.get(key) == data
 
     def replace(self, name: str, text: str | None) -> bool:
         """Make `text` the newest version, whoever else writes; returns whether it was not already."""

@@ -68,6 +68,8 @@ class Manifests:
         if self._store.put_if_absent(self._key(manifest.id), manifest.to_json_text().encode()):
             return "written"
         there = self.read(manifest.id)
+        if there == manifest:  # to the moment: the answer was lost, and the store was asked again
+            return "written"
         return "present" if there and there.has_same_files(manifest) else "different"
 
     def read(self, id_: str) -> Manifest | None:

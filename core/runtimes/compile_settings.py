@@ -33,7 +33,10 @@ def compile_config(model: Model) -> Any:
     """Optimizer with its settings, loss and metrics; a loss by name and one by object are the same loss."""
     if not getattr(model, "compiled", False):
         return None
-    config = model.get_compile_config() or {}
+    try:
+        config = model.get_compile_config() or {}
+    except (NotImplementedError, TypeError, ValueError):  # of a schedule or loss that cannot be written down
+        return {"words": describe_compile_settings(model)}
     return {
         "optimizer": drop_keys(config.get("optimizer"), (*NON_ARCHITECTURE_KEYS, "name")),
         "loss": _names_in_config(config.get("loss")),

@@ -13,11 +13,13 @@ from typing import Any
 
 import numpy as np
 
-INT64 = 7  # the number of this dtype in ONNX
+FLOAT = 1  # the number of this dtype in ONNX
+INT64 = 7
 INT32 = 6
 BOOL = 9
 MIN_OPSET = 13  # that may be chosen
 FIRST_OPSET = 10  # of ONNX, from which on all else that is used here exists
+SIGN_BIT = np.iinfo(np.int32).min
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 INLINED = "_inlined"
 FIRST_REDUCING_OPSET = 16  # from which on numbers for one place can be added up
@@ -158,6 +160,7 @@ def register_decompositions() -> None:
         tf_op(name).register_compat_handler(partial(_replace, decomposition), FIRST_OPSET)
     tf_op("TFL_GELU").register_compat_handler(_replace_litert_gelu, FIRST_OPSET)
     tf_op("OneHot").register_compat_handler(partial(_write_one_hot, OneHot.version_13), MIN_OPSET)
+    tf_op("BitwiseAnd").register_compat_handler(_write_sign_bit, FIRST_OPSET)
     for name in CALLS:
         tf_op(name).register_compat_handler(_note_call, FIRST_OPSET)
     for name, scatter in SCATTERS.items():
@@ -181,6 +184,22 @@ def _write_one_hot(write_as_before: Callable[..., None], graph: Any, node: Any, 
         classes = write.unsqueeze(classes, *range(1, rank - axis + 1))
     is_class = write("Equal", write.unsqueeze(write.cast(indices), axis), classes)
     graph.make_node("Where", [is_class, on, off], outputs=outputs, name=name, shapes=shapes, dtypes=dtypes)
+
+
+def _write_sign_bit(graph: Any, node: Any, **_: Any) -> None:
+    """Tell by 1 / x whether a float has its sign bit set, as Keras' argmax asks for -0.0 by its bits, which ONNX has
+    no operation for. Other bits stay as they are: ONNX Runtime says that it does not know the operation."""
+    bits, mask = node.inputs
+    is_sign = mask.is_const() and np.array_equal(mask.get_tensor_value(as_list=False), SIGN_BIT)
+    if not (bits.type == "Bitcast" and is_sign and graph.get_dtype(bits.input[0]) == FLOAT):
+        return
+    name, outputs, shapes, dtypes = node.name, list(node.output), node.output_shapes, node.output_dtypes
+    graph.remove_node(name)
+    floats, integers, x = NodeWriter(graph, FLOAT), NodeWriter(graph, INT32), bits.input[0]
+    zero = floats.number(0)
+    is_set = floats("Or", floats("Less", x, zero), floats("Less", floats("Div", floats.number(1), x), zero))
+    sign = [is_set, integers.number(int(SIGN_BIT)), integers.number(0)]
+    graph.make_node("Where", sign, outputs=outputs, name=name, shapes=shapes, dtypes=dtypes)
 
 
 @dataclass(frozen=True)

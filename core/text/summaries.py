@@ -1,6 +1,6 @@
 """Sentences about a comparison: what became of the right predictions, and its caveats."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from core.compare import Verdict
@@ -82,6 +82,15 @@ def describe_places(places: Mapping[str, list[str]]) -> str:
     return " ".join(text.format(", ".join(places[side])) for side, text in sentences.items() if side in places)
 
 
+def describe_renamed(side: str, pairs: Sequence[Mapping[str, str]]) -> list[str]:
+    """Say which "Inputs" or "Outputs" have other names, a sentence for each way in which they were paired."""
+    groups: dict[str, list[str]] = {}
+    for pair in pairs:
+        if pair["by"] != "name":
+            groups.setdefault(pair["by"], []).append(f"{pair['reference']} is {pair['answer']}")
+    return [f"{side} were renamed, paired by {by}: {', '.join(names)}." for by, names in groups.items()]
+
+
 def _describe_weights(weights: Mapping[str, Any]) -> Iterator[str]:
     """Say which tensors are not the run's, and how many parameters stand where there are more or fewer."""
     values, of = weights.get("values"), weights.get("values_of")
@@ -107,11 +116,7 @@ def _iterate_caveats(outcome: Mapping[str, Any], source: str) -> Iterator[str]:
     elif source != "none":
         yield f"Its layers came from {outcome.get('source') or f'architecture {source}'}."
     for side, pairs in (("Inputs", outcome["input_pairs"]), ("Outputs", outcome["pairs"])):
-        renamed = [
-            f"{pair['reference']} is {pair['answer']}, by {pair['by']}" for pair in pairs if pair["by"] != "name"
-        ]
-        if renamed:
-            yield f"{side} were renamed: {', '.join(renamed)}."
+        yield from describe_renamed(side, pairs)
     yield from describe_order(outcome.get("reordered") or {})
     if places := describe_places(outcome.get("places") or {}):
         yield places

@@ -1,6 +1,9 @@
 """What the forkserver imports before it forks, so that every child finds it done."""
 
 import gc
+from contextlib import suppress
+from functools import partial
+from importlib import import_module
 
 
 def import_everything() -> None:
@@ -13,7 +16,18 @@ def import_everything() -> None:
 
     import core.worker.tasks.registry  # noqa: F401  all tasks, with what they import
 
+    import_runtimes()
     # Lazily loaded parts of TensorFlow and Keras that every child would otherwise load by itself.
     tf.saved_model, tf.train, tf.function, keras.saving, keras.models  # noqa: B018
     gc.collect()
     gc.freeze()
+
+
+def import_runtimes() -> None:
+    """Import the other runtimes that copies come back in, as far as they are installed; none starts a thread here."""
+    from core.runtimes.onnx import import_onnxruntime
+    from core.runtimes.openvino import import_openvino
+
+    for import_runtime in (import_onnxruntime, import_openvino, partial(import_module, "ai_edge_litert.interpreter")):
+        with suppress(ImportError):
+            import_runtime()

@@ -33,7 +33,9 @@ from core.worker.model_loading import follow_choices, load_artifact, model_code_
 VARIABLES_FILE = "variables.npz"
 
 SNAPSHOT_FORMATS = {"keras": "keras", "module": "saved_model"}
+CONFIG_ERRORS = (NotImplementedError, TypeError, ValueError)  # which Keras raises of settings that are no plain values
 REBUILT_OTHERWISE = re.compile(r"expected \d+ variables, but received \d+ variables during loading")
+OWN_CURE = "Save it in this format from the same notebook: Library().add(model, inputs=x, formats=[...])."
 RUNTIME_KINDS = ("onnx", "litert", "openvino")  # kinds of which there is a runtime's file and nothing else
 
 
@@ -43,9 +45,22 @@ def write_variables(model: Any, folder: Path) -> None:
     np.savez(folder / VARIABLES_FILE, allow_pickle=False, **values)
 
 
-def write_model_copy(model: Any, folder: Path) -> None:
-    """Store a whole copy of a model whose code is not ours."""
-    get_format(SNAPSHOT_FORMATS[model_kind(model)]).save(model, folder)
+def write_model_copy(model: Any, folder: Path) -> Exception | None:
+    """Store a whole copy of a model whose code is not ours; of what no config can hold, the numbers alone.
+
+    Returns what Keras said of the config then. Such a model lives in its own program, which can save its graph, too.
+    """
+    kind = model_kind(model)
+    try:
+        get_format(SNAPSHOT_FORMATS[kind]).save(model, folder)
+    except CONFIG_ERRORS as error:
+        if kind != "keras":
+            raise
+        for left in folder.iterdir():
+            left.unlink()
+        write_variables(model, folder)
+        return error
+    return None
 
 
 def load_live(source: ModelSource, kind: str, folder: Path) -> Predictor:
@@ -77,6 +92,8 @@ def load_live_model(source: ModelSource, kind: str, folder: Path, classes: Mappi
 
 
 def _load_model_copy(kind: str, folder: Path, classes: Mapping[str, Any]) -> Any:
+    if (folder / VARIABLES_FILE).exists():
+        raise CannotSave("Keras cannot write this model's config down, so only your own program has it.", cure=OWN_CURE)
     try:
         return load_artifact(SNAPSHOT_FORMATS[kind], folder, ModelCode(classes=classes)).model
     except (TypeError, ValueError) as error:
@@ -86,9 +103,11 @@ def _load_model_copy(kind: str, folder: Path, classes: Mapping[str, Any]) -> Any
                 "Save it as SavedModel or ONNX with Library().add(...) in the program that builds it; weights alone "
                 "load into the model that this program builds."
             )
+        elif classes:  # this is that program
+            raise translate(error, CannotSave) from error
         else:
             sentence = "This model needs code that only your own program has."
-            cure = "Save it in this format from the same notebook: Library().add(model, inputs=x, formats=[...])."
+            cure = OWN_CURE
         raise CannotSave(sentence, cure=cure, detail=str(error)) from error
 
 

@@ -6,8 +6,9 @@ import time
 from functools import cache
 
 
+@cache
 def start_tensorflow() -> None:
-    """Start TensorFlow's runtime in this process, before anybody waits for it. The forkserver must run no op."""
+    """Start TensorFlow's runtime in this process, once, before anybody waits for it. The forkserver must run no op."""
     started = time.perf_counter()
     import tensorflow as tf  # at once in a fork of the forkserver, and what takes time anywhere else
 

@@ -118,8 +118,10 @@ class Worker:
     def _is_alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
 
-    def open(self, cancelled: CancelCheck = never_cancelled, sandboxed: bool = False) -> Child:
+    def open(self, cancelled: CancelCheck = never_cancelled, sandboxed: bool = False, warm: bool = True) -> Child:
         """Open a fresh child, which the caller closes; a sandboxed one for untrusted files.
+
+        It need not be `warm` for what TensorFlow has no part in: the spare one stays for whoever needs it.
 
         Raises WorkerError when the forkserver cannot be had, after one restart, Cancelled while waiting for it, and
         NotConfined where this system has no sandbox, unless the settings allow that.
@@ -129,14 +131,14 @@ class Worker:
         if sandboxed and not self.config.run_unconfined:
             self.run_sandbox_check().require_all_blocked()
         self._has_opened_sandboxed |= sandboxed
-        return self._take_child(cancelled, sandboxed)
+        return self._take_child(cancelled, sandboxed, warm)
 
-    def _take_child(self, cancelled: CancelCheck, sandboxed: bool) -> Child:
+    def _take_child(self, cancelled: CancelCheck, sandboxed: bool, warm: bool = True) -> Child:
         if not self.config.can_fork:
             return self._spawn(sandboxed)
         try:
             self._require_forkserver(cancelled)
-            child = self._take_spare(sandboxed) or self._connect(sandboxed)
+            child = (self._take_spare(sandboxed) if warm else None) or self._connect(sandboxed)
         except WorkerError:
             if not self._kept_in or self._is_alive():
                 raise
@@ -274,19 +276,20 @@ class Worker:
         cancelled: CancelCheck = never_cancelled,
         sandboxed: bool = False,
         keep: Callable[[Child], object] = Child.close,
+        warm: bool = True,
     ) -> Result:
-        """Do something with one fresh child, which is given to `keep` after a good end; by default it is closed.
+        """Do something with one fresh child (see `open`), which is then given to `keep`; by default it is closed.
 
         When the forkserver itself died under it, it is started again and `action` is called once more.
         """
-        child = self.open(cancelled, sandboxed)
+        child = self.open(cancelled, sandboxed, warm)
         forkserver = self._process
         try:
             return self.act_in(child, action, keep)
         except ChildDied:
             if forkserver is None or not _exits_soon(forkserver):
                 raise
-        return self.act_in(self.open(cancelled, sandboxed), action, keep)
+        return self.act_in(self.open(cancelled, sandboxed, warm), action, keep)
 
     @staticmethod
     def act_in(child: Child, action: Callable[[Child], Result], keep: Callable[[Child], object]) -> Result:

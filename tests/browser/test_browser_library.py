@@ -98,7 +98,7 @@ def test_library_page_filters_annotates_removes_and_restores_from_url(
     page.get_by_role("textbox", name="Aliases").fill("champion")
     page.get_by_role("textbox", name="Note").fill("<b>The one</b>")
     page.get_by_text("Pinned", exact=True).last.click()
-    page.get_by_role("button", name="Keep this").click()
+    page.get_by_role("button", name="Keep changes").click()
     expect(page.get_by_text("Kept.")).to_be_visible()
     wait_until_idle(page)
     take_screenshot(page, "library-marked")

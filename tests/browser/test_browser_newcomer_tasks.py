@@ -162,7 +162,7 @@ def test_newcomer_finds_renames_downloads_and_removes_a_copy(newcomer: Newcomer)
     newcomer.click("textbox", "Name of its run")
     page.keyboard.press("Control+A")
     page.keyboard.type("my first model")
-    newcomer.click("button", "Keep this")
+    newcomer.click("button", "Keep changes")
     expect(page.get_by_text("my first model").filter(visible=True).first).to_be_visible()
     newcomer.check("rename a run")
 

@@ -11,6 +11,8 @@ from playwright.sync_api import Page, expect
 from tests.browser.page_helpers import click_row, take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import Server
 
+JOB_MS = 180_000  # milliseconds that a training or a few saves may take beside all other tests
+ALL_FORMATS_MS = 900_000  # and thirty saves
 PATHS = {
     # demo: (its card, formats that take it, formats that are disabled, verdicts in the comparison)
     "digits-mlp": (
@@ -58,7 +60,7 @@ def train_demo(page: Page, server: Server, demo: str, epochs: int) -> None:
     wait_for_page(page, "Train a demo")
     page.get_by_role("spinbutton", name="Epochs").fill(str(epochs))
     page.get_by_role("button", name="Train with these settings").click()
-    expect(page.get_by_text("Accuracy on test examples")).to_be_visible()
+    expect(page.get_by_text("Accuracy on test examples")).to_be_visible(timeout=JOB_MS)
     expect(page.get_by_role("heading", name="Rows that it has never seen")).to_be_visible()
     expect(page.get_by_text("model.summary()")).to_be_visible()
     wait_until_idle(page)
@@ -73,7 +75,7 @@ def save_formats(page: Page, label: str, chosen: list[str], disabled: list[str])
         page.get_by_text(name, exact=True).first.click()
         wait_until_idle(page)
     page.get_by_role("button", name=f"Save {len(chosen)} formats").click()
-    expect(page.get_by_role("button", name="Compare them")).to_be_visible()
+    expect(page.get_by_role("button", name="Compare them")).to_be_visible(timeout=JOB_MS)
     expect(page.get_by_text("files, code and reload result")).to_have_count(len(chosen))
     page.get_by_text(f"{chosen[0]}: files, code and reload result").click()
     expect(page.get_by_text("The code that saved it")).to_be_visible()
@@ -118,7 +120,7 @@ def test_user_path_save_in_all_formats_and_open_matrix(server: Server, new_page:
     page.get_by_role("button", name="Save it").click()
     wait_for_page(page, "Save a run")
     page.get_by_role("button", name="Save all").click()  # and how many, by what is installed
-    expect(page.get_by_role("button", name="Compare them")).to_be_visible(timeout=180_000)
+    expect(page.get_by_role("button", name="Compare them")).to_be_visible(timeout=ALL_FORMATS_MS)
     expect(
         page.get_by_text("A function of the model uses a variable that does not belong to the model")
     ).to_be_visible()
@@ -127,6 +129,8 @@ def test_user_path_save_in_all_formats_and_open_matrix(server: Server, new_page:
     wait_for_page(page, "What survives in which format")
     expect(page.get_by_text("have not been tried on this run")).to_have_count(0)
     expect(page.get_by_role("button", name="Markdown")).to_be_visible()
+    heading = page.locator(".st-key-matrix thead th").filter(has_text="Optimizer state").locator("> div")
+    expect(heading).to_have_css("overflow-x", "visible")  # else its last letter is cut
     page.locator("[class*=st-key-findings-keras_export]").get_by_text("Keras export").click()
     expect(page.get_by_text("The same rows twice differ by")).to_be_visible()
     expect(page.get_by_text("Answering moves 3 of them")).to_be_visible()

@@ -10,13 +10,13 @@ import pytest
 
 from core.environments import get_environment
 from core.environments.base import SCRIPTS
-from core.environments.build import build_environment
 from core.environments.uv import find_uv, uv_environment
 from core.error_translation import translate, translate_engine_error
-from core.errors import DoesNotLoad, NotBuilt
+from core.errors import DoesNotLoad
 from core.formats import get_format
 from core.runtimes.base import ModelCode
 from core.settings import Settings
+from tests.factories.built_environments import build_or_skip
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
 ROWS = np.random.default_rng(0).random((8, 4), dtype="float32")
@@ -35,12 +35,7 @@ def run_in(built_config: Settings) -> Callable[..., list]:
     which is JSON. Skips where no index can be reached."""
 
     def run(key: str, program: str, *arguments: str | Path) -> list:
-        try:
-            python = build_environment(built_config, get_environment(key)).python
-        except NotBuilt as error:
-            if "did not answer" not in error.sentence:
-                raise
-            pytest.skip(f"no package index can be reached: {error.sentence}")
+        python = build_or_skip(built_config, get_environment(key)).python
         command = [python, "-c", f"import sys\nsys.path.insert(0, {str(SCRIPTS)!r})\n{program}", *arguments]
         ended = subprocess.run(command, capture_output=True, text=True, timeout=600)
         assert ended.returncode == 0, ended.stderr[-2000:]

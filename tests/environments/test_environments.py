@@ -10,14 +10,14 @@ import pytest
 from core.compare import Verdict
 from core.environments import ENVIRONMENTS, get_environment
 from core.environments.base import Environment
-from core.environments.build import build_environment
 from core.environments.judge import ElsewhereOutcome, EnvironmentAnswer, ask_and_judge
 from core.environments.kits import read_arrays
 from core.environments.pool import WarmProcesses
-from core.errors import NotBuilt
 from core.exports.environment_kits import unpacked_kit
+from core.formats import get_format
 from core.jobs import Jobs
 from core.settings import Settings
+from tests.factories.built_environments import build_or_skip
 from tests.helpers import wait_until_done
 
 SMALLEST = ("tflite-micro", "mnn", "tract")
@@ -35,18 +35,19 @@ def pool(built_config: Settings):
 
 @pytest.fixture(scope="session")
 def answer(
-    built_config: Settings, pool: WarmProcesses, jobs: Jobs, saved: Callable
+    built_config: Settings, pool: WarmProcesses, jobs: Jobs, saved: Callable, request: pytest.FixtureRequest
 ) -> Callable[..., EnvironmentAnswer]:
     """A function that builds an environment, and asks a demo's copy there; skips where no index can be reached."""
 
     def answer(environment: Environment, demo: str, format_key: str) -> EnvironmentAnswer:
-        try:
-            built = build_environment(built_config, environment)
-        except NotBuilt as error:
-            if "did not answer" in error.sentence or "release of Python" in error.sentence:
-                pytest.skip(f"it cannot be built on this machine: {error.sentence}")
-            raise
-        with unpacked_kit(jobs.library, saved(demo, format_key)["artifact"]) as kit:
+        built = build_or_skip(built_config, environment)
+        if apart := get_format(format_key).environment:  # in which its copies are saved
+            build_or_skip(built_config, apart)
+            library = request.getfixturevalue("apart").library
+            artifact = request.getfixturevalue("saved_apart")(demo, format_key)["artifact"]
+        else:
+            library, artifact = jobs.library, saved(demo, format_key)["artifact"]
+        with unpacked_kit(library, artifact) as kit:
             return ask_and_judge(pool, environment, built, kit)
 
     return answer

@@ -11,14 +11,14 @@ import pytest
 from core.compare import Verdict
 from core.environments import get_environment
 from core.environments.base import SCRIPTS
-from core.environments.build import build_environment
 from core.environments.judge import judge_kit, translate_refusal
 from core.environments.pool import WarmProcesses
 from core.environments.replies import EngineError
-from core.errors import DoesNotLoad, NotBuilt, PackageMissing
+from core.errors import DoesNotLoad, PackageMissing
 from core.exports.environment_kits import unpacked_kit
 from core.jobs import Jobs
 from core.settings import Settings
+from tests.factories.built_environments import build_or_skip
 
 ARRAYS = {
     "numbers": np.array([[1.5, np.nan], [-np.inf, 3e-9]], "float32"),
@@ -137,12 +137,7 @@ def test_engine_that_is_not_on_this_system_says_nothing_of_the_copy():
 @pytest.mark.parametrize("is_untrusted", [False, True], ids=["own", "untrusted"])
 def test_onnxruntime_web_answers_as_here(built_config: Settings, jobs: Jobs, saved: Callable, is_untrusted: bool):
     environment = get_environment("onnxruntime-web")
-    try:
-        built = build_environment(built_config, environment)
-    except NotBuilt as error:
-        if "did not answer" not in error.sentence:
-            raise
-        pytest.skip(f"no index can be reached: {error.sentence}")
+    built = build_or_skip(built_config, environment)
     with (
         unpacked_kit(jobs.library, saved("stocks-lstm", "onnx")["artifact"]) as kit,
         WarmProcesses(built_config) as processes,

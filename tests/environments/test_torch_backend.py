@@ -13,12 +13,12 @@ import pytest
 from core.compare import Verdict
 from core.environments import get_environment
 from core.environments.base import SCRIPTS
-from core.environments.build import BuiltEnvironment, build_environment
+from core.environments.build import BuiltEnvironment
 from core.environments.judge import ElsewhereOutcome, judge_kit
 from core.environments.kits import Kit
 from core.environments.pool import WarmProcesses
 from core.settings import Settings
-from tests.package_registries import skip_where_unreachable
+from tests.factories.built_environments import build_or_skip
 
 POOLING = "Under torch 'layer' takes a mean of which the border, repeated where padding is uneven, is a part"
 CUBIC = "Under torch 'layer' draws its cubic curves with the constant -0.75"
@@ -52,8 +52,7 @@ def test_note_names_layers_that_torch_computes_otherwise(kind: str, size: int, b
 
 @pytest.fixture(scope="session")
 def built_torch(built_config: Settings) -> BuiltEnvironment:
-    with skip_where_unreachable():
-        return build_environment(built_config, get_environment("keras-torch"))
+    return build_or_skip(built_config, get_environment("keras-torch"))
 
 
 @pytest.fixture

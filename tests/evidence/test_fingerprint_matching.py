@@ -64,3 +64,11 @@ def test_tensor_without_another_form_is_only_missing():
     assert find_changed_forms([missing], others) == {}
     folded = missing | {"name": "a/lora_kernel_a"}
     assert find_changed_forms([folded], others) == {"a/lora_kernel_a": "folded"}
+
+
+def test_integers_of_another_name_are_not_two_in_a_byte():
+    """As the zero point and the scale that a quantizer writes beside a kernel."""
+    (bias,) = fingerprint_arrays([("dense/bias", np.array([0.5, 0.25], "float32"))])
+    point, packed = fingerprint_arrays([("MatMul_zero_point", np.zeros(1, "int8")), ("d/bias", np.ones(1, "int8"))])
+    assert find_changed_forms([bias], [point]) == {}
+    assert find_changed_forms([bias], [point, packed]) == {"dense/bias": "int8 packed"}

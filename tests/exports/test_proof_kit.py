@@ -3,6 +3,8 @@
 import ast
 import io
 import json
+import subprocess
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +17,7 @@ from core.compare import Verdict
 from core.errors import InputError, UnknownName
 from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.kit_contents import select_proof_data
+from core.exports.opening_lines import PYTHON_LINES
 from core.exports.proof_kit import build_proof_kit
 from core.formats import FORMATS
 from core.formats.base import Format
@@ -171,6 +174,19 @@ def test_proof_kits_pass_without_this_project(unpacked_kits: dict[str, Path]):
     result = run_kits(unpacked_kits.values())
     ended = {key: (ran.status, ran.output.splitlines()[-1]) for key, ran in result.items()}
     assert ended == dict.fromkeys(FAST_FORMATS, (0, "PASS"))
+
+
+def test_python_lines_beside_a_kit_print_its_answers(unpacked_kits: dict[str, Path]):
+    folder = unpacked_kits["onnx"]
+    assert PYTHON_LINES in (folder / "README.md").read_text(encoding="utf-8")
+    ended = subprocess.run(
+        [sys.executable, "-c", PYTHON_LINES], cwd=folder, capture_output=True, text=True, timeout=150, check=True
+    )
+    with np.load(folder / "expected.npz") as expected:
+        [(name, answers)] = expected.items()
+    assert ended.stdout.startswith(f"{{'{name}': array([[")
+    first = float(ended.stdout.partition("[[")[2].split(",")[0])
+    assert first == pytest.approx(float(answers[0, 0]), abs=1e-5)
 
 
 @pytest.mark.trust

@@ -72,6 +72,16 @@ MESSAGES = [
         "The model holds an object that this format cannot write down as text.",
     ),
     (
+        "<class 'notes.Detector'> could not be deserialized properly. Exception encountered: Detector.__init__() got "
+        "an unexpected keyword argument 'trainable'",
+        "The constructor of the class 'Detector' does not take 'trainable', which Keras hands to every layer that it "
+        "rebuilds.",
+    ),
+    (
+        "Learning rate schedule 'WarmUp' must override `get_config()` in order to be serializable.",
+        "The model holds an object that this format cannot write down as text.",
+    ),
+    (
         "Could not deserialize 'keras.metrics.mse' because it is not a KerasSaveable subclass",
         "The file names its loss or metric 'keras.metrics.mse' as a bare string, which this Keras cannot read back.",
     ),

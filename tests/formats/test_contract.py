@@ -128,6 +128,22 @@ def test_format_missing_package_names_install_command(format_):
     assert lacking.refusal_reason(sorted(format_.accepts)[0]) == "Needs a-package: pip install a-package"
 
 
+def test_format_of_ours_is_found_without_a_look_into_packages(monkeypatch):
+    looks: list[object] = []
+    monkeypatch.setattr("core.formats._find_entry_points", lambda stamp: looks.append(stamp) or [])
+    assert [get_format(format_.key) for format_ in FORMATS] == list(FORMATS)
+    assert looks == []
+    with pytest.raises(UnknownName):
+        get_format("gone")
+    assert len(looks) == 1
+
+
+def test_formats_without_tensorflow_are_those_of_other_runtimes():
+    elsewhere = {format_.key.partition("_")[0] for format_ in FORMATS if not format_.runs_on_tensorflow}
+    assert elsewhere == {"litert", "onnx", "openvino"}
+    assert all(format_.activations != "keras" for format_ in FORMATS if not format_.runs_on_tensorflow)
+
+
 def test_third_party_format_import_failure_is_listed_with_reason(monkeypatch):
     entry = EntryPoint("their_format", "a_module_that_is_not_here:FORMAT", "roundtrip.formats")
     monkeypatch.setattr("core.formats._find_entry_points", lambda stamp: [entry])

@@ -188,6 +188,55 @@ def test_convolution_of_groups_is_converted(key, tmp_path):
     np.testing.assert_allclose(first_answer(predictor, inputs), model.predict(inputs["picture"], verbose=0), **CLOSE)
 
 
+def test_onnx_file_tells_zero_below_zero_as_keras_does(tmp_path):
+    """Keras asks for the sign of each number by its bits, in argmax and argmin too: -0.0 is less than 0.0 there."""
+    import keras
+
+    ops, x = keras.ops, keras.Input((4,), name="x")
+    outputs = {"most": ops.argmax(x, axis=-1), "least": ops.argmin(x, axis=1), "is_below": ops.signbit(x)}
+    model = keras.Model(x, outputs)
+    rows = np.array([[0.0, -0.0, -1, -0.0], [-0.0, 0.0, -3, -5], [1, 2, 3, -np.inf], [-0.0, -0.0, -0.0, -1e-30]], "f4")
+    expected = {name: np.asarray(answer).tolist() for name, answer in model(rows).items()}
+    _, predictor = convert(model, "onnx", tmp_path / "copy", {"x": rows})
+    assert {name: answer.tolist() for name, answer in predictor.predict({"x": rows}).items()} == expected
+    assert (expected["most"], expected["least"]) == ([0, 1, 2, 0], [2, 3, 3, 3])
+
+
+@pytest.mark.parametrize("kind", ["keras", "module"])
+def test_onnx_file_of_answers_that_are_inputs_is_written(kind, tmp_path):
+    """The converter says of its own that an input does not exist."""
+    import keras
+    import tensorflow as tf
+
+    def call(row, key):
+        return {"key": key, "row": row, "sum": keras.ops.sum(row, axis=1)}
+
+    signature = [tf.TensorSpec([None, 3], tf.float32, "row"), tf.TensorSpec([None, 1], tf.int32, "key")]
+
+    class Passing(tf.Module):
+        __call__ = tf.function(lambda self, row, key: call(row, key), input_signature=signature)
+
+    row, key = keras.Input((3,), name="row"), keras.Input((1,), dtype="int32", name="key")
+    model = keras.Model({"row": row, "key": key}, call(row, key)) if kind == "keras" else Passing()
+    inputs = {"key": np.array([[7], [9]], "i4"), "row": np.array([[1, 2, 3], [4, 5, 6]], "f4")}
+    _, predictor = convert(model, "onnx", tmp_path / "copy", inputs)
+    inputs = {spec.name: inputs["key" if spec.dtype == "int32" else "row"] for spec in predictor.inputs}
+    answers = [answer.tolist() for answer in predictor.predict(inputs).values()]
+    assert sorted(answers, key=str) == [[6, 15], [[1, 2, 3], [4, 5, 6]], [[7], [9]]]
+
+
+def test_onnx_file_of_regularized_activity_predicts_the_same(tmp_path):
+    """The converter says of its own that it failed to import a metagraph."""
+    import keras
+
+    x = keras.Input((4,), name="x")
+    features = keras.layers.Dense(3, "tanh", activity_regularizer=keras.regularizers.L1(0.1))(x)
+    model, rows = keras.Model(x, keras.layers.Dense(2)(features)), np.ones((3, 4), "f4")
+    _, predictor = convert(model, "onnx", tmp_path / "copy", {"x": rows})
+    (port,) = predictor.inputs
+    np.testing.assert_allclose(first_answer(predictor, {port.name: rows}), model.predict(rows, verbose=0), **CLOSE)
+
+
 # By the operation: how many axes of the tensor an index stands for, and the first opset that can say it.
 SCATTERS = {
     "scatter_nd": (1, 16),

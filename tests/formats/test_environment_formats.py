@@ -2,29 +2,26 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
 from core.compatibility.matrix import build_matrix
 from core.environments.base import SCRIPTS
-from core.environments.build import BuiltEnvironment, build_environment
+from core.environments.build import BuiltEnvironment
 from core.environments.judge import judge_kit
 from core.environments.pool import WarmProcesses
 from core.exports.environment_kits import unpacked_kit
 from core.formats import ENVIRONMENT_FORMATS, FORMATS, formats_at_hand, get_format
 from core.formats.groups import group_formats
 from core.jobs import Jobs
-from core.library import Library
 from core.settings import Settings
-from core.worker import Worker
 from tests.exports.kit_execution import run_kit, unpack_kit
 from tests.factories import architectures
-from tests.helpers import wait_until_done
-from tests.package_registries import install_npm_package, skip_where_unreachable
+from tests.factories.built_environments import build_or_skip
+from tests.package_registries import install_npm_package
 
 KEYS = [format_.key for format_ in ENVIRONMENT_FORMATS]
 UNKNOWN_CLASS = "This process does not know the custom class '{}'."
@@ -99,35 +96,11 @@ def test_environment_format_is_saved_for_who_names_it_alone(key: str):
     assert "no model from outside" in get_format(key).refusal_reason("keras", trust="brought in")
 
 
-@pytest.fixture(scope="session")
-def apart(shared_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
-    """Jobs over a library and a folder of environments of these tests' own."""
-    config = Settings(home=tmp_path_factory.mktemp("apart"), environments=shared_folder / "environments")
-    worker = Worker(config)
-    yield Jobs(Library(config.home), worker, config)
-    worker.close()
-
-
 def build_for(key: str, config: Settings) -> BuiltEnvironment:
-    """The environment of a format, built; skips where no index can be reached."""
+    """The environment of a format, built."""
     environment = get_format(key).environment
     assert environment
-    with skip_where_unreachable():
-        return build_environment(config, environment)
-
-
-@pytest.fixture(scope="session")
-def saved_apart(apart: Jobs) -> Callable[[str, str], dict[str, Any]]:
-    """A function that gives the row of a demo saved in a format of an environment."""
-    runs: dict[str, str] = {}
-
-    def save(demo: str, key: str) -> dict[str, Any]:
-        if demo not in runs:
-            runs[demo] = wait_until_done(apart, apart.train(demo, epochs=1)).result["run"]
-        row: dict[str, Any] = wait_until_done(apart, apart.save(runs[demo], [key])).result["rows"][key]
-        return row | {"run": runs[demo]}
-
-    return save
+    return build_or_skip(config, environment)
 
 
 @pytest.mark.long

@@ -1,5 +1,6 @@
 """Which layers are quantised by Keras: those that it can rebuild from the file, and no layer inside of another."""
 
+import numpy as np
 import pytest
 
 from core.errors import CannotSave
@@ -40,6 +41,23 @@ def test_layers_inside_of_others_stay_as_they_are_and_are_named(apply, kept, tmp
     copy = keras_format.load(tmp_path).model
     assert remark == f"Layers inside of others were not quantised, since Keras does not rebuild them so: {kept}."
     assert {weight.path for weight in copy.weights if weight.dtype == "int8"} == {"head/kernel"}
+
+
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_embedding_that_makes_its_mask_in_its_call_stays_and_is_named(mode, tmp_path):
+    """Of padding: an answer of 1 for the first word, and for those after it by what they are."""
+    import keras
+
+    keras.utils.set_random_seed(1)
+    words = keras.Input((5,), dtype="int32")
+    table = keras.layers.ReversibleEmbedding(9, 4, mask_zero=True, name="table")(words)
+    _, scores = keras.layers.MultiHeadAttention(1, 2)(table, table, return_attention_scores=True)
+    model = keras.Model(words, keras.layers.Dense(5, "softmax", kernel_initializer="identity")(scores))
+    remark = get_format(f"keras_{mode}").save_model(model, "keras", tmp_path).remark
+    assert "Layers that tell padding were not quantised, since Keras forgets their mask then: table." in remark
+    rows = np.array([[3, 4, 0, 0, 0], [1, 0, 2, 0, 0]])
+    copy, before = keras_format.load(tmp_path).model, model.predict(rows, verbose=0)
+    np.testing.assert_allclose(copy.predict(rows, verbose=0), before, atol=0.05)
 
 
 def test_a_model_of_inner_layers_alone_is_refused_with_the_reason(tmp_path):

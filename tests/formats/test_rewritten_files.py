@@ -95,6 +95,18 @@ def test_onnx_float16_of_large_weight_is_cut_as_it_says(folder_of, tmp_path):
     assert "65,504" in get_format("onnx_float16").explains
 
 
+@pytest.mark.parametrize("dtype", ["float16", "float64"])
+def test_onnx_float16_of_model_without_float32_is_refused(dtype, tmp_path):
+    import keras
+
+    model = keras.Sequential([keras.Input((4,), dtype=dtype), keras.layers.Dense(2, dtype=dtype)])
+    with pytest.raises(CannotSave) as caught:
+        get_format("onnx_float16").save_model(model, "keras", tmp_path)
+    assert caught.value.sentence == (
+        "Nothing in this model computes in float32, so the file would be the plain ONNX file."
+    )
+
+
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder

@@ -134,7 +134,8 @@ def test_changed_or_absent_contents_are_damage_when_fetched(object_store: Object
 def test_entry_appears_once_and_is_never_replaced(object_store: ObjectStore):
     manifests = Manifests(object_store)
     first = make_manifest("a0123456789", ("files/model.bin", b"1"))
-    assert (manifests.read("a0123456789"), manifests.put(first), manifests.put(first)) == (None, "written", "present")
+    later = first.model_copy(update={"created": "2026-01-01T00:00:00.000+00:00"})
+    assert (manifests.read("a0123456789"), manifests.put(first), manifests.put(later)) == (None, "written", "present")
     assert manifests.put(make_manifest("a0123456789", ("files/model.bin", b"2"))) == "different"
     assert manifests.read("a0123456789").has_same_files(first)
 
@@ -174,6 +175,24 @@ def test_document_keeps_every_version(object_store: ObjectStore):
     ]
     assert documents.versions("marks.json") == [Version(1, "1"), Version(2, None), Version(3, "2")]
     assert (documents.names(), documents.append("marks.json", "3", after=2)) == (["marks.json"], False)
+
+
+@pytest.fixture
+def lost_answers(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> ObjectStore:
+    """A store to which each answer is lost once: it is asked again, and finds that there is an object already."""
+    real = ObjectStore.put_if_absent
+    monkeypatch.setattr(ObjectStore, "put_if_absent", lambda *arguments: real(*arguments) and real(*arguments))
+    return object_store
+
+
+def test_writer_whose_answer_was_lost_knows_that_it_has_written(lost_answers: ObjectStore):
+    documents, manifests = Documents(lost_answers, "aliases"), Manifests(lost_answers)
+    appended = [documents.append("champion", text, at) for at, text in enumerate(("1", None, "1"))]
+    assert (appended, documents.append("champion", "2", 0)) == ([True] * 3, False)
+    assert documents.replace("champion", "2")
+    assert [each.text for each in documents.versions("champion")] == ["1", None, "1", "2"]
+    first = make_manifest("a0123456789", ("files/model.bin", b"1"))
+    assert (manifests.put(first), manifests.put(make_manifest("a0123456789"))) == ("written", "different")
 
 
 def test_writers_of_one_document_lose_no_version_of_each_other(object_store: ObjectStore):

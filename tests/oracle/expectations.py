@@ -26,7 +26,13 @@ OF_ARCHITECTURES = {
 }  # fmt: skip
 FOREIGN_TEXT = "The library said"
 HALVES = {"weights", "checkpoint", "weights_sharded", "safetensors"}
-NO_LAYERS = ("A checkpoint holds values", "These are weights alone")  # of a tf.Module, whose code the judge alone has
+# Of a tf.Module, or of layers that Keras cannot rebuild: the judge alone has their code.
+NO_LAYERS = (
+    "A checkpoint holds values",
+    "These are weights alone",
+    "The constructor of the class",
+    "Keras cannot write",
+)
 
 
 def format_keys(model: str) -> list[str]:

@@ -11,6 +11,7 @@ from tests.oracle.architectures import ARCHITECTURES, Built
 from tests.oracle.bases import named_inputs
 from tests.oracle.drawn_models import build_drawn
 from tests.oracle.layer_table import LAYERS, build_layer_case
+from tests.oracle.reported_models import REPORTED
 
 assert trained_architectures.build_lora  # its builders are rows of ARCHITECTURES now
 NESTED = " nested"
@@ -27,11 +28,11 @@ def is_layer(name: str) -> bool:
 
 
 def build_model(name: str) -> Built:
-    """The model of a name in `MODELS`, or of a plan that Hypothesis drew, with its inputs and targets."""
+    """The model of a name in `MODELS` or `REPORTED`, or of a plan that Hypothesis drew, with its inputs and targets."""
     if is_plan(name):
         return build_drawn(name)
-    if name in ARCHITECTURES:
-        return ARCHITECTURES[name]()
+    if build := ARCHITECTURES.get(name) or REPORTED.get(name):
+        return build()
     return build_layer_case(name.removesuffix(NESTED), name.endswith(NESTED))
 
 

@@ -81,7 +81,8 @@ def _in_counted_order(item: tuple[str, np.ndarray]) -> list[tuple[bool, int, str
 def name_inputs(model: Any, inputs: Any) -> Feeds:
     """Inputs by the model's own names, in its own order."""
     if isinstance(inputs, dict):
-        return inputs
+        own = [tensor.name for tensor in getattr(model, "inputs", None) or []]
+        return {name: inputs[name] for name in own} if set(own) == set(inputs) else inputs
     arrays = inputs if isinstance(inputs, (list, tuple)) else [inputs]
     names = [tensor.name for tensor in getattr(model, "inputs", None) or []] or [
         f"in_{at}" for at in range(len(arrays))
@@ -97,13 +98,12 @@ def pair_inputs(feeds: Feeds, names: list[str]) -> Feeds:
 
 
 def pair_answers(answers: Feeds, given: Feeds) -> Feeds:
-    """A runtime's answers under the names of the model's: the same ones, else in the order of their numbers; what is
-    more than those keeps its own name."""
-    if set(answers) <= set(given):
-        return given
-    names = _in_order(list(given))
-    return {answer: given[own] for answer, own in zip(answers, names, strict=False)} | {
-        own: given[own] for own in names[len(answers) :]
+    """A runtime's answers under the names of the model's: the same ones, the others in the order of their numbers; what
+    is more than those keeps its own name."""
+    renamed = [name for name in answers if name not in given]
+    names = _in_order([name for name in given if name not in answers])
+    return {name: given[name] for name in given if name in answers} | {
+        answer: given[own] for answer, own in zip(renamed + names[len(renamed) :], names, strict=False)
     }
 
 

@@ -9,6 +9,7 @@ from tests.oracle import campaign
 from tests.oracle.drawn_models import draw_plans
 from tests.oracle.expectations import classify, format_keys, is_met, list_disagreements, read_expected
 from tests.oracle.models import MODELS, copies_of, save_model
+from tests.oracle.reported_models import REPORTED
 
 pytestmark = [
     pytest.mark.long,
@@ -18,10 +19,11 @@ pytestmark = [
 BASES, OF_EACH = 30, 68
 PLANS = 100
 CHUNK = 10  # models that one process of the second judge looks at
+TABLES = (*MODELS, *REPORTED)
 
 
 @pytest.mark.parametrize(
-    "names", [MODELS[at : at + CHUNK] for at in range(0, len(MODELS), CHUNK)], ids=lambda it: it[0]
+    "names", [TABLES[at : at + CHUNK] for at in range(0, len(TABLES), CHUNK)], ids=lambda it: it[0]
 )
 def test_every_model_gives_its_verdicts_and_both_judges_agree(
     names: tuple[str, ...], oracle_jobs: Jobs, tmp_path: Path

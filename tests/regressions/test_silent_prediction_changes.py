@@ -137,7 +137,7 @@ def test_p22_ambiguous_inputs_are_matched_by_predictions(three_output_artifacts,
         ("ain", "inputs_1"),
     ]
     cell = matrix_row_of(three_output_artifacts["saved_model"].artifact.id).cells["signatures"]
-    inputs = "Inputs were renamed: zin is inputs, by order, ain is inputs_1, by order."
+    inputs = "Inputs were renamed, paired by order: zin is inputs, ain is inputs_1."
     outputs = "Outputs were renamed: zeta is output_0, alpha is output_1, mid is output_2."
     assert cell == ("changed", f"{inputs} {outputs}")
 

@@ -325,3 +325,13 @@ def test_processes_of_two_machines_write_side_by_side(open_machine: MachineOpene
         assert sorted(entry.id for entry in library.find()) == sorted(stored)
         assert library.find() == library.find_on_disk()
     assert all(row.is_intact for row in verify_entries(open_machine("elsewhere")))
+
+
+def test_entry_removed_on_one_machine_is_nothing_to_repair_on_another(open_machine: MachineOpener):
+    """Where it was fetched it lies in its old place until somebody looks for it."""
+    here, there = open_machine("here"), open_machine("there")
+    artifact = make_artifact(here, make_run(here))
+    there.remove(artifact.id)
+    assert (here.home / "artifacts" / artifact.id).is_dir()
+    assert repair_library(here, quarantine=True) == []
+    assert (here.trash_ids(), here.restore(artifact.id)) == ([artifact.id], [artifact.id])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.text.summaries import describe_batch, describe_mismatches, list_caveats
+from core.text.summaries import describe_batch, describe_mismatches, describe_renamed, list_caveats
 
 OUTCOME = {"input_pairs": [], "pairs": [], "weights": None, "remark": ""}
 
@@ -45,3 +45,15 @@ def test_no_mismatches_are_no_sentence():
 )
 def test_batch_of_a_verdict_is_said(outcome, sentence):
     assert describe_batch(outcome) == sentence
+
+
+def test_renamed_inputs_say_once_how_they_were_paired():
+    pairs = [
+        {"reference": reference, "answer": answer, "by": by}
+        for reference, answer, by in (("a", "x", "order"), ("b", "y", "order"), ("c", "c", "name"), ("d", "z", "shape"))
+    ]
+    assert describe_renamed("Inputs", pairs) == [
+        "Inputs were renamed, paired by order: a is x, b is y.",
+        "Inputs were renamed, paired by shape: d is z.",
+    ]
+    assert describe_renamed("Inputs", pairs[2:3]) == []

@@ -59,7 +59,7 @@ def test_sweep_page_says_how_much_a_plan_is_before_it_starts(visit, empty_jobs: 
 def test_sweep_page_without_choice_says_so_and_starts_nothing(visit, empty_jobs: Jobs):
     make_run(empty_jobs.library)
     app = visit(empty_jobs, "sweep")
-    assert "Choose at least one run or file, and one of each." in page_text(app)
+    assert "Choose at least one run or file, and at least one in each of the other boxes." in page_text(app)
     assert app.button(key="start-sweep").disabled
     assert [box.value for box in app.multiselect] == [[], ["as-is"], ["here"], ["here"]]
 

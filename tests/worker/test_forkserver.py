@@ -13,7 +13,7 @@ import pytest
 from core.errors import Cancelled, ChildDied, WorkerError
 from core.settings import PROJECT, Settings
 from core.worker import Child, Worker
-from core.worker.processes import start_process
+from core.worker.processes import start_process, worker_environment
 from tests.factories.light_forkserver import LightWorker
 
 
@@ -104,3 +104,20 @@ def test_killed_app_leaves_no_worker_processes(config):
         everyone = [warm, *warm.children(recursive=True)]
         app.kill()
     assert psutil.wait_procs(everyone, timeout=10)[1] == []
+
+
+COUNT_THREADS = """
+import os, sys
+import numpy
+from core.worker.imports import import_runtimes
+count = lambda: len(os.listdir("/proc/self/task"))
+before = count()
+import_runtimes()
+print(before == count(), *sorted({"onnxruntime", "openvino", "ai_edge_litert"} & sys.modules.keys()))
+"""
+
+
+def test_runtimes_that_the_forkserver_imports_start_no_thread(config: Settings):
+    command, variables = [sys.executable, "-c", COUNT_THREADS], worker_environment(config)
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, env=variables)
+    assert ended.stdout.split() == ["True", "ai_edge_litert", "onnxruntime", "openvino"]

@@ -37,7 +37,7 @@ def edit_annotations(entry: Entry) -> None:
             "Name of its run", run.name, max_chars=MAX_NAME_LENGTH, help="All artifacts of the run go by it."
         )
         pinned = st.toggle("Pinned", annotations.pinned, help="It cannot be removed until it is unpinned.")
-        if st.form_submit_button("Keep this", icon=":material/check:"):
+        if st.form_submit_button("Keep changes", icon=":material/check:"):
             _save_annotations(library, entry, aliases.split(), name if name != run.name else None, tags, note, pinned)
     if st.session_state.pop(SAVED_ANNOTATIONS, "") == entry.id:
         st.toast("Kept.", icon=":material/check:")

@@ -83,10 +83,10 @@ def choose_sweep(runs: dict[str, Run]) -> ChosenSweep | None:
     sent = _choose_files(is_expanded=not runs)
     models = _choose_runs(runs, is_disabled=bool(sent.files)) if runs else []
     binding = bind_select("ask", list(QUESTIONS))
-    question = st.radio("Asked", **binding, format_func=QUESTIONS.__getitem__, horizontal=True)
+    question = st.radio("Where each model is asked", **binding, format_func=QUESTIONS.__getitem__, horizontal=True)
     chosen: dict[str, Any] = {"upgrade": _choose_sides()} if question == UPGRADE else _choose_cells()
     if sent.pending or not (sent.files or models) or not all(chosen.values()):
-        st.caption("Choose at least one run or file, and one of each.")
+        st.caption("Choose at least one run or file, and at least one in each of the other boxes.")
         return None
     try:
         return ChosenSweep(make_plan({"models": [file.name for file in sent.files] or models, **chosen}), sent)

@@ -7,6 +7,7 @@ import pandas as pd
 import streamlit as st
 
 from core.environments.judge import name_lock
+from core.formats import label_format
 from core.jobs.elsewhere import read_outcome
 from core.jobs.upgrades.bisect import describe_bisect
 from core.jobs.upgrades.upgrade import read_rows
@@ -104,7 +105,7 @@ def _show_row(row: UpgradeRow, cured: Path | None) -> None:
 
 
 def _facts(row: UpgradeRow) -> list[str]:
-    facts = [row.format, format_size(row.bytes)] if row.format else []
+    facts = [label_format(row.format), format_size(row.bytes)] if row.format else []
     facts += [f"{pluralize(row.rows, 'row')} asked"] if row.rows else []
     facts += ["asked before, not again"] if row.is_reused else [format_duration(row.seconds)]
     if outcome := row.outcome:
