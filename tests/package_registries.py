@@ -33,9 +33,13 @@ def is_not_here(error: NotBuilt) -> bool:
     return any(words in error.sentence for words in NOT_HERE)
 
 
-def install_wheels(python: Path | str, folder: Path, *pins: str) -> None:
-    """Install packages into a folder, for the interpreter that will import them. Skips without an index."""
-    command = [find_uv(), "pip", "install", "--quiet", "--python", python, "--target", folder, *pins]
+def install_wheels(python: Path | str, folder: Path, *pins: str, constraints: Path | None = None) -> None:
+    """Install packages into a folder, for the interpreter that will import them. Skips without an index.
+
+    `constraints` is a lock whose versions are taken of what is in it.
+    """
+    options = ["--constraints", constraints] if constraints else []
+    command = [find_uv(), "pip", "install", "--quiet", "--python", python, "--target", folder, *options, *pins]
     ended = subprocess.run(command, env=uv_environment(), capture_output=True, text=True, timeout=SECONDS)
     if ended.returncode:
         _skip_or_fail(translate_build_error(ended.stderr, "uv"), ended.stderr)
