@@ -14,7 +14,7 @@ from core.library import Entry, Page, Query
 from core.library.ids import ID_PATTERN
 from core.text.labels import mark_imported, number_equal, pluralize
 from ui.components import escape_markdown
-from ui.query_params import bind_select
+from ui.query_params import bind_multiselect, bind_select
 from ui.session import current_jobs
 
 MAX_LISTED = 50  # artifacts; others are found by a search
@@ -125,7 +125,7 @@ def _exact_time(entry: Entry) -> str:
 
 def choose_artifacts(choices: ArtifactChoices, label: str, name: str, **widget: Any) -> list[str]:
     """Choose any of the artifacts, in chips that wrap; the choice stands in the address under `name`."""
-    bound = bind_select(name, _option_ids(choices, name), many=True)
+    bound = bind_multiselect(name, _option_ids(choices, name))
     return st.multiselect(label, **bound, format_func=choices.names.__getitem__, wrap=True, **widget)
 
 

@@ -22,7 +22,7 @@ from core.text.labels import pluralize, short_labels
 from core.text.numbers import format_duration, format_size
 from ui.components import escape_markdown, show_error, verdict_badge
 from ui.navigation import go
-from ui.query_params import KEY_PREFIX, bind_select
+from ui.query_params import KEY_PREFIX, bind_multiselect
 from ui.session import current_jobs
 
 SYMBOLS = {
@@ -49,7 +49,7 @@ def choose_environments(run_id: str, formats: set[str]) -> list[EnvironmentState
     _propose(run_id, offered, [key for key in offered if states[key]["bytes"]])
     chosen = st.multiselect(
         "Environments",
-        **bind_select("in", offered, many=True),
+        **bind_multiselect("in", offered),
         format_func=lambda key: _name(states[key]),
         help="Other engines, releases and back ends, each with its own packages. Those that are not built yet are "
         "built first.",
@@ -88,7 +88,7 @@ def choose_machines(chosen: Iterable[str], formats: set[str]) -> list[str]:
         return []
     asked = st.multiselect(
         "Machines",
-        **bind_select("on", offered, many=True),
+        **bind_multiselect("on", offered),
         format_func=lambda key: machines[key].label,
         placeholder="This machine only",
         help="The same copies with fewer of this processor's instructions, which stands for another processor; of a "

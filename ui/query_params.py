@@ -4,7 +4,7 @@ Streamlit's own `bind="query-params"` writes a widget's labels; ids outlive labe
 """
 
 from collections.abc import Callable, Sequence
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 import streamlit as st
 
@@ -28,8 +28,16 @@ class WidgetBinding(TypedDict):
     args: tuple[str, ...]
 
 
-class SelectBinding(WidgetBinding):
+class OptionsBinding(WidgetBinding):
     options: list[str]
+
+
+class SelectBinding(OptionsBinding):
+    index: NotRequired[int]
+
+
+class SegmentsBinding(OptionsBinding):
+    default: NotRequired[str]
 
 
 class PageBinding(WidgetBinding):
@@ -37,20 +45,53 @@ class PageBinding(WidgetBinding):
     default: int
 
 
-def bind_select(name: str, options: Sequence[str], many: bool = False, clears: tuple[str, ...] = ()) -> SelectBinding:
-    """Return keyword arguments that synchronise a selectbox (with `many`, a multiselect) with `?name=`.
+def bind_select(name: str, options: Sequence[str], clears: tuple[str, ...] = ()) -> SelectBinding:
+    """Return keyword arguments that synchronise a selectbox or radio with `?name=`.
 
-    Values in the address that are no options are ignored. A new choice removes the parameters `clears`.
+    A value in the address that is no option is ignored. A new choice removes the parameters `clears`.
+    """
+    bound = _bind_options(name, options, clears)
+    if _give_one(name, options):
+        return {**bound}
+    return {**bound, "index": list(options).index(st.session_state[bound["key"]])}
+
+
+def bind_segments(name: str, options: Sequence[str]) -> SegmentsBinding:
+    """Return keyword arguments that synchronise a segmented control with `?name=`, as `bind_select` does."""
+    bound = _bind_options(name, options, ())
+    if _give_one(name, options):
+        return {**bound}
+    return {**bound, "default": st.session_state[bound["key"]]}
+
+
+def bind_multiselect(name: str, options: Sequence[str], clears: tuple[str, ...] = ()) -> OptionsBinding:
+    """Return keyword arguments that synchronise a multiselect with `?name=`, as `bind_select` does."""
+    key, requested = KEY_PREFIX + name, st.query_params.get_all(name)
+    values = dict.fromkeys(requested) if _has_changed(key, requested) else st.session_state[key]
+    st.session_state[key] = [value for value in values if value in options]
+    return _bind_options(name, options, clears)
+
+
+def _bind_options(name: str, options: Sequence[str], clears: tuple[str, ...]) -> OptionsBinding:
+    key = KEY_PREFIX + name
+    return {"options": list(options), "key": key, "on_change": _write_param, "args": (name, key, *clears)}
+
+
+def _give_one(name: str, options: Sequence[str]) -> bool:
+    """Give a widget the value in the address, where that is new; returns whether it was given one.
+
+    Where it was not, it is to begin with the value that it has: of a run that the next one cut short, the browser may
+    never have got the value.
     """
     key, requested = KEY_PREFIX + name, st.query_params.get_all(name)
     if _has_changed(key, requested):
-        valid = [value for value in dict.fromkeys(requested) if value in options]
-        st.session_state[key] = valid if many else (valid or list(options))[0]
-    elif not many and st.session_state[key] not in options:
+        valid = [value for value in requested if value in options]
+        st.session_state[key] = (valid or list(options))[0]
+        return True
+    if st.session_state[key] not in options:
         st.session_state[key] = options[0]
-    elif many:
-        st.session_state[key] = [value for value in st.session_state[key] if value in options]
-    return {"options": list(options), "key": key, "on_change": _write_param, "args": (name, key, *clears)}
+        return True
+    return False
 
 
 def bind_text(name: str, clears: tuple[str, ...] = ()) -> WidgetBinding:

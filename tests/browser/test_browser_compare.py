@@ -108,6 +108,7 @@ def test_compare_page_chips_wrap_and_chart_stands_above_fold(
     page = new_page()
     page.goto(comparison_url("digits-mlp", "keras", "saved_model", "architecture"))
     wait_for_page(page, "Compare")
+    expect(page.get_by_role("radio", name="Test examples")).to_be_checked()
     chart = page.locator("[class*=st-key-sizes]")
     expect(chart.get_by_text("Different answers")).to_be_visible()
     wait_until(lambda: (box := chart.bounding_box())["y"] + box["height"] < 600)

@@ -35,3 +35,24 @@ def test_another_value_chosen_by_hand_opens_the_first_tab():
     assert shown(app) == ["in Findings"]
     app.selectbox[0].select("a2").run()
     assert (app.query_params["artifact"], shown(app)) == ("a2", ["in Overview"])
+
+
+def draw_choices() -> None:
+    import streamlit as st
+
+    from ui.query_params import bind_multiselect, bind_segments, bind_select
+
+    st.selectbox("One", **bind_select("one", ["a", "b"]))
+    st.segmented_control("Segments", **bind_segments("segment", ["a", "b"]))
+    st.multiselect("Many", **bind_multiselect("many", ["a", "b"]))
+
+
+def test_choice_of_the_address_survives_a_run_that_was_cut_short():
+    app = AppTest.from_function(draw_choices)
+    app.query_params.update({"one": "b", "segment": "b", "many": ["b"]})
+    app.run()
+    app.run()  # of which the browser may get the first: it is told the values by this one alone
+    one, segments, many = app.selectbox[0].proto, app.button_group[0].proto, app.multiselect[0].proto
+    assert (one.default, list(segments.default)) == (1, [1])
+    assert (many.set_value, list(many.raw_values)) == (True, ["b"])
+    assert not app.warning

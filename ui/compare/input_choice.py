@@ -29,7 +29,7 @@ from ui.compare.input_widgets import (
     restore_widgets,
 )
 from ui.components import escape_markdown, show_error
-from ui.query_params import bind_select
+from ui.query_params import bind_segments
 from ui.routes import inputs_url
 from ui.session import current_jobs
 from ui.uploader import ChosenFiles, forget_files
@@ -112,7 +112,7 @@ def choose_inputs(options: InputOptions, draw: Callable[[], Arrays | None] | Non
     labels = INPUT_KINDS | {"held-out": (reference_row_labels(options.run)[1].capitalize(), ":material/table_rows:")}
     kind = st.segmented_control(
         "What to ask",
-        **bind_select("ask", kinds),
+        **bind_segments("ask", kinds),
         required=True,
         format_func=lambda kind: f"{labels[kind][1]} {labels[kind][0]}",
         help="The same inputs go to every artifact, in the same order.",

@@ -14,7 +14,7 @@ from core.text.labels import short_labels
 from core.text.numbers import format_size
 from ui.components import escape_markdown
 from ui.elsewhere import show_costs
-from ui.query_params import bind_select
+from ui.query_params import bind_multiselect
 from ui.session import current_jobs
 
 PARAM_PREFIX = "in-"  # before a copy's id, of the query parameter with its environments
@@ -67,7 +67,7 @@ def _size_to_build(place: Place, sizes: dict[str, int]) -> int:
 def _choose_places(id_: str, name: str, labels: dict[str, str]) -> list[str]:
     return st.multiselect(
         f"{escape_markdown(name)}, also in",
-        **bind_select(PARAM_PREFIX + id_, list(labels), many=True),
+        **bind_multiselect(PARAM_PREFIX + id_, list(labels)),
         format_func=labels.__getitem__,
         placeholder="Nowhere else",
         help="The same copy answers the same inputs with other packages, with fewer of this processor's instructions, "

@@ -18,7 +18,7 @@ from core.text.predictions import PredictionLabeler, format_values
 from ui.charts import probability_bars
 from ui.compare.swipe import CLOSE_UP, show_output_images
 from ui.components import escape_markdown
-from ui.query_params import bind_select
+from ui.query_params import bind_segments
 from ui.session import current_jobs
 
 ROWS_TAB = "Row by row"
@@ -115,7 +115,7 @@ def _cached_row(cache_key: tuple[str, ...], row: int, names: dict[str, str], _so
 
 def _choose_rows(left: Any, right: Any, changed: np.ndarray, distance: np.ndarray) -> np.ndarray:
     """Choose in two columns the order of the rows, and whether only changed ones are shown; return their numbers."""
-    bound = bind_select("order", list(ROW_ORDERS))
+    bound = bind_segments("order", list(ROW_ORDERS))
     order = left.segmented_control("Order", **bound, required=True, format_func=ROW_ORDERS.__getitem__)
     label = f"Only where they disagree ({int(changed.sum()):,})"
     only_changed = right.toggle(label, disabled=not changed.any(), key="only", bind="query-params")

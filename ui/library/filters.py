@@ -13,7 +13,7 @@ from core.library import Library, Page, Query
 from core.library.records import UNREADABLE
 from ui.artifact_picker import search_field
 from ui.navigation import get_page
-from ui.query_params import bind_page, bind_select, bind_text, requested_page, sync_browser_url
+from ui.query_params import bind_multiselect, bind_page, bind_select, bind_text, requested_page, sync_browser_url
 
 PAGE_SIZE = 50  # artifacts on one page
 SORT_ORDERS = {
@@ -84,7 +84,7 @@ def _choose_filters(library: Library) -> Query:
 
 
 def _multiselect(label: str, name: str, options: dict[str, str]) -> list[str]:
-    bound = bind_select(name, list(options), many=True, clears=("page",))
+    bound = bind_multiselect(name, list(options), clears=("page",))
     return st.multiselect(label, **bound, format_func=options.__getitem__, placeholder="All")
 
 

@@ -18,7 +18,7 @@ from core.sweep.size import SweepSize, describe_size
 from core.text.numbers import format_size
 from core.upgrade.sides import list_sides
 from ui.components import describe_runs, escape_markdown, show_empty_state, show_error
-from ui.query_params import KEY_PREFIX, bind_select
+from ui.query_params import KEY_PREFIX, bind_multiselect, bind_select
 from ui.session import current_jobs
 from ui.uploader import ChosenFiles, choose_files, forget_files
 
@@ -97,7 +97,7 @@ def choose_sweep(runs: dict[str, Run]) -> ChosenSweep | None:
 
 def _choose_runs(runs: dict[str, Run], is_disabled: bool) -> list[str]:
     labels = {ALL_RUNS: "Every run", **describe_runs(current_jobs().library, runs.values())}
-    binding = bind_select("run", list(labels), many=True)
+    binding = bind_multiselect("run", list(labels))
     style: dict[str, Any] = {"format_func": labels.__getitem__, "placeholder": "Choose runs"}
     return st.multiselect("Runs", **binding, **style, disabled=is_disabled)
 
@@ -130,7 +130,7 @@ def _choose_cells() -> dict[str, list[str]]:
 
 
 def _choose(label: str, name: str, labels: dict[str, str], help_: str) -> list[str]:
-    binding = bind_select(name, list(labels), many=True)
+    binding = bind_multiselect(name, list(labels))
     style: dict[str, Any] = {"format_func": labels.__getitem__, "placeholder": f"Choose {label.lower()}"}
     return st.multiselect(label, **binding, **style, help=help_)
 

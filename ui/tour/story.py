@@ -9,7 +9,7 @@ import streamlit as st
 from core.errors import InputError
 from core.library import Run
 from core.library.job_store import Job
-from ui.query_params import bind_select
+from ui.query_params import bind_segments
 from ui.session import current_jobs
 
 DEMO = "digits-mlp"
@@ -119,7 +119,7 @@ def choose_step() -> str:
     """Show the rail of steps, and return the chosen step; the address restores it."""
     chosen = st.segmented_control(
         "Steps of the tour",
-        **bind_select("step", list(STEPS)),
+        **bind_segments("step", list(STEPS)),
         required=True,
         format_func=lambda key: STEPS[key].label,
         label_visibility="collapsed",

@@ -8,7 +8,7 @@ from core.jobs.elsewhere import list_readable_copies
 from core.text.labels import short_labels
 from core.upgrade.candidates import count_models
 from ui.components import describe_runs, show_empty_state
-from ui.query_params import TABS_KEY, bind_select
+from ui.query_params import TABS_KEY, bind_multiselect, bind_select
 from ui.session import current_jobs
 from ui.uploader import ChosenFiles, choose_files
 
@@ -69,4 +69,4 @@ def _choose_copies() -> list[str]:
     run = st.selectbox("Run", **bind_select("run", list(runs), clears=("copy",)), format_func=labels.__getitem__)
     readable = {copy.id: copy for copy in list_readable_copies(library, run)}
     names = short_labels(list(readable), readable)
-    return st.multiselect("Copies", **bind_select("copy", list(readable), many=True), format_func=names.__getitem__)
+    return st.multiselect("Copies", **bind_multiselect("copy", list(readable)), format_func=names.__getitem__)
