@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # onnxscript's optimizer merges two Clips, or a Clip and a Relu, into one that answers otherwise.
 #
-# Guess: onnxscript.optimizer.optimize(model), through which torch.onnx.export sends what it writes, leaves the answers
-# of a valid model as they are, and merges nothing that draws numbers.
+# Guess: onnxscript.optimizer.optimize(model) leaves the answers of a valid model as they are, and merges nothing that
+# draws numbers.
 # Seen on 2026-12-01, onnxscript 0.7.2, onnx 1.23.2, ONNX Runtime 1.31.1, NumPy 2.4.6, Python 3.11, no error, no warning:
 #   Clip to 0..1, then to 2..3          before 2 2 2 2, after 1 1 1 1: one Clip with lower bound 2 and upper bound 1, of
 #                                       which ONNX says that all numbers become the upper one
