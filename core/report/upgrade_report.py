@@ -93,9 +93,10 @@ def _versions(rows: list[UpgradeRow]) -> dict[str, list[str]]:
 
 def _describe_locks(result: UpgradeResult) -> dict[str, str]:
     """Return sentences on the packages of what answered before and after; empty for older records."""
+    before, after = result.get("source_lock", ""), result.get("target_lock", "")
     return {
-        "Before": describe_lock(result["source"], result.get("source_lock", "")),
-        "After": describe_lock(result["target"], result.get("target_lock", "")),
+        "Before": describe_lock(result["source"], before) if before else "",
+        "After": describe_lock(result["target"], after) if after else "",
     }
 
 

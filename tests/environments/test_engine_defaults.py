@@ -1,6 +1,7 @@
 """What converters and checkpoints do unless they are told otherwise, in environments that are really built."""
 
 import json
+import re
 import shutil
 import subprocess
 from collections.abc import Callable
@@ -96,7 +97,7 @@ import saved_model_coreml
 
 def write_kit(model, folder):
     tf.saved_model.save(model, str(folder / "artifact" / "saved_model"))
-    np.savez(folder / "inputs.npz", x=np.zeros((2, *model.input_shape[1:]), "float32"))
+    np.savez(folder / "inputs.npz", inputs=np.zeros((2, *model.input_shape[1:]), "float32"))
     (folder / "kit.json").write_text(json.dumps({"format": "saved_model"}))
     return folder
 """
@@ -211,7 +212,8 @@ def test_loop_refused_by_coremltools_is_named_and_converts_unrolled(run_in, tmp_
     error = translate_engine_error("ValueError", refused, DoesNotLoad)
     assert error.sentence == "Core ML's converter stopped, and this model has a loop, as recurrent layers are."
     assert "unroll=True" in error.cure
-    assert converted == ""
+    assert converted.startswith("74 operations (")
+    assert {"15 sigmoid", "10 tanh"} <= set(re.findall(r"\d+ (?:sigmoid|tanh)", converted))  # of five steps
 
 
 JAX = """

@@ -88,7 +88,7 @@ def test_each_file_has_its_row_and_only_models_are_asked(check, models: Path, tm
     write_upgrade_report(result, tmp_path / "report.html")  # type: ignore[arg-type]
     text = (tmp_path / "report.html").read_text()
     assert "1 of 3 models answer the same." in text
-    assert text.count(f"lock {good.outcome.lock[:12]}") == 2  # of both sides, which are one here
+    assert text.count(f"list {good.outcome.lock[:12]}") == 2  # of both sides, which are one here
     assert result["source_lock"] == result["target_lock"] == good.outcome.lock
     assert str(tmp_path) not in text
 
