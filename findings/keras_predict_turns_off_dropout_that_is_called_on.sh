@@ -5,8 +5,8 @@
 # `predict` and by the model's copies (Monte Carlo dropout).
 # Seen on 2026-12-01, Keras 3.15.1, TensorFlow 2.21.0, Python 3.11: `predict` hands training=False to every layer, over
 # what the call says, and gives one answer for all rows. `model(x)` hands nothing on, and its answers differ; so do those
-# of a SavedModel by `model.export`, of which tf.saved_model.save says that it captures an untracked tensor, and refuses.
-# `model(x, training=True)` is how all three are asked alike.
+# of `model(x, training=True)` and of a SavedModel by `model.export`. tf.saved_model.save refuses the model, for an
+# 'untracked' resource.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
