@@ -108,3 +108,4 @@ before, after = (ask(model, many) for model in (build(*drop(), (1000,), (1000,))
 print("dropped of 1000:", (before == 0).sum(), "->", (after == 0).sum())
 assert (before == 0).sum() > 300 and (after == 0).sum() == 0
 PY
+if grep -i warn stderr; then echo "it warns now"; exit 1; fi
