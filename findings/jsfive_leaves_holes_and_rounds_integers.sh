@@ -15,7 +15,7 @@ command -v npm > /dev/null || { echo "this needs Node.js and npm"; exit 1; }
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check h5py==3.14.0 numpy==2.4.6
 cd "$folder"
-npm install --silent --no-audit --no-fund jsfive@0.4.2 h5wasm@0.10.3 > npm.log 2>&1 || { cat npm.log; exit 1; }
+npm_config_cache="$folder/npm" npm install --silent --no-audit --no-fund jsfive@0.4.2 h5wasm@0.10.3 > npm.log 2>&1 || { cat npm.log; exit 1; }
 "$folder/venv/bin/python" - <<'PY'
 import platform
 

@@ -10,7 +10,8 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0 keras==3.15.1 "h5py<3.15"
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0 keras==3.15.1 h5py==3.14.0 \
+  numpy==2.4.6 ml_dtypes==0.6.0 protobuf==7.36.2
 cd "$folder"
 TF_CPP_MIN_LOG_LEVEL=3 "$folder/venv/bin/python" - <<'PY'
 import platform
@@ -31,9 +32,10 @@ def attend(kind, mode):
     embedded = table(words)
     _, scores = keras.layers.MultiHeadAttention(1, 2)(embedded, embedded, return_attention_scores=True)
     model = keras.Model(words, scores)
-    if mode:
-        table.quantize(mode)
     with warnings.catch_warnings(action="error"):
+        warnings.simplefilter("ignore", DeprecationWarning)  # of NumPy, which Python does not show either
+        if mode:
+            table.quantize(mode)
         return model.predict(rows, verbose=0)[0, 0, 0]
 
 

@@ -7,7 +7,11 @@
 #   a tree of one split that sends missing values left     scikit-learn 9 9 9 0, m2cgen 0 0 9 0
 #   a tree of two targets, the second 100 higher           scikit-learn two numbers a row, m2cgen the first
 #   LightGBM, linear_tree=True                             off by up to 6 (of -2.1 to 8.7)
-#   an XGBoost regression                                  NaN for every row (its base_score is not a setting any more)
+#   an XGBoost regression                                  its code raises NameError for a bare "nan", which stands where
+#                                                          base_score belongs (no number unless it was set); with nan
+#                                                          defined, NaN for every row
+#   the same with base_score=0.5                           right for 300 new rows; of those trained on, which lie on splits,
+#                                                          14 go the other way, unless they are rounded to float32 first
 # lleaves 1.3.0, which compiles LightGBM's files, leaves out linear leaves as well.
 # Sound in the same run: a tree without missing values, LightGBM with them.
 set -euo pipefail
@@ -36,8 +40,7 @@ gaps = np.where(np.random.default_rng(1).random(rows.shape) < 0.2, np.nan, rows)
 LIGHTGBM = {"n_estimators": 10, "n_jobs": 1, "verbose": -1}
 
 
-def ask_export(model, rows):
-    names = {"nan": np.nan}
+def ask_export(model, rows, **names):
     exec(m2cgen.export_to_python(model), names)
     return np.array([names["score"](row.tolist()) for row in rows])
 
@@ -53,7 +56,24 @@ def difference(name, model, rows, target):
 assert difference("a tree", DecisionTreeRegressor(max_depth=4), rows, target) < 1e-9
 assert difference("LightGBM with missing values", lightgbm.LGBMRegressor(**LIGHTGBM), gaps, target) < 1e-9
 assert difference("LightGBM with linear leaves", lightgbm.LGBMRegressor(linear_tree=True, **LIGHTGBM), rows, target) > 1
-assert np.isnan(difference("XGBoost", xgboost.XGBRegressor(n_estimators=5, n_jobs=1), rows, target))
+
+boosted = xgboost.XGBRegressor(n_estimators=5, n_jobs=1).fit(rows, target)
+assert boosted.base_score is None and np.isfinite(boosted.predict(rows)).all()
+try:
+    ask_export(boosted, rows)
+except NameError as error:
+    print("XGBoost: NameError:", error)
+    assert error.name == "nan"
+else:
+    raise SystemExit("XGBoost: this has changed")
+assert np.isnan(ask_export(boosted, rows, nan=np.nan)).all()
+told = xgboost.XGBRegressor(n_estimators=5, n_jobs=1, base_score=0.5).fit(rows, target)
+counts, rounded = [], np.array([[float(str(number)) for number in row] for row in rows.astype("float32")])
+kinds = {"new rows": np.random.default_rng(2).normal(size=(300, 2)), "rows trained on": rows, "the same, rounded": rounded}
+for kind, asked in kinds.items():
+    counts.append(int((np.abs(ask_export(told, asked) - told.predict(asked)) > 1e-5).sum()))
+    print(f"XGBoost with its base_score set, {kind}: {counts[-1]} of 300 differ")
+assert counts[0] == counts[2] == 0 and 5 < counts[1] < 50, counts
 
 missing = np.array([[np.nan], [np.nan], [1], [2]])
 tree = DecisionTreeRegressor().fit(missing, [9, 9, 9, 0])
@@ -72,3 +92,4 @@ off = np.abs(compiled.predict(rows, n_jobs=1) - linear.predict(rows)).max()
 print(f"lleaves, linear leaves: off by {off:.2g}; LightGBM reads its file right")
 assert np.allclose(read.predict(rows), linear.predict(rows)) and off > 1, off
 PY
+if grep -qi warn stderr; then cat stderr; echo "it warns now"; exit 1; fi

@@ -1,15 +1,17 @@
 #!/usr/bin/env bash
-# MNN's converter installs a package into whatever Python comes first on the path, and reports each conversion.
+# MNN's converter installs a package into whatever Python comes first on the path, and by its source reports each conversion.
 #
 # Guess: mnnconvert of the wheel converts a model, and neither installs anything nor asks for a network.
 # Seen on 2026-12-01, MNN 3.6.1, NumPy 2.4.6, Python 3.11, Linux: started without arguments it runs
 # "pip install -U aliyun-log-python-sdk" by the shell. From an environment that is not activated that is the pip of the
-# system, or of another project: there it added nine packages and put typing_extensions up. Once the package is there,
-# each conversion sends what is read below to a log service: the machine's id, the name of the system, the arguments
-# but the two paths, sizes, and an id that is in the converted model. There is no setting against it; `import MNN` does none of it.
+# system, or of another project. `import MNN.tools` is enough for that; `import MNN` does not do it.
+# By its source, where that package is there each conversion sends to a log service what is read below: the machine's id,
+# the name of the system, the arguments but the two paths, sizes, and an id that is in the converted model. No environment
+# variable is read for it.
 #
 # Here the pip that comes first on the path is a script that writes down its arguments and installs nothing, so that
-# nothing is sent either.
+# nothing is sent either. Seen by hand, outside of this script: a real pip there added nine packages and put
+# typing_extensions up.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
@@ -19,12 +21,15 @@ cd "$folder"
 mkdir first
 printf '#!/bin/sh\necho "$@" >> "%s"\n' "$folder/asked" > first/pip
 chmod +x first/pip
-export PATH="$folder/first:$PATH"
+export PATH="$folder/first:$PATH" HOME="$folder"
 "$folder/venv/bin/python" -c "import MNN" > /dev/null 2>&1
-test ! -e asked
-"$folder/venv/bin/mnnconvert" < /dev/null > output 2>&1 || true
-echo "pip was told: $(cat asked)"
-grep -qx "install -U aliyun-log-python-sdk" asked
+test ! -e asked || { echo "import MNN asks pip now"; exit 1; }
+for command in mnnconvert "python -c 'import MNN.tools'"; do
+  rm -f asked
+  bash -c "$folder/venv/bin/$command" < /dev/null > output 2>&1 || true
+  grep -qx "install -U aliyun-log-python-sdk" asked || { cat output; echo "$command: this has changed"; exit 1; }
+  echo "$command: pip was told to $(sort -u asked)"
+done
 "$folder/venv/bin/python" - <<'PY'
 import platform
 from importlib.metadata import distribution, version
@@ -38,5 +43,5 @@ SENT = ["model_guid", "src_model_size", "dst_model_size", '"args": arg_dict', 'p
 found = [text for text in READ if text in reporter], [text for text in SENT if text in converter]
 print("what is sent, by its source:", *found)
 assert found == (READ, SENT), found
-assert "environ" not in reporter + converter, "there is a setting now"
+assert "environ" not in reporter + converter and "getenv" not in reporter + converter, "there is a setting now"
 PY

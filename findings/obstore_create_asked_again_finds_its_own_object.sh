@@ -13,12 +13,13 @@ trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
 "$folder/venv/bin/pip" install --quiet --disable-pip-version-check obstore==0.12.1
 cat > "$folder/program.py" <<'PY'
+import platform
 import socket
 import threading
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
 from obstore.store import S3Store
 
 objects, requests = {}, []
@@ -46,7 +47,7 @@ class Handler(BaseHTTPRequestHandler):
 
 server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
 threading.Thread(target=server.serve_forever, daemon=True).start()
-print("obstore", obstore.__version__)
+print("Python", platform.python_version(), "obstore", obstore.__version__)
 for retries in (3, 0):
     store = S3Store(
         "bucket",
@@ -60,12 +61,13 @@ for retries in (3, 0):
     requests.clear()
     try:
         store.put(f"key{retries}", b"mine", mode="create")
-        raised = None
     except BaseError as error:
         raised = type(error)
+    else:
+        raise SystemExit(f"max_retries {retries}: nothing is raised, this has changed")
     stored = objects[f"/bucket/key{retries}"]
     print(f"max_retries {retries}: {len(requests)} requests, {requests}, stored {stored}, raised {raised.__name__}")
     assert stored == b"mine"
-    assert (raised is AlreadyExistsError, len(requests)) == ((True, 2) if retries else (False, 1)), "this has changed"
+    assert (raised, len(requests)) == ((AlreadyExistsError, 2) if retries else (GenericError, 1)), "this has changed"
 PY
 "$folder/venv/bin/python" "$folder/program.py"

@@ -16,6 +16,16 @@ each = pytest.mark.parametrize("environment", ENVIRONMENTS, ids=lambda environme
 SHARED_SCRIPTS = {"run_kit", "forked_kits", "kit_files", "tensorflow_files", "own_files"}
 SHARED_SCRIPTS |= {"node_process", "tfjs_operations"}
 PIN = re.compile(r"^([A-Za-z0-9][\w.\-]*)(?:\[[\w,]+\])?==([^\s;]+)", re.MULTILINE)
+TOOLS_OF_MNN = re.compile(r"MNN\.tools\b")
+
+
+def list_modules(source: str) -> set[str]:
+    """What a script imports, by full names, and its texts, one of which may be a module's name."""
+    nodes = list(ast.walk(ast.parse(source)))
+    parts = [node for node in nodes if isinstance(node, ast.ImportFrom)]
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {f"{node.module}.{alias.name}" for node in parts for alias in node.names}
+    return names | {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
 
 
 def normalize(name: str) -> str:
@@ -74,6 +84,21 @@ def test_scripts_import_nothing_of_this_project(path):
     imported = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
     imported |= {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
     assert {name for name in imported if name.partition(".")[0] in {"core", "ui", "pages"}} == set()
+
+
+@pytest.mark.parametrize("path", sorted(SCRIPTS.glob("*.py")), ids=lambda path: path.stem)
+def test_scripts_do_not_import_the_tools_of_mnn(path):
+    """Importing them starts pip: findings/mnn_converter_installs_and_reports.sh."""
+    assert [name for name in list_modules(path.read_text(encoding="utf-8")) if TOOLS_OF_MNN.match(name)] == []
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["import MNN.tools as t", "from MNN import tools", "from MNN.tools import mnnconvert", "f('-m', 'MNN.tools.mnn')"],
+    ids=["import", "package", "module", "text"],
+)
+def test_import_of_the_tools_of_mnn_is_found_however_written(line: str):
+    assert any(TOOLS_OF_MNN.match(name) for name in list_modules(f"def load(kit):\n    {line}"))
 
 
 @pytest.mark.parametrize("name", sorted(DESCRIBING_SCRIPTS))
