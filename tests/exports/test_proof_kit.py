@@ -17,7 +17,7 @@ from core.compare import Verdict
 from core.errors import InputError, UnknownName
 from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.kit_contents import select_proof_data
-from core.exports.opening_lines import PYTHON_LINES
+from core.exports.opening_lines import render_python_lines
 from core.exports.proof_kit import build_proof_kit
 from core.formats import FORMATS
 from core.formats.base import Format
@@ -34,8 +34,11 @@ PAIRS = {"input_pairs": [{"reference": "x", "answer": "x", "by": "name"}]}
 PAIRS |= {"pairs": [{"reference": "y", "answer": "y", "by": "name"}]}
 
 
-def make_artifact_with_outcome(library: Library, format_key: str, demo: str | None = "digits-mlp", **outcome) -> str:
-    """An artifact of a format by hand, of a run that keeps two weights; `outcome` is what its reload showed."""
+def make_artifact_with_outcome(
+    library: Library, format_key: str, demo: str | None = "digits-mlp", completed: dict | None = None, **outcome
+) -> str:
+    """An artifact of a format by hand, of a run that keeps two weights; `outcome` is what its reload showed, and
+    `completed` what one with the other half of the model did."""
     weights = [{"name": name, "dtype": "float32", "shape": [2], "sha256": ""} for name in ("kernel", "bias")]
     settings = {"dataset": "digits", "hidden_units": 8, "learning_rate": 0.1} if demo else None
     facts = {"name": "a | <b>run</b>", "demo": demo, "settings": settings, "kind": "keras", "parameters": 4}
@@ -59,7 +62,8 @@ def make_artifact_with_outcome(library: Library, format_key: str, demo: str | No
     with library.staging() as staged:
         (staged / "files").mkdir()
         (staged / "files" / "model.bin").write_bytes(b"numbers")
-        evidence = Evidence(without_code=ReloadOutcome(**(known | outcome)))
+        other_half = None if completed is None else ReloadOutcome(**(known | completed))
+        evidence = Evidence(without_code=ReloadOutcome(**(known | outcome)), completed=other_half)
         return library.commit_artifact(staged, run.id, evidence, format=format_key, seconds=0.1).id
 
 
@@ -178,9 +182,10 @@ def test_proof_kits_pass_without_this_project(unpacked_kits: dict[str, Path]):
 
 def test_python_lines_beside_a_kit_print_its_answers(unpacked_kits: dict[str, Path]):
     folder = unpacked_kits["onnx"]
-    assert PYTHON_LINES in (folder / "README.md").read_text(encoding="utf-8")
+    lines = render_python_lines(is_one_call=False)
+    assert lines in (folder / "README.md").read_text(encoding="utf-8")
     ended = subprocess.run(
-        [sys.executable, "-c", PYTHON_LINES], cwd=folder, capture_output=True, text=True, timeout=150, check=True
+        [sys.executable, "-c", lines], cwd=folder, capture_output=True, text=True, timeout=150, check=True
     )
     with np.load(folder / "expected.npz") as expected:
         [(name, answers)] = expected.items()
