@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from core.compare import Verdict
+from core.compatibility.matrix import summarize_row
 from core.errors import CannotSave
 from core.text.summaries import describe_renamed
 from tests.factories.keras_models import IMAGES, ROWS, build_dense_model, fit
@@ -224,7 +225,9 @@ def test_p30_nan_weight_is_reported_on_save(nan_artifacts):
 
 @pytest.mark.parametrize("format_key", ["keras", "onnx"])
 def test_p30_matching_nan_predictions_are_reported_as_failed(nan_artifacts, matrix_row_of, format_key):
-    cells = matrix_row_of(nan_artifacts[format_key].artifact.id).cells
+    row = matrix_row_of(nan_artifacts[format_key].artifact.id)
+    cells, summary = row.cells, summarize_row(row)
+    assert summary.lower().endswith("fails at answers and weights. 40 numbers in its answers are nan or infinite.")
     assert (cells["weights"].state, cells["answers"].state) == ("failed", "failed")
     assert cells["weights"].words.startswith(NONFINITE_WARNING)
     assert cells["answers"].words.startswith("40 numbers in its answers are NaN or infinite. ")
