@@ -12,7 +12,6 @@ from core.demos import demo_label
 from core.environments import get_environment
 from core.errors import InputError
 from core.evidence.records import ReloadOutcome
-from core.exports.opening_lines import PYTHON_LINES, SHELL_LINES
 from core.exports.tf_serving import is_servable, normalize_serving_name, parse_serving_version
 from core.formats import get_format, label_format
 from core.formats.base import Format
@@ -32,6 +31,7 @@ from ui.in_browser.copy_section import show_copy_in_browser
 from ui.library.annotations import edit_annotations
 from ui.library.table import INSPECT_PAGE
 from ui.navigation import PAGES, go
+from ui.opening_lines import show_opening_lines
 from ui.routes import kit_url, serving_url
 from ui.session import current_jobs
 from ui.sharing import show_sharing
@@ -47,9 +47,10 @@ NOT_TRIED = "Not tried: the copy loads without it, and the model has no classes 
 
 
 def show_artifact_evidence(artifact_id: str, format_: Format) -> None:
-    """Show the results of an artifact's reloads, its files, its exports, and the code that saved and loads it."""
+    """Show an artifact's reloads, how it is opened, its files, its exports, and the code that saved and loads it."""
     show_sharing(artifact_id)
     _show_reloads(artifact_id, format_)
+    show_opening_lines(artifact_id)
     _show_contents(artifact_id, format_)
 
 
@@ -76,17 +77,15 @@ def _show_reloads(artifact_id: str, format_: Format) -> None:
 
 
 def _show_contents(artifact_id: str, format_: Format) -> None:
-    """Show the files of a copy, what can be taken from it, how it is opened, and the code that made it."""
+    """Show the files of a copy, what can be taken from it, and the code that made it."""
     library = current_jobs().library
-    artifact, evidence = library.artifact(artifact_id), library.evidence(artifact_id)
+    artifact = library.artifact(artifact_id)
     st.markdown("**Files**")
     files = tuple((file.path, file.bytes) for file in artifact.files)
     st.code(file_tree(library.folder(artifact_id) / "files", files), language=None)
     for name, value in content_facts(artifact):
         st.markdown(f"**{name}**  \n{escape_markdown(value)}")
     show_exports(artifact, format_)
-    if format_.kit and evidence.best.has_loaded:
-        _show_opening_lines()
     show_copy_in_browser(artifact)
     show_size_breakdown(artifact_id)
     _show_format_code(artifact, format_)
@@ -125,15 +124,6 @@ def file_tree(folder: Path, entries: tuple[tuple[str, int], ...]) -> str:
                 lines.append(f"{'    ' * (depth + 1)}{parent}/")
         lines.append(f"{'    ' * (len(parents) + 1)}{name:<{44 - 4 * len(parents)}}{format_size(count):>10}")
     return "\n".join(lines)
-
-
-def _show_opening_lines() -> None:
-    """Show what opens a copy in a program of one's own."""
-    st.markdown("**Open it yourself**")
-    st.markdown("Download the proof kit, unpack it, and in its folder:")
-    st.code(SHELL_LINES, language="bash")
-    st.markdown("Then in Python, without Roundtrip:")
-    st.code(PYTHON_LINES)
 
 
 def _show_format_code(artifact: Artifact, format_: Format) -> None:
@@ -234,7 +224,7 @@ def _step_text(relation: str, step: LineageStep) -> str:
 
 
 def show_artifact_detail(entry: Entry) -> None:
-    """Show one artifact: what came back of it, its annotations, its lineage, its files, and its code."""
+    """Show one artifact: what came back, how it is opened, its annotations, its lineage, its files, and its code."""
     if entry.problem:
         st.warning(escape_markdown(entry.problem), icon=":material/broken_image:")
         return
@@ -252,6 +242,7 @@ def show_artifact_detail(entry: Entry) -> None:
         show_ids({"Artifact": entry.id, "Run": entry.run or ""})
     show_sharing(entry.id)
     _show_reloads(entry.id, format_)
+    show_opening_lines(entry.id)
     left, right = st.columns(2, gap="large")
     with left:
         edit_annotations(entry)

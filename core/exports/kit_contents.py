@@ -14,8 +14,9 @@ from core.environments.judge import EnvironmentAnswer
 from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.bundler import bundle_functions
 from core.exports.kit_answers import INTRODUCTION, list_answer_rows
+from core.exports.kit_conditions import KitConditions, describe_model_script, list_warnings
 from core.exports.missing_parts import ModelScript
-from core.exports.opening_lines import PYTHON_LINES, SHELL_LINES
+from core.exports.opening_lines import PYTHON_INTRODUCTION, SHELL_LINES, render_python_lines
 from core.formats.base import Format
 from core.library import Artifact, Run
 from core.runtimes.base import BATCH_SIZE
@@ -120,10 +121,13 @@ PACKAGES_BY_IMPORT = {
     "plotly": ("plotly", "pandas"),
     "ai_edge_litert": ("ai-edge-litert",),
 }
+CHOOSE_BACKEND = 'os.environ.setdefault("KERAS_BACKEND", "tensorflow")'
 LINUX_MARKER = 'sys_platform == "linux" and platform_machine == "x86_64"'
 
 
-def render_load_script(format_: Format, code: ModelScript | None, weights: str, signature: str = "") -> str:
+def render_load_script(
+    format_: Format, code: ModelScript | None, weights: str, signature: str = "", *, is_one_call: bool = False
+) -> str:
     """Return `load.py`: the source of the format's standalone loader, and a function that calls it."""
     loader = format_.standalone.load
     source, parameters = bundle_functions(loader), inspect.signature(loader).parameters
@@ -134,13 +138,16 @@ def render_load_script(format_: Format, code: ModelScript | None, weights: str, 
     if "classes" in parameters and code:
         used, arguments["classes"] = ["classes"], "classes()"
     imports = [*source.imports, "from pathlib import Path"]
+    if "tensorflow" in format_.standalone.packages:
+        imports += [*({"import os"} - {*imports}), "", f"{CHOOSE_BACKEND}  # before Keras is imported"]
     model = f"from model import {', '.join(used)}\n\n" if used else ""
     call = f"{loader.__name__}({', '.join(f'{name}={arguments[name]}' for name in parameters)})"
+    rows = "" if is_one_call else ", batch first"
     return (
         f'"""Loads this copy ({format_.label}) without Roundtrip."""\n\n'
         + "\n".join(imports)
         + f"\n\n{model}HERE = Path(__file__).resolve().parent\n\n\n{source.body}\n\n\n"
-        + 'def load():\n    """Gives a function that answers {name: array} with {name: array}, batch first."""\n'
+        + f'def load():\n    """Gives a function that answers {{name: array}} with {{name: array}}{rows}."""\n'
         + f"    return {call}\n"
     )
 
@@ -190,25 +197,23 @@ def render_requirements(artifact: Artifact, packages: Mapping[str, str], source:
 
 
 def render_readme(
-    artifact: Artifact,
-    run: Run,
-    format_: Format,
-    evidence: Evidence,
+    conditions: KitConditions,
     proof_data: ProofData,
-    code: ModelScript | None,
     packages: Mapping[str, str],
     answers: Sequence[EnvironmentAnswer],
 ) -> str:
+    artifact, run, format_, evidence = conditions.copy
     parts = [
         f"# Proof kit: {format_.label}",
         f"A copy of the model “{_escape_markdown(run.name)}”, saved on {artifact.created[:10]} by Roundtrip "
         f"{artifact.versions.get('roundtrip', '')}, with everything that is needed to see that it still answers the "
         "same. Nothing here imports Roundtrip.",
-        *_warning_paragraphs(run, format_, code),
+        *list_warnings(conditions, _escape_markdown),
+        *describe_model_script(conditions.code),
         "## Run it",
         f"```\n{SHELL_LINES}```",
-        "`load.py` holds all that it takes to load the copy. In a program beside it:",
-        f"```python\n{PYTHON_LINES}```",
+        f"`load.py` holds all that it takes to load the copy. {PYTHON_INTRODUCTION}",
+        f"```python\n{render_python_lines(proof_data.is_one_call)}```",
         "## What is asked, and what is expected",
         *_proof_paragraphs(run, proof_data),
         "## What was found when it was saved",
@@ -246,26 +251,6 @@ def _proof_paragraphs(run: Run, proof_data: ProofData) -> list[str]:
         _markdown_table(("answer", "a", "r"), tolerances),
         *([f"The format renamed some inputs or outputs: {', '.join(renamed)}."] if renamed else []),
     ]
-
-
-def _warning_paragraphs(run: Run, format_: Format, code: ModelScript | None) -> list[str]:
-    paragraphs = []
-    if format_.standalone.runs_code:
-        paragraphs.append(
-            "**Loading this format runs whatever code is in the file, with your rights, before anything can be "
-            "checked. Load it only if you know from whom it is.** `verify.py` holds it against its hash first; who can "
-            "change the file can change the hash."
-        )
-    if run.trust == "brought in":
-        paragraphs.append("**This model was imported: what loads it may run what its author put into it.**")
-    if code and code.missing_classes:
-        paragraphs.append(
-            f"**Before it runs: put your own classes ({', '.join(map(_escape_markdown, code.missing_classes))}) "
-            "into `model.py`.** They are code of your program, and in no file of this format."
-        )
-    elif code:
-        paragraphs.append("The copy lacks code or layers of the model: they are in `model.py`.")
-    return paragraphs
 
 
 def _evidence_paragraphs(evidence: Evidence, format_: Format) -> list[str]:

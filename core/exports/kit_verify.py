@@ -72,7 +72,6 @@ def load_arrays(path):
 def predict(folder):
     """Load the model, and return its answers to `inputs.npz` by name."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-    os.environ.setdefault("KERAS_BACKEND", "tensorflow")
     sys.path.insert(0, str(folder))  # python -I leaves the folder of the script out
     return importlib.import_module("load").load()(load_arrays(folder / "inputs.npz"))
 

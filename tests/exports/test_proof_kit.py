@@ -3,6 +3,7 @@
 import ast
 import io
 import json
+import re
 import subprocess
 import sys
 import zipfile
@@ -16,10 +17,10 @@ from core.arrays import encode_npz
 from core.compare import Verdict
 from core.errors import InputError, UnknownName
 from core.evidence.records import Evidence, ReloadOutcome
-from core.exports.kit_contents import select_proof_data
-from core.exports.opening_lines import PYTHON_LINES
+from core.exports.kit_contents import CHOOSE_BACKEND, render_load_script, select_proof_data
+from core.exports.opening_lines import render_python_lines
 from core.exports.proof_kit import build_proof_kit
-from core.formats import FORMATS
+from core.formats import FORMATS, get_format
 from core.formats.base import Format
 from core.jobs import Jobs
 from core.library import Library
@@ -34,8 +35,11 @@ PAIRS = {"input_pairs": [{"reference": "x", "answer": "x", "by": "name"}]}
 PAIRS |= {"pairs": [{"reference": "y", "answer": "y", "by": "name"}]}
 
 
-def make_artifact_with_outcome(library: Library, format_key: str, demo: str | None = "digits-mlp", **outcome) -> str:
-    """An artifact of a format by hand, of a run that keeps two weights; `outcome` is what its reload showed."""
+def make_artifact_with_outcome(
+    library: Library, format_key: str, demo: str | None = "digits-mlp", completed: dict | None = None, **outcome
+) -> str:
+    """An artifact of a format by hand, of a run that keeps two weights; `outcome` is what its reload showed, and
+    `completed` what one with the other half of the model did."""
     weights = [{"name": name, "dtype": "float32", "shape": [2], "sha256": ""} for name in ("kernel", "bias")]
     settings = {"dataset": "digits", "hidden_units": 8, "learning_rate": 0.1} if demo else None
     facts = {"name": "a | <b>run</b>", "demo": demo, "settings": settings, "kind": "keras", "parameters": 4}
@@ -59,7 +63,8 @@ def make_artifact_with_outcome(library: Library, format_key: str, demo: str | No
     with library.staging() as staged:
         (staged / "files").mkdir()
         (staged / "files" / "model.bin").write_bytes(b"numbers")
-        evidence = Evidence(without_code=ReloadOutcome(**(known | outcome)))
+        other_half = None if completed is None else ReloadOutcome(**(known | completed))
+        evidence = Evidence(without_code=ReloadOutcome(**(known | outcome)), completed=other_half)
         return library.commit_artifact(staged, run.id, evidence, format=format_key, seconds=0.1).id
 
 
@@ -83,6 +88,9 @@ def test_proof_kit_of_every_format_has_all_files(empty_library: Library, format_
             node.module for node in ast.walk(ast.parse(kit[name])) if isinstance(node, ast.ImportFrom)
         }
     assert b"\ndef load():\n" in kit["load.py"]
+    before_model = kit["load.py"].decode().partition("\nfrom model import")[0]
+    assert (f"\n{CHOOSE_BACKEND}" in before_model) is ("tensorflow" in format_.kit.packages)
+    assert not re.search(r"(?m)^(import|from) (keras|tensorflow)\b", kit["load.py"].decode())  # inside functions only
     pinned = [line for line in kit["requirements.txt"].decode().splitlines() if not line.startswith("#")]
     assert all("==" in line for line in pinned)
     assert {line.split("==")[0].removesuffix("-cpu") for line in pinned} == set(format_.kit.packages)
@@ -104,6 +112,18 @@ def test_proof_kit_readme_shows_evidence_and_escapes_names(empty_library: Librar
     assert "| y | 0.25 | 0.0001 |" in text
     assert "a \\| \\<b\\>run\\</b\\>" in text
     assert "env/bin/python verify.py" in text
+    assert (
+        text.index("env/bin/pip install") < text.index("run by `env/bin/python`") < text.index("from load import load")
+    )
+
+
+@pytest.mark.parametrize(("is_one_call", "has_axis"), [(False, True), (True, False)])
+def test_first_axis_is_named_where_a_kit_asks_rows(is_one_call: bool, has_axis: bool):
+    script = render_load_script(get_format("onnx"), None, "", is_one_call=is_one_call)
+    assert ("batch first" in script) is has_axis
+    assert (
+        "under the same names, one row per entry of the first axis\n" in render_python_lines(is_one_call)
+    ) is has_axis
 
 
 def test_proof_kit_of_pickle_warns_that_it_runs_code(empty_library: Library):
@@ -178,9 +198,10 @@ def test_proof_kits_pass_without_this_project(unpacked_kits: dict[str, Path]):
 
 def test_python_lines_beside_a_kit_print_its_answers(unpacked_kits: dict[str, Path]):
     folder = unpacked_kits["onnx"]
-    assert PYTHON_LINES in (folder / "README.md").read_text(encoding="utf-8")
+    lines = render_python_lines(is_one_call=False)
+    assert lines in (folder / "README.md").read_text(encoding="utf-8")
     ended = subprocess.run(
-        [sys.executable, "-c", PYTHON_LINES], cwd=folder, capture_output=True, text=True, timeout=150, check=True
+        [sys.executable, "-c", lines], cwd=folder, capture_output=True, text=True, timeout=150, check=True
     )
     with np.load(folder / "expected.npz") as expected:
         [(name, answers)] = expected.items()

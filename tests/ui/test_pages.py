@@ -18,6 +18,7 @@ from core.jobs import Jobs
 from core.library.job_store import Job
 from core.settings import PROJECT
 from core.text.numbers import format_size
+from tests.exports.test_proof_kit import make_artifact_with_outcome
 from tests.helpers import wait_until_done
 from ui.demo_picture import draw_demo_picture
 from ui.navigation import PAGES
@@ -195,8 +196,9 @@ def test_save_page_marks_saved_formats_with_size_of_last_save(visit, copied_entr
     assert app.button(key="save-some").label == "Save 1 format"
 
 
-def test_formats_page_tries_only_what_needs_no_build(visit, copied_entries: Callable, monkeypatch):
-    jobs, run, _ = copied_entries("digits-mlp", "keras")
+def test_formats_page_tries_only_what_needs_no_build(visit, empty_jobs: Jobs, monkeypatch):
+    jobs, library = empty_jobs, empty_jobs.library
+    run = library.artifact(make_artifact_with_outcome(library, "keras")).run
     at_hand, asked = formats_at_hand("keras", 0, "ours"), []
 
     def record(run: str, formats: list[str]) -> Job:
