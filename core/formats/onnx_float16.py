@@ -36,7 +36,7 @@ def _count_halves(graph: Any) -> int:
     """How many constants and conversions of a graph are of float16, those of the graphs in its nodes included."""
     from onnx import TensorProto
 
-    count = sum(item.data_type == TensorProto.FLOAT16 for item in graph.initializer)
+    count: int = sum(item.data_type == TensorProto.FLOAT16 for item in graph.initializer)
     for attribute in (each for node in graph.node for each in node.attribute):
         is_target = attribute.name in ("to", "dtype") and attribute.i == TensorProto.FLOAT16
         count += is_target or attribute.t.data_type == TensorProto.FLOAT16

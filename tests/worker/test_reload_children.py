@@ -1,6 +1,7 @@
 """Which children copies are reloaded in: as few as a proof needs, and none is left open."""
 
 import io
+import subprocess
 import sys
 from functools import partial
 from pathlib import Path
@@ -22,7 +23,8 @@ from core.runtimes.reference import Reference
 from core.settings import MB
 from core.worker import serve
 from core.worker.child_handle import Child, never_cancelled
-from core.worker.protocol import FrameLimit, read_frame
+from core.worker.processes import worker_environment
+from core.worker.protocol import FrameLimit, encode_frame, read_frame
 from tests.factories.keras_models import ROWS, build_dense_model, fit
 
 LIMITS: dict[str, Any] = {"seconds": 60.0, "cancelled": never_cancelled, "sandboxed": False}
@@ -167,3 +169,36 @@ def test_copy_that_tensorflow_loads_has_it_started(known, started, tmp_path: Pat
     _ask("probe", {"input:x": ROWS}, demo=None, most_rows=1_000)
     _ask("predict", {"x": ROWS})
     assert started == ["started"] * 3
+
+
+COUNT_NEW_THREADS = """
+import os, sys
+from core.worker.imports import import_everything
+from core.worker.serve import serve_requests
+import_everything()
+count = lambda: len(os.listdir("/proc/self/task"))
+before = count()
+with open(sys.argv[1], "rb") as requests, open(sys.argv[2], "wb") as replies:
+    serve_requests(requests, replies)
+print(count() - before)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("key", "starts"), [("litert", False), ("keras", True)])
+def test_child_has_threads_of_tensorflow_where_that_loads_the_copy(
+    key: str, starts: bool, known, config, tmp_path: Path
+):
+    folder, requests, replies = tmp_path / "copy", tmp_path / "requests", tmp_path / "replies"
+    folder.mkdir()
+    get_format(key).save(known.model, folder)
+    rows = {"input:x": ROWS, "target:y": ROWS[:, :3]}
+    reload = {"task": "reload", "args": {"format": key, "folder": str(folder), "source": None}}
+    probe = {"task": "probe", "args": {"demo": "digits-mlp", "most_rows": 1_000}}
+    requests.write_bytes(b"".join([*encode_frame(reload, {"x": ROWS}), *encode_frame(probe, rows)]))
+    command = [sys.executable, "-c", COUNT_NEW_THREADS, str(requests), str(replies)]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, env=worker_environment(config))
+    with replies.open("rb") as stream:
+        messages = [frame.message for frame in iter(partial(read_frame, stream, FrameLimit(MB, "")), None)]
+    assert [list(message) for message in messages if "progress" not in message] == [["ok"], ["ok"]]
+    assert (int(ended.stdout) > 0) is starts
