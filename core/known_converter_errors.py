@@ -9,9 +9,9 @@ CONVERTER_ERRORS = (
         "To have it predict, ask this environment on a Mac, or open the converted package in Xcode there.",
     ),
     KnownError(
-        r"coremltools stopped at a loop of the model",
-        "Core ML's converter takes no loop, and the recurrent layers of this model are loops.",
-        "Build recurrent layers with unroll=True, which it converts.",
+        r"coremltools stopped, and the model has a loop",
+        "Core ML's converter stopped, and this model has a loop, as recurrent layers are.",
+        "If it has recurrent layers, build them with unroll=True; else choose ONNX.",
     ),
     KnownError(
         r"running MaxPool node.*?Unsupported pooling size",

@@ -1,5 +1,6 @@
 """What every run draws, and which process of pytest-xdist runs what."""
 
+import re
 from pathlib import Path
 
 import pytest
@@ -40,3 +41,9 @@ def test_no_test_starts_an_event_loop_where_the_browser_runs_its_own():
         path for path in TESTS.rglob("*.py") if path not in own and "asyncio.run(" in path.read_text(encoding="utf-8")
     ]
     assert starts == []
+
+
+def test_no_browser_test_adds_a_listener_that_stays_on_its_page():
+    own = TESTS / "browser" / "page_helpers.py"  # `listen`, whose listeners go when the pool has the page back
+    adds = re.compile(r"\bpage\.(on|once)\(")
+    assert [path.name for path in own.parent.glob("*.py") if path != own and adds.search(path.read_text("utf-8"))] == []

@@ -26,8 +26,13 @@ def training_curves(history: list[dict[str, Any]], metric: str) -> go.Figure:
         if any(row.get(key) is not None for row in history):
             values = [row.get(key) for row in history]
             figure.add_scatter(x=epochs, y=values, name=name, mode="lines+markers", marker={"size": 5})
-    figure = apply_theme(figure, "epoch", metric.replace("mae", "average error").replace("_", " "))
+    figure = apply_theme(figure, "epoch", _name_metric(metric))
     return figure.update_xaxes(dtick=1) if len(epochs) <= MAX_EPOCH_TICKS else figure
+
+
+def _name_metric(metric: str) -> str:
+    """Return a metric of Keras in words: "price_mae" is "price average error"."""
+    return " ".join("average error" if word == "mae" else word for word in metric.split("_"))
 
 
 def metric_names(history: list[dict[str, Any]]) -> list[str]:

@@ -270,6 +270,6 @@ def _show_outcome(outcome: ElsewhereOutcome) -> None:
             st.warning(outcome.lock_note, icon=":material/history:")
         facts = [f"{name} {number}" for name, number in outcome.versions.items() if number]
         facts += [f"{stage} {format_duration(seconds)}" for stage, seconds in outcome.seconds.items()]
-        facts += [name_lock(outcome.environment, outcome.lock)] if outcome.lock else []
+        facts += [f"packages: {name_lock(outcome.lock)}"] if outcome.lock else []
         facts += [outcome.machine.words] if outcome.machine else []
         st.caption(escape_markdown(" · ".join([*facts, *outcome.notes])))

@@ -35,10 +35,10 @@ def show_workers() -> None:
 
 @st.fragment(run_every=REFRESH_INTERVAL)
 def _show_list() -> None:
-    from core.jobs.execution.workers import list_workers  # which an installation on one machine need not import
+    from core.jobs.execution import workers  # which an installation on one machine need not import
 
     try:
-        rows = list_workers(current_jobs())
+        rows, earlier = workers.list_workers(current_jobs()), workers.list_earlier_workers(current_jobs())
     except RoundtripError as error:
         show_error(error)
         return
@@ -51,11 +51,11 @@ def _show_list() -> None:
             "**No worker answers**, so no job begins. Start one, on this or any machine: `roundtrip worker`.",
             icon=":material/link_off:",
         )
-    if earlier := sorted({row["name"] for row in live if not row["knows_collections"]}):
+    if earlier:
         names = ", ".join(map(escape_markdown, earlier))
         st.warning(
             f"**Nothing is deleted from the store** while workers of an earlier version run: {names}. "
-            "End them, and start them again with this version.",
+            "End them, and start them again with this version; one that was killed counts for a day.",
             icon=":material/update:",
         )
     for row in rows[:MAX_LISTED]:

@@ -38,10 +38,10 @@ def collect(
     if days is not None and abs(days) > MAX_DAYS:
         raise InputError("The option --older-than takes no such number.", received=days, cure=f"Give 1 to {MAX_DAYS}.")
     wait = timedelta(days=config.unused_days if days is None else days)
-    if not dry_run:
-        _require_no_earlier_workers(config.database_url)
     with progress_line() as update:
         collector = Collector(open_object_store(config.store_url), wait, update)
+        if not dry_run:
+            _require_no_earlier_workers(config.database_url)
         collection = collector.preview() if dry_run else collector.collect()
     if as_json:
         print_result(collection._asdict(), True)

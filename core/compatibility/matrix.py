@@ -24,7 +24,7 @@ from core.environments.judge import ElsewhereOutcome
 from core.environments.machines import label_asked, sort_asked
 from core.environments.own import HERE
 from core.errors import error_from_json
-from core.evidence.records import Evidence, ReloadOutcome, verdict_of_error
+from core.evidence.records import Evidence, ReloadOutcome, describe_not_finite, verdict_of_error
 from core.formats import all_formats, get_format
 from core.formats.base import CONVERTED_WEIGHTS
 from core.library import Library, Query, Run
@@ -70,7 +70,8 @@ class MatrixRow(NamedTuple):
     """One format of a run: its cells by column; `sentence` says why there is no copy, or why it did not load.
 
     `elsewhere` is by environment what was found out about its answers there, where it was asked; `machines` says in a
-    sentence how it answers on several, where it was asked on any other than this.
+    sentence how it answers on several, where it was asked on any other than this. `not_finite` counts the numbers of
+    its answers that are NaN or infinite.
     """
 
     format: str
@@ -80,6 +81,7 @@ class MatrixRow(NamedTuple):
     trust: str = "ours"
     elsewhere: Mapping[str, Finding] = MappingProxyType({})
     machines: str = ""
+    not_finite: int = 0
 
     @property
     def name(self) -> str:
@@ -107,11 +109,12 @@ class MatrixRow(NamedTuple):
 
 
 def summarize_row(row: MatrixRow) -> str:
-    """Say in a sentence what a copy lost and changed, why it does not answer, or why there is none."""
+    """Say in a sentence what a copy lost and changed, why it does not answer, or why there is none.
+
+    Another says how many of its answers are NaN or infinite, where any are.
+    """
     if row.sentence:
         return row.sentence
-    answers = row.cells["answers"]
-    reason = f" {answers.words}" if answers.state == "failed" else ""
     nouns: dict[str, list[str]] = {}
     for column in COLUMNS:
         nouns.setdefault(row.cells[column.key].state, []).append(name_column(column))
@@ -121,7 +124,7 @@ def summarize_row(row: MatrixRow) -> str:
         if state in nouns
     ]
     text = "; ".join(clauses) or "everything that was tried came back as it was"
-    return f"{capitalize_first(text)}.{reason}"
+    return f"{capitalize_first(text)}. {describe_not_finite(row.not_finite)}".strip()
 
 
 def name_column(column: MatrixColumn) -> str:
@@ -158,7 +161,7 @@ def build_row(run: Run, format_key: str, artifact_id: str, evidence: Evidence) -
     if not context.outcome.has_answered:
         return _build_failed_row(run, format_key, artifact_id, context.outcome.error)
     cells = {column.key: column.check(context) for column in COLUMNS}
-    return MatrixRow(format_key, artifact_id, cells, trust=run.trust)
+    return MatrixRow(format_key, artifact_id, cells, trust=run.trust, not_finite=context.outcome.not_finite)
 
 
 def _build_failed_row(

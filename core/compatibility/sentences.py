@@ -145,8 +145,7 @@ def describe_ports(original: list[dict[str, Any]], outcome: ReloadOutcome) -> st
         sentences.append(f"Inputs are others: {', '.join(others)}.")
     if needed := sorted(_optional_names(original) - _optional_names(outcome.inputs)):
         sentences.append(f"Inputs can no longer be left out: {list_names(needed)}.")
-    if renamed := [f"{pair['reference']} is {pair['answer']}" for pair in outcome.pairs if pair["by"] != "name"]:
-        sentences.append(f"Outputs were renamed: {', '.join(renamed)}.")
+    sentences += describe_renamed("Outputs", outcome.pairs)
     sentences += describe_order(outcome.reordered)
     if outcome.surplus_outputs:
         sentences.append(f"It also gives {list_names(outcome.surplus_outputs)}, which the original does not.")

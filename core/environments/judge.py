@@ -12,8 +12,7 @@ from core.environments.answering_machine import AnsweringMachine, describe_answe
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment
 from core.environments.kits import Kit
-from core.environments.machines import split_key
-from core.environments.own import HERE, own_environment
+from core.environments.own import own_environment
 from core.environments.pool import WarmProcesses
 from core.environments.replies import EngineError, EngineFacts, KitReply
 from core.error_translation import translate, translate_engine_error
@@ -36,7 +35,7 @@ from core.worker.child_handle import CancelCheck, never_cancelled
 # Errors by the stages of an engine in which it does not work with the copy.
 KINDS_WITHOUT_COPY: dict[str, type[RoundtripError]] = {"import": NotBuilt, "write": StorageFailed}
 ERRORS_WITHOUT_ENGINE = ("ModuleNotFoundError", "EngineNotHere")  # which say nothing of the copy
-LOCK_NOTE = "Asked under other packages; ask again."
+LOCK_CHANGED = "Asked under packages that have changed since (list {}); ask again."
 UNLIKE_VERDICTS = (Verdict.SOME_CHANGED, Verdict.DIFFERENT, Verdict.NOT_COMPARABLE, Verdict.DOES_NOT_LOAD)
 
 
@@ -106,10 +105,14 @@ class ElsewhereOutcome(BaseModel):
         return " ".join(filter(None, (f"{self.verdict.label}.", self.cause, self.lock_note)))
 
 
-def name_lock(environment: str, lock: str) -> str:
-    """Name what an environment was built of by the digits of its hash: its lock, or what is installed here."""
-    kind = "installed packages" if split_key(environment)[0] == HERE else "lock"
-    return f"{kind} {lock[:12]}" if lock else ""
+def name_lock(lock: str) -> str:
+    """Name packages by the digits of the hash of their lock, or of what is installed here; nothing for none."""
+    return f"list {lock[:12]} (the start of the hash of their names and versions)" if lock else ""
+
+
+def describe_lock(environment: str, lock: str) -> str:
+    """Say in a sentence under which packages an environment was asked, and whether they have changed since."""
+    return describe_lock_change(environment, lock) or (f"Its packages: {name_lock(lock)}." if lock else "")
 
 
 def describe_lock_change(environment: str, lock: str) -> str:
@@ -117,7 +120,7 @@ def describe_lock_change(environment: str, lock: str) -> str:
     records, which do not say under which."""
     key = environment.partition("@")[0]  # on whichever machine
     current = next((each.lock_sha256 for each in (own_environment(), *ENVIRONMENTS) if each.key == key), "")
-    return LOCK_NOTE if lock and current and lock != current else ""
+    return LOCK_CHANGED.format(lock[:12]) if lock and current and lock != current else ""
 
 
 class EnvironmentAnswer(NamedTuple):

@@ -1,4 +1,4 @@
-"""LiteRT for microcontrollers, whose kernels are the plain ones of LiteRT."""
+"""LiteRT for microcontrollers, whose kernels are written to be small."""
 
 from core.environments.base import LITERT_FORMATS, Environment
 
@@ -11,6 +11,6 @@ ENVIRONMENT = Environment(
     megabytes=64,
     good_for="LiteRT files on microcontrollers.",
     lock="tflite_micro",
-    remark="Its kernels give the bits of LiteRT's reference kernels, and not those of its default ones. It has the "
-    "memory of this computer and not of a microcontroller.",
+    remark="Of dense layers in float32 its kernels gave the bits of LiteRT's reference kernels. It has the memory of "
+    "this computer and not of a microcontroller.",
 )

@@ -13,14 +13,21 @@ from core.runtimes.keras_file_settings import SCALING_POLICY, read_file_settings
 
 
 def save(model: Model, folder: Path) -> None:
-    def write(source: Path) -> None:
+    def write(source: Path) -> bool:
         path = source / "model.keras"
         model.save(path)
-        if read_file_settings(path).needs_scaling_policy:  # under which alone its optimizer comes back
-            for place in (source, folder):
-                (place / "policy.txt").write_text(SCALING_POLICY, encoding="utf-8")
+        needs_policy = read_file_settings(path).needs_scaling_policy
+        if needs_policy:
+            _write_policy(source)
+        return needs_policy
 
-    save_in_environment(ENVIRONMENT, write, folder)
+    if save_in_environment(ENVIRONMENT, write, folder):
+        _write_policy(folder)
+
+
+def _write_policy(folder: Path) -> None:
+    """Name the policy under which alone the optimizer of a model comes back, where the script reads it."""
+    (folder / "policy.txt").write_text(SCALING_POLICY, encoding="utf-8")
 
 
 def load(folder: Path, code: ModelCode = NO_CODE) -> Predictor:

@@ -19,6 +19,8 @@ PAIRED_SUFFIXES = (
     (OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX),
 )
 MODELS = "models"  # the folder of several
+UPLOAD, PART, PAIR = "upload", "part", "pair"  # what one model, the file beside it, and OpenVINO's two are stored as
+ARCHITECTURE = "architecture"  # what the file beside weights is, for an import
 OPENVINO_FILES = ("model.xml", "model.bin")
 
 
@@ -128,10 +130,10 @@ def _reject_openvino_half(name: str) -> None:
 
 def _place_upload(folder: Path, files: dict[str, NamedFile], main: str, companion: str | None) -> StoredUpload:
     if companion is None or companion.lower().endswith(ARCHITECTURE_SUFFIX):
-        path = place_file(files[main], folder / "upload")
-        parts = {} if companion is None else {"architecture": place_file(files[companion], folder / "part")}
+        path = place_file(files[main], folder / UPLOAD)
+        parts = {} if companion is None else {ARCHITECTURE: place_file(files[companion], folder / PART)}
         return StoredUpload(path, main, parts, folder)
-    pair = folder / "pair"
+    pair = folder / PAIR
     pair.mkdir()
     for name, stored in zip((main, companion), OPENVINO_FILES, strict=True):
         place_file(files[name], pair / stored)
@@ -140,15 +142,23 @@ def _place_upload(folder: Path, files: dict[str, NamedFile], main: str, companio
 
 def _name_remote(files: dict[str, NamedFile], main: str, companion: str | None) -> tuple[RemoteFile, ...]:
     """Files of a store under the names that `_place_upload` gives them on a disk."""
-    if companion is None:
-        return (_locate_remote(MODEL, "upload", "", files[main]),)
-    if companion.lower().endswith(ARCHITECTURE_SUFFIX):
+    if companion is None or companion.lower().endswith(ARCHITECTURE_SUFFIX):
+        model = place_model(_locate_remote(MODEL, "", "", files[main]))
         return (
-            _locate_remote(MODEL, "upload", "", files[main]),
-            _locate_remote("architecture", "part", "", files[companion]),
+            (model,) if companion is None else (model, place_architecture(_locate_remote("", "", "", files[companion])))
         )
     pair = zip((main, companion), OPENVINO_FILES, strict=True)
-    return tuple(_locate_remote(MODEL, "pair", stored, files[name]) for name, stored in pair)
+    return tuple(_locate_remote(MODEL, PAIR, stored, files[name]) for name, stored in pair)
+
+
+def place_model(file: RemoteFile) -> RemoteFile:
+    """Return a file of a store as an import takes a model."""
+    return file._replace(argument=MODEL, name=UPLOAD, path="")
+
+
+def place_architecture(file: RemoteFile) -> RemoteFile:
+    """Return a file of a store as an import takes the architecture beside weights."""
+    return file._replace(argument=ARCHITECTURE, name=PART, path="")
 
 
 def run_of_artifact(library: Library, artifact_id: str) -> Run:

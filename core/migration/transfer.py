@@ -44,11 +44,10 @@ class Transfer:
                 self._on_bytes(manifest.bytes)
             else:
                 putting = Putting(lambda: self._put_contents(entry))
-                putting.renew()
-                manifest = putting.result
-                if (state := self._manifests.put(manifest)) == "different" and not _is_job(entry.id):
-                    raise _different_error(entry.id, "The store")
-                putting.renew()
+                with putting.listed(lambda: self._manifests.withdraw(manifest)):
+                    manifest = putting.result
+                    if (state := self._manifests.put(manifest)) == "different" and not _is_job(entry.id):
+                        raise _different_error(entry.id, "The store")
                 is_new = state == "written"
             for name, text in entry.documents().items():
                 is_new |= self._seen.push(self._documents(entry.id), entry.id, name, text)

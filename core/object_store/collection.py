@@ -16,10 +16,11 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from core.errors import InputError, UnreadableRecord
+from core.errors import InputError, StorageFailed, UnreadableRecord
 from core.object_store.contents import FOLDER
 from core.object_store.manifests import Manifest
 from core.object_store.object_store import ObjectStore, StoredObject
+from core.object_store.put_in_time import Stopwatch
 from core.object_store.unused_lists import UnusedList, UnusedLists
 
 KEY = re.compile(rf"{FOLDER}/([0-9a-f]{{2}})/(\1[0-9a-f]{{62}})(\.\d+)?")
@@ -30,7 +31,8 @@ USE_LISTS = timedelta(days=30)
 KEEP_LISTS = timedelta(days=60)
 MAX_LISTED = 100_000  # keys of one list; the rest come on the next one
 READERS = 8  # manifests at a time: they wait for the store
-DELETED_AT_ONCE = 500  # objects, between two looks whether the store is still the same
+DELETED_AT_ONCE = 500  # objects, between two looks at the time, and whether the store is still the same
+MAX_SECONDS = 86_400.0  # that a collection may take: far less than it may stand still within one batch
 OnProgress = Callable[[float, str], None]
 
 
@@ -68,6 +70,7 @@ class Collector:
         self._lists = UnusedLists(store)
         self._read_entries: set[str] = set()  # keys of manifests that were read
         self._used: set[str] = set()  # hashes that they list
+        self._stopwatch = Stopwatch()
 
     def preview(self) -> Collection:
         """Return what `collect` would do now, by this machine's clock. Raises as `collect`."""
@@ -78,14 +81,16 @@ class Collector:
     def collect(self) -> Collection:
         """List what is unused, and delete what was listed long ago and still is. Stopped, it can be begun again.
 
-        Raises UnreadableRecord where a manifest cannot be read, for nobody knows what it lists, StorageFailed; nothing
-        is deleted then.
+        Raises UnreadableRecord where a manifest cannot be read, for nobody knows what it lists, and nothing is deleted
+        then; StorageFailed, also where a day has passed since it began.
         """
+        self._stopwatch = Stopwatch()
         lists, unused = self._lists.read(), self._find_unused()
         if not unused and not self._find_old_lists(lists, datetime.now(UTC)):
             return self._summarize(unused, lists, [], [], is_done=True)
         self._store.announce_collections()
         listed = _find_unlisted(unused, lists, datetime.now(UTC))
+        self._require_time()
         if not self._lists.add([each.key for each in listed], self._wait, after=lists):
             listed = []  # another collector was faster
         now = max(each.written for each in self._lists.read())  # whoever put the last one
@@ -134,9 +139,19 @@ class Collector:
     def _delete(self, objects: list[StoredObject]) -> None:
         for first in range(0, len(objects), DELETED_AT_ONCE):
             self._on_progress(0.9 + 0.1 * first / len(objects), f"{first:,} of {len(objects):,} contents deleted")
+            self._require_time()
             self._store.require_identified()
             with ThreadPoolExecutor(READERS) as pool:
                 list(pool.map(self._store.discard, [each.key for each in objects[first : first + DELETED_AT_ONCE]]))
+
+    def _require_time(self) -> None:
+        """Raises StorageFailed where what was read is too old to go by."""
+        if (seconds := self._stopwatch.seconds) > MAX_SECONDS:
+            raise StorageFailed(
+                "The collection took more than a day, or stood still, and was ended; the rest stays for now.",
+                received=f"{seconds / 3600:.0f} hours",
+                cure="Run it again: roundtrip collect. A server does so within a day.",
+            )
 
     def _find_old_lists(self, lists: list[UnusedList], now: datetime) -> list[UnusedList]:
         """Those that have had their time; the newest stays, so that no number is given twice."""

@@ -34,12 +34,9 @@ class Contents:
         """Return the key under which contents lie as long as no collection has listed them as unused."""
         return f"{self._folder}/{sha256[:2]}/{sha256}"
 
-    def size(self, sha256: str) -> int | None:
-        """Bytes that lie under a hash, as a number; None where none do. Raises StorageFailed."""
-        size = self._store.size(self.key(sha256))
-        if size is None and (keys := self._list_later_keys(sha256)):
-            return self._store.size(keys[0])
-        return size
+    def has_size(self, sha256: str, size: int) -> bool:
+        """Whether so many bytes lie under a hash, whichever of its keys it is. Raises StorageFailed."""
+        return any(self._store.size(key) == size for key in self._iterate_keys(sha256))
 
     def _list_later_keys(self, sha256: str) -> list[str]:
         """Return where contents lie beside their first key."""

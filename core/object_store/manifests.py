@@ -1,5 +1,6 @@
 """`Manifest`: the files of one entry by path and hash; put last, and only where there was none."""
 
+import contextlib
 import hashlib
 import json
 from pathlib import PurePosixPath
@@ -7,6 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from core.errors import RoundtripError
 from core.library.ids import ID_PATTERN, validate_id
 from core.library.records import FileEntry
 from core.object_store.object_store import ObjectStore
@@ -96,6 +98,12 @@ class Manifests:
     def delete(self, id_: str) -> bool:
         """Delete the manifest of an entry, which is gone then; returns whether there was one."""
         return self._store.delete(self._key(validate_id(id_, "aijr")))
+
+    def withdraw(self, manifest: Manifest) -> None:
+        """Delete a manifest that this process has put, as far as the store answers; another's of that id stays."""
+        with contextlib.suppress(RoundtripError):
+            if self.read(manifest.id) == manifest:
+                self.delete(manifest.id)
 
     def ids(self) -> list[str]:
         """Return the ids of all entries, sorted; objects that are not ours are passed over."""

@@ -1,8 +1,11 @@
 """How long contents may wait for the manifest that lists them, and what becomes of those that waited longer."""
 
+import contextlib
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
+
+from core.errors import cleanup_on_error
 
 MAX_WAIT_SECONDS = 12 * 3600.0  # well within the day that a collection waits at least
 ResultT = TypeVar("ResultT")
@@ -39,7 +42,19 @@ class Putting(Generic[ResultT]):
         return self._stopwatch.seconds > MAX_WAIT_SECONDS
 
     def renew(self) -> None:
-        """Put the contents once more if this process stood still. Call it before the manifest, so that one that is
-        killed right after it leaves a whole entry, and when it is there."""
+        """Put the contents once more if this process stood still."""
         if self._is_late():
             self.result = self._put_in_time()
+
+    @contextlib.contextmanager
+    def listed(self, withdraw: Callable[[], object]) -> Iterator[None]:
+        """While manifests are put: contents are renewed before, so that who is killed right after it leaves whole
+        entries, and when the manifests are there.
+
+        Where contents that may be gone cannot be put once more, `withdraw` deletes the manifests that list them.
+        """
+        self.renew()
+        with cleanup_on_error(lambda: self._is_late() and withdraw()):
+            yield
+        with cleanup_on_error(withdraw):
+            self.renew()

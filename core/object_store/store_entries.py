@@ -117,8 +117,8 @@ class StoreEntries:
 
     def find_missing(self, folder: Path, files: Sequence[FileEntry]) -> list[str]:
         with ThreadPoolExecutor(SENDERS) as pool:
-            sizes = list(pool.map(lambda file: self._contents.size(file.sha256), files))
-        return [file.path for file, size in zip(files, sizes, strict=True) if size != file.bytes]
+            are_there = list(pool.map(lambda file: self._contents.has_size(file.sha256, file.bytes), files))
+        return [file.path for file, is_there in zip(files, are_there, strict=True) if not is_there]
 
     def ids(self, kinds: str) -> list[str]:
         self.rows.catch_up()
@@ -189,13 +189,12 @@ class StoreEntries:
         manifests = self._make_manifests(staged)
         putting = Putting(lambda: self._put_all_contents(manifests, staged))
         with fence() as hold, self._announced(*staged):
-            putting.renew()
-            # What an artifact needs comes last: with it both are there.
-            others = [id_ for id_ in sorted(manifests) if not self._put_manifest(manifests[id_], hold)]
-            for id_, manifest in manifests.items():
-                if manifest.needs in others:
-                    self._manifests.delete(id_)
-            putting.renew()
+            with putting.listed(lambda: self._withdraw_incomplete(manifests.values(), hold)):
+                # What an artifact needs comes last: with it both are there.
+                others = [id_ for id_ in sorted(manifests) if not self._put_manifest(manifests[id_], hold)]
+                for id_, manifest in manifests.items():
+                    if manifest.needs in others:
+                        self._manifests.delete(id_)
             for id_, manifest in manifests.items():
                 if id_ not in others and manifest.needs not in others:
                     self.cache.adopt(manifest, staged[id_])
@@ -208,6 +207,14 @@ class StoreEntries:
         if state == "written":
             hold.add(manifest.id, lambda: self._withdraw(manifest.id))
         return state != "different"
+
+    def _withdraw_incomplete(self, manifests: Iterable[Manifest], hold: Hold) -> None:
+        """Delete entries of this commit whose contents may be gone; none where another commits by now, which may count
+        on them and has put the contents itself."""
+        with contextlib.suppress(RoundtripError):
+            hold.require()
+            for manifest in manifests:
+                self._manifests.withdraw(manifest)
 
     def _withdraw(self, id_: str) -> None:
         """Move an entry into the trash that came too late, unless somebody uses it by now; what nobody saw, because

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from pydantic import Field
 
 from core.errors import UnreadableRecord
-from core.object_store.object_store import ObjectStore
+from core.object_store.object_store import ObjectStore, StoredObject
 from core.object_store.put_in_time import Stopwatch
 from core.record import Record
 from core.settings import MAX_DAYS
@@ -47,16 +47,17 @@ class UnusedLists:
     def __init__(self, store: ObjectStore):
         self._store = store
         self._lock = threading.Lock()
-        self._known: dict[str, tuple[frozenset[str], timedelta]] = {}  # of lists by key, which never change
+        # Of lists, each as it lies there: under one number another may be put, once that one was moved out.
+        self._known: dict[StoredObject, tuple[frozenset[str], timedelta]] = {}
         self._keys: frozenset[str] = frozenset()
         self._since_read: Stopwatch | None = None
 
     def read(self) -> list[UnusedList]:
         """Return all lists as they are now, the oldest first."""
         objects = sorted(each for each in self._store.iterate_objects(FOLDER) if KEY.fullmatch(each.key))
-        known = {each.key: self._known.get(each.key) or self._read_list(each.key) for each in objects}
+        known = {each: self._known.get(each) or self._read_list(each.key) for each in objects}
         self._known = known
-        return [UnusedList(each.key, each.written, *known[each.key]) for each in objects]
+        return [UnusedList(each.key, each.written, *known[each]) for each in objects]
 
     def _read_list(self, key: str) -> tuple[frozenset[str], timedelta]:
         data = self._store.get(key)

@@ -20,7 +20,7 @@ from core.object_store import open_object_store
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
 from core.queue.job_copies import delete_copy, evict_copies, touch_copy
-from core.queue.job_files import JobFiles
+from core.queue.job_files import ENTERING, JobFiles
 from core.queue.kept_jobs import KeptJobs
 from core.record import INVALID_JSON_ERRORS, broken_record_error, now
 from core.settings import GB, Settings
@@ -257,8 +257,13 @@ class DatabaseJobStore(JobStore):
 
     def delete_old_given(self) -> None:
         """Delete from the store what jobs were given that have ended, or that were never entered. Raises
-        StorageFailed."""
+        StorageFailed.
+
+        One beside the queue whose process has said nothing for a day is ended for that: not sooner, since a process
+        from which the database was away goes on with what it was given.
+        """
         if ids := self.files.list_given():
+            self.database.run(job_rows.interrupt_silent, list(ids), ENTERING.total_seconds())
             states = self.database.run(job_rows.list_states, list(ids))
             for id_ in ids:
                 if states.get(id_) not in ACTIVE_STATES and (id_ in states or self.files.is_given_old(id_)):

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
 from pydantic import BaseModel, Field, field_validator
@@ -74,11 +75,12 @@ class JobFiles:
             files = [file for argument, path in given.items() for file in _put_argument(contents, argument, path)]
             return files + [_copy_parts(contents, each) for each in remote]
 
-    def keep_remote(self, job_id: str, remote: Iterable[RemoteFile]) -> list[RemoteFile]:
+    def keep_remote(self, kept_as: str, remote: Iterable[RemoteFile]) -> list[RemoteFile]:
         """Copy files within the store for all of a job that hands them to others; returns them as they lie there until
-        `delete_given`. Raises as `put_given`."""
-        remote, contents = list(remote), self._given(job_id)
-        self.put_given(job_id, {}, remote)
+        `delete_given`, which takes the same: the id of the job, and a folder of keys below it. Raises as `put_given`.
+        """
+        remote, contents = list(remote), self._given(kept_as)
+        self.put_given(kept_as, {}, remote)
         return [
             each._replace(parts=[StoredPart(contents.key(part.sha256), part.sha256) for part in each.parts])
             for each in remote
@@ -126,10 +128,10 @@ class JobFiles:
             files = [_describe(path, folder) for path in list_files(folder) if path.name != ENTRY_FILE]
             entry = new_id("j")
             putting = Putting(lambda: self._put_contents(folder, files))
-            with cleanup_on_error(lambda: self.forget(entry)):  # it may be there, and only the answer was lost
-                putting.renew()
-                self._manifests.put(Manifest.model_validate({"schema": 1, "id": entry, "files": files}))
-                putting.renew()
+            manifest = Manifest.model_validate({"schema": 1, "id": entry, "files": files})
+            withdraw = partial(self.forget, entry)
+            with cleanup_on_error(withdraw), putting.listed(withdraw):  # it may be there, and only the answer was lost
+                self._manifests.put(manifest)
             (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
             return entry
 

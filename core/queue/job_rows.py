@@ -79,15 +79,16 @@ def lock_ids(connection: Connection, ids: list[str], lost_seconds: float) -> set
     """Have nobody else insert jobs of these ids until the transaction ends; returns those that are active already."""
     if len(ids) == 1:  # in bulk ids are new ones, and the table's key refuses a second
         connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(ids[0]))))
-        interrupt_silent(connection, ids[0], lost_seconds)
+        interrupt_silent(connection, ids, lost_seconds)
     statement = select(JOBS.c.id).where(_is_any(ids), JOBS.c.state.in_(ACTIVE_STATES))
     return set(connection.execute(statement).scalars())
 
 
-def interrupt_silent(connection: Connection, id_: str, seconds: float) -> None:
-    """End a job beside the queue whose process has said nothing for so long: as such it is read already."""
+def interrupt_silent(connection: Connection, ids: list[str], seconds: float) -> None:
+    """End those of these jobs that are beside the queue and whose process has said nothing for so long: as such they
+    are read already."""
     is_silent = (
-        JOBS.c.id == id_,
+        _is_any(ids),
         JOBS.c.queue == "",
         JOBS.c.state.in_(ACTIVE_STATES),
         SILENT_SECONDS.element > seconds,

@@ -5,7 +5,7 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from pydantic import BaseModel, ValidationError
-from sqlalchemy import Update, case, delete, func, insert, select, text, update
+from sqlalchemy import ColumnElement, Update, case, delete, func, insert, select, text, update
 from sqlalchemy.engine import Connection, Row
 
 from core.errors import InputError
@@ -69,6 +69,11 @@ class WorkerRegistry:
         """Return all workers of the last day, those that live first, by name."""
         return self._database.run(_list_workers)
 
+    def list_earlier_workers(self) -> list[str]:
+        """Return those of the last day of which it is not known that they know of collections, by name, or by id where
+        their version says nothing that is read here; also those that are silent, for they may only be slow."""
+        return self._database.run(_list_earlier_workers)
+
     def announcements(self) -> list[Announcement]:
         """Return those of workers that live and take jobs."""
         return [worker.announcement for worker in self.list_workers() if worker.is_live and not worker.asked]
@@ -86,9 +91,12 @@ class WorkerRegistry:
 
 
 def _announce(connection: Connection, values: dict[str, Any]) -> None:
-    old = func.now() - text(f"interval '{FORGOTTEN_SECONDS} seconds'")
-    connection.execute(delete(WORKERS).where(WORKERS.c.heartbeat < old))
+    connection.execute(delete(WORKERS).where(_is_forgotten()))
     connection.execute(insert(WORKERS).values(**values))
+
+
+def _is_forgotten() -> ColumnElement[bool]:
+    return WORKERS.c.heartbeat < func.now() - text(f"interval '{FORGOTTEN_SECONDS} seconds'")
 
 
 def _of_worker(id_: str) -> Update:
@@ -111,6 +119,19 @@ def _ask(connection: Connection, id_: str, request: Request) -> bool:
 def _list_workers(connection: Connection) -> list[WorkerState]:
     statement = select(WORKERS, IS_LIVE.label("is_live")).order_by(IS_LIVE.desc(), WORKERS.c.name, WORKERS.c.started)
     return [worker for row in connection.execute(statement) if (worker := _parse_worker(row))]
+
+
+def _list_earlier_workers(connection: Connection) -> list[str]:
+    rows = connection.execute(select(WORKERS.c.id, WORKERS.c.announcement).where(~_is_forgotten()))
+    found = []
+    for row in rows:
+        try:
+            announcement = Announcement.model_validate_json(row.announcement)
+        except ValidationError:
+            found.append(row.id)
+        else:
+            found += [] if announcement.knows_collections else [announcement.name]
+    return sorted({*found})
 
 
 def _parse_worker(row: Row[Any]) -> WorkerState | None:

@@ -17,7 +17,7 @@ from plotly.offline import get_plotlyjs
 
 from core.compare import Verdict
 from core.compatibility.losses import Loss
-from core.environments.judge import ElsewhereOutcome, describe_lock_change, name_lock
+from core.environments.judge import ElsewhereOutcome, describe_lock
 from core.environments.machines import label_asked
 from core.evidence.records import describe_not_finite
 from core.figures.comparison import TitledFigure, output_figures, titled_accuracy, titled_pairwise_matrix
@@ -214,17 +214,14 @@ def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
 
 
 def _describe_answer(answer: ElsewhereOutcome) -> str:
-    """Say what a copy answered in an environment, and under which lock of its packages."""
-    lock = name_lock(answer.environment, answer.lock)
-    return f"{answer.summary} Asked under {lock}." if lock else answer.summary
+    """Say what a copy answered in an environment, and under which packages, which a summary says where they changed."""
+    lock = "" if answer.lock_note else describe_lock(answer.environment, answer.lock)
+    return f"{answer.summary} {lock}".strip()
 
 
 def _describe_place(outcome: dict[str, Any]) -> list[str]:
-    """Where a copy predicted that did not here, and whether that is another place by now."""
-    if not outcome.get("place"):
-        return []
-    place = PlaceFacts.model_validate(outcome["place"])
-    return [place.words, describe_lock_change(place.key, place.lock)]
+    """Where a copy predicted that did not here."""
+    return [PlaceFacts.model_validate(outcome["place"]).words] if outcome.get("place") else []
 
 
 def _format_versions(record: Artifact | None) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from core.compare import to_jsonable
-from core.environments.judge import name_lock
+from core.environments.judge import describe_lock
 from core.errors import InputError
 from core.jobs.upgrades.upgrade import UpgradeResult, read_rows
 from core.library import storage
@@ -75,7 +75,7 @@ def render_upgrade_html(result: UpgradeResult) -> str:
             rows=rows,
             tones={row.name: TONES.get(row.status, "none") for row in rows},
             versions=_versions(rows),
-            locks=_name_locks(result),
+            locks=_describe_locks(result),
             written=now(),
             policy="default-src 'none'; style-src 'unsafe-inline'",
             style=Markup(read_template("report.css")),
@@ -91,12 +91,11 @@ def _versions(rows: list[UpgradeRow]) -> dict[str, list[str]]:
     }
 
 
-def _name_locks(result: UpgradeResult) -> dict[str, str]:
-    """Return the locks of what answered before and after; empty in older records."""
-    before, after = result.get("source_lock", ""), result.get("target_lock", "")
+def _describe_locks(result: UpgradeResult) -> dict[str, str]:
+    """Return sentences on the packages of what answered before and after; empty for older records."""
     return {
-        "Before": name_lock(result["source"], before) if before else "",
-        "After": name_lock(result["target"], after) if after else "",
+        "Before": describe_lock(result["source"], result.get("source_lock", "")),
+        "After": describe_lock(result["target"], result.get("target_lock", "")),
     }
 
 

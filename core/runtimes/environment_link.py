@@ -13,7 +13,7 @@ import threading
 import weakref
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 import numpy as np
 
@@ -26,6 +26,7 @@ from core.runtimes.specs import Spec
 from core.settings import Settings, get_settings
 
 PASSED_VARIABLES = ("PATH", "LANG", "LC_ALL", "SYSTEMROOT")
+Written = TypeVar("Written")
 MAX_PRINTED = 4000  # characters of what it prints that go into an error
 
 
@@ -126,21 +127,24 @@ def _end(process: subprocess.Popen[bytes], printed: BinaryIO, folder: tempfile.T
     folder.cleanup()
 
 
-def save_in_environment(environment: Environment, write: Callable[[Path], object], folder: Path) -> None:
+def save_in_environment(environment: Environment, write: Callable[[Path], Written], folder: Path) -> Written:
     """Have the script of an environment write a copy into a folder, of what `write` puts into the one it is called
-    with. Raises CannotSave and PackageMissing."""
-    with tempfile.TemporaryDirectory() as given:
-        source = Path(given) / "artifact"
-        source.mkdir()
-        write(source)
-        with contextlib.closing(EnvironmentLink(environment)) as link:
-            link.ask("save", Path(given), folder, CannotSave)
+    with; returns what `write` returned.
+
+    Raises PackageMissing, before anything is written, CannotSave and TimedOut.
+    """
+    with contextlib.closing(EnvironmentLink(environment)) as link:
+        given = link.folder / "given"
+        (given / "artifact").mkdir(parents=True)
+        written = write(given / "artifact")
+        link.ask("save", given, folder, CannotSave)
+    return written
 
 
 def load_in_environment(environment: Environment, folder: Path) -> Predictor:
     """Return the predictor over a copy that a process of an environment holds; its model is a `LinkedCopy`.
 
-    Raises DoesNotLoad, PackageMissing.
+    Raises DoesNotLoad, PackageMissing and TimedOut.
     """
     link = EnvironmentLink(environment)
     with cleanup_on_error(link.close):

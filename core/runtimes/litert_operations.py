@@ -12,8 +12,8 @@ SOFTPLUS = (
 )
 MEAN_OF_BYTES = "LiteRT answers 0 for every mean of uint8 (tf.reduce_mean)."
 DROPPED_RELU = (
-    "It multiplies two matrices that are both computed, as a Dense layer in 4 bits does: a ReLU that follows such a "
-    "product at once is left out by TensorFlow's converter."
+    "It multiplies two matrices that are both computed. If a ReLU came right after such a product, as in "
+    'Dense(…, "relu", use_bias=False) in 4 bits, TensorFlow\'s converter has left it out.'
 )
 
 
@@ -43,13 +43,18 @@ def _has_mean_of_bytes(schema: Any, model: Any, graph: Any) -> bool:
 
 
 def _has_bare_product(schema: Any, model: Any, graph: Any) -> bool:
-    """Whether a graph holds a product of two matrices, of which no ReLU is taken: of more axes it is kept."""
+    """Whether a graph holds a product of two computed matrices, of which no ReLU is taken.
+
+    After a product with a constant, or of more axes, the converter keeps it.
+    """
     kinds, makers = schema.BuiltinOperator, _makers(model, graph)
     kept = {kinds.RELU, kinds.RELU6, kinds.RELU_N1_TO_1}
-    followed = {inputs[0] for number, inputs in makers.values() if number in kept}
+    followed = {inputs[0] for number, inputs in makers.values() if number in kept and inputs}
+    given = {graph.Inputs(at) for at in range(graph.InputsLength())}
+    matrices = {tensor for tensor in makers.keys() | given if graph.Tensors(tensor).ShapeLength() == 2}
     products = {tensor: inputs for tensor, (number, inputs) in makers.items() if number == kinds.BATCH_MATMUL}
     return any(
-        tensor not in followed and all(graph.Tensors(each).ShapeLength() == 2 for each in inputs)
+        tensor not in followed and len(inputs) == 2 and matrices.issuperset(inputs)
         for tensor, inputs in products.items()
     )
 
@@ -61,11 +66,16 @@ def _is_plain_bytes(schema: Any, tensor: Any) -> bool:
 
 
 def _makers(model: Any, graph: Any) -> dict[int, tuple[int, list[int]]]:
-    """By each tensor that an operation makes: the number of that operation, and the tensors that it takes."""
+    """By each tensor that an operation makes: the number of that operation, and the tensors that it takes.
+
+    An input that may be left out, and is, has the number -1, and is no tensor.
+    """
     makers: dict[int, tuple[int, list[int]]] = {}
+    tensors = range(graph.TensorsLength())
     for operator in map(graph.Operators, range(graph.OperatorsLength())):
         code = model.OperatorCodes(operator.OpcodeIndex())
         number = int(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()))
-        inputs = [operator.Inputs(at) for at in range(operator.InputsLength())]
-        makers |= {operator.Outputs(at): (number, inputs) for at in range(operator.OutputsLength())}
+        inputs = [tensor for at in range(operator.InputsLength()) if (tensor := operator.Inputs(at)) in tensors]
+        outputs = [tensor for at in range(operator.OutputsLength()) if (tensor := operator.Outputs(at)) in tensors]
+        makers |= dict.fromkeys(outputs, (number, inputs))
     return makers

@@ -16,12 +16,13 @@ from core.library.storage import size_on_disk
 from core.object_store import RemoteFile, open_object_store
 from core.sweep.object_files import fetch_candidate, find_objects
 from core.sweep.plan import ALL_RUNS
-from core.upgrade.candidates import Candidate, find_candidates, find_in_walk
+from core.upgrade.candidates import SAVED_MODEL_FILES, Candidate, find_candidates, find_in_walk
 from core.validation.file_names import display_file_name
-from core.validation.file_types import FILE_TYPES
+from core.validation.file_types import FILE_TYPES, SYSTEM_FILE_PATTERN
 
 ADDRESS = re.compile(r"[a-z0-9]+://")  # of a bucket
 MAX_MODELS = 10_000  # of one sweep
+LONE_FILE = "A SavedModel is a folder: send it as a zip."
 
 Fetch = Callable[[Path], Candidate]  # brings the files of a model into an empty folder
 
@@ -147,13 +148,26 @@ def _list_objects(address: str) -> Iterator[SweptModel]:
 
 def list_named_files(sizes: Mapping[str, int]) -> list[SweptModel]:
     """Return the models that files of one folder are, as their names tell, with their bytes; a zip counts as one."""
+    sizes = {name: size for name, size in sizes.items() if not SYSTEM_FILE_PATTERN.match(name)}
+    zips = [name for name in sizes if name.casefold().endswith(".zip")]
+    unpacked = sum(size for name, size in sizes.items() if name not in zips)
     files = find_in_walk(Path(), [(".", [], list(sizes))], lambda path: True, lambda path: True)
     named = [
-        SweptModel(each.name, _guess_formats(each, False), sizes[each.name], candidate=each)
+        SweptModel(each.name, _guess_formats(each, False), sizes.get(each.name, unpacked), candidate=each)
         for each in files.candidates
     ]
-    zips = [name for name in sizes if name.casefold().endswith(".zip")]
-    return [*named, *(SweptModel(name, (), sizes[name]) for name in zips)]
+    return [
+        *(refuse_lone_file(model, Path(), sizes) for model in named),
+        *(SweptModel(name, (), sizes[name]) for name in zips),
+    ]
+
+
+def refuse_lone_file(model: SweptModel, folder: Path, names: Iterable[str]) -> SweptModel:
+    """Return the model, not asked where it is a SavedModel whose files were sent into a folder without its own."""
+    if model.candidate is None or model.candidate.path != folder:
+        return model
+    name = next(name for name in names if name in SAVED_MODEL_FILES)
+    return replace(model, name=name, formats=(), candidate=Candidate(name, folder / name, not_asked=LONE_FILE))
 
 
 def _guess_formats(candidate: Candidate, is_folder: bool) -> tuple[str, ...]:

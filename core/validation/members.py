@@ -5,6 +5,7 @@ import re
 from collections.abc import Iterable
 
 from core.runtimes.shards import read_shard_index
+from core.validation import mlflow_folders
 from core.validation.file_types import (
     FILE_NAMES,
     FILE_TYPES,
@@ -26,9 +27,6 @@ PACKED_KINDS = (
     (".onnx", "onnx"),
     (SHARD_INDEX_ENDING, "weights_sharded"),
 )
-# MLflow's record of a model that it keeps, and where it puts a file of Keras.
-MLFLOW_RECORD = "MLmodel"
-MLFLOW_FILES = ("data/model.keras", "data/model.h5")
 CHECKPOINT_STATE_FILE = "checkpoint"  # the file in which TensorFlow says which checkpoint is the latest
 
 SAVED_MODEL_MEMBERS = re.compile(
@@ -175,9 +173,8 @@ def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
     One folder around everything is taken off, and of MLflow's folder the model is taken. Raises Refused for what is
     of no kind.
     """
-    names = _list_names(files)
-    if is_of_mlflow(files):
-        names = {name: names[name] for name in MLFLOW_FILES if name in names}
+    names = list_names(files)
+    names = mlflow_folders.find_model(names) or names
     if "saved_model.pb" in names or "saved_model.pbtxt" in names:
         return "saved_model", names
     if len(names) == 1 and (single := _single_file(next(iter(names)))):
@@ -190,13 +187,8 @@ def detect_packed_kind(files: FileListing) -> tuple[str, dict[str, str]]:
     raise refusal("zip-missing", "no saved_model.pb, .index, .xml, .onnx or .weights.json, and not one file alone")
 
 
-def is_of_mlflow(files: FileListing) -> bool:
-    """Whether a zip or folder is one in which MLflow keeps a file of Keras."""
-    names = _list_names(files)
-    return MLFLOW_RECORD in names and any(name in names for name in MLFLOW_FILES)
-
-
-def _list_names(files: FileListing) -> dict[str, str]:
+def list_names(files: FileListing) -> dict[str, str]:
+    """Return the files of a zip or folder by their names without a folder around everything; the system's are none."""
     return strip_top_folder([name for name in files.sizes if not SYSTEM_FILE_PATTERN.match(name)])
 
 

@@ -9,17 +9,13 @@ from typing import NamedTuple
 from core.errors import StorageFailed, cleanup_on_error
 from core.runtimes.shards import INDEX_FILE
 from core.settings import MB, Settings
-from core.validation import file_types, limits, members
+from core.validation import file_types, limits, members, mlflow_folders
 from core.validation.archives import UntrustedFolder, UntrustedZip
 from core.validation.file_names import display_file_name
 from core.validation.keras_config import check_config, parse_config
 from core.validation.members import ARCHITECTURE_FILE, CHECKPOINT_STATE_FILE, SHARD_INDEX_ENDING
 from core.validation.rules import refusal
 
-MLFLOW_REMARK = (
-    "It was taken out of MLflow's folder, whose keras_version is the release of TensorFlow: which Keras saved it, the "
-    "file itself says."
-)
 BLOCK = 1 << 20
 KERAS_REQUIRED = ("config.json", "metadata.json", "model.weights.h5")
 SKIPPED_FILES_REMARK = "Files that only an operating system had put there were left out."
@@ -159,8 +155,7 @@ def _validate_folder(upload: Path, target: Path, max_bytes: int) -> tuple[str, l
 def _lay_out_members(files: UntrustedZip | UntrustedFolder, target: Path, max_bytes: int) -> tuple[str, list[str]]:
     """Unpack what is in a zip or folder under our names; returns the format, and remarks."""
     kind, names = members.detect_packed_kind(files)
-    skipped = MLFLOW_REMARK if members.is_of_mlflow(files) else SKIPPED_FILES_REMARK
-    remarks = [] if len(names) == len(files.sizes) else [skipped]
+    remarks = [] if len(names) == len(files.sizes) else _describe_skipped(files)
     if kind == "onnx":
         names = members.choose_onnx_files(names)
     if kind == "saved_model":
@@ -188,6 +183,16 @@ def _lay_out_members(files: UntrustedZip | UntrustedFolder, target: Path, max_by
     elif ARCHITECTURE_FILE in names:
         _check_architecture(target / ARCHITECTURE_FILE)
     return kind, remarks
+
+
+def _describe_skipped(files: UntrustedZip | UntrustedFolder) -> list[str]:
+    """Say what was left out: files of an operating system, or those that MLflow keeps beside a model."""
+    names = members.list_names(files)
+    if not mlflow_folders.find_model(names):
+        return [SKIPPED_FILES_REMARK]
+    packed = names[mlflow_folders.RECORD]
+    record = files.read(packed) if files.sizes[packed] <= limits.MAX_JSON_BYTES else b""
+    return mlflow_folders.describe_folder(names, record)
 
 
 def _hash_folder(folder: Path) -> str:

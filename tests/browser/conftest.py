@@ -90,6 +90,5 @@ def new_page(page_pool: PagePool) -> Iterator[Callable[..., Page]]:
 
     yield open_page
     for page in pages:
-        guard.leave(page)
         page_pool.put_back(page)
     guard.check()

@@ -41,6 +41,15 @@ MOST_WORDS = 3_000  # characters of a page in the report of a failure
 POINTED_MS = 2_000  # after which the pointer is moved anew
 
 
+_listeners: dict[Page, list[tuple[Any, Callable[[Any], object]]]] = {}  # until the page is put back
+
+
+def listen(page: Page, event: Any, listener: Callable[[Any], object]) -> None:
+    """Have a function called at an event of a page, until the test has ended and its `PagePool` has the page back."""
+    page.on(event, listener)
+    _listeners.setdefault(page, []).append((event, listener))
+
+
 class PageGuard:
     """What a page must not do: log an error, or ask for anything outside of this machine."""
 
@@ -49,15 +58,9 @@ class PageGuard:
         self.outside: list[str] = []
 
     def watch(self, page: Page) -> None:
-        for event, listener in self._listeners():
-            page.on(event, listener)
-
-    def leave(self, page: Page) -> None:
-        for event, listener in self._listeners():
-            page.remove_listener(event, listener)
-
-    def _listeners(self) -> tuple[tuple[str, Callable[[Any], None]], ...]:
-        return ("console", self._hear), ("pageerror", self._catch), ("request", self._see)
+        listen(page, "console", self._hear)
+        listen(page, "pageerror", self._catch)
+        listen(page, "request", self._see)
 
     def _hear(self, message: ConsoleMessage) -> None:
         if message.type == "error":
@@ -90,7 +93,7 @@ class PagePool:
     def take(self, width: int, dark: bool) -> Page:
         page = self._idle.pop() if self._idle else self._open()
         page.set_viewport_size({"width": width, "height": 900})
-        page.emulate_media(color_scheme="dark" if dark else "light")
+        page.emulate_media(color_scheme="dark" if dark else "light", reduced_motion="no-preference")
         self.in_use.append(page)
         return page
 
@@ -102,8 +105,12 @@ class PagePool:
     def put_back(self, page: Page) -> None:
         """Keep a page for the next test, with nothing of this one; not where the test has closed it."""
         self.in_use.remove(page)
+        listeners = _listeners.pop(page, [])
         if page.is_closed():
             return
+        for event, listener in listeners:
+            page.remove_listener(event, listener)
+        page.unroute_all()
         if page.url.startswith("http"):
             page.evaluate("localStorage.clear(), sessionStorage.clear()")
         page.goto("about:blank")

@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, expect
 from tests.browser.page_helpers import (
     SCREENSHOT_FOLDER,
     TAKES_SCREENSHOTS,
+    listen,
     take_screenshot,
     wait_for_address,
     wait_for_page,
@@ -106,9 +107,9 @@ def check_offline_report(browser: Browser, report: Path, width: int, dark: bool)
         viewport={"width": width, "height": 900}, color_scheme="dark" if dark else "light", offline=True
     )
     page, text, requested = context.new_page(), [], []
-    page.on("console", lambda line: text.append(line.text))
-    page.on("pageerror", lambda error: text.append(str(error)))
-    page.on("request", lambda request: requested.append(request.url))
+    listen(page, "console", lambda line: text.append(line.text))
+    listen(page, "pageerror", lambda error: text.append(str(error)))
+    listen(page, "request", lambda request: requested.append(request.url))
     page.goto(report.as_uri())
     expect(page.get_by_text("Some answers changed").filter(visible=True).first).to_be_visible()
     page.evaluate("dispatchEvent(new Event('beforeprint'))")

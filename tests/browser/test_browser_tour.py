@@ -13,6 +13,7 @@ from tests.browser.page_helpers import (
     LOADED_VIEWPORTS,
     check_fit,
     find_box,
+    listen,
     wait_for_address,
     wait_for_page,
     wait_until_idle,
@@ -101,7 +102,7 @@ def test_tour_slider_computes_in_the_browser_without_the_server(server: Server, 
     expect(page.get_by_text("weights take 32.8 kB")).to_be_visible()
     wait_until_idle(page)
     requests: list[str] = []
-    page.on("request", lambda request: requests.append(request.url))
+    listen(page, "request", lambda request: requests.append(request.url))
     page.context.set_offline(True)
     slider.focus()
     for size in ("16.4 kB", "8.7 kB", "4.6 kB"):

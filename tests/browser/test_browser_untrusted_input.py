@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from core.errors import InputError
 from core.library import Library
-from tests.browser.page_helpers import choose_files, take_screenshot, wait_for_page, wait_until_idle
+from tests.browser.page_helpers import choose_files, listen, take_screenshot, wait_for_page, wait_until_idle
 from tests.browser.server import Server, serve
 from tests.factories.invalid_keras_configs import CODE
 from tests.factories.invalid_keras_files import PNG
@@ -59,7 +59,7 @@ def test_import_page_shows_refusals_with_rule_and_escapes_uploads(
     isolated_server: Server, new_page: Callable[..., Page]
 ):
     page, request = new_page(), []
-    page.on("dialog", lambda dialog: (request.append(dialog.message), dialog.dismiss()))
+    listen(page, "dialog", lambda dialog: (request.append(dialog.message), dialog.dismiss()))
     page.goto(f"{isolated_server.url}/import")
     wait_for_page(page, "Import a model")
     for name, (content, rule) in REJECTED_FILES.items():
@@ -90,7 +90,7 @@ def test_pages_escape_untrusted_names_tags_notes_and_urls(isolated_server: Serve
     with pytest.raises(InputError):
         library.annotate(artifact, note="x" * 2**20)
     page, request = new_page(), []
-    page.on("dialog", lambda dialog: (request.append(dialog.message), dialog.dismiss()))
+    listen(page, "dialog", lambda dialog: (request.append(dialog.message), dialog.dismiss()))
     text = urllib.parse.quote(f"'\"{MARKUP}")
     for address in (
         "library",

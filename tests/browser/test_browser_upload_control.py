@@ -80,7 +80,6 @@ def control(page_pool: PagePool, played: PlayedServer) -> Iterator[Page]:
     page.goto(URL)
     show(page)
     yield page
-    page.unroute_all()
     page_pool.put_back(page)
 
 

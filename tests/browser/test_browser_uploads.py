@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, Request, Route, expect
 
 from tests.browser.cut_line import cut_line
-from tests.browser.page_helpers import TIMEOUT_MS, PagePool, choose_files, switch_page, wait_for_page
+from tests.browser.page_helpers import TIMEOUT_MS, PagePool, choose_files, listen, switch_page, wait_for_page
 from tests.browser.server import Server, serve
 from tests.factories.warm_start import WarmProcess
 from tests.helpers import wait_until
@@ -25,7 +25,6 @@ def broken_page(page_pool: PagePool) -> Iterator[Page]:
     """A page that may log what its tests bring about: requests that fail."""
     page = page_pool.take(1280, dark=False)
     yield page
-    page.unroute_all()
     page_pool.put_back(page)
 
 
@@ -56,7 +55,7 @@ def test_upload_of_30_mb_goes_on_after_cuts_a_restart_and_a_reload(
     content = random.Random(1).randbytes(SIZE)
     path.write_bytes(content)
     offsets: list[int] = []
-    page.on("request", lambda request: offsets.append(read_offset(request)) if is_piece(request) else None)
+    listen(page, "request", lambda request: offsets.append(read_offset(request)) if is_piece(request) else None)
     with cut_line() as line, contextlib.ExitStack() as stack:
         if is_restarted:
             server = stack.enter_context(serve(tmp_path / "store", warm=warm_process))
@@ -149,7 +148,7 @@ def test_file_that_is_too_large_is_refused_before_anything_is_sent(server: Serve
     with path.open("wb") as file:
         file.truncate(513_000_000)
     asked: list[str] = []
-    page.on("request", lambda request: asked.append(request.url) if "/uploads" in request.url else None)
+    listen(page, "request", lambda request: asked.append(request.url) if "/uploads" in request.url else None)
     open_import(page, server.url)
     page.locator("input[type=file]").set_input_files(path)
     expect(page.locator(".state")).to_have_text("It is larger than the 512 MB that can be sent.")

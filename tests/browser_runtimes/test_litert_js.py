@@ -1,7 +1,6 @@
 """LiteRT.js, really run, by Node.js: which of our LiteRT files it takes."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.formats import get_format
+from tests.package_registries import install_npm_package
 
 PROGRAM = """import { readFileSync } from "node:fs";
 import { createRequire } from "node:module";
@@ -46,10 +46,7 @@ process.exit(0);
 def test_litert_js_takes_the_copy_of_fixed_sizes_alone(tmp_path: Path):
     import keras
 
-    if not (npm := shutil.which("npm")):
-        pytest.skip("there is no npm here")
-    install = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "@litertjs/core@2.5.3"]
-    subprocess.run(install, cwd=tmp_path, check=True, capture_output=True, timeout=600)
+    install_npm_package(tmp_path, "@litertjs/core@2.5.3")
     model = keras.Sequential([keras.Input((4,), name="x"), keras.layers.Dense(3)])
     for key in ("litert", "litert_fixed"):
         (tmp_path / key).mkdir()

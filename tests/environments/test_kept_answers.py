@@ -11,7 +11,7 @@ import pytest
 from core.compare import Verdict
 from core.environments import get_environment
 from core.environments.base import Environment
-from core.environments.judge import LOCK_NOTE, ElsewhereOutcome
+from core.environments.judge import LOCK_CHANGED, ElsewhereOutcome
 from core.errors import DoesNotLoad
 from core.evidence.records import Evidence, ReloadOutcome
 from core.exports.environment_kits import unpacked_kit
@@ -67,8 +67,8 @@ def test_answers_under_another_lock_are_said_to_be(asked, monkeypatch: pytest.Mo
     assert list_kit_environments(jobs.job_store, jobs.library.artifact(artifact)) == [PLAIN.key]
     monkeypatch.setattr(Environment, "lock_sha256", property(lambda self: "f" * 64))
     outcome = find_answers(jobs.job_store, run)[artifact][PLAIN.key]
-    assert outcome.lock_note == LOCK_NOTE
-    assert outcome.summary.endswith("Asked under other packages; ask again.")
+    assert outcome.lock_note == LOCK_CHANGED.format(outcome.lock[:12])
+    assert outcome.summary.endswith(f" since (list {outcome.lock[:12]}); ask again.")
     assert find_kit_answers(jobs.job_store, artifact) == {}
     assert list_kit_environments(jobs.job_store, jobs.library.artifact(artifact)) == []
 

@@ -6,8 +6,8 @@ CONVERTER_MESSAGES = [
         "Core ML predicts on macOS alone. Here the copy was converted: 4 operations, 208,186 bytes.",
     ),
     (
-        "coremltools stopped at a loop of the model: list index out of range",
-        "Core ML's converter takes no loop, and the recurrent layers of this model are loops.",
+        "coremltools stopped, and the model has a loop: list index out of range",
+        "Core ML's converter stopped, and this model has a loop, as recurrent layers are.",
     ),
     (
         "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Non-zero status code returned while running MaxPool node. "

@@ -1,7 +1,6 @@
 """Formats of environments, really built and saved in: in the long run, as their packages take gigabytes."""
 
 import json
-import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +21,7 @@ from core.settings import Settings
 from tests.exports.kit_execution import run_kit, unpack_kit
 from tests.factories import architectures
 from tests.factories.built_environments import build_or_skip
+from tests.package_registries import install_npm_package
 
 KEYS = [format_.key for format_ in ENVIRONMENT_FORMATS]
 UNKNOWN_CLASS = "This process does not know the custom class '{}'."
@@ -201,13 +201,10 @@ def test_constants_of_tfjs_graph_hold_each_kernel(apart: Jobs, tmp_path: Path, m
 @pytest.mark.long
 @pytest.mark.timeout(1800)
 def test_kit_of_tfjs_graph_is_verified_with_npm_and_node(apart: Jobs, saved_apart: Callable, tmp_path: Path):
-    if not (npm := shutil.which("npm")):
-        pytest.skip("there is no npm here")
     python = build_for("tfjs_graph", apart.config).python  # which has the packages that the kit requires
     folder = unpack_kit(apart.library, saved_apart("two-in-two-out", "tfjs_graph")["artifact"], tmp_path)
     result = run_kit(folder, python)
     assert (result.status, "npm install @tensorflow/tfjs@4.22.0" in result.output) == (1, True), result.output
-    install = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "@tensorflow/tfjs@4.22.0"]
-    subprocess.run(install, cwd=folder, check=True, capture_output=True, timeout=600)
+    install_npm_package(folder, "@tensorflow/tfjs@4.22.0")
     result = run_kit(folder, python)
     assert result.status == 0, result.output

@@ -1,7 +1,6 @@
 """How a proof kit asks a TensorFlow.js graph model: what its loader sends to Node.js, and what comes back."""
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import numpy as np
 import pytest
 
 from core.formats.tfjs_loader import TFJS_PROGRAM, decode_from_tfjs, encode_for_tfjs
+from tests.package_registries import install_npm_package
 
 ARRAYS = {
     "numbers": np.array([[1.5, np.nan], [-np.inf, np.inf]], "float32"),
@@ -55,10 +55,7 @@ def write_identity_model(folder: Path) -> Path:
 
 @pytest.mark.long
 def test_tfjs_in_node_answers_what_it_was_given(tmp_path: Path):
-    if not (npm := shutil.which("npm")):
-        pytest.skip("there is no npm here")
-    install = [npm, "install", "--ignore-scripts", "--no-audit", "--no-fund", "@tensorflow/tfjs@4.22.0"]
-    subprocess.run(install, cwd=tmp_path, check=True, capture_output=True, timeout=600)
+    install_npm_package(tmp_path, "@tensorflow/tfjs@4.22.0")
     given = json.dumps({name: encode_for_tfjs(array) for name, array in ARRAYS.items()})
     command = ["node", "-e", TFJS_PROGRAM, str(write_identity_model(tmp_path))]
     ended = subprocess.run(command, cwd=tmp_path, input=given, capture_output=True, text=True, timeout=120)

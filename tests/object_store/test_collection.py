@@ -79,7 +79,7 @@ def assert_whole(store: ObjectStore) -> None:
     for id_ in Manifests(store).ids():
         for file in Manifests(store).read(id_).files:
             Contents(store).verify(file.sha256, lambda count: None)
-            assert Contents(store).size(file.sha256) == file.bytes
+            assert Contents(store).has_size(file.sha256, file.bytes)
 
 
 def list_contents(store: ObjectStore) -> list[str]:
@@ -228,7 +228,7 @@ def test_writer_that_stood_still_for_days_stores_a_whole_entry(aged, writer, mon
     for _ in range(2):
         collect(aged.store)
         aged.grow_older(8)
-    assert Contents(aged.store).size(sha256(UNUSED)) is None
+    assert not Contents(aged.store).has_size(sha256(UNUSED), len(UNUSED))
     real = time.time
     monkeypatch.setattr(time, "time", lambda: real() + 8 * 86_400)
     end()

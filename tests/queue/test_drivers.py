@@ -106,7 +106,7 @@ def test_given_files_reach_the_work_and_are_gone_from_here(jobs, tmp_path):
     if jobs.config.is_team:
         objects = open_object_store(jobs.config.store_url)
         wait_until(lambda: objects.list_keys("given") == [])
-        assert Contents(objects).size(hashlib.sha256(b"a model").hexdigest()) is None
+        assert not Contents(objects).has_size(hashlib.sha256(b"a model").hexdigest(), len(b"a model"))
 
 
 def test_what_a_job_stored_is_read_by_whoever_asked(jobs):

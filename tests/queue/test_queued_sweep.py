@@ -60,8 +60,8 @@ def test_sweep_whose_server_says_nothing_is_resumed_at_another(team: Team, monke
     run = make_run(gone.library)
     plan = make_plan({"models": [run.id]})
     left = Sweeps(gone)._make_job(plan, gone.library.home, "nightly", again=False, has_files=False)
-    gone.job_store.create(left.model_copy(update={"state": "running"}))
     monkeypatch.setattr(gone.job_store._kept, "touch", lambda: None)
+    gone.job_store.create(left.model_copy(update={"state": "running"}))
     execute(team.database_url, "UPDATE jobs_1 SET claimed = now() - interval '1 hour'")
     assert server.job_store.read(left.id).state == "interrupted"
     monkeypatch.setattr(ModelSweep, "ask", lambda self, model: iter([SweepRow(model="a", status=Status.ALIKE)]))

@@ -1,5 +1,6 @@
 """A file that was sent to a team's store goes to the worker from there, and never comes to the server again."""
 
+import contextlib
 import hashlib
 import os
 import subprocess
@@ -18,16 +19,18 @@ from core.jobs.sweeps.sweep import Sweeps
 from core.jobs.sweeps.sweep_files import hash_candidate
 from core.jobs.sweeps.sweep_model import ModelSweep
 from core.jobs.uploads import RemoteUpload, give_models, give_swept_models, store_models, store_upload
+from core.library.job_store import Job
 from core.library.staging import release_staging_folder
 from core.object_store import ObjectStore
 from core.queue import GivenRecord
-from core.sweep.models import SweptModel, list_files_below
+from core.sweep.models import LONE_FILE, SweptModel, list_files_below
 from core.sweep.plan import make_plan
 from core.sweep.rows import Status, SweepRow
 from core.uploads import NamedFile
 from tests.factories.queue_team import Team
 from tests.postgresql_server import execute
 
+PLAN = make_plan({"models": ["net.keras"]})
 WEIGHTS, ARCHITECTURE = b"weights " * 4000, b"{}"
 
 
@@ -191,6 +194,54 @@ def test_sweep_of_sent_files_has_workers_fetch_them(team_of_module: Team, jobs, 
     with team_of_module.running_node():
         end = jobs.wait(job.id)
     assert (end.state, sorted(read), list_given(jobs)) == ("done", GIVEN, set())
+
+
+@pytest.fixture
+def left(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[Job, RemoteUpload]]:
+    """A sweep of a sent file whose server says and does nothing more, and that file."""
+    monkeypatch.setattr(Sweeps, "_run", lambda self, handle, work: None)
+    monkeypatch.setattr(jobs.job_store._kept, "touch", lambda: None)
+    sent = give_swept_models(jobs.library, [send(jobs, "net.keras", WEIGHTS)])
+    job = Sweeps(jobs).start_uploads(PLAN, sent)
+    yield job, sent
+    jobs.job_store.files.delete_given(job.id)
+
+
+def test_files_of_a_sweep_whose_server_is_gone_go_after_a_day(team_of_module: Team, jobs, left):
+    """Not sooner: a server from which the database was away goes on with them."""
+    job, _ = left
+    for hours, given, is_active in ((0, {job.id}, True), (23, {job.id}, False), (25, set(), False)):
+        silent = f"now() - interval '{hours} hours'"
+        execute(team_of_module.database_url, f"UPDATE jobs_1 SET queued = {silent}, claimed = {silent}")
+        jobs.job_store.delete_old_given()
+        assert (list_given(jobs), jobs.job_store.read(job.id).is_active) == (given, is_active)
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+@pytest.mark.parametrize("is_there", [True, False])
+def test_second_start_of_a_sweep_leaves_the_files_of_the_first(jobs, left, monkeypatch, is_known, is_there):
+    """Also where another server began it just now, and where what was sent is gone."""
+    job, sent = left
+    store = jobs.job_store.files._store
+    before = store.list_keys("given")
+    if not is_known:
+        monkeypatch.setattr(Sweeps, "_find_running", lambda self, id_: None)
+    if not is_there:
+        for key in store.list_keys("uploads"):
+            store.discard(key)
+    fails = not (is_known or is_there)
+    with pytest.raises(InputError, match="was removed meanwhile") if fails else contextlib.nullcontext():
+        assert Sweeps(jobs).start_uploads(PLAN, sent).id == job.id
+    assert store.list_keys("given") == before != []
+
+
+def test_saved_model_without_its_folder_is_a_row_that_says_so(jobs):
+    files = [send(jobs, name, b"x" * 9) for name in ("saved_model.pb", "fingerprint.pb")]
+    job = Sweeps(jobs).start_uploads(PLAN, give_swept_models(jobs.library, files))
+    assert jobs.wait(job.id).state == "done"
+    (row,) = Sweeps(jobs).read_rows(job.id)
+    assert (row.model, row.status, row.cause) == ("saved_model.pb", Status.NOT_TAKEN, LONE_FILE)
+    assert list_given(jobs) == set()
 
 
 def test_old_upload_stays_while_its_job_is_being_entered(team_of_module: Team, jobs):

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from core.compare import Verdict
+from core.compatibility.matrix import summarize_row
 from core.errors import CannotSave
+from core.text.summaries import describe_renamed
 from tests.factories.keras_models import IMAGES, ROWS, build_dense_model, fit
 from tests.helpers import wait_until_done
 
@@ -123,9 +125,9 @@ def test_p22_reordered_outputs_are_matched(three_output_artifacts, format_key):
 def test_p22_renamed_output_is_reported(three_output_artifacts, matrix_row_of, format_key):
     cell = matrix_row_of(three_output_artifacts[format_key].artifact.id).cells["signatures"]
     pairs = three_output_artifacts[format_key].evidence.best.pairs
-    text = ", ".join(f"{pair['reference']} is {pair['answer']}" for pair in pairs)
     assert cell.state == "changed"
-    assert cell.words.startswith(f"Outputs were renamed: {text}.")
+    assert cell.words.startswith(" ".join(describe_renamed("Outputs", pairs)))
+    assert all(f"{pair['reference']} is {pair['answer']}" in cell.words for pair in pairs)
     assert {pair["by"] for pair in pairs} <= {"value", "shape"}
 
 
@@ -138,8 +140,8 @@ def test_p22_ambiguous_inputs_are_matched_by_predictions(three_output_artifacts,
     ]
     cell = matrix_row_of(three_output_artifacts["saved_model"].artifact.id).cells["signatures"]
     inputs = "Inputs were renamed, paired by order: zin is inputs, ain is inputs_1."
-    outputs = "Outputs were renamed: zeta is output_0, alpha is output_1, mid is output_2."
-    assert cell == ("changed", f"{inputs} {outputs}")
+    values = "Outputs were renamed, paired by value: zeta is output_0, alpha is output_1."
+    assert cell == ("changed", f"{inputs} {values} Outputs were renamed, paired by shape: mid is output_2.")
 
 
 @pytest.fixture(scope="module")
@@ -223,7 +225,9 @@ def test_p30_nan_weight_is_reported_on_save(nan_artifacts):
 
 @pytest.mark.parametrize("format_key", ["keras", "onnx"])
 def test_p30_matching_nan_predictions_are_reported_as_failed(nan_artifacts, matrix_row_of, format_key):
-    cells = matrix_row_of(nan_artifacts[format_key].artifact.id).cells
+    row = matrix_row_of(nan_artifacts[format_key].artifact.id)
+    cells, summary = row.cells, summarize_row(row)
+    assert summary.lower().endswith("fails at answers and weights. 40 numbers in its answers are nan or infinite.")
     assert (cells["weights"].state, cells["answers"].state) == ("failed", "failed")
     assert cells["weights"].words.startswith(NONFINITE_WARNING)
     assert cells["answers"].words.startswith("40 numbers in its answers are NaN or infinite. ")

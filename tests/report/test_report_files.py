@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from core.environments import get_environment
-from core.environments.judge import LOCK_NOTE, ElsewhereOutcome
+from core.environments.judge import LOCK_CHANGED, ElsewhereOutcome
 from core.errors import InputError, RoundtripError, StorageFailed
 from core.inputs import Inputs, input_specs
 from core.jobs import Jobs
@@ -153,9 +153,10 @@ def test_reports_say_under_which_lock_copies_answered_elsewhere(
         write_report(jobs, comparison_job, tmp_path / f"report.{kind}")
     text = visible_text((tmp_path / "report.html").read_text(encoding="utf-8"))
     said = {key: text.partition(f"In {get_environment(key).label}, ")[2].partition(" In ")[0] for key in outcomes}
-    assert f"Asked under lock {outcomes['tract'].lock[:12]}." in said["tract"]
-    assert f"{LOCK_NOTE} Asked under lock aaaaaaaaaaaa." in said["mnn"]
-    assert "lock" not in said["ncnn"].partition(" rows ")[0][:160]
+    assert f"Its packages: list {outcomes['tract'].lock[:12]} (the start of the hash" in said["tract"]
+    assert LOCK_CHANGED.format(12 * "a") in said["mnn"]
+    assert "Its packages" not in said["mnn"].partition(" rows ")[0]
+    assert "list" not in said["ncnn"].partition(" rows ")[0][:160]
     stored = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["artifacts"][artifacts[0]]["elsewhere"]
     assert {key: answer["lock"] for key, answer in stored.items()} == {key: each.lock for key, each in outcomes.items()}
 

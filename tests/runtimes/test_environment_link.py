@@ -29,7 +29,8 @@ def engine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Environment:
 
 def save(engine: Environment, folder: Path, content: str = "3") -> Path:
     (folder / "copy").mkdir()
-    save_in_environment(engine, lambda source: (source / "factor.txt").write_text(content), folder / "copy")
+    written = save_in_environment(engine, lambda source: (source / "factor.txt").write_text(content), folder / "copy")
+    assert written == len(content)
     return folder / "copy"
 
 
@@ -72,6 +73,14 @@ def test_environment_that_is_not_built_names_its_command_and_size(tmp_path: Path
     environment = make_engine("copies", lock="tract", megabytes=1234)
     with pytest.raises(PackageMissing, match=r"1,234 MB.*roundtrip environments build copies"):
         find_python(environment, Settings(home=tmp_path))
+
+
+def test_copy_is_not_exported_for_an_environment_that_is_not_built(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(environment_link, "get_settings", lambda: Settings(home=tmp_path))
+    called: list[Path] = []
+    with pytest.raises(PackageMissing, match="roundtrip environments build copies"):
+        save_in_environment(make_engine("copies", lock="tract"), called.append, tmp_path)
+    assert called == []
 
 
 def test_input_may_be_called_as_an_argument_of_numpy(engine: Environment, tmp_path: Path):

@@ -7,7 +7,7 @@ import pytest
 
 from core.formats import get_format
 from core.runtimes.litert import litert_predictor
-from core.runtimes.litert_operations import DROPPED_RELU, MEAN_OF_BYTES, SOFTPLUS
+from core.runtimes.litert_operations import DROPPED_RELU, MEAN_OF_BYTES, SOFTPLUS, describe_operations
 from core.runtimes.openvino import FILE, compile_model, describe_model, import_openvino, load
 from core.runtimes.openvino_operations import KNOWN_OPERATIONS
 
@@ -168,3 +168,40 @@ def test_dense_layer_in_four_bits_without_bias_loses_its_relu_in_litert(tmp_path
     assert DROPPED_RELU in predictor.remark
     assert answer.min() < 0 == expected.min()
     assert np.maximum(answer, 0) == pytest.approx(expected, abs=1e-5)
+
+
+# What two operations are, and their inputs by number: 0 and 1 are given, 2 is a constant, 3 and 4 are computed.
+STRUCTURES = {
+    "product of what is given": ([("BATCH_MATMUL", [0, 1]), ("TANH", [3])], [DROPPED_RELU]),
+    "product of what is computed": ([("TANH", [0]), ("BATCH_MATMUL", [3, 1])], [DROPPED_RELU]),
+    "product that a ReLU follows": ([("BATCH_MATMUL", [0, 1]), ("RELU", [3])], []),
+    "constant on the left": ([("BATCH_MATMUL", [2, 0]), ("TANH", [3])], []),
+    "constant on the right": ([("BATCH_MATMUL", [0, 2]), ("TANH", [3])], []),
+    "inputs left out": ([("BATCH_MATMUL", [0, -1]), ("RELU", [-1])], []),
+    "operations without inputs": ([("RELU", []), ("BATCH_MATMUL", [])], []),
+    "numbers beyond the tensors": ([("MEAN", [5]), ("LOG", [-1])], []),
+}
+
+
+def make_structure(operations: list[tuple[str, list[int]]]) -> bytes:
+    """A LiteRT file of five small matrices and two operations, which is looked at and not run."""
+    import flatbuffers
+    from ai_edge_litert import schema_py_generated as schema
+
+    kinds = {kind: at for at, kind in enumerate(dict.fromkeys(kind for kind, _ in operations))}
+    graph = schema.SubGraphT()
+    graph.tensors = [schema.TensorT(shape=[2, 2]) for _ in range(5)]
+    graph.inputs, graph.outputs = [0, 1], [4]
+    graph.operators = [
+        schema.OperatorT(opcodeIndex=kinds[kind], inputs=inputs, outputs=[3 + at])
+        for at, (kind, inputs) in enumerate(operations)
+    ]
+    codes = [schema.OperatorCodeT(builtinCode=getattr(schema.BuiltinOperator, kind)) for kind in kinds]
+    builder = flatbuffers.Builder(1024)
+    builder.Finish(schema.ModelT(operatorCodes=codes, subgraphs=[graph]).Pack(builder))
+    return bytes(builder.Output())
+
+
+@pytest.mark.parametrize(("operations", "said"), STRUCTURES.values(), ids=STRUCTURES)
+def test_litert_operations_are_told_by_what_they_take(operations: list[tuple[str, list[int]]], said: list[str]):
+    assert describe_operations(make_structure(operations)) == said

@@ -1,17 +1,21 @@
 """Plans: what stands in one, what can be wrong with it, which models it names, and how much it is."""
 
 import shutil
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
 
 from core.errors import InputError
+from core.jobs.sweeps.sweep_files import list_uploads
+from core.jobs.uploads import StoredUpload
 from core.library import Library
 from core.object_store import open_object_store
-from core.sweep.models import list_models
+from core.sweep.models import LONE_FILE, SweptModel, list_models, list_named_files
 from core.sweep.object_files import find_objects
 from core.sweep.plan import EXAMPLE, make_plan, parse_plan, read_plan
 from core.sweep.size import describe_size, list_row_keys, measure_sweep
+from core.upgrade.candidates import SHARED_FOLDER
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.private_entries import BO
 
@@ -74,6 +78,37 @@ def test_models_of_folder_have_names_formats_and_sizes(empty_library: Library, m
         ("w.weights.h5", ("weights",), 20),
     ]
     assert listed[2].not_asked.startswith("A pickle runs code")
+
+
+@pytest.mark.parametrize(
+    ("names", "expected"),
+    [
+        (["saved_model.pb"], [("saved_model.pb", (), 14, LONE_FILE)]),
+        (["saved_model.pbtxt", "fingerprint.pb"], [("saved_model.pbtxt", (), 31, LONE_FILE)]),
+        (["saved_model.pb", ".DS_Store", "b.zip"], [("saved_model.pb", (), 14, LONE_FILE), ("b.zip", (), 5, "")]),
+        (
+            ["saved_model.pb", "a.keras"],
+            [("a.keras", ("keras",), 7, ""), ("saved_model.pb", (), 14, SHARED_FOLDER)],
+        ),
+        ([".DS_Store", "notes.txt"], []),
+    ],
+)
+def test_models_of_sent_files_are_told_by_their_names(tmp_path: Path, names, expected):
+    """Those that lie on the disk, too, but for zips, which are unpacked there."""
+
+    def describe(models: Iterable[SweptModel]) -> list[tuple[str, tuple[str, ...], int, str]]:
+        return [(model.name, model.formats, model.bytes, model.not_asked) for model in models]
+
+    assert describe(list_named_files({name: len(name) for name in names})) == expected
+    if expected:
+        (tmp_path / "models").mkdir()
+        for name in names:
+            if not name.endswith(".zip"):
+                (tmp_path / "models" / name).write_text(name)
+        there = describe(list_uploads(StoredUpload(tmp_path / "models", "", {}, tmp_path), 10**6))
+        assert [each[:2] + each[3:] for each in there] == [
+            each[:2] + each[3:] for each in expected if each[0] != "b.zip"
+        ]
 
 
 def test_models_of_bucket_are_those_of_the_same_folder(empty_library: Library, models: Path, tmp_path: Path):

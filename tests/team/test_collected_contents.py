@@ -1,5 +1,6 @@
 """What was deleted for good in a team leaves the store in time, once a day, and nothing that is used ever does."""
 
+import contextlib
 import hashlib
 import json
 import shutil
@@ -8,9 +9,10 @@ from datetime import timedelta
 
 import pytest
 
-from core.errors import StorageFailed
+from core.errors import InputError, StorageFailed
 from core.health import verify_entries
 from core.jobs.execution.node_facts import describe_node
+from core.jobs.execution.workers import require_no_earlier_workers
 from core.jobs.maintenance import collect_unused_contents
 from core.library import Library
 from core.object_store import Contents, Manifest, Manifests, open_object_store
@@ -20,12 +22,14 @@ from core.queue import QueueDatabase, WorkerRegistry
 from core.settings import get_settings
 from tests.factories.aged_store import AgedStore
 from tests.factories.library_entries import make_artifact, make_run
+from tests.factories.queue_team import WORKER_FACTS
 from tests.helpers import run_command
 from tests.postgresql_server import execute
 from tests.team.conftest import MachineOpener
 from tests.team.test_team_faults import Killed
 
 CONTENT = b"0123456789"
+EARLIER = json.dumps({"name": "old box", **WORKER_FACTS, "knows_collections": False})
 
 
 def delete_for_good(library: Library) -> None:
@@ -37,8 +41,10 @@ def delete_for_good(library: Library) -> None:
 
 
 def sizes_of(library: Library, content: bytes) -> set[int | None]:
+    """The bytes of both files of such an artifact, as they lie in the store; None for those that do not."""
     contents = Contents(library.entries.store)
-    return {contents.size(hashlib.sha256(each).hexdigest()) for each in (content, content * 2)}
+    expected = {hashlib.sha256(each).hexdigest(): len(each) for each in (content, content * 2)}
+    return {size if contents.has_size(sha256, size) else None for sha256, size in expected.items()}
 
 
 def test_what_was_deleted_for_good_leaves_the_store_in_time(open_machine: MachineOpener, team_settings, monkeypatch):
@@ -151,6 +157,35 @@ def test_nothing_is_deleted_while_an_earlier_worker_runs(open_machine, team_sett
     registry.remove("old")
     collect_unused_contents(here, 7, team_settings)
     assert here.entries.store.list_keys("unused") == ["unused/000000001.json"]
+
+
+@pytest.mark.parametrize(
+    ("announcement", "hours", "named"),
+    [
+        ("{}", 0, "box-1"),
+        ("{", 0, "box-1"),
+        (EARLIER, 0, "old box"),
+        (EARLIER, 20, "old box"),  # it may only be slow
+        (EARLIER, 30, ""),
+        (EARLIER.replace("false", "true"), 20, ""),
+    ],
+)
+def test_worker_that_may_know_of_no_collections_keeps_contents(team_settings, announcement, hours, named):
+    registry = WorkerRegistry(QueueDatabase(team_settings.database_url))
+    registry.announce("box-1", describe_node(team_settings, "box", 1), lost_seconds=60)
+    heard = f"heartbeat = now() - interval '{hours} hours'"
+    execute(team_settings.database_url, f"UPDATE workers_1 SET announcement = '{announcement}', {heard}")
+    assert registry.list_earlier_workers() == ([named] if named else [])
+    with pytest.raises(InputError, match="Nothing is deleted") if named else contextlib.nullcontext() as caught:
+        require_no_earlier_workers(QueueDatabase(team_settings.database_url))
+    assert not named or caught.value.received == named
+
+
+def test_wrong_option_is_said_before_workers_are_asked_about(open_machine, team_settings, team_variables):
+    open_machine()
+    facts = describe_node(team_settings, "old box", 1).model_copy(update={"knows_collections": False})
+    WorkerRegistry(QueueDatabase(team_settings.database_url)).announce("old", facts, lost_seconds=60)
+    assert "cannot be deleted so soon" in run_command("collect", "--older-than", "0")[2]
 
 
 def test_library_in_a_folder_has_nothing_to_collect(tmp_path):

@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 import pytest
 
-from ui.charts import LossCurve, probability_bars, resume_curves, size_chart
+from ui.charts import LossCurve, probability_bars, resume_curves, size_chart, training_curves
 from ui.size_breakdown import byte_strips
 
 CURVE = LossCurve("a copy", [2.0, 3.0], [0.5, 0.4])
@@ -27,3 +27,11 @@ def test_charts_of_equal_content_are_drawn_once():
     sizes = size_chart(["a copy"], [4096], ["Bit-identical"], ["#0D9488"])
     assert size_chart(["a copy"], [4096], ["Bit-identical"], ["#0D9488"]) is sizes
     assert size_chart(["a copy"], [4096], ["Same answers"], ["#0D9488"]).data[0].y == ("<b>a copy</b><br>Same answers",)
+
+
+@pytest.mark.parametrize(
+    ("metric", "title"), [("mae", "average error"), ("price_mae", "price average error"), ("maest_hits", "maest hits")]
+)
+def test_training_curves_name_the_average_error_in_whole_words(metric: str, title: str):
+    figure = training_curves([{"epoch": 1, metric: 0.5}], metric)
+    assert figure.layout.yaxis.title.text == title

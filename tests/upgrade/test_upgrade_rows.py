@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from core.compare import Verdict
-from core.environments.judge import LOCK_NOTE, ElsewhereOutcome, judge_kit, name_lock
+from core.environments import get_environment
+from core.environments.judge import LOCK_CHANGED, ElsewhereOutcome, describe_lock, judge_kit
 from core.environments.kits import Kit
 from core.environments.own import PACKAGES, find_own, list_with_required, own_environment
 from core.environments.replies import KitReply
@@ -146,7 +147,7 @@ def test_answers_of_our_own_packages_say_that_these_have_changed(monkeypatch: py
     monkeypatch.setattr("core.environments.own._installed", lambda: ("another-1.0.dist-info",))
     assert outcome.lock_note == ""  # which has no part in an answer
     monkeypatch.setattr("core.environments.own.list_with_required", lambda names: {"keras": "3.16.0"})
-    assert outcome.lock_note == LOCK_NOTE
+    assert outcome.lock_note == LOCK_CHANGED.format(outcome.lock[:12])
 
 
 def test_own_packages_are_those_that_answer_with_what_they_require():
@@ -156,11 +157,16 @@ def test_own_packages_are_those_that_answer_with_what_they_require():
     assert not {"streamlit", "pytest"} & versions.keys()
 
 
-def test_hash_of_own_packages_is_not_called_a_lock():
-    hashed = 64 * "a"
-    assert name_lock("tract@sse41", hashed) == "lock aaaaaaaaaaaa"
-    assert {name_lock(key, hashed) for key in ("here", "here@sse41", "sse41")} == {"installed packages aaaaaaaaaaaa"}
-    assert name_lock("here", "") == ""
+@pytest.mark.parametrize("key", ["tract@sse41", "here", "here@sse41", "a-worker", "no-more"])
+def test_packages_are_said_once_and_what_their_digits_are(key: str):
+    locks = {environment.key: environment.lock_sha256 for environment in (get_environment("tract"), own_environment())}
+    if current := locks.get(key.partition("@")[0]):
+        listed = f"list {current[:12]} (the start of the hash of their names and versions)"
+        assert describe_lock(key, current) == f"Its packages: {listed}."
+        assert describe_lock(key, 64 * "a") == LOCK_CHANGED.format(12 * "a")
+    else:
+        assert describe_lock(key, 64 * "a").startswith("Its packages: list aaaaaaaaaaaa (")
+    assert describe_lock(key, "") == ""
 
 
 def test_record_of_our_own_packages_is_written_once(tmp_path: Path):

@@ -1,22 +1,18 @@
 """What must be let in: a good file of each format, and what is honest and unusual."""
 
 import io
-import json
 import shutil
 import subprocess
 import sys
 import zipfile
-from importlib.metadata import version
 from pathlib import Path
 
 import pytest
 
 from core.demos import DEMOS
-from core.environments.uv import find_uv, uv_environment
 from core.errors import Refused
 from core.settings import PROJECT
 from core.validation import validate_upload
-from core.validation.upload import MLFLOW_REMARK
 from tests.factories.invalid_hdf5_files import DENSE_CONFIG_JSON, write_whole_model
 from tests.factories.invalid_runtime_files import VALID_XML, make_onnx_model, make_tflite
 from tests.factories.saved_model_parts import GOOD_SAVED_MODEL
@@ -51,13 +47,6 @@ FORMAT_KEYS = (
 )
 NEED_TENSORFLOW = {("digits-mixed", "litert"), ("stocks-lstm", "litert")}  # LiteRT does not load these copies either
 STORED_AS = {"keras_export": "saved_model"}
-MLFLOW_MEMBERS = {
-    "MLmodel": b"flavors:\n  tensorflow:\n    keras_version: 2.21.0\n",
-    "conda.yaml": b"name: mlflow-env\n",
-    "requirements.txt": b"tensorflow\n",
-    "data/keras_module.txt": b"keras",
-    "data/save_format.txt": b"tf",
-}
 ONE_FILE = {"keras", "h5", "weights", "architecture", "litert", "onnx"}
 
 
@@ -138,58 +127,6 @@ def test_checkpoint_state_with_absolute_path_uses_its_file_name(jobs, saved, upl
     validated, _ = validate(*single_file_upload(make_zip(members), "c.zip")(upload_folder))
     assert validated.format == "checkpoint"
     assert (output_folder / "checkpoint").read_text().splitlines()[0] == 'model_checkpoint_path: "model"'
-
-
-@pytest.mark.parametrize("packs", [True, False], ids=["zip", "folder"])
-def test_model_in_mlflow_folder_is_taken_out_and_says_so(packs: bool, upload_folder, output_folder):
-    members = MLFLOW_MEMBERS | {"data/model.keras": make_keras_file()}
-    upload, name = single_file_upload(make_zip({f"kept/{key}": each for key, each in members.items()}), "kept.zip")(
-        upload_folder
-    )
-    if not packs:
-        with zipfile.ZipFile(upload) as archive:
-            archive.extractall(upload_folder / "as-folder")
-        upload = upload_folder / "as-folder" / "kept"
-    validated = validate_upload(upload, name, output_folder, config=UPLOAD_SETTINGS)
-    assert (validated.format, validated.remarks) == ("keras", [MLFLOW_REMARK])
-    assert [path.name for path in output_folder.iterdir()] == ["model.keras"]
-    assert (output_folder / "model.keras").read_bytes() == members["data/model.keras"]
-
-
-def test_mlflow_folder_without_keras_file_is_refused_as_any_other(upload_folder, output_folder):
-    upload, name = single_file_upload(make_zip(MLFLOW_MEMBERS | {"model.pkl": b"x"}), "kept.zip")(upload_folder)
-    with pytest.raises(Refused) as refusal:
-        validate_upload(upload, name, output_folder, config=UPLOAD_SETTINGS)
-    assert refusal.value.rule == "zip-missing"
-
-
-# MLflow, with TensorFlow and Keras as they are here: where its packages lie, and where to write.
-MLFLOW_PROGRAM = """
-import sys
-sys.path.append(sys.argv[1])
-import keras, mlflow.tensorflow, tensorflow
-model = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
-mlflow.tensorflow.save_model(model, sys.argv[2], pip_requirements=["tensorflow"])
-print(mlflow.models.Model.load(sys.argv[2]).flavors["tensorflow"]["keras_version"], tensorflow.__version__)
-"""
-
-
-@pytest.mark.long
-@pytest.mark.timeout(900)
-def test_mlflow_calls_the_release_of_tensorflow_that_of_keras(tmp_path: Path, output_folder: Path):
-    install = [find_uv(), "pip", "install", "--quiet", "--target", tmp_path / "mlflow", "mlflow-skinny==3.17.2"]
-    if subprocess.run(install, env=uv_environment(), capture_output=True, timeout=600).returncode:
-        pytest.skip("no package index can be reached")
-    command = [sys.executable, "-c", MLFLOW_PROGRAM, tmp_path / "mlflow", tmp_path / "kept"]
-    ended = subprocess.run(command, capture_output=True, text=True, timeout=600, cwd=tmp_path)
-    assert ended.returncode == 0, ended.stderr[-2000:]
-    named, tensorflow = ended.stdout.split()
-    assert named == tensorflow
-    validated = validate_upload(tmp_path / "kept", "kept", output_folder, config=UPLOAD_SETTINGS)
-    assert (validated.format, validated.remarks) == ("keras", [MLFLOW_REMARK])
-    with zipfile.ZipFile(output_folder / "model.keras") as archive:
-        own = json.loads(archive.read("metadata.json"))["keras_version"]
-    assert own == version("keras") != named
 
 
 def test_latest_of_two_checkpoints_is_accepted_with_remark(upload_folder, output_folder):

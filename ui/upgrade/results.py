@@ -110,7 +110,7 @@ def _facts(row: UpgradeRow) -> list[str]:
     facts += ["asked before, not again"] if row.is_reused else [format_duration(row.seconds)]
     if outcome := row.outcome:
         facts += [f"{name} {number}" for name, number in outcome.versions.items() if number]
-        facts += [name_lock(outcome.environment, outcome.lock)] if outcome.lock else []
+        facts += [f"packages: {name_lock(outcome.lock)}"] if outcome.lock else []
     return facts
 
 

@@ -59,7 +59,7 @@ def convert_model(kit):
         model = coremltools.convert([function], source="tensorflow", compute_precision=precision)
     except IndexError as error:
         if has_loop(function):
-            raise ValueError(f"coremltools stopped at a loop of the model: {error}") from error
+            raise ValueError(f"coremltools stopped, and the model has a loop: {error}") from error
         raise
     model.kept = loaded
     named = [output.name for output in model.get_spec().description.output]

@@ -1,6 +1,6 @@
 """`GivenFiles`: files from outside that a job works on, which its record does not hold."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,13 +16,15 @@ class GivenFiles:
 
     `temporary_folder` is one of `core.library.staging` in which they lie, and is deleted when the work is done, or is
     not to be done at all; None where they are somebody's own and stay. What is `remote` the worker that does the job
-    fetches: on the server there is no path of it.
+    fetches: on the server there is no path of it. `discard_kept` deletes at the same time what else is kept for the
+    work.
     """
 
     paths: dict[str, Path] = field(default_factory=dict)
     name: str = ""
     temporary_folder: Path | None = None
     remote: tuple[RemoteFile, ...] = ()
+    discard_kept: Callable[[], object] = lambda: None
 
     @property
     def arguments(self) -> set[str]:
@@ -40,9 +42,10 @@ class GivenFiles:
         return {name: path for name, path in self.paths.items() if name != MODEL}
 
     def discard(self) -> None:
-        """Delete the temporary folder."""
+        """Delete the temporary folder, and what else was kept."""
         if self.temporary_folder:
             staging.release_staging_folder(self.temporary_folder)
+        self.discard_kept()
 
 
 def give_files(

@@ -66,14 +66,19 @@ def list_taking_workers(context: AppContext) -> list[str]:
     return sorted({each.name for each in WorkerRegistry(_database(context)).announcements()})
 
 
+def list_earlier_workers(context: AppContext) -> list[str]:
+    """Return the workers that keep contents of the store from being deleted, by name or id."""
+    return WorkerRegistry(_database(context)).list_earlier_workers()
+
+
 def require_no_earlier_workers(database: QueueDatabase) -> None:
-    """Raises InputError where a worker runs that may rely on contents of the store which are about to be deleted."""
-    live = [worker.announcement for worker in WorkerRegistry(database).list_workers() if worker.is_live]
-    if names := sorted({each.name for each in live if not each.knows_collections}):
+    """Raises InputError where a worker may run that relies on contents of the store which are about to be deleted."""
+    if names := WorkerRegistry(database).list_earlier_workers():
         raise InputError(
             "Nothing is deleted from the store while workers of an earlier version run, which may rely on it.",
             received=", ".join(names),
-            cure="End them on the page Health, and start them again with this version.",
+            cure="End them, on the page Health or where they run, and start them again with this version. One that was "
+            "killed counts for a day.",
         )
 
 

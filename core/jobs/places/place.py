@@ -15,7 +15,7 @@ from core.arrays import Arrays
 from core.context import AppContext
 from core.environments.answering_machine import AnsweringMachine
 from core.environments.base import Environment
-from core.environments.judge import name_lock
+from core.environments.judge import describe_lock
 from core.errors import InputError
 from core.library import Run
 from core.library.ids import PLACE_SEPARATOR
@@ -56,11 +56,12 @@ class PlaceFacts(BaseModel):
 
     @property
     def words(self) -> str:
-        """The place, its versions and its lock, in a sentence."""
+        """The place and its versions, its packages and its machine, in sentences."""
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items() if number)
-        lock = f", {name_lock(self.key, self.lock)}" if self.lock else ""
-        machine = f" Its machine: {self.machine.words}." if self.machine else ""
-        return f"Answered in {self.label}{f' ({versions}{lock})' if versions or lock else ''}.{machine}"
+        lock = describe_lock(self.key, self.lock)
+        machine = f"Its machine: {self.machine.words}." if self.machine else ""
+        answered = f"Answered in {self.label}{f' ({versions})' if versions else ''}."
+        return " ".join(filter(None, (answered, lock, machine)))
 
 
 @dataclass

@@ -1,20 +1,26 @@
 """Models of a sweep that a person sent and that lie in the team's store: they go to workers from there."""
 
-import hashlib
+import secrets
 from collections.abc import Iterable
 from dataclasses import replace
 
 from core.errors import InputError
 from core.jobs.service import Jobs
-from core.jobs.uploads import MODELS
+from core.jobs.sweeps.sweep_files import hash_listed
+from core.jobs.uploads import MODELS, place_architecture, place_model
 from core.library.job_store import Job
 from core.object_store import RemoteFile
 from core.sweep.models import SweptModel, list_named_files
 from core.text.labels import pluralize
 
 
-def keep_sent_models(jobs: Jobs, job: Job, files: Iterable[RemoteFile]) -> list[SweptModel]:
-    """Return the models among sent files, which stay in the store for the job of a sweep until `discard_sent_models`.
+def name_kept(job: Job) -> str:
+    """Return a name for the files of one start of a sweep: what the same job was given by another start lies apart."""
+    return f"{job.id}/{secrets.token_hex(8)}"
+
+
+def keep_sent_models(jobs: Jobs, kept_as: str, files: Iterable[RemoteFile]) -> list[SweptModel]:
+    """Return the models among sent files, which stay in the store under a name until `discard_sent_models`.
 
     Raises InputError where there is none, or a file was deleted meanwhile; StorageFailed.
     """
@@ -26,7 +32,7 @@ def keep_sent_models(jobs: Jobs, job: Job, files: Iterable[RemoteFile]) -> list[
     if not named:
         cure = "Models end in .keras, .h5, .weights.h5, .onnx or .tflite, or are zips of SavedModel folders."
         raise InputError("There is no model among these files.", received=pluralize(len(files), "file"), cure=cure)
-    kept = {file.called: file for file in jobs.job_store.files.keep_remote(job.id, files)}
+    kept = {file.called: file for file in jobs.job_store.files.keep_remote(kept_as, files)}
     return [_with_files(model, kept) for model in named]
 
 
@@ -36,27 +42,25 @@ def _with_files(model: SweptModel, files: dict[str, RemoteFile]) -> SweptModel:
     return replace(model, remote=tuple(files[path.name] for path in paths))
 
 
-def discard_sent_models(jobs: Jobs, job_id: str) -> None:
-    """Delete the files that a sweep was sent, as far as the store answers."""
+def discard_sent_models(jobs: Jobs, kept_as: str) -> None:
+    """Delete the files that a start of a sweep was sent, as far as the store answers."""
     from core.queue import DatabaseJobStore  # which an installation on one machine need not import
 
     if isinstance(jobs.job_store, DatabaseJobStore):
-        jobs.job_store.files.delete_given(job_id)
+        jobs.job_store.files.delete_given(kept_as)
 
 
 def hash_sent_model(files: tuple[RemoteFile, ...]) -> str:
     """Return what `hash_candidate` does of the same files on the disk."""
     if len(files) == 1:
         return files[0].sha256
-    lines = [f"{file.sha256}  {file.called}\n" for file in files]
-    return hashlib.sha256("".join(lines).encode()).hexdigest()
+    return hash_listed((file.sha256, file.called) for file in files)
 
 
 def give_to_import(files: tuple[RemoteFile, ...]) -> list[RemoteFile]:
     """The files of a model as an import takes them: it, and its architecture where it has one."""
     model, *architecture = files
-    parts = [each._replace(argument="architecture", name="part", path="") for each in architecture]
-    return [model._replace(name="upload", path=""), *parts]
+    return [place_model(model), *map(place_architecture, architecture)]
 
 
 def give_to_upgrade(files: tuple[RemoteFile, ...]) -> list[RemoteFile]:

@@ -24,7 +24,7 @@ from core.jobs.execution.given_files import GivenFiles
 from core.jobs.execution.job_handle import JobHandle, Work
 from core.jobs.execution.watched_job import watch_job
 from core.jobs.service import Jobs
-from core.jobs.sweeps.sent_models import discard_sent_models, keep_sent_models
+from core.jobs.sweeps.sent_models import discard_sent_models, keep_sent_models, name_kept
 from core.jobs.sweeps.sweep_files import list_uploads
 from core.jobs.sweeps.sweep_run import SweepResult, SweepRun
 from core.jobs.uploads import RemoteUpload, StoredUpload
@@ -123,8 +123,12 @@ class Sweeps:
         self._require_workers(plan)
         place = Path(*(part.key for file in uploads.remote for part in file.parts[:1]))  # of these uploads alone
         job = self._make_job(plan, place, title, again=False, has_files=True)
-        with cleanup_on_error(lambda: discard_sent_models(self._jobs, job.id)):
-            return self._start(job, plan, keep_sent_models(self._jobs, job, uploads.remote), GivenFiles())
+        if running := self._find_running(job.id):
+            return running
+        kept_as = name_kept(job)
+        files = GivenFiles(discard_kept=partial(discard_sent_models, self._jobs, kept_as))
+        with cleanup_on_error(files.discard):
+            return self._start(job, plan, keep_sent_models(self._jobs, kept_as, uploads.remote), files)
 
     def _require_workers(self, plan: SweepPlan) -> None:
         require_workers(self._jobs, (join_keys(HERE, machine) for machine in plan.machines))
@@ -153,7 +157,6 @@ class Sweeps:
     def _run(self, handle: JobHandle, work: Work) -> None:
         with watch_job(handle.job) as watched:
             do_job(handle, JobKind(SWEEP, work), watched)
-            discard_sent_models(self._jobs, handle.job.id)
             watched.end(handle.job)
 
     def resume(self, job_id: str, again: bool = False) -> Job:

@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from core.errors import Refused
@@ -12,7 +12,7 @@ from core.jobs.uploads import StoredUpload
 from core.library import Library
 from core.library.storage import compute_sha256, list_files, translate_disk_errors
 from core.settings import MB, Settings
-from core.sweep.models import SweptModel, list_files_below
+from core.sweep.models import SweptModel, list_files_below, refuse_lone_file
 from core.upgrade.candidates import Candidate
 from core.validation.archives import unpack_all
 from core.validation.rules import refusal
@@ -63,8 +63,9 @@ def list_uploads(uploads: StoredUpload, max_bytes: int) -> list[SweptModel]:
         staged = uploads.temporary_folder / "staged"
         staged.mkdir()
         refused = unpack_all(folder, staged, max_bytes)
-        is_empty = not any(folder.iterdir())
-    models = [] if refused and is_empty else list_files_below(folder)
+        names = os.listdir(folder)
+    models = [] if refused and not names else list_files_below(folder)
+    models = [refuse_lone_file(model, folder, names) for model in models]
     return [*models, *(_refused_model(name, folder, error) for name, error in refused.items())]
 
 
@@ -93,5 +94,10 @@ def hash_candidate(candidate: Candidate) -> str:
         root = candidate.path if is_folder else candidate.path.parent  # a folder's own name may be one that we gave it
         paths = [*list_files(candidate.path)] if is_folder else [candidate.path]
         paths += [candidate.architecture] if candidate.architecture else []
-        lines = [f"{compute_sha256(path)}  {os.path.relpath(path, root)}\n" for path in paths]
-        return hashlib.sha256("".join(lines).encode()).hexdigest()
+        return hash_listed((compute_sha256(path), os.path.relpath(path, root)) for path in paths)
+
+
+def hash_listed(files: Iterable[tuple[str, str]]) -> str:
+    """Return one hash of several files, of which each is given by its SHA-256 and its name."""
+    lines = [f"{sha256}  {name}\n" for sha256, name in files]
+    return hashlib.sha256("".join(lines).encode()).hexdigest()
