@@ -69,6 +69,8 @@ def _handle_request(message: dict[str, Any], arrays: Arrays, stream_out: BinaryI
         write_frame(stream_out, {"progress": progress})
 
     try:
+        if message["task"] == "reload":
+            _reloaded[:] = [message["args"]["format"]]
         if _is_done_by_tensorflow(message):
             start_tensorflow()  # here, so that no task counts it as its own time
         facts, reply_arrays = TASKS[message["task"]](report, arrays, **message["args"])
@@ -85,8 +87,6 @@ def _is_done_by_tensorflow(message: dict[str, Any]) -> bool:
     """Whether TensorFlow does a task, or may: not where a copy comes back in another runtime, or is probed in it."""
     from core.formats import get_format
 
-    if message["task"] == "reload":
-        _reloaded[:] = [message["args"]["format"]]
     is_of_copy = message["task"] in ("reload", "probe") and bool(_reloaded)
     return not is_of_copy or get_format(_reloaded[0]).runs_on_tensorflow
 
