@@ -17,7 +17,7 @@ from core.errors import ChildDied, FormatError, InputError, NeedsArchitecture, T
 from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.outcomes import add_findings, compare_with_original, failed_outcome
 from core.evidence.records import Evidence, ReloadOutcome
-from core.formats import get_format
+from core.formats import get_format, is_own_format
 from core.runtimes.base import BATCH_SIZE, ModelCode, ModelSource
 from core.runtimes.reference import Reference
 from core.runtimes.traits import collect_traits
@@ -74,8 +74,8 @@ def reload_in_child(
         seconds: Wall clock of one request.
         sandboxed: In a sandboxed child, for an untrusted copy.
         prepared: A child that has loaded this copy for it with that code, and done nothing else.
-        unused: Children that have loaded nothing: one of them is taken, where there is any. One of our own that could
-            not begin, as the copy needs an architecture, is put there and not closed.
+        unused: Children that have loaded nothing: one of them is taken, where there is any. One that is not sandboxed
+            and could not begin, as a copy in a format of ours needs an architecture, is put there and not closed.
 
     Rows for which there is not the time or the memory are left out, and the outcome says so. A copy that does not load,
     or brings its child down, is an outcome and not an error; so is one that no limit is large enough for, which is "not
@@ -134,7 +134,8 @@ class _Reload(NamedTuple):
                     child.memory_share = 1.0  # it is alone now
                     with contextlib.suppress(ChildDied):  # by whatever came before: a fresh one tells
                         return self.worker.act_in(child, partial(ask, prepared=id_), Child.close)
-                is_warm = get_format(self.request["format"]).runs_on_tensorflow
+                # The spare one of the sandbox serves no other purpose, and stands ready in it.
+                is_warm = self.sandboxed or get_format(self.request["format"]).runs_on_tensorflow
                 try_ask = partial(self._ask_or_keep, ask)
                 return self.worker.use_child(try_ask, self.cancelled, self.sandboxed, self._let_go, is_warm)
             except COPY_ERRORS as error:
@@ -150,8 +151,8 @@ class _Reload(NamedTuple):
     def _ask_or_keep(self, ask: Callable[[Child], ReloadResult], child: Child) -> ReloadResult:
         try:
             return ask(child)
-        except NeedsArchitecture as error:  # which is raised before anything is loaded
-            if self.unused is None or self.sandboxed:
+        except NeedsArchitecture as error:  # which formats of ours raise before they load anything
+            if self.unused is None or self.sandboxed or not is_own_format(self.request["format"]):
                 raise
             self.unused.append(child)
             return ReloadResult(outcome=failed_outcome(error))

@@ -105,6 +105,11 @@ def get_format(key: str) -> Format:
     return find_by_key(chain(FORMATS, ENVIRONMENT_FORMATS, _load_third_party_formats()), key, "format")
 
 
+def is_own_format(key: str) -> bool:
+    """Return whether a format is one of ours, and no third party's."""
+    return any(format_.key == key for format_ in (*FORMATS, *ENVIRONMENT_FORMATS))
+
+
 def label_format(key: str) -> str:
     """Return the label of the format of that key; the key itself where that is not installed any more."""
     try:

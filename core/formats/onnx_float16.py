@@ -20,9 +20,9 @@ def save(model: Model, folder: Path, opset: int = 15) -> str:
     remark = onnx.save(model, folder, opset)
     require_unquantized(folder / FILE)
     whole = load_model(folder / FILE)
-    before = _count_halves(whole)
+    before = _count_halves(whole.graph)
     halved = ONNXModel(convert_float_to_float16(whole, keep_io_types=True))
-    if _count_halves(halved.model) == before:
+    if _count_halves(halved.model.graph) == before:
         raise CannotSave(
             "Nothing in this model computes in float32, so the file would be the plain ONNX file.",
             cure="Choose plain ONNX: the converter halves floats of 32 bits alone.",
@@ -32,13 +32,17 @@ def save(model: Model, folder: Path, opset: int = 15) -> str:
     return remark
 
 
-def _count_halves(model: Any) -> int:
-    """How many constants and conversions of a graph are of float16."""
+def _count_halves(graph: Any) -> int:
+    """How many constants and conversions of a graph are of float16, those of the graphs in its nodes included."""
     from onnx import TensorProto
 
-    constants = [each for each in model.graph.initializer if each.data_type == TensorProto.FLOAT16]
-    targets = [each.i for node in model.graph.node if node.op_type == "Cast" for each in node.attribute]
-    return len(constants) + targets.count(TensorProto.FLOAT16)
+    count: int = sum(item.data_type == TensorProto.FLOAT16 for item in graph.initializer)
+    for attribute in (each for node in graph.node for each in node.attribute):
+        is_target = attribute.name in ("to", "dtype") and attribute.i == TensorProto.FLOAT16
+        count += is_target or attribute.t.data_type == TensorProto.FLOAT16
+        inner = [attribute.g] if attribute.HasField("g") else attribute.graphs
+        count += sum(map(_count_halves, inner))
+    return count
 
 
 FORMAT = replace(

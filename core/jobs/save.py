@@ -2,7 +2,7 @@
 
 A child that has saved a small model in one format saves it in the next: what goes wrong there is done once more in a
 fresh child. Formats that begin with the same file follow each other in one child, which makes that file once. Each copy
-is reloaded in fresh children.
+is reloaded in fresh children; half a model is completed in the child that found its layers missing (see `core.reload`).
 """
 
 import contextlib

@@ -22,6 +22,7 @@ FIRST_OPSET = 10  # of ONNX, from which on all else that is used here exists
 SIGN_BIT = np.iinfo(np.int32).min
 CALLS = ("PartitionedCall", "StatefulPartitionedCall")
 INLINED = "_inlined"
+BITWISE_OPSET = 18  # from which on ONNX has operations on bits, and tf2onnx one of its own for them
 FIRST_REDUCING_OPSET = 16  # from which on numbers for one place can be added up
 
 
@@ -160,7 +161,8 @@ def register_decompositions() -> None:
         tf_op(name).register_compat_handler(partial(_replace, decomposition), FIRST_OPSET)
     tf_op("TFL_GELU").register_compat_handler(_replace_litert_gelu, FIRST_OPSET)
     tf_op("OneHot").register_compat_handler(partial(_write_one_hot, OneHot.version_13), MIN_OPSET)
-    tf_op("BitwiseAnd").register_compat_handler(_write_sign_bit, FIRST_OPSET)
+    for opset in (FIRST_OPSET, BITWISE_OPSET):
+        tf_op("BitwiseAnd").register_compat_handler(_write_sign_bit, opset)
     for name in CALLS:
         tf_op(name).register_compat_handler(_note_call, FIRST_OPSET)
     for name, scatter in SCATTERS.items():

@@ -1,9 +1,11 @@
 """What the forkserver imports before it forks, so that every child finds it done."""
 
 import gc
-from contextlib import suppress
+import sys
 from functools import partial
 from importlib import import_module
+
+from core.error_translation import summarize_error
 
 
 def import_everything() -> None:
@@ -24,10 +26,15 @@ def import_everything() -> None:
 
 
 def import_runtimes() -> None:
-    """Import the other runtimes that copies come back in, as far as they are installed; none starts a thread here."""
+    """Import the other runtimes that copies come back in, as far as they are installed; none starts a thread here.
+
+    One that cannot be imported is said in the log: its own formats fail then, and no other.
+    """
     from core.runtimes.onnx import import_onnxruntime
     from core.runtimes.openvino import import_openvino
 
     for import_runtime in (import_onnxruntime, import_openvino, partial(import_module, "ai_edge_litert.interpreter")):
-        with suppress(ImportError):
+        try:
             import_runtime()
+        except Exception as error:  # noqa: BLE001  whatever a broken package raises, children of all others are forked here
+            print(f"A runtime is left out: {summarize_error(error)}", file=sys.stderr)

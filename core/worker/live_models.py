@@ -31,11 +31,16 @@ from core.runtimes.variables import build_optimizer, finalize_layers, optimizer_
 from core.worker.model_loading import follow_choices, load_artifact, model_code_for
 
 VARIABLES_FILE = "variables.npz"
+REFUSAL_FILE = "no_config.txt"  # what Keras said of a config that it cannot write, beside the variables of that model
 
 SNAPSHOT_FORMATS = {"keras": "keras", "module": "saved_model"}
 CONFIG_ERRORS = (NotImplementedError, TypeError, ValueError)  # which Keras raises of settings that are no plain values
 REBUILT_OTHERWISE = re.compile(r"expected \d+ variables, but received \d+ variables during loading")
 OWN_CURE = "Save it in this format from the same notebook: Library().add(model, inputs=x, formats=[...])."
+UNPROVED_CURE = (
+    "Load them into the model that your own program builds, and compare what it predicts; SavedModel, ONNX and LiteRT "
+    "need no second model."
+)
 RUNTIME_KINDS = ("onnx", "litert", "openvino")  # kinds of which there is a runtime's file and nothing else
 
 
@@ -53,12 +58,24 @@ def write_model_copy(model: Any, folder: Path) -> Exception | None:
     kind = model_kind(model)
     try:
         get_format(SNAPSHOT_FORMATS[kind]).save(model, folder)
-    except CONFIG_ERRORS as error:
-        if kind != "keras":
+    except CONFIG_ERRORS:
+        if kind != "keras" or (refusal := _find_config_error(model)) is None:
             raise
         for left in folder.iterdir():
             left.unlink()
         write_variables(model, folder)
+        (folder / REFUSAL_FILE).write_text(translate(refusal, CannotSave).sentence, encoding="utf-8")
+        return refusal
+    return None
+
+
+def _find_config_error(model: Model) -> Exception | None:
+    """What Keras says of the config of a model, with that of `compile`, where it cannot write it down as text."""
+    import keras
+
+    try:
+        json.dumps(keras.saving.serialize_keras_object(model))
+    except CONFIG_ERRORS as error:
         return error
     return None
 
@@ -92,8 +109,9 @@ def load_live_model(source: ModelSource, kind: str, folder: Path, classes: Mappi
 
 
 def _load_model_copy(kind: str, folder: Path, classes: Mapping[str, Any]) -> Any:
-    if (folder / VARIABLES_FILE).exists():
-        raise CannotSave("Keras cannot write this model's config down, so only your own program has it.", cure=OWN_CURE)
+    if said := _read_refusal(folder):
+        sentence = f"Keras cannot write this model's config down, so only your own program has it. {said}"
+        raise CannotSave(sentence, cure=OWN_CURE)
     try:
         return load_artifact(SNAPSHOT_FORMATS[kind], folder, ModelCode(classes=classes)).model
     except (TypeError, ValueError) as error:
@@ -109,6 +127,12 @@ def _load_model_copy(kind: str, folder: Path, classes: Mapping[str, Any]) -> Any
             sentence = "This model needs code that only your own program has."
             cure = OWN_CURE
         raise CannotSave(sentence, cure=cure, detail=str(error)) from error
+
+
+def _read_refusal(folder: Path) -> str:
+    """What Keras said of a config that it could not write into a snapshot; empty where it wrote one."""
+    path = folder / REFUSAL_FILE
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _all_variables(model: Any) -> list[Any]:
@@ -186,6 +210,9 @@ def load_untrained_model(
     notes the first alone and builds no layer, is called on `row`, inputs by name. Raises as `load_live_model`.
     """
     folder, kind = Path(source["snapshot"]), source["kind"]
+    if said := _read_refusal(folder):
+        sentence = f"The numbers were written and cannot be proved, since Keras can build no second model. {said}"
+        raise CannotSave(sentence, cure=UNPROVED_CURE)
     if kind == "module" and not source.get("brought"):
         model = _restore_module(folder)
     else:

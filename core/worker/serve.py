@@ -19,6 +19,8 @@ from core.settings import MB, get_settings
 from core.worker.protocol import FrameLimit, read_frame, write_frame
 from core.worker.warmup import start_tensorflow, warm_up_once
 
+_reloaded: list[str] = []  # the format of the copy that was reloaded last, which a probe is asked of
+
 
 def serve_requests(stream_in: BinaryIO, stream_out: BinaryIO, exchange_folder: str = "") -> None:
     """Reply to each request frame `{"task", "args"}` with progress frames and one `{"ok"}` or `{"error"}` frame.
@@ -67,6 +69,8 @@ def _handle_request(message: dict[str, Any], arrays: Arrays, stream_out: BinaryI
         write_frame(stream_out, {"progress": progress})
 
     try:
+        if message["task"] == "reload":
+            _reloaded[:] = [message["args"]["format"]]
         if _is_done_by_tensorflow(message):
             start_tensorflow()  # here, so that no task counts it as its own time
         facts, reply_arrays = TASKS[message["task"]](report, arrays, **message["args"])
@@ -80,10 +84,11 @@ def _handle_request(message: dict[str, Any], arrays: Arrays, stream_out: BinaryI
 
 
 def _is_done_by_tensorflow(message: dict[str, Any]) -> bool:
-    """Whether TensorFlow does a task, or may: not where a copy comes back in another runtime."""
+    """Whether TensorFlow does a task, or may: not where a copy comes back in another runtime, or is probed in it."""
     from core.formats import get_format
 
-    return message["task"] != "reload" or get_format(message["args"]["format"]).runs_on_tensorflow
+    is_of_copy = message["task"] in ("reload", "probe") and bool(_reloaded)
+    return not is_of_copy or get_format(_reloaded[0]).runs_on_tensorflow
 
 
 def main(exchange_folder: str = "") -> None:

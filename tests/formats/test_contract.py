@@ -139,9 +139,15 @@ def test_format_of_ours_is_found_without_a_look_into_packages(monkeypatch):
 
 
 def test_formats_without_tensorflow_are_those_of_other_runtimes():
-    elsewhere = {format_.key.partition("_")[0] for format_ in FORMATS if not format_.runs_on_tensorflow}
-    assert elsewhere == {"litert", "onnx", "openvino"}
-    assert all(format_.activations != "keras" for format_ in FORMATS if not format_.runs_on_tensorflow)
+    elsewhere = [format_ for format_ in all_formats() if not format_.runs_on_tensorflow]
+    assert {format_.key.partition("_")[0] for format_ in elsewhere} == {"litert", "onnx", "openvino", "pt2", "tfjs"}
+    assert all(format_.activations != "keras" for format_ in elsewhere)
+
+
+@pytest.mark.parametrize("packages", [("keras",), ("tf-keras", "numpy"), ("a-new-runtime", "onnxruntime")])
+def test_format_whose_kit_needs_an_unknown_package_may_be_tensorflow(packages):
+    kit = replace(get_format("onnx").standalone, packages=packages)
+    assert replace(get_format("onnx"), kit=kit).runs_on_tensorflow
 
 
 def test_third_party_format_import_failure_is_listed_with_reason(monkeypatch):

@@ -60,6 +60,20 @@ def test_embedding_that_makes_its_mask_in_its_call_stays_and_is_named(mode, tmp_
     np.testing.assert_allclose(copy.predict(rows, verbose=0), before, atol=0.05)
 
 
+@pytest.mark.parametrize("mode", ["int8", "int4"])
+def test_model_of_layers_that_tell_padding_alone_is_refused_for_it(mode, tmp_path):
+    import keras
+
+    table = keras.layers.ReversibleEmbedding(9, 4, mask_zero=True, name="table")
+    model = keras.Sequential([keras.Input((5,), dtype="int32"), table])
+    with pytest.raises(CannotSave) as caught:
+        get_format(f"keras_{mode}").save_model(model, "keras", tmp_path)
+    assert caught.value.sentence == (
+        "Layers that tell padding were not quantised, since Keras forgets their mask then: table. "
+        "No other layer can be, so the copy would be the model itself."
+    )
+
+
 def test_a_model_of_inner_layers_alone_is_refused_with_the_reason(tmp_path):
     import keras
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -105,6 +106,51 @@ def test_onnx_float16_of_model_without_float32_is_refused(dtype, tmp_path):
     assert caught.value.sentence == (
         "Nothing in this model computes in float32, so the file would be the plain ONNX file."
     )
+
+
+def _write_choice(folder: Path, *, in_body: bool) -> ModelFile:
+    """An ONNX file of whole numbers, which computes with floats of Constant nodes, or of the bodies of If, inside."""
+    from onnx import TensorProto, checker, helper, save_model
+
+    def constant(value: float) -> Any:
+        return helper.make_node(
+            "Constant", [], [f"c{value}"], value=helper.make_tensor("", TensorProto.FLOAT, [], [value])
+        )
+
+    def body(value: float) -> Any:
+        numbers = [helper.make_tensor(f"c{value}", TensorProto.FLOAT, [], [value])]
+        result = helper.make_tensor_value_info(f"r{value}", TensorProto.FLOAT, [])
+        return helper.make_graph([helper.make_node("Neg", [f"c{value}"], [f"r{value}"])], "body", [], [result], numbers)
+
+    if in_body:
+        any_row = helper.make_node("ReduceMax", ["x"], ["most"], keepdims=0)
+        above = [any_row, helper.make_node("Cast", ["most"], ["is_above"], to=TensorProto.BOOL)]
+        nodes = [*above, helper.make_node("If", ["is_above"], ["y"], then_branch=body(2.5), else_branch=body(1.5))]
+    else:
+        above = [helper.make_node("Cast", ["x"], ["is_above"], to=TensorProto.BOOL), constant(2.5), constant(1.5)]
+        nodes = [*above, helper.make_node("Where", ["is_above", "c2.5", "c1.5"], ["y"])]
+    nodes += [helper.make_node("Cast", ["y"], ["whole"], to=TensorProto.INT64)]
+    nodes += [helper.make_node("Add", ["x", "whole"], ["answer"])]
+    x, answer = (helper.make_tensor_value_info(name, TensorProto.INT64, ["rows", 1]) for name in ("x", "answer"))
+    model = helper.make_model(
+        helper.make_graph(nodes, "choice", [x], [answer]), opset_imports=[helper.make_opsetid("", 15)]
+    )
+    model.ir_version = 8
+    checker.check_model(model)
+    save_model(model, _made(folder) / "model.onnx")
+    return ModelFile("onnx", folder)
+
+
+@pytest.mark.parametrize("in_body", [False, True])
+def test_onnx_float16_halves_floats_inside_of_models_of_integers(in_body, tmp_path):
+    source, copy, rows = (
+        _write_choice(tmp_path / "source", in_body=in_body),
+        _made(tmp_path / "copy"),
+        {"x": np.array([[0], [3]])},
+    )
+    get_format("onnx_float16").save_model(source, "onnx", copy)
+    answers = [get_format("onnx").load(folder).predict(rows)["answer"].tolist() for folder in (source.folder, copy)]
+    assert answers == [[[-2], [1]] if in_body else [[1], [5]]] * 2
 
 
 def _made(folder: Path) -> Path:

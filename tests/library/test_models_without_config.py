@@ -18,6 +18,10 @@ FORMATS = ["keras", "saved_model", "weights", "litert"]
 
 
 def build_model_of_scheduled_rate() -> Any:
+    return fit(build_dense_model(), optimizer=make_optimizer_without_config())
+
+
+def make_optimizer_without_config() -> Any:
     """Its learning rate follows a schedule without get_config, as in the transformer tutorials."""
     import keras
 
@@ -25,7 +29,7 @@ def build_model_of_scheduled_rate() -> Any:
         def __call__(self, step):
             return 1e-3 / (keras.ops.cast(step, "float32") + 1)
 
-    return fit(build_dense_model(), optimizer=keras.optimizers.Adam(WarmUp()))
+    return keras.optimizers.Adam(WarmUp())
 
 
 @pytest.fixture(params=[build_unserializable_model, build_model_of_scheduled_rate], ids=["layer", "schedule"])
@@ -39,12 +43,18 @@ def test_model_without_config_is_saved_where_none_is_needed(added: dict[str, Add
     assert added["keras"].error.sentence == REASON
     kept = {key: each.evidence.best.verdict.value for key, each in added.items() if each.evidence}
     assert kept == {"saved_model": "bit-identical", "weights": "does-not-load", "litert": "rounding"}
+    unproved = (added["weights"].evidence.completed or added["weights"].evidence.best).error
+    assert unproved["sentence"] == (
+        f"The numbers were written and cannot be proved, since Keras can build no second model. {REASON}"
+    )
+    assert unproved["cure"].startswith("Load them into the model that your own program builds")
     run = added["saved_model"].artifact.run
     compared = wait_until_done(empty_jobs, empty_jobs.compare([added["saved_model"].artifact.id])).result
     assert compared["outcomes"][added["saved_model"].artifact.id]["verdict"] == "bit-identical"
     row = wait_until_done(empty_jobs, empty_jobs.save(run, ["onnx"])).result["rows"]["onnx"]
     error = error_from_json(row["error"])
-    assert (type(error), "only your own program has it" in error.sentence) == (CannotSave, True)
+    sentence = f"Keras cannot write this model's config down, so only your own program has it. {REASON}"
+    assert (type(error), error.sentence) == (CannotSave, sentence)
     assert error.cure.startswith("Save it in this format from the same notebook")
 
 
@@ -52,6 +62,40 @@ def test_model_without_config_leaves_nothing_where_all_need_one(empty_library: L
     with pytest.raises(CannotSave) as caught:
         empty_library.add(build_unserializable_model(), inputs=ROWS, formats=["keras", "h5"], worker=worker)
     assert caught.value.sentence == REASON
+    assert empty_library.ids() == []
+
+
+def test_formats_that_need_no_config_keep_their_own_reasons(empty_library: Library, worker: Worker):
+    import keras
+
+    model = keras.Sequential([keras.Input((4,), dtype="float64"), keras.layers.Dense(2, dtype="float64")])
+    model.compile(make_optimizer_without_config(), "mse")
+    results = empty_library.add(model, inputs=ROWS, formats=["keras", "onnx_float16"], worker=worker)
+    reasons = {result.format: result.error.sentence for result in results}
+    assert reasons["keras"] == REASON
+    assert reasons["onnx_float16"].startswith("Nothing in this model computes in float32")
+    assert empty_library.ids() == []
+
+
+def test_error_of_a_save_is_none_of_the_config_where_that_can_be_written(empty_library: Library, worker: Worker):
+    """A layer with a config of its own, and with numbers that it cannot store."""
+    import keras
+
+    @keras.saving.register_keras_serializable("tests")
+    class Secretive(keras.layers.Layer):
+        def build(self, shape):
+            self.scale = self.add_weight(shape=(), initializer="ones")
+
+        def call(self, inputs):
+            return inputs * self.scale
+
+        def save_own_variables(self, store):
+            raise ValueError("These numbers are not given away.")
+
+    model = build_dense_model("relu", Secretive())
+    with pytest.raises(CannotSave) as caught:
+        empty_library.add(model, inputs=ROWS, formats=["saved_model"], worker=worker)
+    assert caught.value.detail.count("These numbers are not given away.") == 1, caught.value
     assert empty_library.ids() == []
 
 

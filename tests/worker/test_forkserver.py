@@ -13,6 +13,7 @@ import pytest
 from core.errors import Cancelled, ChildDied, WorkerError
 from core.settings import PROJECT, Settings
 from core.worker import Child, Worker
+from core.worker.imports import import_runtimes
 from core.worker.processes import start_process, worker_environment
 from tests.factories.light_forkserver import LightWorker
 
@@ -121,3 +122,17 @@ def test_runtimes_that_the_forkserver_imports_start_no_thread(config: Settings):
     command, variables = [sys.executable, "-c", COUNT_THREADS], worker_environment(config)
     ended = subprocess.run(command, capture_output=True, text=True, check=True, env=variables)
     assert ended.stdout.split() == ["True", "ai_edge_litert", "onnxruntime", "openvino"]
+
+
+def test_runtime_whose_import_raises_is_left_out_and_said(monkeypatch: pytest.MonkeyPatch, capsys):
+    def break_down() -> None:
+        raise RuntimeError("its library was built for another processor")
+
+    imported: list[str] = []
+    monkeypatch.setattr("core.runtimes.onnx.import_onnxruntime", break_down)
+    monkeypatch.setattr("core.runtimes.openvino.import_openvino", lambda: imported.append("openvino"))
+    monkeypatch.setattr("core.worker.imports.import_module", imported.append)
+    import_runtimes()
+    assert imported == ["openvino", "ai_edge_litert.interpreter"]
+    said = "A runtime is left out: RuntimeError: its library was built for another processor\n"
+    assert capsys.readouterr().err == said

@@ -241,11 +241,11 @@ def _max_difference(first: np.ndarray, second: np.ndarray) -> float:
 
 def probe_xla(predictor: Predictor, inputs: Arrays, count: int = BATCH_SIZE) -> XlaReply | None:
     """Predict the same rows with XLA, as Keras' own `predict` does where a model asks for it; None of other models."""
-    import tensorflow as tf
-
     model = predictor.model
     if not getattr(model, "jit_compile", False):
         return None
+    import tensorflow as tf  # not before: a copy that is in another runtime is probed without it
+
     compiled = tf.function(lambda feed: call_model(model, feed), autograph=False, jit_compile=True)
     rows = predictor.prepare_inputs({name: array[:count] for name, array in inputs.items()})
     try:
@@ -259,22 +259,26 @@ def probe_xla(predictor: Predictor, inputs: Arrays, count: int = BATCH_SIZE) -> 
 
 def train_one_step(model: Any, inputs: Arrays, targets: Arrays, demo: str | None) -> TrainStep:
     """Train one step on the first test examples; returns the weights afterwards by hash, or why it cannot train."""
-    import keras
-    import tensorflow as tf
-
     if not targets or demo is None:
         return {"why": "no targets are known for this run"}
-    # Last in the life of a child, so nothing else is slowed: threads must not decide in which order gradients add up.
-    tf.config.experimental.enable_op_determinism()
     rows = [{name: array[:STEP_ROWS] for name, array in arrays.items()} for arrays in (inputs, targets)]
-    keras.utils.set_random_seed(0)
     try:
+        step = (get_demo(demo).make_train_step or partial(make_keras_train_step, run_eagerly=True))(model)
+        _fix_randomness()  # not before: what another runtime holds has no step, and TensorFlow need not start for it
         reset_random_state(model)
-        make_step = get_demo(demo).make_train_step or partial(make_keras_train_step, run_eagerly=True)
-        make_step(model)(*rows)
+        step(*rows)
     except Exception as error:  # noqa: BLE001  a copy that cannot train says so in its own way
         return {"why": summarize_error(error)}
     return {"weights": fingerprint_arrays(read_weights(model))}
+
+
+def _fix_randomness() -> None:
+    """Last in the life of a child, so it slows nothing: threads must not decide in which order gradients add up."""
+    import keras
+    import tensorflow as tf
+
+    tf.config.experimental.enable_op_determinism()
+    keras.utils.set_random_seed(0)
 
 
 def read_weights(model: Any) -> NamedArrays:
