@@ -155,7 +155,7 @@ def test_person_who_signed_in_does_not_build_a_place(copied_entries: Callable):
         jobs.for_viewer(BO).compare([at_place(artifacts["onnx"], "tract")], 5)
 
 
-def test_reports_name_the_place_and_its_lock(placed, tmp_path: Path):
+def test_reports_name_the_place_and_its_packages(placed, tmp_path: Path):
     jobs, run, onnx = placed
     there = at_place(onnx, "own-onnx")
     job = wait_until_done(jobs, jobs.compare([onnx, there], 5))
@@ -170,7 +170,7 @@ def test_reports_name_the_place_and_its_lock(placed, tmp_path: Path):
         "Own ONNX Runtime",
     )
     assert written["command"].startswith(f"roundtrip compare {onnx} {there} --baseline {run}")
-    assert f"lock {facts['place']['lock'][:12]}" in paths["html"].read_text()
+    assert f"list {facts['place']['lock'][:12]}" in paths["html"].read_text()
     lines = {line["artifact"]: line for line in csv.DictReader(paths["csv"].read_text().splitlines())}
     assert (lines[there]["place"], lines[there]["lock"], lines[onnx]["place"]) == (
         "own-onnx",
