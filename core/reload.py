@@ -248,6 +248,17 @@ def reload_in_process(
         return failed_outcome(error)
 
 
+@contextlib.contextmanager
+def _closing_all() -> Iterator[list[Child]]:
+    """Children that are closed at the end."""
+    children: list[Child] = []
+    try:
+        yield children
+    finally:
+        for child in children:
+            child.close()
+
+
 def gather_evidence(
     worker: Worker,
     format_key: str,
@@ -264,45 +275,20 @@ def gather_evidence(
     half a model is completed from the snapshot of its run. The probes are tried on the first of the two that loads.
     `limits` are those of `reload_in_child`, and `prepared` is a child for the first of the two.
     """
-    with _closing_all() as unused:
-        return _gather_evidence(
-            worker, format_key, folder, source, original, reference, prepared, unused=unused, **limits
-        )
-
-
-@contextlib.contextmanager
-def _closing_all() -> Iterator[list[Child]]:
-    """Children that are closed at the end."""
-    children: list[Child] = []
-    try:
-        yield children
-    finally:
-        for child in children:
-            child.close()
-
-
-def _gather_evidence(
-    worker: Worker,
-    format_key: str,
-    folder: Path,
-    source: ModelSource,
-    original: OriginalFingerprint,
-    reference: Reference,
-    prepared: PreparedChild | None,
-    **limits: Any,
-) -> Evidence:
     demo, is_half = demo_of_source(source), get_format(format_key).needs_architecture
-    probing = limits | {"probe_as": {"demo": source.get("demo")}}
-    without = reload_in_child(
-        worker, format_key, folder, source_without_code(source), original, reference, prepared=prepared, **probing
-    ).outcome
-    if demo is None and (without.error or {}).get("code") == NeedsArchitecture.code:
-        without.error = {**(without.error or {}), "cure": OWN_MODEL_CURE}
-    if demo is None and is_half and "snapshot" in source and not without.has_loaded:
-        completed = reload_in_child(worker, format_key, folder, source, original, reference, **probing).outcome
-        return Evidence(without_code=without, completed=completed)
-    if demo is None or (without.has_loaded and not get_demo(demo).has_classes):
-        return Evidence(without_code=without)
-    limits = limits if without.has_loaded else probing
-    with_code = reload_in_child(worker, format_key, folder, source, original, reference, **limits).outcome
-    return Evidence(without_code=without, with_code=with_code)
+    with _closing_all() as unused:
+        limits |= {"unused": unused}
+        probing = limits | {"probe_as": {"demo": source.get("demo")}}
+        without = reload_in_child(
+            worker, format_key, folder, source_without_code(source), original, reference, prepared=prepared, **probing
+        ).outcome
+        if demo is None and (without.error or {}).get("code") == NeedsArchitecture.code:
+            without.error = {**(without.error or {}), "cure": OWN_MODEL_CURE}
+        if demo is None and is_half and "snapshot" in source and not without.has_loaded:
+            completed = reload_in_child(worker, format_key, folder, source, original, reference, **probing).outcome
+            return Evidence(without_code=without, completed=completed)
+        if demo is None or (without.has_loaded and not get_demo(demo).has_classes):
+            return Evidence(without_code=without)
+        limits = limits if without.has_loaded else probing
+        with_code = reload_in_child(worker, format_key, folder, source, original, reference, **limits).outcome
+        return Evidence(without_code=without, with_code=with_code)

@@ -154,7 +154,8 @@ class Sweeps:
         request: SweepRequest = {"plan": recorded, "has_files": has_files, "again": again}
         return Job(id=id_, kind=SWEEP, title=title or "Sweep", request=dict(request), owner=viewer)
 
-    def _run(self, handle: JobHandle, work: Work) -> None:
+    @staticmethod
+    def _run(handle: JobHandle, work: Work) -> None:
         with watch_job(handle.job) as watched:
             do_job(handle, JobKind(SWEEP, work), watched)
             watched.end(handle.job)
