@@ -5,7 +5,6 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
@@ -16,6 +15,7 @@ from core.library import Library
 from tests.factories.library_entries import make_artifact, make_run
 from tests.fault_injection.crash_client import run_and_kill
 from tests.helpers import close_catalog
+from tests.state_machines import run_state_machine
 
 pytestmark = pytest.mark.trust
 STEPS_TALLY = "steps of the library's state machine that held"
@@ -166,26 +166,18 @@ class LibraryMachine(RuleBasedStateMachine):
         assert find_catalog_differences(self.library) == []
 
 
-def run_state_machine(disk: Path, examples: int, steps: int, tally, number: int = 0) -> None:
+def run_library_machine(disk: Path, examples: int, steps: int, tally, number: int = 0) -> None:
     LibraryMachine.disk = disk
     step_counter[0] = 0
-    seed(number)(LibraryMachine)
-    LibraryMachine.TestCase.settings = settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        derandomize=True,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    LibraryMachine.TestCase().runTest()
+    run_state_machine(LibraryMachine, examples, steps, number)
     tally(STEPS_TALLY, step_counter[0])
 
 
 def test_library_matches_dictionary_model(memory_disk, tally):
-    run_state_machine(memory_disk, 6, 16, tally)
+    run_library_machine(memory_disk, 6, 16, tally)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("number", range(1, 11))
 def test_library_matches_dictionary_model_in_long_runs(memory_disk, tally, number):
-    run_state_machine(memory_disk, 30, 50, tally, number)
+    run_library_machine(memory_disk, 30, 50, tally, number)

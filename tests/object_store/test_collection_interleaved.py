@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
@@ -24,6 +23,7 @@ from core.object_store.collection import KEEP_LISTS, USE_LISTS, Collector
 from tests.factories.aged_store import AgedStore
 from tests.object_store.test_collection import Killed, Writer, sha256
 from tests.parameter_pairs import SEED
+from tests.state_machines import run_state_machine
 
 pytestmark = pytest.mark.trust
 PROCESSES, DATA = st.integers(0, 1), st.sampled_from([b"a", b"b"])
@@ -187,23 +187,11 @@ class CollectedStore(RuleBasedStateMachine):
             Contents(self.store).verify(sha256(data), lambda count: None)
 
 
-def run_collected_store(number: int, examples: int, steps: int) -> None:
-    seed(number)(CollectedStore)
-    CollectedStore.TestCase.settings = settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        deadline=None,
-        database=None,
-        suppress_health_check=list(HealthCheck),
-    )
-    CollectedStore.TestCase().runTest()
-
-
 def test_entries_have_their_contents_whoever_stops_where():
-    run_collected_store(SEED, 10, 30)
+    run_state_machine(CollectedStore, 10, 30, SEED)
 
 
 @pytest.mark.long
 @pytest.mark.timeout(900)
 def test_entries_have_their_contents_in_many_orders():
-    run_collected_store(SEED, 1500, 50)
+    run_state_machine(CollectedStore, 1500, 50, SEED)

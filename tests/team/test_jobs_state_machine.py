@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, multiple, rule
 
@@ -27,6 +26,7 @@ from tests.factories.small_kinds import SMALL_KINDS
 from tests.fault_injection.crash_client import run_and_kill
 from tests.helpers import close_catalog, wait_until_done
 from tests.postgresql_server import empty_database
+from tests.state_machines import run_state_machine
 
 pytestmark = pytest.mark.trust
 STEPS_TALLY = "steps of the state machine over {} that held"
@@ -254,15 +254,8 @@ def run_machine(
         return TeamWorld(folder, url) if url else LocalWorld(folder)
 
     def run(examples: int, steps: int, number: int = 0) -> None:
-        machine = seed(number)(type("DrawnMachine", (SharedLibraryMachine,), {"make_world": staticmethod(make_world)}))
-        machine.TestCase.settings = settings(
-            max_examples=examples,
-            stateful_step_count=steps,
-            derandomize=True,
-            deadline=None,
-            suppress_health_check=list(HealthCheck),
-        )
-        machine.TestCase().runTest()
+        machine = type("DrawnMachine", (SharedLibraryMachine,), {"make_world": staticmethod(make_world)})
+        run_state_machine(machine, examples, steps, number)
         tally(STEPS_TALLY.format(request.param), machine.count)
 
     return run

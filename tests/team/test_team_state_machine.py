@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, seed, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
@@ -21,6 +20,7 @@ from core.object_store.team_library import open_library
 from core.settings import Settings
 from tests.factories.library_entries import make_artifact, make_imported_artifact, make_run
 from tests.helpers import close_catalog
+from tests.state_machines import run_state_machine
 from tests.team.test_team_faults import Killed
 
 pytestmark = pytest.mark.trust
@@ -212,17 +212,9 @@ def _kill_at(patch: pytest.MonkeyPatch, owner: type, name: str, count: int) -> N
 
 def run_team_machine(disk: Path, make_database: Callable[[], str], examples: int, steps: int, number: int = 0) -> None:
     TeamMachine.disk, TeamMachine.make_database = disk, staticmethod(make_database)
-    seed(number)(TeamMachine)
-    TeamMachine.TestCase.settings = settings(
-        max_examples=examples,
-        stateful_step_count=steps,
-        derandomize=True,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-    )
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(unused_lists, "MAX_AGE_SECONDS", -1)  # days pass between two rules
-        TeamMachine.TestCase().runTest()
+        run_state_machine(TeamMachine, examples, steps, number)
 
 
 @pytest.mark.long
