@@ -10,9 +10,9 @@ from core.arrays import Arrays
 from core.compare import measure_spread
 from core.environments import ENVIRONMENTS
 from core.environments.base import Environment
-from core.environments.build import BuiltEnvironment, find_built
+from core.environments.build import BuiltEnvironment
 from core.environments.judge import ElsewhereOutcome, judge_kit
-from core.environments.own import HERE, find_own, own_environment
+from core.environments.own import HERE, own_environment
 from core.environments.pool import WarmProcesses
 from core.environments.replies import InputReply, KitReply
 from core.error_translation import translate_engine_error
@@ -20,7 +20,6 @@ from core.errors import DoesNotLoad, InputError, PackageMissing
 from core.registry import find_by_key
 from core.runtimes.keras_releases import Release, parse_release
 from core.runtimes.specs import InputSpec
-from core.settings import Settings
 from core.upgrade.model_files import ModelFiles
 from core.worker.child_handle import CancelCheck
 
@@ -36,11 +35,6 @@ def list_sides() -> list[Environment]:
 def get_side(key: str) -> Environment:
     """Return the environment of that key; "here" is what Roundtrip itself runs. Raises UnknownName."""
     return find_by_key(list_sides(), key, "environment")
-
-
-def find_side(config: Settings, side: Environment) -> BuiltEnvironment | None:
-    """Return an environment as it lies on the disk; None where it is not built."""
-    return find_own(config) if side.key == HERE else find_built(config, side)
 
 
 def require_sides(source: str, target: str) -> tuple[Environment, Environment]:
