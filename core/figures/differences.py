@@ -13,6 +13,8 @@ from core.text.labels import pluralize
 MIN_BARS = 6  # bars that the axis has room for at least, so that a single bar is not as wide as the plot
 MAX_POWER_TICKS = 7
 NO_FINITE_PAIRS = "No pair of finite numbers: nothing to draw."
+MAX_NAMED_POSITIONS = 30  # positions up to which each is named below the axis
+NO_POSITIONS = "There are no numbers by position: nothing to draw."
 
 
 def difference_histogram(metrics: Mapping[str, Any]) -> go.Figure:
@@ -136,10 +138,6 @@ def _power_ticks(edges: list[float], bins: list[int]) -> tuple[list[float], list
 
 def _count_label(count: int) -> str:
     return pluralize(count, "value")
-
-
-MAX_NAMED_POSITIONS = 30  # positions up to which each is named below the axis
-NO_POSITIONS = "There are no numbers by position: nothing to draw."
 
 
 def position_heatmap(metrics: Mapping[str, Any], labels: Sequence[str] = ()) -> go.Figure:

@@ -14,6 +14,7 @@ from core.worker.child_errors import invalid_reply_error
 from core.worker.protocol import Frame
 
 Result = TypeVar("Result")
+MAX_NAME_LENGTH = 200  # characters of the name of a signature that are stored
 
 
 def run_sandboxed(context: AppContext, task: str, artifacts: dict[str, str], **request: Any) -> Frame:
@@ -37,7 +38,6 @@ def in_sandbox(context: AppContext, artifact_ids: list[str], action: Callable[[b
         return action(False)
 
 
-MAX_NAME_LENGTH = 200  # characters of the name of a signature that are stored
 Reply = TypeVar("Reply", bound=BaseModel)
 
 

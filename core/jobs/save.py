@@ -41,6 +41,10 @@ from core.worker.child_pool import ChildPool
 from core.worker.model_loading import source_with_signature, source_with_snapshot
 from core.worker.protocol import Frame
 
+MAX_KEPT_BYTES = 64 * 2**20  # of a model's weights, up to which it stays in memory between two formats
+REFUSALS = (FormatError, ChildDied, TimedOut, TooLarge)  # errors that stand in the matrix in place of a copy
+STATE_PROGRESS = {"waiting": 0.0, "building": 0.1, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
+
 
 class SaveQueue:
     """Formats in their order. Safe to use from several threads, of which each is a line."""
@@ -67,11 +71,6 @@ class SaveQueue:
 
     def _is_for(self, key: str, line: str) -> bool:
         return self._lines.get(self._begins_with.get(key, ""), line) == line
-
-
-MAX_KEPT_BYTES = 64 * 2**20  # of a model's weights, up to which it stays in memory between two formats
-REFUSALS = (FormatError, ChildDied, TimedOut, TooLarge)  # errors that stand in the matrix in place of a copy
-STATE_PROGRESS = {"waiting": 0.0, "building": 0.1, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
 
 
 class SaveRow(TypedDict, total=False):

@@ -26,6 +26,8 @@ from core.object_store.documents import parse_change
 from core.object_store.local_entry import DOCUMENT_FILES, FOLDER_BY_KIND, LocalEntry, OnBytes
 from core.record import INVALID_JSON_ERRORS, Record
 
+DIFFERENT_CURE = "Keep that which is right under its id, and move the other one away by hand."
+
 
 def push_aliases(library: Library, store: ObjectStore) -> int:
     """Append to the store what a library did with its aliases and the store does not know; returns how many changes.
@@ -112,9 +114,6 @@ def remembered_versions(library: Library, store: ObjectStore) -> Iterator[SeenVe
     finally:
         with storage.translate_disk_errors():
             storage.write_text_atomically(path, seen.to_json_text())
-
-
-DIFFERENT_CURE = "Keep that which is right under its id, and move the other one away by hand."
 
 
 class Transfer:

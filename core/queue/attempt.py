@@ -28,6 +28,8 @@ from core.queue.recovery import give_back
 from core.record import broken_record_error
 
 FENCE_SECONDS = 60  # after which a database gives up the lock of a worker that does nothing with it
+WRITE_SECONDS = 0.2  # between two records of a job's progress
+LOOK_SECONDS = 0.5  # between two looks whether the job was cancelled, or taken over
 
 
 class AttemptHold(Hold):
@@ -79,8 +81,6 @@ class AttemptHold(Hold):
                     withdraw()
 
 
-WRITE_SECONDS = 0.2  # between two records of a job's progress
-LOOK_SECONDS = 0.5  # between two looks whether the job was cancelled, or taken over
 log = logging.getLogger("roundtrip")
 
 

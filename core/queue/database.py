@@ -17,6 +17,7 @@ from core.library.catalog.schema import open_engine
 from core.queue.schema import STATE, create_queue_tables
 
 ResultT = TypeVar("ResultT")
+NAME = "cookie secret"
 
 
 class QueueDatabase:
@@ -67,9 +68,6 @@ class QueueDatabase:
     def translate(self, error: SQLAlchemyError) -> StorageFailed:
         """Return what a server refused, without the statement and its values, which may be a person's."""
         return translate_database_error(str(getattr(error, "orig", None) or error), mask_database_url(self.url))
-
-
-NAME = "cookie secret"
 
 
 def read_cookie_secret(database: QueueDatabase) -> str:

@@ -26,6 +26,7 @@ SINCE = "since"  # an object beside these, as old as they are there
 ENTERING = timedelta(days=1)  # that it may take at most until a job is recorded whose files are stored
 COPIERS = 8  # parts at a time: they wait for the network
 ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched into it, or that it became
+IN_USE_SECONDS = 3600.0  # for which what was used stays, whatever the limit
 
 
 class GivenFile(BaseModel):
@@ -213,9 +214,6 @@ def _describe(path: Path, root: Path) -> FileEntry:
     """A file by its path below a root; that of the root itself is empty."""
     name = path.relative_to(root).as_posix() if path != root else ""
     return FileEntry(path=name, bytes=path.stat().st_size, sha256=compute_sha256(path))
-
-
-IN_USE_SECONDS = 3600.0  # for which what was used stays, whatever the limit
 
 
 def touch_copy(folder: Path) -> None:

@@ -16,6 +16,8 @@ from core.readers.graph_def import GraphHasher, dtype_name
 from core.readers.hashing import hash_bytes, hash_texts, hash_values
 
 ValueHash = Callable[[str], str]  # of a variable, by its key in the checkpoint
+FINGERPRINT_FILE = "fingerprint.pb"  # random ids and hashes of the other files
+MAX_COUNTED_GRAPHS = 500  # graphs whose operations are counted one by one
 
 
 def describe_graph(meta: Any, keys: dict[int, str], hash_value: ValueHash, folder: Path) -> dict[str, Any]:
@@ -133,10 +135,6 @@ def pair_variables(saved: Any, stored: Any) -> dict[int, str]:
                 pairs[child.node_id] = parts[child.local_name]
                 queue.append(child.node_id)
     return keys
-
-
-FINGERPRINT_FILE = "fingerprint.pb"  # random ids and hashes of the other files
-MAX_COUNTED_GRAPHS = 500  # graphs whose operations are counted one by one
 
 
 def read_saved_model(path: Path) -> FileContents:

@@ -15,6 +15,17 @@ import numpy as np
 from core.runtimes.range_propagation import Range
 
 CALL_ONCE, VAR_HANDLE, READ_VARIABLE, ASSIGN_VARIABLE = 129, 142, 143, 144  # numbers of operations
+SOFTPLUS = (
+    "It computes log(1 + exp(x)), as softplus, log_sigmoid and mish are converted: LiteRT answers infinity from 89 on, "
+    "and log(1) = 0 at -20."
+)
+MEAN_OF_BYTES = "LiteRT answers 0 for every mean of uint8 (tf.reduce_mean)."
+DROPPED_RELU = (
+    "It multiplies two matrices that are both computed. If a ReLU came right after such a product, as in "
+    'Dense(…, "relu", use_bias=False) in 4 bits, TensorFlow\'s converter has left it out.'
+)
+ENTRY = "TFLITE_METADATA"
+BYTES = np.array([0.0, 255.0])  # what a picture is made of before it is normalised
 
 
 def needs_tensorflow(content: bytes) -> bool:
@@ -116,17 +127,6 @@ def _variable_name(operator: Any) -> str:
     return (options.SharedName() or b"").decode()
 
 
-SOFTPLUS = (
-    "It computes log(1 + exp(x)), as softplus, log_sigmoid and mish are converted: LiteRT answers infinity from 89 on, "
-    "and log(1) = 0 at -20."
-)
-MEAN_OF_BYTES = "LiteRT answers 0 for every mean of uint8 (tf.reduce_mean)."
-DROPPED_RELU = (
-    "It multiplies two matrices that are both computed. If a ReLU came right after such a product, as in "
-    'Dense(…, "relu", use_bias=False) in 4 bits, TensorFlow\'s converter has left it out.'
-)
-
-
 def describe_operations(content: bytes) -> list[str]:
     """Sentences on the operations of a file."""
     from ai_edge_litert import schema_py_generated as schema
@@ -191,13 +191,11 @@ def _makers(model: Any, graph: Any) -> dict[int, tuple[int, list[int]]]:
     return makers
 
 
-ENTRY = "TFLITE_METADATA"
 # Places of fields in their tables.
 SUBGRAPHS, INPUTS, PROCESS_UNITS, STATISTICS = 3, 2, 4, 5
 UNIT_KIND, UNIT, NORMALIZATION = 0, 1, 1
 MEAN, DEVIATION = 0, 1
 MAXIMUM, MINIMUM = 0, 1
-BYTES = np.array([0.0, 255.0])  # what a picture is made of before it is normalised
 
 
 def read_metadata_ranges(content: bytes) -> list[Range | None]:

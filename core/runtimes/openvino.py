@@ -16,6 +16,13 @@ from core.runtimes.base import NO_CODE, ModelCode, Predictor, join_remarks
 from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.specs import Shape, Spec
 
+FILE = "model.xml"
+NUMBERS = "model.bin"  # beside it
+PACKAGES = {"openvino": "openvino"}
+WIDE_INTEGERS = ("i32", "u32", "i64", "u64")  # which hold more than the 24 bits of a float's digits
+QUANTIZER_PACKAGES = PACKAGES | {"nncf": "nncf"}
+SMALL_TYPES = ("i8", "u8", "i4", "u4")
+
 
 class KnownOperation(NamedTuple):
     """An operation by its name in OpenVINO, by what it is answered otherwise, and what is said of it."""
@@ -59,12 +66,6 @@ def describe_operations(model: Any) -> list[str]:
         for known in KNOWN_OPERATIONS
         if any(name == known.name and known.is_meant(attributes) for name, attributes in operations)
     ]
-
-
-FILE = "model.xml"
-NUMBERS = "model.bin"  # beside it
-PACKAGES = {"openvino": "openvino"}
-WIDE_INTEGERS = ("i32", "u32", "i64", "u64")  # which hold more than the 24 bits of a float's digits
 
 
 def import_openvino() -> Any:
@@ -156,10 +157,6 @@ def _port_shape(port: Any) -> Shape:
     if shape.rank.is_dynamic:
         return None
     return tuple(size.get_length() if size.is_static else None for size in shape)
-
-
-QUANTIZER_PACKAGES = PACKAGES | {"nncf": "nncf"}
-SMALL_TYPES = ("i8", "u8", "i4", "u4")
 
 
 def quantize(path: Path, samples: Arrays) -> Any:

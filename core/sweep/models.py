@@ -19,6 +19,9 @@ from core.upgrade.candidates import SAVED_MODEL_FILES, Candidate, find_candidate
 from core.validation.file_types import FILE_TYPES, SYSTEM_FILE_PATTERN, display_file_name, is_plain_name
 
 Walk = Iterator[tuple[str, list[str], list[str]]]
+ADDRESS = re.compile(r"[a-z0-9]+://")  # of a bucket
+MAX_MODELS = 10_000  # of one sweep
+LONE_FILE = "A SavedModel is a folder: send it as a zip."
 
 
 def find_objects(keys: Iterable[str], address: str) -> list[tuple[Candidate, list[str]]]:
@@ -85,10 +88,6 @@ def _stream(store: ObjectStore, key: str) -> Iterator[bytes]:
     except FileNotFoundError as error:
         raise InputError("It was removed from the bucket meanwhile.", received=key, cure="Sweep again.") from error
 
-
-ADDRESS = re.compile(r"[a-z0-9]+://")  # of a bucket
-MAX_MODELS = 10_000  # of one sweep
-LONE_FILE = "A SavedModel is a folder: send it as a zip."
 
 Fetch = Callable[[Path], Candidate]  # brings the files of a model into an empty folder
 

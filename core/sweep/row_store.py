@@ -24,6 +24,7 @@ MAX_ANSWERS = 100_000  # that are kept, those written last
 PRUNE_EVERY = 1_000  # answers between two looks whether there are too many
 WAIT_SECONDS = 10  # for another writer
 COLUMNS = "number INTEGER PRIMARY KEY, key TEXT UNIQUE NOT NULL, answer TEXT NOT NULL"
+ROWS_FILE = "rows.jsonl"
 
 
 def answer_key(*parts: object) -> str:
@@ -65,9 +66,6 @@ class AnswerStore:
         with contextlib.closing(sqlite3.connect(self._path, timeout=WAIT_SECONDS)) as database, database:
             database.execute(f"CREATE TABLE IF NOT EXISTS answers ({COLUMNS})")
             yield database
-
-
-ROWS_FILE = "rows.jsonl"
 
 
 def append_row(folder: Path, row: SweepRow) -> None:

@@ -14,6 +14,8 @@ from core.text.labels import pluralize
 from core.text.verdicts import verdict_label
 
 SCHEMA_VERSION = 3
+ALIKE_VERDICTS = (Verdict.BIT_IDENTICAL, Verdict.ROUNDING, Verdict.SAME_ANSWERS)
+PROCESS_ERRORS = (WorkerError.code, ChildDied.code)  # of the process that was asked, and not of the model
 
 
 class Status(StrEnum):
@@ -41,9 +43,7 @@ LABELS = {
     Status.REFUSED: "Refused, not run",
     Status.NOT_VERIFIED: "Not verified",
 }
-ALIKE_VERDICTS = (Verdict.BIT_IDENTICAL, Verdict.ROUNDING, Verdict.SAME_ANSWERS)
 VERDICT_STATUSES = {Verdict.NOT_COMPARABLE: Status.NOT_COMPARABLE, Verdict.DOES_NOT_LOAD: Status.DOES_NOT_LOAD}
-PROCESS_ERRORS = (WorkerError.code, ChildDied.code)  # of the process that was asked, and not of the model
 JUDGED_STATUSES = (Status.ALIKE, Status.CHANGED, Status.NOT_COMPARABLE, Status.DOES_NOT_LOAD)
 CureKind = Literal["compile-false", "rewritten-config", "saved-again", "saved-model", "stated-difference"]
 

@@ -25,6 +25,7 @@ from core.worker.child_handle import CancelCheck
 
 KERAS_PIN = re.compile(r"^keras==([\d.]+)")
 TENSORFLOW_PIN = re.compile(r"^tensorflow(?:-cpu)?==([\d.]+)")
+TELLING_SPREAD = 1e-6  # of the answers, as a share of the largest, below which they cannot tell models apart
 
 
 def list_sides() -> list[Environment]:
@@ -72,9 +73,6 @@ def release_line(*named: str) -> list[Environment]:
         if side.opens >= {"keras", "saved_model"} and (release := keras_release(side))
     }
     return [by_release[release] for release in sorted(by_release)]
-
-
-TELLING_SPREAD = 1e-6  # of the answers, as a share of the largest, below which they cannot tell models apart
 
 
 class Expectation(NamedTuple):

@@ -21,6 +21,7 @@ MAX_SUBJECTS = 64  # models that one child is given: what they leave in its memo
 UNLOAD_SECONDS = 60.0  # in which a child has let go of a model
 
 Result = TypeVar("Result")
+SHARE_OF_TWO = 0.5  # of the memory of a sandboxed child, for each of two that load the same file at the same time
 
 
 class ChildPool:
@@ -98,9 +99,6 @@ def _unload(child: Child, cancelled: CancelCheck) -> bool:
         return child.request("unload", seconds=UNLOAD_SECONDS, cancelled=cancelled).message["is_clean"] is True
     except RoundtripError:
         return False
-
-
-SHARE_OF_TWO = 0.5  # of the memory of a sandboxed child, for each of two that load the same file at the same time
 
 
 class PreparedCopy(NamedTuple):

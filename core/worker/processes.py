@@ -19,6 +19,10 @@ EXIT_WAIT_SECONDS = 1.0  # seconds in which a killed forkserver, whose children 
 # A library that starts threads when it is imported would leave them outside of the sandbox.
 SINGLE_THREAD_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind whoever waits for a page
+LOOK_SECONDS = 0.2  # seconds between two looks; a look takes milliseconds
+CLEAR = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # the command by which the kernel counts the peak anew
+STATUS = Path("/proc/self/status")
 
 
 def worker_environment(config: Settings) -> dict[str, str]:
@@ -80,12 +84,6 @@ def lower_priority() -> None:
         with suppress(PermissionError):
             # The group is this child alone; so its other threads follow it.
             os.setpriority(os.PRIO_PGRP, 0, LOWERED_PRIORITY)
-
-
-LOOK_SECONDS = 0.2  # seconds between two looks; a look takes milliseconds
-CLEAR = Path("/proc/self/clear_refs")
-RESET_PEAK = "5"  # the command by which the kernel counts the peak anew
-STATUS = Path("/proc/self/status")
 
 
 class MemoryWatch:

@@ -19,6 +19,7 @@ from core.worker.worker import Worker
 
 SHARE = 0.5  # of the time that is left, which rows may take by what the first one cost
 Result = TypeVar("Result")
+REQUESTS_AHEAD = 1  # requests that are sent while an earlier one is being done
 
 
 class RowBudget:
@@ -68,9 +69,6 @@ class RowCap:
         """Ask half of the rows from now on; False where it was one already, or none was asked."""
         self.rows = self.asked = self.asked // 2
         return self.rows > 0
-
-
-REQUESTS_AHEAD = 1  # requests that are sent while an earlier one is being done
 
 
 class RemotePredictor:

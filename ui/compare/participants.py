@@ -19,6 +19,8 @@ from ui.elsewhere import show_costs
 from ui.query_params import bind_multiselect
 from ui.session import current_jobs
 
+PARAM_PREFIX = "in-"  # before a copy's id, of the query parameter with its environments
+
 
 def choose_baseline(choices: ArtifactChoices, ids: list[str]) -> str:
     """Choose the baseline: the live model of a run of the copies, or an artifact other than a single chosen copy."""
@@ -77,9 +79,6 @@ class Participants(NamedTuple):
         """Whom `here` leaves out, in a sentence; empty for nobody."""
         names = [self.names[id_] for id_ in self.others if place_of(id_)]
         return f"Loaded here only, so left out: {'; '.join(names)}." if names else ""
-
-
-PARAM_PREFIX = "in-"  # before a copy's id, of the query parameter with its environments
 
 
 def choose_placed_copies(entries: Mapping[str, Entry], ids: list[str]) -> list[str]:

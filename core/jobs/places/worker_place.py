@@ -26,6 +26,8 @@ from core.settings import Settings
 from core.worker.child_errors import cancelled_error
 from core.worker.child_handle import CancelCheck
 
+LOOKS = 20  # at the job, before it is looked whether its worker is still there
+
 
 @dataclass(frozen=True)
 class WorkerPlace(EnvironmentNames):
@@ -106,9 +108,6 @@ class WorkerCopy:
         seconds = result["load_seconds"]
         self.load.load_seconds = float(seconds) if isinstance(seconds, int | float) else None
         self.load.loaded_warm = bool(result["loaded_warm"])
-
-
-LOOKS = 20  # at the job, before it is looked whether its worker is still there
 
 
 class Errand(NamedTuple):

@@ -34,6 +34,8 @@ MAX_TRIALS = 12  # shapes and ranges that are tried of inputs whose sizes are fr
 MAX_ROWS = 32
 UNCONFINED_NOTE = "It is loaded with compile=False, before and after, as these settings let files run unconfined."
 COMPILE_NOTE = "It loads with compile=False only, before and after."
+# Rules whose breach means that a file is no model at all.
+NO_MODEL_RULES = ("unlike", "empty", "unknown-ending", "zip-broken", "zip-missing", "config-shape", "json-text")
 
 
 def find_expectation(crossing: Crossing, model: ModelFiles) -> Expectation:
@@ -87,10 +89,6 @@ def _cut(trial: TrialInput, fixed: int | None) -> Arrays:
 def _require_rows(predictions: Arrays, rows: int) -> None:
     if any(not array.ndim or len(array) != rows for array in predictions.values()):
         raise UnpairedRows("Its answers have no row for each row of its inputs.")
-
-
-# Rules whose breach means that a file is no model at all.
-NO_MODEL_RULES = ("unlike", "empty", "unknown-ending", "zip-broken", "zip-missing", "config-shape", "json-text")
 
 
 class Item(NamedTuple):
