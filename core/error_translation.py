@@ -12,7 +12,7 @@ from core.errors import CannotSave, DoesNotLoad, InputError, NotBuilt, Roundtrip
 from core.known_database_errors import DATABASE_ERRORS
 from core.known_errors import OUT_OF_MEMORY, OUT_OF_MEMORY_CURE, find_known_line, match_known_error
 from core.known_npm_errors import NPM_ERRORS
-from core.known_store_errors import NO_ADDRESS, STORE_ERRORS
+from core.known_store_errors import NO_ACCOUNT, NO_ADDRESS, STORE_ERRORS
 from core.known_uv_errors import UV_ERRORS
 
 DETAIL_LIMIT = 4000  # characters of foreign text that are kept
@@ -114,7 +114,7 @@ def translate_store_error(text: str, address: str) -> RoundtripError:
     """Return the error for what an object store said that was to be had at that address; secrets in either are cut."""
     fallback = "The store reported an error.", "Read the details, then start this again: it goes on where it stopped."
     sentence, cure = match_known_error(text, STORE_ERRORS) or fallback
-    kind = InputError if sentence == NO_ADDRESS else StorageFailed
+    kind = InputError if sentence in (NO_ADDRESS, NO_ACCOUNT) else StorageFailed
     detail = shorten_message(mask_addresses(text.strip()))
     return kind(sentence, received=mask_address(address), cure=cure, detail=detail)
 

@@ -3,7 +3,11 @@
 from core.errors import KnownError
 
 NO_ADDRESS = "This is no address of a store."
-CREDENTIALS_CURE = "Set the provider's own variables (AWS_ACCESS_KEY_ID, …), then try again."
+NO_ACCOUNT = "The store does not know in which storage account this container is."
+CREDENTIALS_CURE = (
+    "Set the provider's own variables (AWS_ACCESS_KEY_ID, AZURE_STORAGE_ACCOUNT_KEY, GOOGLE_SERVICE_ACCOUNT, …), then "
+    "try again."
+)
 
 STORE_ERRORS = (
     KnownError(
@@ -20,6 +24,11 @@ STORE_ERRORS = (
         r"RequestTimeTooSkewed|RequestExpired",
         "The clock of this machine is not that of the store, which refuses what it asks.",
         "Set this machine's clock, then start this again: it goes on where it stopped.",
+    ),
+    KnownError(
+        r"Account must be specified",
+        NO_ACCOUNT,
+        "Set AZURE_STORAGE_ACCOUNT_NAME to its name, and AZURE_STORAGE_ACCOUNT_KEY to its key, then try again.",
     ),
     KnownError(
         r"Unauthenticated|InvalidAccessKeyId|SignatureDoesNotMatch|\b401\b|api/token|"
@@ -43,8 +52,8 @@ STORE_ERRORS = (
         "See that its address is right and can be reached, then start this again: it goes on where it stopped.",
     ),
     KnownError(
-        r"nable to recogni[sz]e URL|Account must be specified|UnknownScheme|nable to parse|relative URL",
+        r"nable to recogni[sz]e URL|UnknownScheme|nable to parse|relative URL",
         NO_ADDRESS,
-        "Give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://ACCOUNT/CONTAINER/FOLDER or file:///FOLDER.",
+        "Give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://CONTAINER/FOLDER or file:///FOLDER.",
     ),
 )

@@ -205,12 +205,18 @@ def test_writers_of_one_document_lose_no_version_of_each_other(object_store: Obj
 # Faults
 
 
-@pytest.mark.parametrize(
-    "address", ["", "models", "ftp://host/x", "s3:/models", "az://account", "file://host/x", "file:", "file:x"]
-)
+@pytest.mark.parametrize("address", ["", "models", "ftp://host/x", "s3:/models", "file://host/x", "file:", "file:x"])
 def test_what_is_no_address_is_refused_in_words(address: str):
     with pytest.raises(InputError, match=r"This is no address of a store\..*Give s3://"):
         open_object_store(address)
+
+
+def test_container_whose_account_is_not_named_says_how(monkeypatch):
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    with pytest.raises(InputError, match="in which storage account this container is") as caught:
+        open_object_store("az://models/roundtrip")
+    assert caught.value.received == "az://models/roundtrip"
+    assert caught.value.cure.startswith("Set AZURE_STORAGE_ACCOUNT_NAME to its name")
 
 
 def test_absent_bucket_is_told_from_an_absent_object(s3_variables):

@@ -42,20 +42,6 @@ pytestmark = pytest.mark.trust
 ID, OTHER = "j0123456789", "j9876543210"
 
 
-@pytest.fixture(scope="module")
-def team_of_module(tmp_path_factory: pytest.TempPathFactory, database_url: str) -> Team:
-    team = Team(tmp_path_factory.mktemp("unsteady"), database_url)
-    team.make_server()
-    return team
-
-
-@pytest.fixture
-def shared_team(team_of_module: Team) -> Team:
-    """The team of the module, in which no job or worker is left of the test before."""
-    execute(team_of_module.database_url, "TRUNCATE jobs_1, queues_1, workers_1, procrastinate_jobs CASCADE")
-    return team_of_module
-
-
 @pytest.fixture
 def store(shared_team: Team) -> DatabaseJobStore:
     """Records of jobs on a machine."""
