@@ -110,9 +110,13 @@ def translate_npm_error(text: str, label: str) -> NotBuilt:
     return NotBuilt(sentence, received=label, cure=cure, detail=shorten_message(text.strip()))
 
 
+DEBUG_SOURCE = "Debug source:"  # what obstore adds: settings, as for how long it asks again, and the same once more
+
+
 def translate_store_error(text: str, address: str) -> RoundtripError:
     """Return the error for what an object store said that was to be had at that address; secrets in either are cut."""
     fallback = "The store reported an error.", "Read the details, then start this again: it goes on where it stopped."
+    text = text.partition(DEBUG_SOURCE)[0]
     sentence, cure = match_known_error(text, STORE_ERRORS) or fallback
     kind = InputError if sentence in (NO_ADDRESS, NO_ACCOUNT) else StorageFailed
     detail = shorten_message(mask_addresses(text.strip()))

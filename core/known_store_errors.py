@@ -16,7 +16,7 @@ STORE_ERRORS = (
         "Make the bucket, or correct the store's address.",
     ),
     KnownError(
-        r"ExpiredToken|TokenRefreshRequired",
+        r"ExpiredToken|TokenRefreshRequired|not valid in the specified time frame",
         "The credentials for the store have expired.",
         "Renew them, then start this again: it goes on where it stopped.",
     ),
@@ -31,7 +31,7 @@ STORE_ERRORS = (
         "Set AZURE_STORAGE_ACCOUNT_NAME to its name, and AZURE_STORAGE_ACCOUNT_KEY to its key, then try again.",
     ),
     KnownError(
-        r"Unauthenticated|InvalidAccessKeyId|SignatureDoesNotMatch|\b401\b|api/token|"
+        r"Unauthenticated|failed to authenticate|InvalidAccessKeyId|SignatureDoesNotMatch|\b401\b|api/token|"
         r"metadata\.google|identity/oauth2/token|could not find credentials",
         "The store does not know these credentials, or none are set.",
         CREDENTIALS_CURE,

@@ -46,7 +46,7 @@ def run_azurite(folder: Path) -> Iterator[str]:
         subprocess.Popen(command, env=environment, stdout=log, cwd=folder) as server,
     ):
         try:
-            wait_until(lambda: "successfully listening" in (folder / "log").read_text())
+            wait_until(lambda: "successfully listens" in (folder / "log").read_text())
             yield f"127.0.0.1:{port}"
         finally:
             server.terminate()
@@ -78,8 +78,8 @@ def azurite_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture
-def make_container(azurite_address: str, monkeypatch: pytest.MonkeyPatch) -> Callable[[], str]:
-    """A function that makes a container and gives the address of an empty store in it."""
+def azure_variables(azurite_address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The variables by which clients find the server, and who they are."""
     variables = {
         "AZURE_STORAGE_USE_EMULATOR": "true",
         "AZURITE_BLOB_STORAGE_URL": f"http://{azurite_address}",
@@ -88,6 +88,11 @@ def make_container(azurite_address: str, monkeypatch: pytest.MonkeyPatch) -> Cal
     }
     for name, value in variables.items():
         monkeypatch.setenv(name, value)
+
+
+@pytest.fixture
+def make_container(azurite_address: str, azure_variables: None) -> Callable[[], str]:
+    """A function that makes a container and gives the address of an empty store in it."""
 
     def make() -> str:
         name = f"models-{next(_numbers)}"

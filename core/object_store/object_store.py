@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RETRY: "RetryConfig" = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
 MARKER = "roundtrip.json"
 CHUNK_BYTES = 2**20
+NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")  # as S3 and Google, and as Azure say so
 SCHEMES = ("s3", "gs", "az", "file", "memory")
 
 
@@ -215,7 +216,7 @@ class ObjectStore:
         except BaseError as error:
             raise translate_store_error(str(error), self.address) from error
         except (FileNotFoundError, PermissionError) as error:
-            if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
+            if isinstance(error, FileNotFoundError) and not any(name in str(error) for name in NO_BUCKET):
                 raise
             raise translate_store_error(f"{type(error).__name__}: {error}", self.address) from error
 
