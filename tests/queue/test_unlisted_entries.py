@@ -150,7 +150,7 @@ def test_process_killed_while_it_deletes_a_job_leaves_no_entry(shared_team: Team
     """Also where another job of its id takes its place, and where the oldest go."""
     for delete in (
         lambda: store.delete(ID),
-        lambda: store.create(Job(id=ID, kind="sweep", title="Another")),
+        lambda: store.create(Job(id=ID, kind="sweep", title="Another", state="done")),
         lambda: delete_oldest(store),
     ):
         shared_team.make_server()._start("store", "Stores", {}, id_=ID)
@@ -172,7 +172,7 @@ def die(*_: object) -> None:
 
 def delete_oldest(store: DatabaseJobStore) -> None:
     store._max_finished = 0
-    store.create(Job(id="j9876543210", kind="sweep", title="A newer one"))
+    store.create(Job(id="j9876543210", kind="sweep", title="A newer one", state="done"))
 
 
 def test_entry_of_a_store_that_is_not_there_is_deleted_when_it_is_back(shared_team: Team, store, caplog):
