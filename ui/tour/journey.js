@@ -8,6 +8,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const picture = pictures.get(parentElement) ?? { find: selector => parentElement.querySelector(selector), cases: new Map() }
   pictures.set(parentElement, picture)
   picture.find(".question").textContent = data.question
+  picture.find(".processes").classList.toggle("arrived", Boolean(data.guess))
+  picture.find(".stays").textContent = data.stays
+  picture.find(".stays").hidden = !data.stays
   data.copies.forEach((copy, index) => draw(picture, data, copy, index, () => setTriggerValue("guess", copy.key)))
   const message = picture.find(".message")
   if (message.textContent !== data.message) message.textContent = data.message

@@ -1,5 +1,6 @@
 """Step 3: guess which copy answers differently, then see each opened in a process that has never seen the model."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
@@ -8,6 +9,7 @@ from core.compare import Verdict
 from core.compatibility.losses import find_losses, label_with_losses
 from core.evidence.records import ReloadOutcome
 from core.formats import get_format
+from core.text.labels import pluralize
 from core.text.numbers import format_size
 from core.text.verdicts import verdict_label
 from ui.browser_component import BUTTON, PICTURE, load_component
@@ -35,7 +37,13 @@ def show_journey(tour: Tour) -> None:
         if key in outcomes
     ]
     message = judge_guess(guess, find_different(outcomes)) if guess else ""
-    data = {"question": "" if guess else ask(len(copies)), "copies": copies, "guess": guess, "message": message}
+    data = {
+        "question": "" if guess else ask(len(copies)),
+        "copies": copies,
+        "guess": guess,
+        "message": message,
+        "stays": describe_comparison(outcomes) if guess else "",
+    }
     _JOURNEY(key="journey", data=data, on_guess_change=_keep_guess)
     if guess:
         _show_lost({copy["name"]: tour.copies[copy["key"]] for copy in copies})
@@ -46,6 +54,13 @@ def ask(count: int) -> str:
     if count < 2:
         return "Guess first: press it if it answers differently than the model that was trained." if count else ""
     return f"Guess first: which of these {count} answers differently than the model that was trained?"
+
+
+def describe_comparison(outcomes: Mapping[str, ReloadOutcome]) -> str:
+    """Say with what the answers of the copies were compared."""
+    rows = max((outcome.rows or 0 for outcome in outcomes.values()), default=0)
+    asked = f"the same {pluralize(rows, 'test example')}" if rows else "the same test examples"
+    return f"The live model stays here. Each copy was asked {asked}, and what it answered was compared with the model."
 
 
 def requested_guess() -> str:
