@@ -167,7 +167,7 @@ def show_environments() -> None:
     states = {state["environment"]: state for state in current_jobs().list_environments()}
     for environment in ENVIRONMENTS:
         state = states[environment.key]
-        with st.expander(f"{environment.label} · {environment.good_for}", icon=":material/deployed_code:"):
+        with st.expander(f"**{environment.label}** · {environment.good_for}", icon=":material/deployed_code:"):
             st.markdown(escape_markdown(f"Takes {name_formats(state['takes'])}. {environment.remark}"))
             st.caption(f"Made of {', '.join(environment.requirements)}.")
             if state["bytes"]:

@@ -48,6 +48,7 @@ def test_upgrade_page_of_empty_library_takes_files_and_says_size(visit, empty_jo
     assert "1 environment will be built first: 1.2 GB on the disk." in text
     assert "*Find the release* builds up to 4 environments" in text
     assert "There is no copy in the library yet." in text
+    assert "Choose at least one model." in text
     assert "until you remove them, and are deleted after 24 hours" in text
     assert "Save a run" in [button.label for button in app.button]
     assert [app.button(key=key).disabled for key in ("check-upgrade", "find-release")] == [True, True]

@@ -42,7 +42,7 @@ def show_example(is_expanded: bool) -> None:
             "Save this as `plan.toml` and run `roundtrip sweep plan.toml`. Its rows stand on this page, too, and the "
             "same command goes on where it was stopped."
         )
-        st.code(EXAMPLE, language="toml")
+        st.code(EXAMPLE, language="toml", wrap_lines=True)
 
 
 def take_plan_of(job: Job | None) -> None:

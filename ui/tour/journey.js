@@ -25,6 +25,7 @@ function draw(picture, data, copy, index, guess) {
   element.setAttribute("aria-disabled", String(Boolean(data.guess))) // a disabled button would lose the focus
   element.setAttribute("aria-pressed", String(copy.key === data.guess))
   element.querySelector(".verdict").textContent = copy.verdict
+  element.querySelector(".losses").textContent = copy.losses
   element.onclick = data.guess ? null : guess
   const target = picture.find(copy.verdict ? ".to" : ".from")
   place(element, target)
@@ -43,9 +44,12 @@ function makeCase({ name, size }) {
   element.type = "button"
   const title = document.createElement("strong")
   title.textContent = `${name} · ${size}`
-  const verdict = document.createElement("span")
-  verdict.className = "verdict"
-  element.append(title, verdict)
+  const words = ["verdict", "losses"].map(className => {
+    const line = document.createElement("span")
+    line.className = className
+    return line
+  })
+  element.append(title, ...words)
   return element
 }
 
