@@ -35,3 +35,9 @@ def test_charts_of_equal_content_are_drawn_once():
 def test_training_curves_name_the_average_error_in_whole_words(metric: str, title: str):
     figure = training_curves([{"epoch": 1, metric: 0.5}], metric)
     assert figure.layout.yaxis.title.text == title
+
+
+@pytest.mark.parametrize(("losses", "ticks"), [([0.5, 0.4], None), ([2.0, 0.01], "D2")])
+def test_losses_far_apart_have_a_logarithmic_axis_with_few_numbers(losses: list[float], ticks: str | None):
+    axis = resume_curves(CURVE, CURVE, [LossCurve("b", [2.0, 3.0], losses)]).layout.yaxis
+    assert (axis.type == "log", axis.dtick) == (ticks is not None, ticks)

@@ -46,7 +46,7 @@ from core.validation.file_types import display_file_name
 
 SWEEP = "sweep"  # the kind of its job
 LOCK_SECONDS = 30.0  # to wait for another start
-LAST_BYTES = 2**19  # of the rows of a sweep that runs, which a page reads
+LAST_ROWS, LAST_BYTES = 50, 2**19  # of a sweep that runs, which a page reads
 
 
 class SweepRequest(TypedDict):
@@ -216,7 +216,7 @@ class Sweeps:
         """Return the rows that came last, of a long sweep not all: a page asks for them every second. Raises alike."""
         job = self._read(job_id)
         stored = read_row_file(self._jobs.job_store.folder(job_id), LAST_BYTES)
-        return sort_rows(stored or _read_noted_rows(job))
+        return sort_rows((stored or _read_noted_rows(job))[-LAST_ROWS:])
 
     def _read(self, job_id: str) -> Job:
         job = self._jobs.job_store.read(job_id)
