@@ -103,7 +103,7 @@ def _show_reload_outcome(title: str, outcome: ReloadOutcome) -> None:
             show_error(outcome.error)
             return
         load, first = (format_duration(seconds or 0.0) for seconds in (outcome.load_seconds, outcome.first_seconds))
-        lines = [f"Loaded in {load}, first answer after {first}"]
+        lines = [escape_markdown(f"Loaded in {load}, first answer after {first}")]
         for name, match in (("Weights", outcome.weights), ("Optimizer state", outcome.optimizer)):
             if match:
                 lines.append(f"{name}: {match.found} of {match.of} tensors came back bit-equal")

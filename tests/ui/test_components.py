@@ -77,6 +77,20 @@ def test_plain_text_escapes_untrusted_markdown(text: str):
 
 
 @pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("12.3 kB: small", "12.3~kB: small"),
+        ("took 3 min 20 s.", "took 3~min 20~s."),
+        ("0.4 % of 5 samples", "0.4~% of 5 samples"),
+        ("5 h or 7 ms", "5~h or 7~ms"),
+        ("2 mshadows, 3 Bytes", "2 mshadows, 3 Bytes"),
+    ],
+)
+def test_plain_text_keeps_number_and_unit_on_one_line(text: str, expected: str):
+    assert escape_markdown(text).replace("\\", "") == expected.replace("~", "\N{NO-BREAK SPACE}")
+
+
+@pytest.mark.parametrize(
     "address", ["http://evil.example", "HTTPS://evil.example", "www.evil.example", "a@evil.example"]
 )
 def test_plain_text_breaks_up_urls_against_autolinks(address: str):

@@ -21,6 +21,15 @@ from ui.session import current_jobs, load_reference
 PICTURE = 128  # pixels of the longer side
 
 
+NO_MAP = "A map of disagreement needs a classifier of pictures, with at least three classes, so there is none here."
+
+
+def has_disagreement_map(comparison: FinishedComparison) -> bool:
+    """Whether there is a map, or can be one: of pictures only, where each spot can be drawn."""
+    is_plane = comparison.inputs.kind == "plane"
+    return is_plane or (comparison.run.image_shape is not None and _default_corners(comparison) is not None)
+
+
 def show_disagreement_map(comparison: FinishedComparison) -> None:
     """Show the map of one copy, and the clicked spot close up; where other inputs were asked, offer a plane."""
     if comparison.inputs.kind != "plane":
@@ -61,12 +70,9 @@ def map_sentence(name: str, baseline: np.ndarray, copy: np.ndarray) -> str:
 
 
 def _offer_plane(comparison: FinishedComparison) -> None:
-    corners = _default_corners(comparison)
-    if corners is None:
-        st.info("A map needs a classifier with one input of decimal numbers.", icon=":material/map:")
-        return
     st.markdown("Three test examples span a plane: a map of it shows where the copies begin to disagree.")
-    if st.button("Compare on such a plane", icon=":material/map:", type="primary"):
+    corners = _default_corners(comparison)
+    if corners and st.button("Compare on such a plane", icon=":material/map:", type="primary"):
         jobs = current_jobs()
         made = jobs.inputs.add_plane(jobs.library, comparison.run.id, corners, DEFAULT_SIDE)
         st.query_params["inputs"] = made.id

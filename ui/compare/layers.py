@@ -201,8 +201,10 @@ def _show_verdict(result: dict[str, Any]) -> None:
 
 def _layer_count_text(steps: list[LayerStep]) -> str:
     unpaired = sum(step["state"] == UNPAIRED for step in steps)
+    if not unpaired:
+        return pluralize(len(steps), "layer")
     own = "1 has no tensor of its own" if unpaired == 1 else f"{unpaired} have no tensor of their own"
-    return f"{len(steps):,} layers" + (f", of which {own} in the other copy (fused or missing)" if unpaired else "")
+    return f"{pluralize(len(steps), 'layer')}, of which {own} in the other copy (fused or missing)"
 
 
 def _step_state(step: LayerStep) -> str:
@@ -229,9 +231,9 @@ def _show_layer_table(steps: list[LayerStep]) -> None:
     axes_help = "The order in which the matching layer's axes lie like the layer's; 0 is the batch."
     config = {
         "Layer": text(pinned=True),
-        "Share of range": number(format="%.2e", help="Largest difference by the layer's range."),
-        "Largest difference": number(format="%.2e"),
-        "Mean difference": number(format="%.2e"),
+        "Share of range": number(format="%.3g", help="Largest difference by the layer's range."),
+        "Largest difference": number(format="%.3g"),
+        "Mean difference": number(format="%.3g"),
         "Matching layer": text(help="The operation in the other copy, and its name there."),
         "Axes there": text(help=axes_help, width="small"),
     }

@@ -157,7 +157,7 @@ def _distance_text(pair: TensorPair) -> str:
     if distance is None:
         return "not comparable: text, or integers beside other numbers"
     if distance.max_abs is None:
-        return f"{pluralize(distance.changed, 'value')} differ, none of them finite"
+        return f"{pluralize(distance.changed, 'value')} differ{'s' * (distance.changed == 1)}, none of them finite"
     share = "" if distance.relative is None else f", {distance.relative:.3g} of its size"
     lost = f", {pluralize(distance.lost, 'value')} not finite on one side only" if distance.lost else ""
     return f"at most {format_number(distance.max_abs)} in {pluralize(distance.changed, 'value')}{share}{lost}"
