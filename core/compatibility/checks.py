@@ -31,7 +31,7 @@ from core.evidence.records import describe_not_finite
 from core.formats.base import CONVERTED_WEIGHTS
 from core.grading import GradeLevel
 from core.runtimes.traits import collect_traits, describe_sharing, has_same_architecture
-from core.text.labels import pluralize
+from core.text.labels import format_shape, pluralize
 from core.text.summaries import describe_mismatches, describe_places, describe_row_alone
 from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step
 
@@ -239,7 +239,8 @@ def check_signatures(context: ReloadContext) -> Finding:
     places = describe_places(context.outcome.places)
     if words := describe_ports(context.run.inputs, context.outcome):
         return changed(f"{words} {places}".rstrip())
-    ports = ", ".join(f"{spec['name']} {spec['dtype']} {spec['shape']}" for spec in context.outcome.inputs)
+    inputs = context.outcome.inputs
+    ports = ", ".join(f"{spec['name']} {spec['dtype']} {format_shape(spec['shape'])}" for spec in inputs)
     return kept(f"{ports}. {places}" if places else ports)
 
 

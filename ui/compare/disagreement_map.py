@@ -11,7 +11,7 @@ from core.figures.plane_map import plane_map
 from core.figures.theme import PLOTLY_CONFIG
 from core.inputs.from_plane import DEFAULT_SIDE, is_plane_possible, plane_coordinates
 from core.inputs.held_out import first_row_by_class
-from core.text.labels import pluralize
+from core.text.labels import capitalize_first, pluralize
 from ui.charts import probability_bars
 from ui.compare.comparison_job import FinishedComparison
 from ui.components import escape_markdown
@@ -52,7 +52,7 @@ def show_disagreement_map(comparison: FinishedComparison) -> None:
     style: dict[str, Any] = {"on_select": "rerun", "selection_mode": "points", "config": PLOTLY_CONFIG}
     event = left.plotly_chart(figure, key=key, alt=alt, **style)
     with right:
-        _show_spot(comparison, _clicked_row(event, classes[baseline] != classes[copy_id]), predictions)
+        _show_spot(comparison, *_chosen_spot(event, classes[baseline] != classes[copy_id]), predictions)
 
 
 def _most_telling_first(comparison: FinishedComparison) -> list[str]:
@@ -103,17 +103,19 @@ def _read_predictions(comparison: FinishedComparison, id_: str) -> np.ndarray:
     return store.read_rows(id_, output, np.arange(comparison.inputs.rows))
 
 
-def _clicked_row(event: Any, disagree: np.ndarray) -> int:
-    """Return the row of the spot that was clicked, else the first on which the copy disagrees, else the first."""
+def _chosen_spot(event: Any, disagree: np.ndarray) -> tuple[int, str]:
+    """Return the row and the name of the spot that was clicked, else of the first cross, else of the first spot."""
     points = event.selection.points if event else []
-    return int(points[-1]["customdata"]) if points else int(np.argmax(disagree))
+    if points:
+        return int(points[-1]["customdata"]), "the spot that you clicked"
+    return int(np.argmax(disagree)), "the lowest cross" if disagree.any() else "the spot at the lower left"
 
 
-def _show_spot(comparison: FinishedComparison, row: int, predictions: dict[str, np.ndarray]) -> None:
+def _show_spot(comparison: FinishedComparison, row: int, name: str, predictions: dict[str, np.ndarray]) -> None:
     shape, rows = comparison.run.image_shape, current_jobs().inputs.read_rows(comparison.inputs.id, [row])
     if shape:
         image = row_image_url(next(iter(rows.values()))[0].astype("float32"), shape, PICTURE)
-        st.image(image, f"spot {row}", PICTURE, alt=f"What was asked at spot {row}")
+        st.image(image, capitalize_first(name), PICTURE, alt=f"What was asked at {name}")
     values = {comparison.names[id_]: array[row].astype("float64").tolist() for id_, array in predictions.items()}
     figure = probability_bars(comparison.run.labels, values)
-    st.plotly_chart(figure, config=PLOTLY_CONFIG, key="map-spot", alt=f"Probabilities of each class at spot {row}")
+    st.plotly_chart(figure, config=PLOTLY_CONFIG, key="map-spot", alt=f"Probabilities of each class at {name}")

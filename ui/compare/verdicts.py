@@ -34,6 +34,7 @@ def show_size_chart(comparison: FinishedComparison) -> None:
         [label_with_losses(verdict.label, find_losses(library, id_)) for id_, verdict in verdicts.items()],
         [BAR_COLOURS[VERDICT_BADGES[verdict][1]] for verdict in verdicts.values()],
     )
+    st.caption("How large each copy is, in the colour of its verdict.")
     st.plotly_chart(figure, config=PLOTLY_CONFIG, key="sizes", alt="The size of each copy, beside its verdict")
 
 

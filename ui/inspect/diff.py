@@ -18,11 +18,10 @@ from core.introspection.diff import (
     diff_part,
     diff_records,
     diff_tensors,
-    format_shape,
     match_content,
 )
 from core.tensors.json_diff import JsonChange
-from core.text.labels import pluralize
+from core.text.labels import format_shape, pluralize
 from core.text.numbers import format_number
 from ui.components import escape_markdown, show_error
 from ui.inspect.reading_progress import PART_PROGRESS_TITLES, run_with_progress
