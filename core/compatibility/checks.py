@@ -32,6 +32,7 @@ from core.formats.base import CONVERTED_WEIGHTS
 from core.grading import GradeLevel
 from core.runtimes.traits import collect_traits, describe_sharing, has_same_architecture
 from core.text.labels import format_shape, pluralize
+from core.text.numbers import format_number
 from core.text.summaries import describe_mismatches, describe_places, describe_row_alone
 from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step
 
@@ -63,7 +64,7 @@ def untried_finding(context: ReloadContext, subject: str) -> Finding:
 def check_predictions(context: ReloadContext) -> Finding:
     outcome = context.outcome
     changed_rows = f"{outcome.verdict.label}: {outcome.changed_rows} of {outcome.rows} changed"
-    counted = f"{changed_rows}, largest difference {outcome.max_abs:.3g}."
+    counted = f"{changed_rows}, largest difference {format_number(outcome.max_abs)}."
     hint = outcome.discrimination.warning if outcome.discrimination else ""
     xla = describe_xla(outcome.probes.get("xla"))
     words = " ".join(filter(None, (counted, xla, describe_mismatches(outcome.mismatches), hint, *outcome.left_out)))

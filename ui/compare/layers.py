@@ -14,7 +14,7 @@ from core.jobs.layer_steps import PAIRED, UNPAIRED, LayerStep
 from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, read_layer_pictures, require_comparable_layers
 from core.library.job_store import Job
 from core.text.labels import pluralize
-from core.text.numbers import format_share
+from core.text.numbers import format_number, format_share
 from ui.compare.painted_graph import ChosenLayer, show_painted_graph
 from ui.compare.participants import Participants
 from ui.components import escape_markdown, show_error
@@ -185,7 +185,7 @@ def _show_verdict(result: dict[str, Any]) -> None:
         st.success(f"No layer differs by more than {limit}: {text}.", icon=":material/check_circle:")
         return
     step = result["steps"][result["first"]]
-    difference = f"by up to {step['max_abs']:.2g}, {format_share(step['relative'])} of its range"
+    difference = f"by up to {format_number(step['max_abs'])}, {format_share(step['relative'])} of its range"
     if step["not_finite"]:
         difference = f"{step['not_finite']:,} of its values are NaN or infinite in only one of the two"
     together = ""

@@ -166,5 +166,5 @@ def show_disk_usage() -> None:
 def _show_disk_usage_table(usage: DiskUsage) -> None:
     total, free = (escape_markdown(format_size(count)) for count in (usage.total, usage.free))
     st.markdown(f"**{total}** in all; {free} are free on the disk.")
-    sizes = [format_size(getattr(usage, name)) for name in DISK_USAGE_LABELS]
+    sizes = [escape_markdown(format_size(getattr(usage, name))) for name in DISK_USAGE_LABELS]
     st.table({"": list(DISK_USAGE_LABELS.values()), "Size": sizes})
