@@ -27,6 +27,10 @@ def test_format_size_uses_largest_fitting_unit(count, words: str):
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
+        (0, "0 ms"),
+        (2e-7, "0.01 ms"),
+        (0.00034, "0.34 ms"),
+        (0.00096, "1 ms"),
         (0.0034, "3 ms"),
         (0.0999, "0.1 s"),
         (0.24, "0.24 s"),
