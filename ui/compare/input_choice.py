@@ -41,11 +41,11 @@ PREVIEW_COLUMNS = 8  # columns of a table
 
 
 def show_inputs(options: InputOptions, input_set: InputSet) -> None:
-    """Show the notes on the chosen inputs; under their words, folded for test examples, a preview and a download."""
+    """Show the notes on the chosen inputs; under their words a preview and a download, folded where they are known."""
     first_rows = current_jobs().inputs.read_rows(input_set.id, slice(0, RANGE_CHECK_ROWS))
     for note in [*input_set.notes, *options.range_notes(first_rows)]:
         st.caption(f":material/info: {escape_markdown(note)}")
-    label, is_unfolded = escape_markdown(input_set.words), input_set.kind != "held-out"
+    label, is_unfolded = escape_markdown(input_set.words), input_set.kind not in ("held-out", "typed")
     key = f"preview-{input_set.kind}"
     with st.expander(label, is_unfolded, icon=":material/preview:", on_change="rerun", key=key) as expander:
         if not expander.open:
