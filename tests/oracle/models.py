@@ -6,7 +6,7 @@ from typing import Any
 from core.errors import RoundtripError
 from core.library import Library
 from core.worker import Worker
-from tests.oracle import judge, product, trained_architectures
+from tests.oracle import judge, product, trained_architectures, unusual_models
 from tests.oracle.architectures import ARCHITECTURES, Built
 from tests.oracle.bases import named_inputs
 from tests.oracle.drawn_models import build_drawn
@@ -14,6 +14,7 @@ from tests.oracle.layer_table import LAYERS, build_layer_case
 from tests.oracle.reported_models import REPORTED
 
 assert trained_architectures.build_lora  # its builders are rows of ARCHITECTURES now
+assert unusual_models.OPTIMIZERS  # and those of this one rows of REPORTED
 NESTED = " nested"
 MODELS = (*LAYERS, *(f"{name}{NESTED}" for name in LAYERS), *ARCHITECTURES)
 
