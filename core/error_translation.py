@@ -9,11 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.errors import CannotSave, DoesNotLoad, InputError, NotBuilt, RoundtripError, StorageFailed, TooLarge
-from core.known_database_errors import DATABASE_ERRORS
 from core.known_errors import OUT_OF_MEMORY, OUT_OF_MEMORY_CURE, find_known_line, match_known_error
-from core.known_npm_errors import NPM_ERRORS
-from core.known_store_errors import NO_ADDRESS, STORE_ERRORS
-from core.known_uv_errors import UV_ERRORS
+from core.known_service_errors import DATABASE_ERRORS, NO_ADDRESS, NPM_ERRORS, STORE_ERRORS, UV_ERRORS
 
 DETAIL_LIMIT = 4000  # characters of foreign text that are kept
 FREE_SPACE = "Free some space, then try again; nothing half written is left."

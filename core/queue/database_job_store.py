@@ -19,8 +19,7 @@ from core.library.storage import translate_disk_errors
 from core.object_store import open_object_store
 from core.queue import job_rows
 from core.queue.database import QueueDatabase
-from core.queue.job_copies import delete_copy, evict_copies, touch_copy
-from core.queue.job_files import ENTERING, JobFiles
+from core.queue.job_files import ENTERING, JobFiles, delete_copy, evict_copies, touch_copy
 from core.queue.kept_jobs import KeptJobs
 from core.record import INVALID_JSON_ERRORS, broken_record_error, now
 from core.settings import GB, Settings

@@ -1,8 +1,10 @@
-"""What jobs are given and what they make, as entries and contents of the object store."""
+"""What jobs are given and what they make, as contents of the object store; their copies on this machine."""
 
 import contextlib
+import os
 import shutil
 import threading
+import time
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -13,10 +15,10 @@ from pydantic import BaseModel, Field, field_validator
 
 from core.error_translation import translated
 from core.errors import Gone, InputError, LibraryError, RoundtripError, cleanup_on_error
-from core.library.ids import new_id
+from core.library.ids import ID_PATTERN, new_id
 from core.library.records import FileEntry
 from core.library.staging import staging_folder
-from core.library.storage import compute_sha256, list_files, translate_disk_errors, write_text_atomically
+from core.library.storage import compute_sha256, list_files, size_on_disk, translate_disk_errors, write_text_atomically
 from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting, RemoteFile, StoredPart
 
 GIVEN = "given"  # the folder of keys of what jobs are given
@@ -24,6 +26,7 @@ SINCE = "since"  # an object beside these, as old as they are there
 ENTERING = timedelta(days=1)  # that it may take at most until a job is recorded whose files are stored
 COPIERS = 8  # parts at a time: they wait for the network
 ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched into it, or that it became
+IN_USE_SECONDS = 3600.0  # for which what was used stays, whatever the limit
 
 
 class GivenFile(BaseModel):
@@ -211,3 +214,42 @@ def _describe(path: Path, root: Path) -> FileEntry:
     """A file by its path below a root; that of the root itself is empty."""
     name = path.relative_to(root).as_posix() if path != root else ""
     return FileEntry(path=name, bytes=path.stat().st_size, sha256=compute_sha256(path))
+
+
+def touch_copy(folder: Path) -> None:
+    """Note that what lies here of a job was used."""
+    with contextlib.suppress(OSError):
+        os.utime(folder / ENTRY_FILE)
+
+
+def evict_copies(jobs: Path, max_bytes: float) -> list[str]:
+    """Delete copies in the folder of all jobs until all take at most so many bytes; returns the ids.
+
+    What was used within the hour stays, and what is not known to be in the store.
+    """
+    uses = _find_uses(jobs)
+    sizes = {id_: size_on_disk(jobs / id_) for id_ in sorted(uses, key=uses.__getitem__)}
+    total, evicted = sum(sizes.values()), []
+    for id_, size in sizes.items():
+        if total <= max_bytes or time.time() - uses[id_] < IN_USE_SECONDS:
+            break
+        delete_copy(jobs / id_)
+        evicted.append(id_)
+        total -= size
+    return evicted
+
+
+def delete_copy(folder: Path) -> None:
+    """Delete what lies here of a job: away first, so that nobody finds half of it."""
+    with contextlib.suppress(OSError, RoundtripError), staging_folder(folder.parents[1]) as staged:
+        folder.rename(staged / folder.name)
+
+
+def _find_uses(jobs: Path) -> dict[str, float]:
+    """When each copy was last used, in seconds, by the id of the job."""
+    uses = {}
+    for folder in jobs.iterdir():
+        if ID_PATTERN.fullmatch(folder.name):
+            with contextlib.suppress(OSError):  # no copy, or another process deletes it
+                uses[folder.name] = (folder / ENTRY_FILE).stat().st_mtime
+    return uses

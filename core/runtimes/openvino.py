@@ -1,15 +1,19 @@
-"""OpenVINO: how its files are written without a message sent home, and how its runtime predicts."""
+"""OpenVINO: how its files are written and quantized (NNCF) without a message sent home, and how its runtime predicts.
+
+Some operations are computed otherwise than in the runtime that a file comes from; what was seen, with versions, is in
+`findings/openvino_*.sh` and `findings/softplus_*.sh`.
+"""
 
 import re
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from core.arrays import Arrays
+from core.errors import CannotSave
 from core.runtimes.base import NO_CODE, ModelCode, Predictor, join_remarks
 from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
-from core.runtimes.openvino_operations import describe_operations
 from core.runtimes.specs import Shape, Spec
 
 FILE = "model.xml"
@@ -17,6 +21,52 @@ NUMBERS = "model.bin"  # beside it
 PACKAGES = {"openvino": "openvino"}
 WIDE_INTEGERS = ("i32", "u32", "i64", "u64")  # which hold more than the 24 bits of a float's digits
 INNER_NAME = re.compile(r"/.*:\d+$")  # of a tensor in a layer
+QUANTIZER_PACKAGES = PACKAGES | {"nncf": "nncf"}
+SMALL_TYPES = ("i8", "u8", "i4", "u4")
+
+
+class KnownOperation(NamedTuple):
+    """An operation by its name in OpenVINO, by what it is answered otherwise, and what is said of it."""
+
+    name: str
+    is_meant: Callable[[dict[str, Any]], bool]
+    sentence: str
+
+
+KNOWN_OPERATIONS = (
+    KnownOperation(
+        "ScatterNDUpdate",
+        lambda attributes: attributes.get("reduction", "none") == "none",
+        "Where several numbers go to one place (tf.scatter_nd), OpenVINO keeps the last; TensorFlow adds them up.",
+    ),
+    KnownOperation(
+        "LRN",
+        lambda attributes: True,
+        "OpenVINO cuts the bias of a local response normalisation down to a whole number, and reads an odd "
+        "depth_radius of TensorFlow as the even one below it.",
+    ),
+    KnownOperation(
+        "Unique",
+        lambda attributes: not attributes.get("sorted", True),
+        "Where different numbers are listed as they come (tf.unique), OpenVINO gives the first one and zeros, and for "
+        "counts the same.",
+    ),
+    KnownOperation(
+        "SoftPlus",
+        lambda attributes: True,
+        "OpenVINO's softplus of -20 is below 0, where it should be just above: a logarithm of that is NaN.",
+    ),
+)
+
+
+def describe_operations(model: Any) -> list[str]:
+    """Sentences on the operations of a model that was read; of a compiled one they are not known."""
+    operations = [(op.get_type_name(), op.get_attributes()) for op in getattr(model, "get_ops", list)()]
+    return [
+        known.sentence
+        for known in KNOWN_OPERATIONS
+        if any(name == known.name and known.is_meant(attributes) for name, attributes in operations)
+    ]
 
 
 def import_openvino() -> Any:
@@ -115,3 +165,46 @@ def _port_shape(port: Any) -> Shape:
     if shape.rank.is_dynamic:
         return None
     return tuple(size.get_length() if size.is_static else None for size in shape)
+
+
+def quantize(path: Path, samples: Arrays) -> Any:
+    """A quantised model of OpenVINO from a float IR; `samples` (batch first) show the ranges.
+
+    Raises CannotSave of a file that is quantised already, and where nothing could be quantised.
+    """
+    model = import_openvino().Core().read_model(path)
+    if _count_small_constants(model):
+        raise CannotSave(
+            "These OpenVINO files are quantised already, and what was rounded once is not rounded again.",
+            cure="Keep the files as they are, or quantise the model that they were made from.",
+        )
+    import nncf
+
+    calls = list_calls(path, samples)
+    quantized = nncf.quantize(model, nncf.Dataset(calls), subset_size=len(calls))
+    if not _count_small_constants(quantized):
+        raise CannotSave(
+            "Nothing in this model could be quantised, so the files would be those of plain OpenVINO IR.",
+            cure="Choose plain OpenVINO IR: the quantizer knows no reduced form for this model's operations.",
+        )
+    return quantized
+
+
+def list_calls(path: Path, samples: Arrays) -> list[Arrays]:
+    """Samples under the names and in the dtypes that a file takes, in one call where it takes any number of rows.
+
+    Between calls NNCF averages the ranges: row by row it cuts the extremes off.
+    """
+    calls: list[Arrays] = []
+    model = compile_model(path)
+    predictor = adapted_predictor(model, adapt_compiled_model(model, calls.append))
+    inputs = predictor.prepare_inputs(samples)
+    predictor.predict_fn(inputs)
+    return calls
+
+
+def _count_small_constants(model: Any) -> int:
+    """How many constants with several axes are integers of 8 bits or fewer."""
+    constants = [node for node in model.get_ops() if node.get_type_name() == "Constant"]
+    ports = [node.output(0) for node in constants]
+    return sum(port.get_element_type().get_type_name() in SMALL_TYPES and len(port.shape) > 1 for port in ports)

@@ -13,7 +13,7 @@ from core.error_translation import translate_store_error
 from core.errors import Damaged, InputError, StorageFailed, UnreadableRecord
 from core.library.annotation_files import AliasChange
 from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore, Version, open_object_store
-from core.object_store.alias_versions import join_histories
+from core.object_store.documents import join_histories
 
 
 def ignore(count: int) -> None:

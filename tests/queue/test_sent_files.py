@@ -14,9 +14,8 @@ import pytest
 from core.errors import InputError
 from core.jobs import Jobs
 from core.jobs.execution.given_files import GivenFiles
-from core.jobs.sweeps.sent_models import give_to_import, give_to_upgrade, hash_sent_model
 from core.jobs.sweeps.sweep import Sweeps
-from core.jobs.sweeps.sweep_files import hash_candidate
+from core.jobs.sweeps.sweep_files import give_to_import, give_to_upgrade, hash_candidate, hash_sent_model
 from core.jobs.sweeps.sweep_model import ModelSweep
 from core.jobs.uploads import RemoteUpload, give_models, give_swept_models, store_models, store_upload
 from core.library.job_store import Job

@@ -20,7 +20,7 @@ from core.jobs.sweeps.sweep_model import ModelSweep
 from core.library.job_store import Job
 from core.report.sweep_report import render_sweep_html, write_sweep_report
 from core.sweep.plan import SweepPlan, make_plan
-from core.sweep.row_file import ROWS_FILE, append_row, read_row_file
+from core.sweep.row_store import ROWS_FILE, append_row, read_row_file
 from core.sweep.rows import RowKey, Status, SweepRow, exit_status, failed_row, sort_rows
 from tests.factories.environment_kits import borrow_own_packages, make_engine
 from tests.factories.external_models import write_onnx_file

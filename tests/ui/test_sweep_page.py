@@ -3,7 +3,7 @@
 from core.jobs import Jobs
 from core.library.job_store import Job
 from core.settings import PROJECT
-from core.sweep.row_file import append_row
+from core.sweep.row_store import append_row
 from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.sent_files import send_files

@@ -24,8 +24,7 @@ from core.jobs.execution.given_files import GivenFiles
 from core.jobs.execution.job_handle import JobHandle, Work
 from core.jobs.execution.watched_job import watch_job
 from core.jobs.service import Jobs
-from core.jobs.sweeps.sent_models import discard_sent_models, keep_sent_models, name_kept
-from core.jobs.sweeps.sweep_files import list_uploads
+from core.jobs.sweeps.sweep_files import discard_sent_models, keep_sent_models, list_uploads, name_kept
 from core.jobs.sweeps.sweep_run import SweepResult, SweepRun
 from core.jobs.uploads import RemoteUpload, StoredUpload
 from core.library.job_store import Job
@@ -33,10 +32,10 @@ from core.library.storage import translate_disk_errors
 from core.settings import MB
 from core.sweep.models import ADDRESS, SweptModel, is_in_library, list_models, list_named_files
 from core.sweep.plan import SweepPlan, make_plan
-from core.sweep.row_file import read_row_file
+from core.sweep.row_store import read_row_file
 from core.sweep.rows import SweepRow, sort_rows
 from core.sweep.size import SweepSize, measure_sweep
-from core.validation.file_names import display_file_name
+from core.validation.file_types import display_file_name
 
 SWEEP = "sweep"  # the kind of its job
 LOCK_SECONDS = 30.0  # to wait for another start
