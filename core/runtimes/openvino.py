@@ -20,6 +20,7 @@ FILE = "model.xml"
 NUMBERS = "model.bin"  # beside it
 PACKAGES = {"openvino": "openvino"}
 WIDE_INTEGERS = ("i32", "u32", "i64", "u64")  # which hold more than the 24 bits of a float's digits
+INNER_NAME = re.compile(r"/.*:\d+$")  # of a tensor in a layer
 QUANTIZER_PACKAGES = PACKAGES | {"nncf": "nncf"}
 SMALL_TYPES = ("i8", "u8", "i4", "u4")
 
@@ -102,9 +103,9 @@ def adapt_compiled_model(model: Any, note_call: Callable[[Arrays], None] = lambd
 
 
 def name_answers(model: Any) -> dict[str, Any]:
-    """The outputs by name, without the scalars inside of layers that the converter leaves behind."""
-    named = _name_outputs(model)
-    return {name: port for name, port in named.items() if name not in _list_leftovers(named)} or named
+    """The outputs by name, without the scalars and sizes inside of layers that the converter leaves behind."""
+    named, leftovers = _name_outputs(model), _list_leftovers(model)
+    return {name: port for name, port in named.items() if name not in leftovers} or named
 
 
 def describe_model(model: Any) -> str:
@@ -121,17 +122,24 @@ def _describe_integers(model: Any) -> str:
 
 def _describe_leftovers(model: Any) -> str:
     """A sentence on the outputs of a model that are no answers; empty where it has none."""
-    leftovers = _list_leftovers(_name_outputs(model))
+    leftovers = _list_leftovers(model)
     names = ", ".join(leftovers[:3]) + (" …" if len(leftovers) > 3 else "")
-    return f"The converter left scalars from inside of layers among its outputs: {names}." if leftovers else ""
+    return f"The converter left scalars or sizes from inside of layers among its outputs: {names}." if leftovers else ""
 
 
 def _name_outputs(model: Any) -> dict[str, Any]:
     return {port_name(port, f"output_{index}"): port for index, port in enumerate(model.outputs)}
 
 
-def _list_leftovers(named: dict[str, Any]) -> list[str]:
-    return [name for name, port in named.items() if port.get_partial_shape().rank == 0 and re.search(r"/.*:\d+$", name)]
+def _list_leftovers(model: Any) -> list[str]:
+    """The outputs from inside of layers that are one number, or a few where rows are free: no answers to rows."""
+    are_rows_free = any(port.get_partial_shape().is_dynamic for port in model.inputs)
+    inner = {name: port.get_partial_shape() for name, port in _name_outputs(model).items() if INNER_NAME.search(name)}
+    return [
+        name
+        for name, shape in inner.items()
+        if shape.rank == 0 or (are_rows_free and shape.rank == 1 and shape.is_static)
+    ]
 
 
 # Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit; and it
