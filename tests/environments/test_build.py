@@ -4,6 +4,7 @@ import dataclasses
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -18,6 +19,7 @@ from core.environments.build import (
     is_unchanged,
     remove_environment,
 )
+from core.environments.interpreters import find_interpreter
 from core.environments.uv import find_uv, parse_pip_settings, uv_environment
 from core.errors import Cancelled, NotBuilt, PackageMissing, TimedOut
 from core.settings import Settings
@@ -163,6 +165,20 @@ def test_absent_python_is_one_sentence(own: Settings, tmp_path: Path):
     with pytest.raises(NotBuilt, match="release of Python that this environment needs is not installed"):
         build_environment(own, environment)
     assert list_left(own) == []
+
+
+def test_interpreter_that_only_pyenv_has_is_built_with(own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    versions = tmp_path / "pyenv" / "versions"
+    for name in ("3.99.9", "3.99.10", "3.99.11rc1", "3.99.12t", "3.9.30"):
+        program = versions / name / "bin" / "python3.99"
+        program.parent.mkdir(parents=True)
+        program.symlink_to(sys.executable)
+    (versions / "3.99.13").mkdir()  # whose installation was stopped
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    assert find_interpreter("3.99") == str(versions / "3.99.10" / "bin" / "python3.99")
+    assert find_interpreter("3.98") == "3.98"
+    built = build_environment(own, dataclasses.replace(make_locked(tmp_path), pythons=("3.99",)))
+    assert [path.name for path in built.folder.rglob("six-*.dist-info")] == ["six-1.17.0.dist-info"]
 
 
 def make_slow_uv(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

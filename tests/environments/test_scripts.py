@@ -112,3 +112,24 @@ def test_note_of_torch_fits_whatever_layers_are_called(load_script):
 
 def test_size_that_a_program_leaves_free_is_that_of_the_rows(load_script):
     assert load_script("pt2_executorch").fill_free_sizes([None, 3, None], (7, 3, 2)) == [7, 3, 2]
+
+
+def test_keras_under_tensorflow_is_asked_as_predict_asks_it(load_script):
+    import keras
+
+    calls = []
+
+    class Counted(keras.layers.Dense):
+        def call(self, inputs):
+            calls.append(1)
+            return super().call(inputs)
+
+    policy = keras.DTypePolicy("mixed_float16")
+    first, last = Counted(128, "relu", dtype=policy), keras.layers.Dense(10, "softmax", dtype="float32")
+    model = keras.Sequential([keras.Input((64,)), first, last])
+    rows = np.random.default_rng(0).random((64, 64), "float32")
+    compute = load_script("keras_model").choose_call(keras, model)
+    calls.clear()
+    answers = [np.asarray(compute(model, rows, len(rows))) for _ in range(3)]
+    assert len(calls) == 1  # as a graph, which is traced once
+    assert all(np.array_equal(answer, model.predict(rows, batch_size=64, verbose=0)) for answer in answers)
