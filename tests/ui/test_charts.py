@@ -52,3 +52,9 @@ def test_training_curves_name_the_average_error_in_whole_words(metric: str, titl
 )
 def test_note_below_a_name_is_broken_between_its_parts(note: str, lines: list[str]):
     assert wrap_note(note) == lines
+
+
+def test_resume_curves_of_far_apart_losses_have_ticks_that_do_not_overlap():
+    live, copy = LossCurve("live", [1.0, 2.0], [0.1, 0.02]), LossCurve("copy", [1.0, 2.0], [3.0, 1.0])
+    axis = resume_curves(LossCurve("past", [0.0, 1.0], [2.0, 0.1]), live, [copy]).layout.yaxis
+    assert (axis.type, list(axis.ticktext)) == ("log", ["0.1", "1"])
