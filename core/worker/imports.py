@@ -8,7 +8,6 @@ from importlib import import_module
 from importlib.util import find_spec
 
 from core.error_translation import summarize_error
-from core.known_errors import match_known_error
 
 # What converters and readers import once they are used, which every child would do again.
 TOOLS = (
@@ -35,7 +34,6 @@ def import_everything() -> None:
 
     import_runtimes()
     import_tools()
-    match_known_error("")  # whose many patterns are compiled at their first use
     # Lazily loaded parts of TensorFlow and Keras that every child would otherwise load by itself.
     tf.saved_model, tf.train, tf.function, keras.saving, keras.models  # noqa: B018
     gc.collect()

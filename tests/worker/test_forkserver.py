@@ -11,7 +11,6 @@ import psutil
 import pytest
 
 from core.errors import Cancelled, ChildDied, WorkerError
-from core.known_errors import match_known_error
 from core.settings import PROJECT, Settings
 from core.worker import Child, Worker
 from core.worker.imports import import_runtimes, import_tools
@@ -171,7 +170,3 @@ def test_tool_that_breaks_is_said_and_one_that_is_missing_is_not(monkeypatch: py
     assert imported == ["numpy.linalg"]
     said = "A tool is left out: RuntimeError: its library was built for another processor\n"
     assert capsys.readouterr().err == said
-
-
-def test_no_known_error_matches_nothing_so_all_patterns_are_compiled():
-    assert match_known_error("") is None
