@@ -126,7 +126,11 @@ NPM_ERRORS = (
 
 
 NO_ADDRESS = "This is no address of a store."
-CREDENTIALS_CURE = "Set the provider's own variables (AWS_ACCESS_KEY_ID, …), then try again."
+NO_ACCOUNT = "The store does not know in which storage account this container is."
+CREDENTIALS_CURE = (
+    "Set the provider's own variables (AWS_ACCESS_KEY_ID, AZURE_STORAGE_ACCOUNT_KEY, GOOGLE_SERVICE_ACCOUNT, …), then "
+    "try again."
+)
 
 STORE_ERRORS = (
     KnownError(
@@ -135,7 +139,7 @@ STORE_ERRORS = (
         "Make the bucket, or correct the store's address.",
     ),
     KnownError(
-        r"ExpiredToken|TokenRefreshRequired",
+        r"ExpiredToken|TokenRefreshRequired|not valid in the specified time frame",
         "The credentials for the store have expired.",
         "Renew them, then start this again: it goes on where it stopped.",
     ),
@@ -145,7 +149,12 @@ STORE_ERRORS = (
         "Set this machine's clock, then start this again: it goes on where it stopped.",
     ),
     KnownError(
-        r"Unauthenticated|InvalidAccessKeyId|SignatureDoesNotMatch|\b401\b|api/token|"
+        r"Account must be specified",
+        NO_ACCOUNT,
+        "Set AZURE_STORAGE_ACCOUNT_NAME to its name, and AZURE_STORAGE_ACCOUNT_KEY to its key, then try again.",
+    ),
+    KnownError(
+        r"Unauthenticated|failed to authenticate|InvalidAccessKeyId|SignatureDoesNotMatch|\b401\b|api/token|"
         r"metadata\.google|identity/oauth2/token|could not find credentials",
         "The store does not know these credentials, or none are set.",
         CREDENTIALS_CURE,
@@ -166,8 +175,8 @@ STORE_ERRORS = (
         "See that its address is right and can be reached, then start this again: it goes on where it stopped.",
     ),
     KnownError(
-        r"nable to recogni[sz]e URL|Account must be specified|UnknownScheme|nable to parse|relative URL",
+        r"nable to recogni[sz]e URL|UnknownScheme|nable to parse|relative URL",
         NO_ADDRESS,
-        "Give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://ACCOUNT/CONTAINER/FOLDER or file:///FOLDER.",
+        "Give s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://CONTAINER/FOLDER or file:///FOLDER.",
     ),
 )

@@ -31,6 +31,8 @@ if chosen:
     show_costs(sides, chosen)
     is_ready = models.is_filled and not (job and job.is_active)
     reason = why_no_search(sides, chosen, models.total)
+    if not models.total:
+        st.caption("Choose at least one model.")
     asks_again = st.checkbox(
         "Ask again", help="Also models that were asked before between the same two; otherwise what was found is shown."
     )

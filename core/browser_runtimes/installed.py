@@ -22,7 +22,7 @@ def require_runtimes(lock: Lock = LOCK) -> None:
     """Raise PackageMissing where the runtimes of a lock were not fetched."""
     if not runtimes_folder(lock).is_dir():
         names = " and ".join(package.spec for package in lock.packages if len(package.files) > 1)
-        raise PackageMissing("The runtimes that answer in a browser are not here yet.", received=names, cure=CURE)
+        raise PackageMissing(f"The runtimes that answer in a browser are not here yet: {names}.", cure=CURE)
 
 
 def installed_bytes(prefix: str, lock: Lock = LOCK) -> int:

@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
-from pydantic import ValidationError
 from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
@@ -25,7 +24,6 @@ from core.queue.database_job_store import AWAY_SECONDS, RETRY_SECONDS, DatabaseJ
 from core.queue.job_files import GivenRecord
 from core.queue.job_rows import Claim
 from core.queue.recovery import give_back
-from core.record import broken_record_error
 
 FENCE_SECONDS = 60  # after which a database gives up the lock of a worker that does nothing with it
 WRITE_SECONDS = 0.2  # between two records of a job's progress
@@ -113,10 +111,7 @@ class Attempt:
 
     def parse_given(self) -> GivenRecord:
         """What the job is given. Raises UnreadableRecord."""
-        try:
-            return GivenRecord.model_validate_json(self.files)
-        except ValidationError as error:
-            raise broken_record_error(Path(f"files of job {self.job.id}"), error) from error
+        return GivenRecord.parse(self.files, self.job.id)
 
     def job_store(self) -> "AttemptJobStore":
         """Return the records of jobs, where that of this one is written as part of the attempt."""
@@ -166,7 +161,7 @@ class Attempt:
         if self.is_over:
             log.warning("Job %s has another worker by now, and nothing that was done here counts", job.id)
             if entry:
-                self._store.files.forget(entry)
+                self._store.forget_entries([entry])
         elif entry:
             self._store.adopt_folder(job.id, self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -184,7 +179,7 @@ class Attempt:
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
             try:
-                return job, self._store.put_files(job, self.folder)
+                return job, self._store.put_files(job, self.folder, self._note_entry)
             except RoundtripError as error:
                 log.warning("What job %s made could not be stored: %s", job.id, error)
                 if job.state != "done":
@@ -193,6 +188,16 @@ class Attempt:
                     failed = {"state": "failed", "note": "Failed", "result": {}, "error": error.to_json()}
                     return job.model_copy(update=failed), None
             time.sleep(RETRY_SECONDS)
+
+    def _note_entry(self, entry: str) -> None:
+        """Note what the job has made, whenever the database is there. Raises Cancelled where the attempt is over."""
+        while not self.is_over:
+            try:
+                return self._store.note_entry(entry)
+            except StorageFailed as error:
+                log.warning("The result of job %s cannot be stored yet: %s", self.job.id, error)
+                time.sleep(RETRY_SECONDS)
+        raise taken_over_error()
 
     def _is_given_up(self, job: Job, error: StorageFailed) -> bool:
         """Tell a person what is waited for; whether the job was cancelled, or is another worker's."""

@@ -5,13 +5,14 @@ import os
 import shutil
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from core.error_translation import translated
 from core.errors import Gone, InputError, LibraryError, RoundtripError, cleanup_on_error
@@ -20,6 +21,7 @@ from core.library.records import FileEntry
 from core.library.staging import staging_folder
 from core.library.storage import compute_sha256, list_files, size_on_disk, translate_disk_errors, write_text_atomically
 from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting, RemoteFile, StoredPart
+from core.record import broken_record_error
 
 GIVEN = "given"  # the folder of keys of what jobs are given
 SINCE = "since"  # an object beside these, as old as they are there
@@ -57,6 +59,14 @@ class GivenRecord(BaseModel):
     name: str = ""
     files: list[GivenFile] = Field(default_factory=list)
 
+    @classmethod
+    def parse(cls, text: str, job_id: str) -> Self:
+        """Read what stands beside a job. Raises UnreadableRecord."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise broken_record_error(Path(f"files of job {job_id}"), error) from error
+
 
 class JobFiles:
     """The files of jobs in one object store. Each method raises StorageFailed, and Damaged for bytes that changed."""
@@ -87,6 +97,22 @@ class JobFiles:
         return [
             each._replace(parts=[StoredPart(contents.key(part.sha256), part.sha256) for part in each.parts])
             for each in remote
+        ]
+
+    def describe_kept(self, kept_as: str, kept: Iterable[RemoteFile]) -> GivenRecord:
+        """Return what `read_kept` finds these files by, whose places are their names."""
+        return GivenRecord(name=kept_as, files=[_describe_remote(each) for each in kept])
+
+    def read_kept(self, record: GivenRecord) -> list[RemoteFile]:
+        """Return files as `keep_remote` returned them."""
+        contents = self._given(record.name)
+        return [
+            RemoteFile(
+                **file.model_dump(exclude={"parts"}),
+                called=file.path,
+                parts=[StoredPart(contents.key(sha256), sha256) for sha256 in file.parts or ()],
+            )
+            for file in record.files
         ]
 
     def _given(self, job_id: str) -> Contents:
@@ -120,9 +146,14 @@ class JobFiles:
                 paths[file.argument] = root
         return paths
 
-    def put_made(self, folder: Path, records: dict[str, str]) -> str | None:
+    def put_made(
+        self, folder: Path, records: dict[str, str], note: Callable[[str], object] = lambda entry: None
+    ) -> str | None:
         """Store what a job has made, with its records by file name; returns the id of the entry, None where there are
-        no files. The entry is new: that of an earlier job of the same id stays what it is."""
+        no files. The entry is new: that of an earlier job of the same id stays what it is.
+
+        `note` is given the id before the entry is there; what it raises leaves none.
+        """
         with translated(LibraryError):
             if not folder.is_dir() or not {path.name for path in folder.iterdir()} - {ENTRY_FILE, *records}:
                 return None
@@ -134,6 +165,7 @@ class JobFiles:
             manifest = Manifest.model_validate({"schema": 1, "id": entry, "files": files})
             withdraw = partial(self.forget, entry)
             with cleanup_on_error(withdraw), putting.listed(withdraw):  # it may be there, and only the answer was lost
+                note(entry)
                 self._manifests.put(manifest)
             (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
             return entry
@@ -142,10 +174,14 @@ class JobFiles:
         for file in files:
             self._contents.put_file(folder / file.path, file.sha256, lambda count: None)
 
-    def forget(self, entry: str) -> None:
-        """Delete an entry, as far as the store answers: nothing refers to it. Its contents may be another's, too."""
+    def forget(self, entry: str) -> bool:
+        """Delete an entry, to which nothing refers; its contents may be another's, too.
+
+        Returns whether it is gone: a store that does not answer, or is not mounted, may have it.
+        """
         with contextlib.suppress(RoundtripError):
-            self._manifests.delete(entry)
+            return self._manifests.delete(entry) or self._store.has_marker()
+        return False
 
     def fetch(self, entry: str, folder: Path) -> bool:
         """Have the files of an entry in the folder of a job, in place of those of another; all of them, or none.
@@ -207,6 +243,10 @@ def _copy_parts(contents: Contents, file: RemoteFile) -> GivenFile:
         are_there = list(pool.map(lambda part: contents.copy_in(part.key, part.sha256), file.parts))
     if not all(are_there):
         raise InputError("A file that was sent was removed meanwhile.", received=file.name, cure="Choose it again.")
+    return _describe_remote(file)
+
+
+def _describe_remote(file: RemoteFile) -> GivenFile:
     return GivenFile.model_validate(file._asdict() | {"parts": [part.sha256 for part in file.parts]})
 
 

@@ -250,7 +250,7 @@ def test_file_that_changed_is_asked_anew_and_no_record_holds_its_path(
     assert started == ["import", "import"]
     assert job.request["plan"]["models"] == ["linear-2.onnx"]
     assert str(tmp_path) not in json.dumps(empty_jobs.job_store.read(job.id).model_dump(mode="json"))
-    with pytest.raises(InputError, match="their place is in no record"):
+    with pytest.raises(InputError, match="they are not kept"):
         Sweeps(empty_jobs).resume(job.id)
 
 

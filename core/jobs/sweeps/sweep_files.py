@@ -5,9 +5,11 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 from core.errors import InputError, Refused
 from core.jobs.service import Jobs
@@ -114,21 +116,43 @@ def name_kept(job: Job) -> str:
     return f"{job.id}/{secrets.token_hex(8)}"
 
 
-def keep_sent_models(jobs: Jobs, kept_as: str, files: Iterable[RemoteFile]) -> list[SweptModel]:
+class SentModels(NamedTuple):
+    """Models among sent files, and what makes the job of their sweep: a record that says where these files are kept."""
+
+    models: list[SweptModel]
+    create: Callable[[Job], Job]
+
+
+def keep_sent_models(jobs: Jobs, kept_as: str, files: Iterable[RemoteFile]) -> SentModels:
     """Return the models among sent files, which stay in the store under a name until `discard_sent_models`.
 
     Raises InputError where there is none, or a file was deleted meanwhile; StorageFailed.
     """
     from core.queue import DatabaseJobStore  # which an installation on one machine need not import
 
-    assert isinstance(jobs.job_store, DatabaseJobStore)
+    store = jobs.job_store
+    assert isinstance(store, DatabaseJobStore)
     files = list(files)
     named = list_named_files({file.called: file.bytes for file in files})
     if not named:
         cure = "Models end in .keras, .h5, .weights.h5, .onnx or .tflite, or are zips of SavedModel folders."
         raise InputError("There is no model among these files.", received=pluralize(len(files), "file"), cure=cure)
-    kept = {file.called: file for file in jobs.job_store.files.keep_remote(kept_as, files)}
-    return [_with_files(model, kept) for model in named]
+    kept = {file.called: file for file in store.files.keep_remote(kept_as, files)}
+    given = store.files.describe_kept(kept_as, kept.values())
+    return SentModels([_with_files(model, kept) for model in named], partial(store.create, given=given))
+
+
+def find_sent_files(jobs: Jobs, job_id: str) -> list[RemoteFile]:
+    """Return the files of a sweep whose server is gone, as far as they are still kept; none of one that has ended.
+
+    Raises UnknownName, UnreadableRecord, StorageFailed.
+    """
+    if not jobs.config.is_team:
+        return []
+    from core.queue import DatabaseJobStore  # which an installation on one machine need not import
+
+    assert isinstance(jobs.job_store, DatabaseJobStore)
+    return jobs.job_store.files.read_kept(jobs.job_store.read_given(job_id))
 
 
 def _with_files(model: SweptModel, files: dict[str, RemoteFile]) -> SweptModel:
