@@ -230,6 +230,11 @@ KNOWN_ERRORS = (
         "Look at `roundtrip doctor`; `roundtrip rebuild` makes the catalog anew from the folders.",
     ),
     KnownError(
+        r"Value passed to parameter '\w+' has DataType (\w+) not in list of allowed values: ([\w, ]+)",
+        "An operation of the model is given numbers of the type {0}, and takes these alone: {1}.",
+        "Try the model's own predict(), which computes in a graph too, and change the layer that needs another type.",
+    ),
+    KnownError(
         r"recursion depth exceeded",
         "The model is nested too deeply for Keras to walk through.",
         "Build it from fewer nested layers.",

@@ -147,7 +147,8 @@ def check_weights(context: ReloadContext) -> Finding:
     if context.outcome.weights and context.outcome.weights.forms:
         return changed(f"{finding.words} Judged by the answers: {context.outcome.verdict.label}.")
     if finding.state == "lost" and context.outcome.verdict.rank < Verdict.DIFFERENT.rank:
-        return changed("Kept in another form: no tensor is bit-equal, and the answers are mostly the same.")
+        judged = f"Judged by the answers: {context.outcome.verdict.label}."
+        return changed(f"Kept in another form: no tensor is bit-equal. {judged}")
     return finding
 
 

@@ -40,17 +40,19 @@ def compare_with_original(
     compared = compare(reference.predictions, predictions, original.classes, with_metrics=False)
     comparison = compared.to_json()
     del comparison["outputs"]  # a record stays small; the metrics of each output are computed by a comparison
-    unread = facts.get("unread")
+    unread, weights = facts.get("unread"), match_fingerprints(original.weights, facts["weights"])
+    missing = set(weights.missing if weights else ())
+    returned = [tensor for tensor in original.weights if tensor["name"] not in missing]
     return ReloadOutcome(
         **comparison,
         **{name: facts[name] for name in REPORTED_FACTS},
-        weights=match_fingerprints(original.weights, facts["weights"]),
+        weights=weights,
         optimizer=match_fingerprints(original.optimizer, facts["optimizer"]),
         discrimination=Discrimination.measure(reference.predictions, None),
         reordered=find_reordered(reference.inputs, reference.predictions, facts, list(predictions), compared),
         grade=_grade(reference.predictions, predictions, compared, original),
         places=find_places(reference.inputs, reference.predictions, facts, compared),
-        unread=None if unread is None else find_surplus(original.weights, unread),
+        unread=None if unread is None else find_surplus(returned, unread),
     )
 
 

@@ -231,7 +231,8 @@ def open_saved_model(path: Path) -> PredictFunction:
 
     def predict(inputs: Arrays) -> Arrays:
         signature = loaded.signatures["serving_default"]
-        outputs = signature(**{name: tf.constant(array) for name, array in inputs.items()})
+        specs = signature.structured_input_signature[1]
+        outputs = signature(**{name: tf.cast(array, specs[name].dtype) for name, array in inputs.items()})
         return _with_row_each({name: tensor.numpy() for name, tensor in outputs.items()}, inputs)
 
     return predict
@@ -243,7 +244,7 @@ def open_frozen_graph(path: Path) -> PredictFunction:
     function = import_frozen_graph(tf.compat.v1.GraphDef.FromString(path.read_bytes()))
 
     def predict(inputs: Arrays) -> Arrays:
-        outputs = function(*(tf.constant(inputs[tensor.op.name]) for tensor in function.inputs))
+        outputs = function(*(tf.cast(inputs[tensor.op.name], tensor.dtype) for tensor in function.inputs))
         return _with_row_each({name: tensor.numpy() for name, tensor in outputs.items()}, inputs)
 
     return predict

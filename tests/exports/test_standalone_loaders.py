@@ -51,6 +51,19 @@ def test_a_bundled_loader_gives_every_output(tmp_path: Path, key: str):
         assert any(array.shape == answer.shape and np.allclose(array, answer, atol=1e-5) for answer in answers.values())
 
 
+@pytest.mark.parametrize("key", ["saved_model", "frozen_graph"])
+def test_bundled_loader_gives_graphs_inputs_of_their_own_type(tmp_path: Path, key: str):
+    """NumPy's files hold no bfloat16, so a kit gives float32, which no graph casts by itself."""
+    import keras
+
+    row = keras.Input((3,), dtype="bfloat16", name="row")
+    model = keras.Model(row, keras.layers.Dense(2, dtype="bfloat16")(row))
+    get_format(key).save_model(model, "keras", tmp_path)
+    (answer,) = load_bundled(key, tmp_path)({"row" if key == "frozen_graph" else "inputs": ROWS}).values()
+    (expected,) = live_predictor(model).predict({"row": ROWS}).values()
+    assert np.array_equal(answer.astype("float32"), expected)
+
+
 @pytest.mark.parametrize("key", [item.key for item in FORMATS if item.needs_architecture and "module" in item.accepts])
 def test_a_bundled_loader_fills_a_module_that_has_its_own_optimizer(tmp_path: Path, key: str):
     import tensorflow as tf

@@ -128,6 +128,10 @@ MESSAGES = [
         "Unable to synchronously open file (truncated file: eof = 8604, sblock->base_addr = 0, stored_eof = 17208)",
         "The file is cut short or is not what its name says.",
     ),
+    (
+        "Value passed to parameter 'values' has DataType float32 not in list of allowed values: int32, int64",
+        "An operation of the model is given numbers of the type float32, and takes these alone: int32, int64.",
+    ),
     ("Read less bytes than requested", "The file is cut short or is not what its name says."),
     (
         "Unable to synchronously open file (file signature not found)",

@@ -168,10 +168,18 @@ def _settings(model: Any, answers: Any, targets: Any) -> dict[str, np.ndarray]:
         metric.reset_state()
     scores = {"loss": np.asarray(model._compile_loss(targets, fixed))}
     scores |= {name: np.asarray(value) for name, value in model.compute_metrics(None, targets, fixed).items()}
-    optimizer = {key: value for key, value in model.optimizer.get_config().items() if key != "name"}
+    optimizer = {key: value for key, value in _read_config(model.optimizer).items() if key != "name"}
     words = {f"optimizer {key}": np.array(json.dumps(value, default=str)) for key, value in optimizer.items()}
     words |= {name: np.array(str(getattr(model, name))) for name in ("run_eagerly", "steps_per_execution")}
     return scores | words
+
+
+def _read_config(optimizer: Any) -> dict[str, Any]:
+    """The config of an optimizer; nothing where its schedule has none."""
+    try:
+        return dict(optimizer.get_config())
+    except NotImplementedError:
+        return {}
 
 
 def _train_one_step(model: Any, inputs: Any, targets: Any) -> dict[str, np.ndarray]:
