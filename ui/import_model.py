@@ -11,7 +11,7 @@ from core.errors import RoundtripError, error_from_json
 from core.formats import get_format
 from core.inputs.fitting import describe_shape
 from core.jobs import Jobs
-from core.jobs.imports.stated_shapes import parse_shapes
+from core.jobs.imports.import_request import parse_shapes
 from core.jobs.uploads import store_upload
 from core.library.job_store import Job
 from core.runtimes.signatures import choose_signature

@@ -199,7 +199,7 @@ def _show_endings(
                     differences, line = losses[id_] - losses[LIVE_MODEL], LINE_COLOURS[colour]
                     _draw_loss_difference(differences, batches_per_epoch, line, f"departure-{id_}", names[id_])
                     score = _score_text(copy.epochs[-1].model_dump())
-                    took = format_duration(copy.seconds).replace(" ", "\N{NO-BREAK SPACE}")
+                    took = format_duration(copy.seconds)
                     st.caption(escape_markdown(f"Ends with {score} on validation rows. Took {took}."))
 
 

@@ -1,12 +1,14 @@
-"""The runtimes on this machine's disk: whether they are here, and each file, checked against the lock."""
+"""The runtimes on this machine's disk: their lock, whether they are here, and each file, checked against the lock."""
 
 from functools import lru_cache
 from pathlib import Path
 
-from core.browser_runtimes.lock import LOCK
 from core.errors import Damaged, PackageMissing, UnknownName
-from core.npm import Lock, has_integrity
+from core.npm import Lock, has_integrity, read_lock
 from core.settings import get_settings
+
+LOCK = read_lock(Path(__file__).with_name("lock.json"))
+
 
 CURE = "Run `make browser-runtimes` once, with a connection to your package registry; everything else works without."
 

@@ -68,7 +68,7 @@ def upgrade(
     """Ask models in one environment and then in another: which load, which answer the same, and what cures the rest."""
     from core.jobs.upgrades.upgrade import read_rows
     from core.report.upgrade_report import write_upgrade_report
-    from core.upgrade.summary import exit_status, summarize_upgrade
+    from core.upgrade.rows import exit_status, summarize_upgrade
 
     _require_places(report or [], cured)
     with open_jobs() as jobs:
@@ -135,7 +135,7 @@ def _write_cured(jobs: "Jobs", job_id: str, rows: list["UpgradeRow"], folder: Pa
 def bisect(source: Source, target: Target, path: Models = None, copies: Copies = None, as_json: AsJson = False) -> None:
     """Find the first release of Keras between two that answers otherwise, for one model."""
     from core.jobs.upgrades.bisect import describe_bisect
-    from core.upgrade.summary import EXIT_CHANGED, EXIT_DOES_NOT_LOAD
+    from core.upgrade.rows import EXIT_CHANGED, EXIT_DOES_NOT_LOAD
 
     with open_jobs() as jobs:
         result: Any = wait_for_job(jobs, jobs.bisect(source, target, path, copies=copies or ())).result

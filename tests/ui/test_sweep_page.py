@@ -1,17 +1,23 @@
 """The Sweep page without a browser: what it offers, how much it says a plan is, and the rows of a sweep."""
 
+from pathlib import Path
+from typing import Any
+
 from core.environments.machines import get_environment_or_own
 from core.environments.own import HERE
 from core.jobs import Jobs
 from core.jobs.sweeps.sweep import Sweeps
 from core.library.job_store import Job
+from core.queue import GivenFile, GivenRecord
 from core.settings import PROJECT
-from core.sweep.row_file import append_row
+from core.sweep.row_store import append_row
 from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_artifact, make_run
+from tests.factories.queue_team import Team
 from tests.factories.sent_files import send_files
 from tests.factories.shown_tables import shown_tables
 from tests.helpers import list_staged
+from tests.postgresql_server import execute, new_database
 from tests.ui.test_pages import page_text
 
 GOOD = SweepRow(model="good", format="keras", status=Status.ALIKE, verdict="bit-identical", label="Bit-identical")
@@ -29,15 +35,26 @@ WORSE = SweepRow(
 PASSING = SweepRow(model="later", status=Status.NOT_VERIFIED, label="Not verified", is_passing=True)
 
 
-def write_sweep(jobs: Jobs, *rows: SweepRow, has_files: bool = False, **facts: object) -> Job:
-    """A sweep as `SweepRun` leaves it, ended unless `facts` say otherwise."""
+def describe_sweep(*rows: SweepRow, has_files: bool = False, **facts: object) -> dict[str, Any]:
+    """The record of a sweep as `SweepRun` leaves it, ended unless `facts` say otherwise."""
     dumped = [row.model_dump(mode="json") for row in rows]
     detail = {"rows": dumped, "counts": {"alike": len(rows)}, "total": 9}
     request = {"plan": {"models": ["library"], "formats": ["onnx"]}, "has_files": has_files, "again": False}
-    given = {"id": "j0123456789", "kind": "sweep", "title": "nightly", "request": request, "detail": detail, **facts}
+    given: dict[str, Any] = {
+        "id": "j0123456789",
+        "kind": "sweep",
+        "title": "nightly",
+        "request": request,
+        "detail": detail,
+        **facts,
+    }
     if given.setdefault("state", "done") == "done":
         given["result"] = {"rows": dumped, "headline": "", "exit_status": 0}
-    return jobs.job_store.create(Job.model_validate(given))
+    return given
+
+
+def write_sweep(jobs: Jobs, *rows: SweepRow, **facts: Any) -> Job:
+    return jobs.job_store.create(Job.model_validate(describe_sweep(*rows, **facts)))
 
 
 def test_sweep_page_of_empty_library_shows_next_step_and_plan(visit, empty_jobs: Jobs):
@@ -137,6 +154,21 @@ def test_sweep_over_files_says_how_to_go_on(visit, empty_jobs: Jobs):
     app = visit(empty_jobs, "sweep", job=job.id)
     assert "to go on, give them once more" in page_text(app)
     assert not [button for button in app.button if button.key == "resume-sweep"]
+
+
+def test_sweep_over_sent_files_of_a_lost_server_is_resumed(visit, tmp_path: Path, postgresql: str, monkeypatch):
+    monkeypatch.setattr("core.queue.kept_jobs.KeptJobs.touch", lambda _: None)
+    with new_database(postgresql) as url:
+        jobs = Team(tmp_path, url).make_server()
+        sent = GivenFile(argument="model", name="models", path="net.keras", bytes=1, sha256="0" * 64, parts=[])
+        jobs.job_store.create(
+            Job.model_validate(describe_sweep(GOOD, has_files=True, state="running")),
+            given=GivenRecord(name="j0123456789/0", files=[sent]),
+        )
+        execute(url, "UPDATE jobs_1 SET queued = now() - interval '1 hour'")
+        app = visit(jobs, "sweep", job="j0123456789")
+    assert app.button(key="resume-sweep").label == "Resume"
+    assert "give them once more" not in page_text(app)
 
 
 def test_earlier_sweeps_are_one_click_away(visit, empty_jobs: Jobs):

@@ -20,7 +20,7 @@ from tests.factories.sent_files import list_whole_uploads, send_files
 from tests.factories.shown_tables import shown_tables
 from tests.ui.test_pages import page_text
 from ui.components import escape_markdown
-from ui.upgrade.sides import put_older_first
+from ui.upgrade.choice import put_older_first
 
 ERROR = {"code": "does-not-load", "sentence": "No."}
 OUTCOME = {"environment": "keras-3.3", "verdict": "does-not-load", "error": ERROR}

@@ -19,8 +19,8 @@ from core.jobs.upgrades.upgrade import read_rows
 from core.jobs.upgrades.upgrade_model import AskedModel, Item, ModelCheck
 from core.library import staging
 from core.report.upgrade_report import write_upgrade_report
-from core.upgrade.crossing import Crossing
 from core.upgrade.rows import Status, UpgradeRow
+from core.upgrade.sides import Crossing
 from tests.factories.environment_kits import borrow_own_packages, make_engine
 from tests.factories.external_models import write_onnx_file
 from tests.helpers import wait_until_done

@@ -164,7 +164,7 @@ def show_next_step(job: Job) -> None:
     passing = sum(row.is_passing for row in _read_rows(job)) if job.state == "done" else 0
     if job.is_active or (job.state == "done" and not passing):
         return
-    if job.request["has_files"]:
+    if not Sweeps(current_jobs()).can_resume(job):
         st.caption(
             "It goes over files: to go on, give them once more, here or by `roundtrip sweep PLAN.toml`. What was found "
             "out is not asked again."

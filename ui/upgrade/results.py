@@ -15,9 +15,8 @@ from core.report.upgrade_report import render_upgrade_html, render_upgrade_json
 from core.text.labels import pluralize
 from core.text.numbers import format_duration, format_size
 from core.text.verdicts import verdict_label
-from core.upgrade.rows import Cure, Status, UpgradeRow
+from core.upgrade.rows import Cure, Status, UpgradeRow, summarize_upgrade
 from core.upgrade.sides import list_sides
-from core.upgrade.summary import summarize_upgrade
 from ui.components import button_label, escape_markdown, show_error
 from ui.session import current_jobs
 from ui.wrapped_table import NOTHING, show_wrapped_table

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from core.environments.kits import read_arrays
 from core.errors import NeedsArchitecture
-from core.exports.environment_kits import unpacked_kit
+from core.exports.proof_kit import unpacked_kit
 from core.formats import get_format
 from core.library import Library
 from core.settings import Settings
