@@ -146,12 +146,18 @@ def _show_format_card(fragment: str, run: Run, format_: Format, refusal: str) ->
         st.caption(f":material/block: {escape_markdown(refusal)}")
         return
     kept = [part for part in PARTS if part in format_.keeps]
-    badges = " ".join(f":violet-badge[{part}]" for part in kept)
+    badges = " ".join(_part_badge(format_, part) for part in kept)
     meanings = "\n\n".join(f"Kept, **{part}**: {PART_MEANINGS[part]}" for part in kept)
     # One element for all three: a page of cards is as fast as it has few of them.
     st.markdown(f":small[{format_.good_for} It is {format_.layout}.]\n\n{badges}", help=meanings)
     if format_.environment:
         _show_environment(format_.environment)
+
+
+def _part_badge(format_: Format, part: str) -> str:
+    """A claimed part as a badge; the optimizer's state is told apart where nothing can train with it."""
+    is_usable = part != "optimizer state" or format_.can_resume_training
+    return f":violet-badge[{part}]" if is_usable else f":gray-badge[{part}, not usable]"
 
 
 def _show_environment(environment: Environment) -> None:

@@ -2,13 +2,16 @@
 
 import dataclasses
 
+import pytest
+
 from core.environments.base import Environment
-from core.formats import all_formats
+from core.formats import all_formats, get_format
 from core.jobs import Jobs
 from tests.factories.elsewhere_jobs import write_built
 from tests.factories.library_entries import make_run
 from tests.factories.private_entries import BO
 from tests.ui.test_pages import page_text
+from ui.save import _part_badge
 
 FORMAT = next(format_ for format_ in all_formats() if format_.environment)
 assert FORMAT.environment
@@ -51,3 +54,15 @@ def test_format_in_an_environment_of_a_third_party_is_offered_and_saved(visit, o
     monkeypatch.setattr(bos, "_start", lambda *given: started.append(given))
     bos.save(run.id, [FORMAT.key])
     assert [given[0] for given in started] == ["save"]
+
+
+@pytest.mark.parametrize(
+    ("key", "badge"),
+    [
+        ("keras", ":violet-badge[optimizer state]"),
+        ("checkpoint", ":violet-badge[optimizer state]"),
+        ("saved_model", ":gray-badge[optimizer state, not usable]"),
+    ],
+)
+def test_card_claims_no_optimizer_that_nothing_can_train_with(key: str, badge: str):
+    assert _part_badge(get_format(key), "optimizer state") == badge
