@@ -25,8 +25,9 @@ from ui.uploader import ChosenFiles, choose_files, forget_files
 
 ACCEPTED_FILES = (
     "Import `.keras`, `.h5`, `.weights.h5` with its architecture as `.json`, `.tflite`, `.onnx`, OpenVINO's `.xml` "
-    "with its `.bin`, or a `.zip` of one file, MLflow's folder of a Keras model, a SavedModel, a checkpoint, "
-    "OpenVINO's files, weights in shards with their architecture, or an `.onnx` with the files of its numbers."
+    "with its `.bin`, or a `.zip` of one file, MLflow's folder of a Keras model or a `tf.Module`, a SavedModel, "
+    "a checkpoint, OpenVINO's files, weights in shards with their architecture, or an `.onnx` with the "
+    "files of its numbers."
 )
 VALIDATION_CAPTION = (
     "Every file is checked against a list of what a model may contain, then loaded in a sandboxed process that reaches "

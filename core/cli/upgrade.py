@@ -80,6 +80,9 @@ def upgrade(
     status = exit_status(rows, tolerance)
     result = {**ended.result, "headline": summarize_upgrade(rows), "exit_status": status, "cured": written}
     print_result(result if as_json else [_row(row) for row in rows], as_json, COLUMNS)
+    for row in rows:
+        if row.note and not as_json:
+            print_text(f"{row.name}: {row.note}")
     print_text(summarize_upgrade(rows), to_stderr=True)
     exit_with(status)
 

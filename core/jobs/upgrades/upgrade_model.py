@@ -102,13 +102,15 @@ class Item(NamedTuple):
 class AskedModel(NamedTuple):
     """What is known of a model before the upgrade: its row, and what is expected of it where it is to be asked.
 
-    `folder` is where it lies, and `seconds` are those that this took.
+    `folder` is where it lies, `seconds` are those that this took, and `remarks` what was found where it came from: rows
+    are kept by what a model is, wherever it lay.
     """
 
     row: UpgradeRow
     folder: Path
     expectation: Expectation | None = None
     seconds: float = 0.0
+    remarks: tuple[str, ...] = ()
 
 
 class ModelCheck:
@@ -144,13 +146,17 @@ class ModelCheck:
             raise
         except Exception as error:  # noqa: BLE001  a row that fails fails alone
             row = _failed(row.name, translate(error, WorkerError))
-        return row.model_copy(update={"seconds": asked.seconds + time.perf_counter() - started})
+        note = " ".join(filter(None, (*asked.remarks, row.note)))
+        return row.model_copy(update={"note": note, "seconds": asked.seconds + time.perf_counter() - started})
 
     def _ask_before(self, item: Item, folder: Path) -> AskedModel:
         model = item.lay_out(folder / "model")
-        if not self.again and (row := self.store.find(item.name, model.sha256)):
+        return self._ask_laid_out(item.name, model, folder)._replace(remarks=model.remarks)
+
+    def _ask_laid_out(self, name: str, model: ModelFiles, folder: Path) -> AskedModel:
+        if not self.again and (row := self.store.find(name, model.sha256)):
             return AskedModel(row, folder)
-        row = _begin_row(item.name, model)
+        row = _begin_row(name, model)
         if reason := self._why_not_taken(model):
             return AskedModel(row.model_copy(update={"cause": reason}), folder)
         self._validate(model)
