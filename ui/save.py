@@ -1,10 +1,12 @@
 """Parts of the Save page: the choice of formats, the progress of each, and the saved artifacts."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
+from core.compare import Verdict
 from core.environments.base import Environment
 from core.errors import RoundtripError
 from core.formats import all_formats, formats_at_hand, get_format
@@ -211,6 +213,18 @@ def draw_save_rows(job: Job) -> None:
                     show_error(row["error"])
             else:
                 st.markdown(ROW_STATES[row["state"] if job.is_active else "stopped"], width="content")
+
+
+def show_saved_summary(job: Job) -> None:
+    """Show how many copies of a finished save there are, and how many have each verdict, the best first."""
+    rows = job.format_rows.values()
+    verdicts = Counter(Verdict(row["verdict"]) for row in rows if row["state"] == "done")
+    counts = " · ".join(f"{verdict.label}: {verdicts[verdict]}" for verdict in Verdict if verdicts[verdict])
+    if counts:
+        st.success(
+            f"**Done:** {verdicts.total()} of {pluralize(len(rows), 'copy', 'copies')} saved. {counts}.",
+            icon=":material/check_circle:",
+        )
 
 
 def _draw_saved_row(row: dict[str, Any], largest: int) -> None:
