@@ -36,7 +36,7 @@ if beside:
     st.header(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
     first, second = (entries[id_].run_name or "" for id_ in (chosen, beside))
     runs = f"Both are of “{first}”." if first == second else f"A is of “{first}”, B of “{second}”."
-    st.caption(f"A is the left one. {escape_markdown(runs)}")
+    st.caption(escape_markdown(f"A is {names[chosen]}, B is {names[beside]}. {runs}"))
     show_diff(chosen, beside)
     st.stop()
 

@@ -1,8 +1,10 @@
-"""The overview of an artifact: its options in words, its files as a tree."""
+"""The overview of an artifact: its verdict and why it does not load, its options in words, its files as a tree."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from core.formats import all_formats, get_format
+from core.jobs import Jobs
 from ui.artifact_detail import file_tree
 from ui.inspect.overview import label_options
 
@@ -29,3 +31,17 @@ def test_file_tree_has_each_folder_once_and_sizes_beside_the_longest_name():
         "    a_long_name.index    12.3 kB",
         "    b.data                4.5 MB",
     ]
+
+
+def test_overview_says_why_a_copy_does_not_load(visit: Callable, jobs: Jobs, saved: Callable):
+    id_ = saved("tips", "h5")["artifact"]
+    app = visit(jobs, "inspect", artifact=id_)
+    assert not app.exception
+    assert ["vocabulary was lost" in error.value for error in app.error] == [True]
+
+
+def test_inspect_page_says_which_of_two_is_a(visit: Callable, jobs: Jobs, saved: Callable):
+    first, second = (saved("tips", key)["artifact"] for key in ("keras", "h5"))
+    app = visit(jobs, "inspect", artifact=first, beside=second, part="Files")
+    captions = [caption.value.replace("\\", "") for caption in app.caption]
+    assert [text for text in captions if text.startswith("A is Keras file (.keras), B is HDF5, legacy (.h5). Both")]

@@ -89,6 +89,6 @@ def _show_numbers(outcome: ComparisonOutcome) -> None:
         return
     st.markdown(
         f"Answers changed: **{outcome.changed_rows:,} of {outcome.rows:,}**  \n"
-        f"Largest difference: **{format_number(outcome.max_abs)}**  \n"
-        f"Mean difference: **{format_number(outcome.mean_abs)}**"
+        f"Largest difference: **{format_number(outcome.max_abs or 0.0)}**  \n"
+        f"Mean difference: **{format_number(outcome.mean_abs or 0.0)}**"
     )
