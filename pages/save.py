@@ -8,7 +8,14 @@ from ui.components import describe_runs, escape_markdown, show_empty_state, trus
 from ui.job_progress import follow_job, job_from_query
 from ui.navigation import go
 from ui.query_params import bind_select
-from ui.save import SAVE_BUTTONS, draw_save_rows, load_saved_copies, show_choice, show_saved_artifacts
+from ui.save import (
+    SAVE_BUTTONS,
+    draw_save_rows,
+    load_saved_copies,
+    show_choice,
+    show_saved_artifacts,
+    show_saved_summary,
+)
 from ui.session import current_jobs
 
 st.title("Save a run", anchor=False)
@@ -36,14 +43,16 @@ with st.container(horizontal=True, vertical_alignment="center"):
     st.header(escape_markdown(job.title), width="content")
     if job.request["run"] in runs:
         trust_badge(runs[job.request["run"]].trust)
-follow_job(job, draw_save_rows)
-if not job.is_active:
-    saved_ids = [row["artifact"] for row in job.format_rows.values() if row["state"] == "done"]
+saved_ids = [row["artifact"] for row in job.format_rows.values() if row["state"] == "done"]
+if not job.is_active:  # above the copies, which may be thirty
+    show_saved_summary(job)
     with st.container(horizontal=True):
         if saved_ids and st.button("Compare them", type="primary", icon=":material/compare_arrows:"):
             go("compare", artifact=saved_ids)
         if st.button("Save in other formats", icon=":material/replay:"):
             go("save", run=job.request["run"])
+follow_job(job, draw_save_rows)
+if not job.is_active:
     if saved_ids:
         show_adviser_of_run(job.request["run"])
     show_saved_artifacts(job)

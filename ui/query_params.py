@@ -19,6 +19,8 @@ CHOSEN_SUFFIX = "-chosen"  # under this key, whether a person gave a widget anot
 TABS_KEY = "part"  # also the query parameter of the open tab
 SEEN_SUFFIX = "-seen"  # under this key, the values that a widget last took from the address or wrote into it
 
+OPTIONS_SUFFIX = "-options"  # under this key, the options that a widget had when it was drawn last
+
 
 class WidgetBinding(TypedDict):
     """Keyword arguments of a widget that is bound to a query parameter."""
@@ -74,6 +76,7 @@ def bind_multiselect(name: str, options: Sequence[str], clears: tuple[str, ...] 
 
 def _bind_options(name: str, options: Sequence[str], clears: tuple[str, ...]) -> OptionsBinding:
     key = KEY_PREFIX + name
+    st.session_state[key + OPTIONS_SUFFIX] = list(options)
     return {"options": list(options), "key": key, "on_change": _write_param, "args": (name, key, *clears)}
 
 
@@ -151,8 +154,26 @@ def _take_choice(name: str) -> bool:
     return bool(st.session_state.pop(KEY_PREFIX + name + CHOSEN_SUFFIX, False))
 
 
+def _is_choice(key: str) -> bool:
+    """Whether a widget with options was given another value; what is no option is put back.
+
+    Labels change, as of what is built meanwhile. Where the browser sends those of before, as a timer of the page may,
+    Streamlit takes them for values: nobody chose anything then.
+    """
+    options, value = st.session_state.get(key + OPTIONS_SUFFIX), st.session_state[key]
+    values = value if isinstance(value, list) else [] if value is None else [value]
+    if options is None or all(each in options for each in values):
+        return True
+    seen = [each for each in st.session_state.get(key + SEEN_SUFFIX, []) if each in options]
+    added = [each for each in values if each in options and each not in seen]
+    st.session_state[key] = [*seen, *added] if isinstance(value, list) else (seen or options)[0]
+    return bool(added)
+
+
 def _write_param(name: str, key: str, *clears: str) -> None:
     _restore_params()
+    if not _is_choice(key):
+        return
     value = st.session_state[key]
     st.session_state[key + CHOSEN_SUFFIX] = True
     st.query_params[name] = value

@@ -1,10 +1,12 @@
 """Parts of the Save page: the choice of formats, the progress of each, and the saved artifacts."""
 
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
 import streamlit as st
 
+from core.compare import Verdict
 from core.environments.base import Environment
 from core.errors import RoundtripError
 from core.formats import all_formats, formats_at_hand, get_format
@@ -146,12 +148,18 @@ def _show_format_card(fragment: str, run: Run, format_: Format, refusal: str) ->
         st.caption(f":material/block: {escape_markdown(refusal)}")
         return
     kept = [part for part in PARTS if part in format_.keeps]
-    badges = " ".join(f":violet-badge[{part}]" for part in kept)
+    badges = " ".join(_part_badge(format_, part) for part in kept)
     meanings = "\n\n".join(f"Kept, **{part}**: {PART_MEANINGS[part]}" for part in kept)
     # One element for all three: a page of cards is as fast as it has few of them.
     st.markdown(f":small[{format_.good_for} It is {format_.layout}.]\n\n{badges}", help=meanings)
     if format_.environment:
         _show_environment(format_.environment)
+
+
+def _part_badge(format_: Format, part: str) -> str:
+    """A claimed part as a badge; the optimizer's state is told apart where nothing can train with it."""
+    is_usable = part != "optimizer state" or format_.can_resume_training
+    return f":violet-badge[{part}]" if is_usable else f":gray-badge[{part}, not usable]"
 
 
 def _show_environment(environment: Environment) -> None:
@@ -205,6 +213,18 @@ def draw_save_rows(job: Job) -> None:
                     show_error(row["error"])
             else:
                 st.markdown(ROW_STATES[row["state"] if job.is_active else "stopped"], width="content")
+
+
+def show_saved_summary(job: Job) -> None:
+    """Show how many copies of a finished save there are, and how many have each verdict, the best first."""
+    rows = job.format_rows.values()
+    verdicts = Counter(Verdict(row["verdict"]) for row in rows if row["state"] == "done")
+    counts = " · ".join(f"{verdict.label}: {verdicts[verdict]}" for verdict in Verdict if verdicts[verdict])
+    if counts:
+        st.success(
+            f"**Done:** {verdicts.total()} of {pluralize(len(rows), 'copy', 'copies')} saved. {counts}.",
+            icon=":material/check_circle:",
+        )
 
 
 def _draw_saved_row(row: dict[str, Any], largest: int) -> None:

@@ -6,6 +6,7 @@ from html import escape
 import streamlit as st
 
 NOTHING = "–"
+SHORT_NAME = 9  # characters of a heading that fits beside the words of a card
 TONES = {"✓": "good", "≈": "good", "≠": "fair", "✗": "bad"}  # by the symbol with which a cell begins
 
 
@@ -22,7 +23,8 @@ def render_wrapped_table(columns: Mapping[str, Sequence[str]], alt: str) -> str:
     rows = zip(*(columns[name] for name in shown), strict=True)
     body = "".join(f"<tr>{_render_row(shown, row)}</tr>" for row in rows)
     table = f'<table aria-label="{escape(alt)}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
-    return f'<div class="wrapped-table">{table}</div>'
+    names = " long-names" if max(map(len, shown[1:]), default=0) > SHORT_NAME else ""
+    return f'<div class="wrapped-table{names}">{table}</div>'
 
 
 def _render_row(names: Sequence[str], texts: Sequence[str]) -> str:

@@ -33,4 +33,4 @@ def read_table(html: str) -> dict[str, list[str]]:
 def shown_tables(app: AppTest) -> list[dict[str, list[str]]]:
     """The tables of a page whose words wrap, from the top."""
     bodies = [element.proto.body for element in app.get("html")]
-    return [read_table(body) for body in bodies if 'class="wrapped-table"' in body]
+    return [read_table(body) for body in bodies if 'class="wrapped-table' in body]

@@ -18,7 +18,7 @@ def test_elsewhere_page_of_empty_library_offers_next_step(visit, empty_jobs: Job
     app = visit(empty_jobs, "elsewhere")
     assert "There is no copy to ask yet" in page_text(app)
     assert "Save a run" in [button.label for button in app.button]
-    assert [item.label.partition(" · ")[0] for item in app.expander] == [each.label for each in ENVIRONMENTS]
+    assert [item.label.partition(" · ")[0] for item in app.expander] == [f"**{each.label}**" for each in ENVIRONMENTS]
 
 
 def test_elsewhere_page_says_size_before_it_builds(visit, jobs: Jobs, saved: Callable):

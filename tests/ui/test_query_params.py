@@ -1,5 +1,6 @@
 """Widgets bound to the address, and tabs that a link opens."""
 
+import pytest
 from streamlit.testing.v1 import AppTest
 
 
@@ -56,3 +57,29 @@ def test_choice_of_the_address_survives_a_run_that_was_cut_short():
     assert (one.default, list(segments.default)) == (1, [1])
     assert (many.set_value, list(many.raw_values)) == (True, ["b"])
     assert not app.warning
+
+
+def draw_renamed() -> None:
+    import streamlit as st
+
+    from ui.query_params import bind_multiselect, bind_select
+
+    labels = {"a": "A", "b": "B", "c": "C"}.get
+    st.selectbox("One", **bind_select("one", ["a", "b"], clears=("job",)), format_func=lambda key: labels(key, key))
+    st.multiselect("Many", **bind_multiselect("many", ["a", "b", "c"]), format_func=lambda key: labels(key, key))
+
+
+@pytest.mark.parametrize(
+    ("sent", "values"), [(["A (to build)", "B (to build)"], ["a", "b"]), (["A (to build)", "c"], ["a", "b", "c"])]
+)
+def test_labels_of_before_are_no_new_choice(sent: list[str], values: list[str]):
+    app = AppTest.from_function(draw_renamed)
+    app.query_params.update({"one": "b", "many": ["a", "b"], "job": "j1"})
+    app.run()
+    app.selectbox[0].options.append("B (to build)")  # the browser has it still
+    app.selectbox[0].set_value("B (to build)")
+    app.multiselect[0].set_value(sent)
+    app.run()
+    assert not app.exception
+    assert (app.selectbox[0].value, app.multiselect[0].value) == ("b", values)
+    assert {**app.query_params} == {"one": "b", "many": values, "job": "j1"}

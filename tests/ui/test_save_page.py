@@ -2,13 +2,17 @@
 
 import dataclasses
 
+import pytest
+
 from core.environments.base import Environment
-from core.formats import all_formats
+from core.formats import all_formats, get_format
 from core.jobs import Jobs
+from core.library.job_store import Job
 from tests.factories.elsewhere_jobs import write_built
-from tests.factories.library_entries import make_run
+from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.private_entries import BO
 from tests.ui.test_pages import page_text
+from ui.save import _part_badge
 
 FORMAT = next(format_ for format_ in all_formats() if format_.environment)
 assert FORMAT.environment
@@ -51,3 +55,33 @@ def test_format_in_an_environment_of_a_third_party_is_offered_and_saved(visit, o
     monkeypatch.setattr(bos, "_start", lambda *given: started.append(given))
     bos.save(run.id, [FORMAT.key])
     assert [given[0] for given in started] == ["save"]
+
+
+@pytest.mark.parametrize(
+    ("key", "badge"),
+    [
+        ("keras", ":violet-badge[optimizer state]"),
+        ("checkpoint", ":violet-badge[optimizer state]"),
+        ("saved_model", ":gray-badge[optimizer state, not usable]"),
+    ],
+)
+def test_card_claims_no_optimizer_that_nothing_can_train_with(key: str, badge: str):
+    assert _part_badge(get_format(key), "optimizer state") == badge
+
+
+def test_finished_save_says_first_how_many_copies_have_each_verdict(visit, empty_jobs: Jobs):
+    run = make_run(empty_jobs.library)
+    rows = {key: {"state": "failed", "error": {"code": "cannot-save", "sentence": "No."}} for key in ("onnx",)}
+    for key, verdict in (("keras", "bit-identical"), ("h5", "bit-identical"), ("litert", "rounding")):
+        id_ = make_artifact(empty_jobs.library, run, key).id
+        facts = {"bytes": 1, "changed_rows": 0, "rows": 4, "needs_code": False, "seconds": 1.0}
+        rows[key] = {"state": "done", "artifact": id_, "verdict": verdict, **facts}
+    request = {"run": run.id, "formats": list(rows)}
+    job = Job(id="j0123456789", kind="save", title="x", state="done", request=request, result={"rows": rows})
+    empty_jobs.job_store.create(job)
+    app = visit(empty_jobs, "save", job=job.id)
+    assert not app.exception
+    assert [box.value for box in app.success] == [
+        "**Done:** 3 of 4 copies saved. Bit-identical: 2 · Same answers (rounding only): 1."
+    ]
+    assert "Compare them" in [button.label for button in app.button]

@@ -19,6 +19,7 @@ from core.tensors.rounding import round_to_bits
 from tests.factories.library_entries import make_artifact, make_run
 from tests.ui.test_pages import page_text
 from ui.tour import copies
+from ui.tour.choose import describe_guess
 from ui.tour.copies import find_different
 from ui.tour.fewer_bits import DenseNet, choose_row
 from ui.tour.journey import ask, choose_tone, judge_guess
@@ -78,6 +79,13 @@ def test_suitcase_claims_nothing_of_what_was_not_verified(state: str, shown: str
 )
 def test_guess_is_judged_by_the_verdicts(guess: str, different: list[str], sentence: str):
     assert judge_guess(guess, different) == sentence
+
+
+@pytest.mark.parametrize(("guess", "has_cup"), [("architecture", True), ("litert", False)])
+def test_only_a_right_guess_has_a_cup(guess: str, has_cup: bool):
+    words = describe_guess(guess, ["architecture"])
+    assert words.startswith(":material/emoji_events:") == has_cup
+    assert words.endswith(judge_guess(guess, ["architecture"]))
 
 
 def test_different_copies_are_those_whose_answers_changed():

@@ -35,3 +35,8 @@ def test_wrapped_table_shows_any_text_as_it_is(text: str):
 )
 def test_wrapped_table_colours_a_cell_by_its_symbol(text: str, tone: str):
     assert f'data-column="Verdict" class="{tone}"' in render_wrapped_table({"Model": ["a"], "Verdict": [text]}, "x")
+
+
+@pytest.mark.parametrize(("heading", "is_long"), [("Verdict", False), ("ONNX Runtime 1.20", True)])
+def test_wrapped_table_gives_long_headings_more_room_on_a_card(heading: str, is_long: bool):
+    assert ('class="wrapped-table long-names"' in render_wrapped_table({"Copy": ["a"], heading: ["b"]}, "x")) == is_long

@@ -12,7 +12,12 @@ from ui.tour.story import Tour
 def show_choice(tour: Tour) -> None:
     """Show how the guess ended, and the adviser over the copies of the tour."""
     if guess := requested_guess():
-        st.markdown(f":material/emoji_events: Your guess was {get_format(guess).label}.")
-        st.markdown(judge_guess(guess, find_different(load_outcomes(tour))))
+        st.markdown(describe_guess(guess, find_different(load_outcomes(tour))))
     if tour.run:
         show_adviser(tour.run.id)
+
+
+def describe_guess(guess: str, different: list[str]) -> str:
+    """Say how the guess ended; only a right one has a cup."""
+    icon = "emoji_events" if guess in different else "cancel"
+    return f":material/{icon}: Your guess was **{get_format(guess).label}**. {judge_guess(guess, different)}"
