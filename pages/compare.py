@@ -16,8 +16,7 @@ from ui.compare.comparison_job import (
 )
 from ui.compare.input_choice import choose_inputs, is_comparison_requested
 from ui.compare.live_panel import LivePanel
-from ui.compare.participants import Participants, choose_baseline, choose_sources_of
-from ui.compare.places import choose_placed_copies
+from ui.compare.participants import Participants, choose_baseline, choose_placed_copies, choose_sources_of
 from ui.compare.tabs import show_comparison_tabs
 from ui.compare.verdicts import show_size_chart, show_verdicts
 from ui.components import show_nothing_saved

@@ -60,6 +60,12 @@ def escape_markdown(text: str) -> str:
     return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", without_links)
 
 
+def escape_sentence(text: str) -> str:
+    """Escape a sentence for Markdown, in which what stands between two grave accents is code and shown as that."""
+    parts = re.split(r"(`[^`\n]+`)", text)
+    return "".join(part if index % 2 else escape_markdown(part) for index, part in enumerate(parts))
+
+
 def button_label(verb: str, subject: str) -> str:
     """Return the label of a button that stands on a page several times: the verb, and upon what."""
     return f"{verb}: {escape_markdown(subject)}"
@@ -93,7 +99,7 @@ def show_error(error: RoundtripError | dict[str, str], title: str | None = None)
     """Show an error: its sentence, what was received, the cure, and the foreign library's message on demand."""
     if isinstance(error, dict):
         error = error_from_json(error)
-    st.error(escape_markdown(str(error)), title=title)
+    st.error(escape_sentence(str(error)), title=title)
     if error.detail:
         with st.expander("What the library said, in full"):
             st.code(error.detail, language=None, wrap_lines=True)

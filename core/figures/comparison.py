@@ -7,8 +7,7 @@ import plotly.graph_objects as go
 
 from core.compare import Verdict
 from core.figures import theme
-from core.figures.difference_magnitudes import difference_histogram, magnitude_heatmap
-from core.figures.difference_positions import position_bars, position_heatmap
+from core.figures.differences import difference_histogram, magnitude_heatmap, position_bars, position_heatmap
 from core.figures.theme import COLOURS, NO_GRID, apply_theme, escape_label, log10_values, number_or_dash, wrap_label
 from core.text.labels import pluralize
 from core.text.numbers import shorten_exponent

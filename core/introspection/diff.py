@@ -10,8 +10,7 @@ from core.context import AppContext
 from core.errors import FormatError, RoundtripError
 from core.introspection.content_match import ContentMatch
 from core.introspection.describe import ListedTensor, ProgressCallback, cache_key, describe_part
-from core.introspection.replies import Count, validate_reply
-from core.introspection.sandboxed_reading import run_sandboxed
+from core.introspection.sandboxed_reading import Count, run_sandboxed, validate_reply
 from core.library.records import Run
 from core.readers.base import Port, Signature
 from core.tensors.json_diff import JsonChange, diff_json

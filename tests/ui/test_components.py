@@ -5,7 +5,7 @@ import pytest
 from core.compare import Verdict
 from core.text.numbers import format_duration, format_score, format_size
 from core.text.verdicts import verdict_label
-from ui.components import VERDICT_BADGES, escape_markdown, size_column
+from ui.components import VERDICT_BADGES, escape_markdown, escape_sentence, size_column
 
 
 @pytest.mark.parametrize(
@@ -78,6 +78,13 @@ def test_plain_text_escapes_untrusted_markdown(text: str):
     assert "<strong" not in output
     assert "<h1" not in output
     assert "<code" not in output
+
+
+def test_sentence_shows_a_command_as_code_and_all_else_escaped():
+    from markdown_it import MarkdownIt
+
+    shown = MarkdownIt("js-default").render(escape_sentence("*Run* `make <b> $x$ [a](b)` once, `and"))
+    assert shown == "<p>*Run* <code>make &lt;b&gt; $x$ [a](b)</code> once, `and</p>\n"
 
 
 @pytest.mark.parametrize(
