@@ -44,9 +44,9 @@ def test_copy_link_moves_nothing_that_stands_after_it(visit, empty_jobs: Jobs, p
 
 
 def page_text(app: AppTest) -> str:
-    """All text of a page."""
+    """All text of a page; where no line may end, between a number and its unit, is a space like any other."""
     parts = [*app.title, *app.markdown, *app.caption, *app.error, *app.info, *app.warning, *app.header, *app.subheader]
-    return "\n".join(part.value for part in parts)
+    return "\n".join(part.value for part in parts).replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.mark.parametrize(
