@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.figures.theme import COLOURS, LEGEND_BELOW, NEUTRAL, apply_theme, escape_label
-from core.text.numbers import format_size
+from core.text.numbers import format_number, format_size
 
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
 MAX_CACHED = 128  # figures of a kind that are drawn once; what they hold is theirs alone, and nobody may change them
@@ -77,7 +77,7 @@ def _mark_training_end(figure: go.Figure, end: float, live_epochs: list[float]) 
 def _set_loss_axis(figure: go.Figure, losses: list[float]) -> None:
     """Fit the axis to these losses; the first epochs, mostly out of sight, would press all the rest flat."""
     if losses and min(losses) > 0 and max(losses) > LOG_SCALE_RATIO * min(losses):
-        figure.update_yaxes(type="log", dtick="D2")  # 1, 2 and 5 of each power of ten: all nine are no place for words
+        figure.update_yaxes(log_axis(losses, format_number))
     elif losses:
         margin = 0.06 * (max(losses) - min(losses)) or 0.01
         figure.update_yaxes(range=[min(losses) - margin, max(losses) + margin])

@@ -91,7 +91,8 @@ def compare_output(name, prediction, expected, atol, rtol):
     if expected.dtype.kind in "SU":
         changed = int((decode_texts(prediction) != expected).sum())
         return f"{name}: {changed:,} of {expected.size:,} texts are others.", not changed
-    return compare_numbers(name, *as_reals(prediction, expected), atol, rtol)
+    prediction, expected = as_reals(prediction, expected)
+    return compare_numbers(name, prediction, expected, atol, rtol)
 
 
 def decode_texts(array):

@@ -37,10 +37,10 @@ def test_training_curves_name_the_average_error_in_whole_words(metric: str, titl
     assert figure.layout.yaxis.title.text == title
 
 
-@pytest.mark.parametrize(("losses", "ticks"), [([0.5, 0.4], None), ([2.0, 0.01], "D2")])
-def test_losses_far_apart_have_a_logarithmic_axis_with_few_numbers(losses: list[float], ticks: str | None):
+@pytest.mark.parametrize(("losses", "ticks"), [([0.5, 0.4], None), ([2.0, 0.01], ("0.01", "0.1", "1"))])
+def test_losses_far_apart_have_a_logarithmic_axis_with_few_numbers(losses: list[float], ticks: tuple[str] | None):
     axis = resume_curves(CURVE, CURVE, [LossCurve("b", [2.0, 3.0], losses)]).layout.yaxis
-    assert (axis.type == "log", axis.dtick) == (ticks is not None, ticks)
+    assert (axis.type == "log", axis.ticktext) == (ticks is not None, ticks)
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,9 @@ def test_losses_far_apart_have_a_logarithmic_axis_with_few_numbers(losses: list[
 )
 def test_note_below_a_name_is_broken_between_its_parts(note: str, lines: list[str]):
     assert wrap_note(note) == lines
+
+
+def test_resume_curves_of_far_apart_losses_have_ticks_that_do_not_overlap():
+    live, copy = LossCurve("live", [1.0, 2.0], [0.1, 0.02]), LossCurve("copy", [1.0, 2.0], [3.0, 1.0])
+    axis = resume_curves(LossCurve("past", [0.0, 1.0], [2.0, 0.1]), live, [copy]).layout.yaxis
+    assert (axis.type, list(axis.ticktext)) == ("log", ["0.1", "1"])

@@ -126,7 +126,7 @@ def test_second_call_asks_only_what_changed(check, models: Path):
     }
 
 
-def test_model_in_a_folder_of_mlflow_says_so_also_where_it_was_asked_before(check, tmp_path: Path):
+def test_model_in_an_mlflow_folder_says_so_also_when_asked_before(check, tmp_path: Path):
     kept, alone = tmp_path / "models" / "kept", tmp_path / "alone.keras"
     (kept / "data").mkdir(parents=True)
     alone.write_bytes(make_keras_file())
