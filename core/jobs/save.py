@@ -100,7 +100,8 @@ def run_save(handle: JobHandle) -> SaveResult:
     """Save the run in every chosen format, and note which formats refused it."""
     job = _SaveJob(handle)
     lines = [str(line) for line in range(handle.config.parallel)]
-    map_parallel(job.save_in_line, lines, len(lines))
+    with handle.worker.without_new_spares() if len(job.rows) > len(lines) else contextlib.nullcontext():
+        map_parallel(job.save_in_line, lines, len(lines))
     refused = {key: {"created": now(), **row} for key, row in job.rows.items() if _is_refusal(row)}
     done = [key for key, row in job.rows.items() if row["state"] == "done"]
     with contextlib.suppress(StorageFailed):  # a note that finds no room does not undo what was stored

@@ -2,10 +2,24 @@
 
 import gc
 import sys
+from collections.abc import Callable
 from functools import partial
 from importlib import import_module
+from importlib.util import find_spec
 
 from core.error_translation import summarize_error
+
+# What converters and readers import once they are used, which every child would do again.
+TOOLS = (
+    "onnx",
+    "ai_edge_litert.schema_py_generated",
+    "tf2onnx.convert",
+    "onnxruntime.quantization",
+    "ai_edge_quantizer.quantizer",
+    "keras.src.backend.openvino.core",  # of Keras' export to OpenVINO
+    "nncf",
+    "nncf.openvino.quantization.quantize_model",
+)
 
 
 def import_everything() -> None:
@@ -19,6 +33,7 @@ def import_everything() -> None:
     import core.worker.tasks.registry  # noqa: F401  all tasks, with what they import
 
     import_runtimes()
+    import_tools()
     # Lazily loaded parts of TensorFlow and Keras that every child would otherwise load by itself.
     tf.saved_model, tf.train, tf.function, keras.saving, keras.models  # noqa: B018
     gc.collect()
@@ -34,7 +49,18 @@ def import_runtimes() -> None:
     from core.runtimes.openvino import import_openvino
 
     for import_runtime in (import_onnxruntime, import_openvino, partial(import_module, "ai_edge_litert.interpreter")):
-        try:
-            import_runtime()
-        except Exception as error:  # noqa: BLE001  whatever a broken package raises, children of all others are forked here
-            print(f"A runtime is left out: {summarize_error(error)}", file=sys.stderr)
+        _try_import("runtime", import_runtime)
+
+
+def import_tools() -> None:
+    """Import what converters use, as `import_runtimes` does; a package that is not installed is nothing to say."""
+    for name in TOOLS:
+        if find_spec(name.partition(".")[0]):
+            _try_import("tool", partial(import_module, name))
+
+
+def _try_import(kind: str, import_it: Callable[[], object]) -> None:
+    try:
+        import_it()
+    except Exception as error:  # noqa: BLE001  whatever a broken package raises, children of all others are forked here
+        print(f"A {kind} is left out: {summarize_error(error)}", file=sys.stderr)

@@ -178,17 +178,23 @@ class Worker:
             self.run_sandbox_check()
 
     @contextlib.contextmanager
-    def without_spares(self) -> Iterator[None]:
-        """While this lasts no spare is made ready: nothing of ours runs beside a child that is being timed."""
+    def without_new_spares(self) -> Iterator[None]:
+        """While this lasts no spare is made ready: where many children follow each other, none has the time for it."""
         with self._lock:
             self._spares_paused += 1
-        self._close_spares()
         try:
             yield
         finally:
             with self._lock:
                 self._spares_paused -= 1
             threading.Thread(target=self._refill_spares, daemon=True).start()
+
+    @contextlib.contextmanager
+    def without_spares(self) -> Iterator[None]:
+        """The same, and there is none at first: nothing of ours runs beside a child that is being timed."""
+        with self.without_new_spares():
+            self._close_spares()
+            yield
 
     def _refill_spares(self) -> None:
         with self._lock, contextlib.suppress(RoundtripError):  # whoever opens the next child gets it

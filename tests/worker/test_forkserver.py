@@ -13,7 +13,7 @@ import pytest
 from core.errors import Cancelled, ChildDied, WorkerError
 from core.settings import PROJECT, Settings
 from core.worker import Child, Worker
-from core.worker.imports import import_runtimes
+from core.worker.imports import import_runtimes, import_tools
 from core.worker.processes import start_process, worker_environment
 from tests.factories.light_forkserver import LightWorker
 
@@ -135,4 +135,38 @@ def test_runtime_whose_import_raises_is_left_out_and_said(monkeypatch: pytest.Mo
     import_runtimes()
     assert imported == ["openvino", "ai_edge_litert.interpreter"]
     said = "A runtime is left out: RuntimeError: its library was built for another processor\n"
+    assert capsys.readouterr().err == said
+
+
+TOOLS_AFTER_IMPORT = """
+import os, sys
+from core.worker import imports
+count = lambda: len(os.listdir("/proc/self/task"))
+imports.import_tools, import_tools = lambda: None, imports.import_tools
+imports.import_everything()
+before = count()
+import_tools()
+print(count() - before, *(name for name in imports.TOOLS if name not in sys.modules))
+"""
+
+
+@pytest.mark.long
+def test_tools_that_the_forkserver_imports_are_there_and_start_no_thread(config: Settings):
+    command, variables = [sys.executable, "-c", TOOLS_AFTER_IMPORT], worker_environment(config)
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, env=variables)
+    assert ended.stdout.split() == ["0"]
+
+
+def test_tool_that_breaks_is_said_and_one_that_is_missing_is_not(monkeypatch: pytest.MonkeyPatch, capsys):
+    def import_module(name: str) -> None:
+        if name == "pydantic.broken":
+            raise RuntimeError("its library was built for another processor")
+        imported.append(name)
+
+    imported: list[str] = []
+    monkeypatch.setattr("core.worker.imports.import_module", import_module)
+    monkeypatch.setattr("core.worker.imports.TOOLS", ("pydantic.broken", "no_such_package.tool", "numpy.linalg"))
+    import_tools()
+    assert imported == ["numpy.linalg"]
+    said = "A tool is left out: RuntimeError: its library was built for another processor\n"
     assert capsys.readouterr().err == said

@@ -130,6 +130,16 @@ def test_worker_discards_dead_spare_child(killable_worker):
         spare.request("echo", seconds=5, word="yes")
 
 
+def test_worker_prepares_a_spare_child_once_many_have_ended(killable_worker):
+    killable_worker.open().close()
+    wait_until(lambda: False in killable_worker._spares)
+    with killable_worker.without_new_spares():
+        killable_worker.open().close()  # the spare that was there
+        killable_worker._refill_spares()
+        assert False not in killable_worker._spares
+    wait_until(lambda: False in killable_worker._spares)
+
+
 def test_child_closed_right_after_request_is_ended(worker, tmp_path):
     worker.open().close()  # now the warm process is there
     child = worker._connect(sandboxed=False)
