@@ -26,10 +26,10 @@ def test_file_tree_has_each_folder_once_and_sizes_beside_the_longest_name():
     files = (("a.json", 950), ("variables/a_long_name.index", 12_300), ("variables/b.data", 4_500_000))
     assert file_tree(Path("a1") / "files", files).splitlines() == [
         "files/",
-        "  a.json                   950 B",
+        "  a.json                  950 B",
         "  variables/",
-        "    a_long_name.index    12.3 kB",
-        "    b.data                4.5 MB",
+        "    a_long_name.index   12.3 kB",
+        "    b.data               4.5 MB",
     ]
 
 

@@ -114,9 +114,10 @@ def test_size_breakdown_section_shows_text_treemap_and_damage(monkeypatch: pytes
     app = AppTest.from_function(draw_page, kwargs={"artifact": artifact}).run(timeout=60)
     assert not app.exception
     assert app.markdown[1].value.startswith(
-        "About three fifths of the bytes go to optimizer state\\: 76\\.9 kB of 138 kB"
+        "About three fifths of the bytes go to optimizer state\\: 76\\.9\N{NO-BREAK SPACE}kB of 138"
     )
-    assert app.caption[0].value.startswith("optimizer state 76\\.9 kB \\(56%\\) · weights 38\\.4 kB \\(28%\\)")
+    caption = app.caption[0].value.replace("\N{NO-BREAK SPACE}", " ")
+    assert caption.startswith("optimizer state 76\\.9 kB \\(56%\\) · weights 38\\.4 kB \\(28%\\)")
     assert len(app.get("plotly_chart")) == 1
     file = jobs.library.home / "artifacts" / artifact / "files" / "model.h5"
     whole = file.read_bytes()

@@ -52,7 +52,7 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
         column_config=explain_headings(
             columns,
             {
-                "Format": st.column_config.TextColumn(pinned=True),
+                "Format": st.column_config.TextColumn(pinned=True, width=175),  # else as wide as the first rows need
                 "Verdict of its reload": st.column_config.TextColumn(
                     help="What a fresh process made of the copy, on its run's test examples, and what the copy lost."
                 ),
@@ -60,7 +60,7 @@ def show_artifact_table(entries: list[Entry], key: str) -> list[Entry]:
                     help="Imported from outside, pinned, what aliases point to it, and its tags.",
                     width="medium" if any(marks) else "small",
                 ),
-                "Demo": st.column_config.TextColumn(width=130),  # else as wide as the first rows need
+                "Demo": st.column_config.TextColumn(width=130),
                 "Size": size_config,
                 "Id": None,  # on demand, in the table's own list of columns
                 "Created": st.column_config.DatetimeColumn(format="D MMM YYYY, HH:mm"),
