@@ -62,7 +62,7 @@ def test_health_page_says_which_jobs_a_worker_takes(visit, team, facts: dict, sh
     lines = page_text(visit(team.make_server(), "health")).splitlines()
     assert f"- {shown}" in lines
     assert [line for line in lines if "Memory for one model" in line] == [
-        "- **Memory for one model:** 6.0 GB"
+        "- **Memory for one model:** 6.0\u00a0GB"
     ] * is_said
 
 
