@@ -20,6 +20,7 @@ test-failed:
 
 # Bad inputs, faults and the sandbox, with the long runs that `make test` leaves out.
 test-trust: .venv/installed-for-tests .venv/browser-runtimes
+	$(BIN)/python -m tests.azurite
 	$(BIN)/python -m pytest --numprocesses auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder -m "trust or long" --timeout=1800
 
 # Every environment, really built and asked; several GB of packages.

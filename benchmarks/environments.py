@@ -17,7 +17,7 @@ from core.environments.build import BuiltEnvironment, build_environment
 from core.environments.kits import Kit
 from core.environments.pool import WarmProcesses
 from core.environments.process import RUN_KIT
-from core.exports.environment_kits import unpacked_kit
+from core.exports.proof_kit import unpacked_kit
 from core.jobs import Jobs
 from core.settings import Settings
 

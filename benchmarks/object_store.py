@@ -11,8 +11,7 @@ from pathlib import Path
 
 from benchmarks.measure import Row, in_turn, seconds
 from core.library import Library
-from core.migration.seen_versions import SeenVersions
-from core.migration.transfer import Transfer
+from core.migration.transfer import SeenVersions, Transfer
 from core.object_store import open_object_store
 from core.object_store.local_entry import LocalEntry
 

@@ -30,7 +30,7 @@ sources and checks both:
     core.environments.orbax, core.environments.pt2, core.environments.tfjs
     core.compare, core.error_translation, core.kept_process_lookup, core.runtimes, core.settings
     core.environments.base
-    core.known_database_errors, core.known_npm_errors, core.known_store_errors, core.known_uv_errors
+    core.known_service_errors
     core.npm, core.registry, core.telemetry
     core.arrays, core.errors, core.known_converter_errors, core.known_errors, core.system, core.tensors, core.versions
 

@@ -9,11 +9,8 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from core.errors import CannotSave, DoesNotLoad, InputError, NotBuilt, RoundtripError, StorageFailed, TooLarge
-from core.known_database_errors import DATABASE_ERRORS
 from core.known_errors import OUT_OF_MEMORY, OUT_OF_MEMORY_CURE, find_known_line, match_known_error
-from core.known_npm_errors import NPM_ERRORS
-from core.known_store_errors import NO_ADDRESS, STORE_ERRORS
-from core.known_uv_errors import UV_ERRORS
+from core.known_service_errors import DATABASE_ERRORS, NO_ACCOUNT, NO_ADDRESS, NPM_ERRORS, STORE_ERRORS, UV_ERRORS
 
 DETAIL_LIMIT = 4000  # characters of foreign text that are kept
 FREE_SPACE = "Free some space, then try again; nothing half written is left."
@@ -110,11 +107,15 @@ def translate_npm_error(text: str, label: str) -> NotBuilt:
     return NotBuilt(sentence, received=label, cure=cure, detail=shorten_message(text.strip()))
 
 
+DEBUG_SOURCE = "Debug source:"  # what obstore adds: settings, as for how long it asks again, and the same once more
+
+
 def translate_store_error(text: str, address: str) -> RoundtripError:
     """Return the error for what an object store said that was to be had at that address; secrets in either are cut."""
     fallback = "The store reported an error.", "Read the details, then start this again: it goes on where it stopped."
+    text = text.partition(DEBUG_SOURCE)[0]
     sentence, cure = match_known_error(text, STORE_ERRORS) or fallback
-    kind = InputError if sentence == NO_ADDRESS else StorageFailed
+    kind = InputError if sentence in (NO_ADDRESS, NO_ACCOUNT) else StorageFailed
     detail = shorten_message(mask_addresses(text.strip()))
     return kind(sentence, received=mask_address(address), cure=cure, detail=detail)
 

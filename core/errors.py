@@ -12,6 +12,7 @@ RoundtripError
 │   ├── PackageMissing      the package that a format needs is not installed
 │   ├── CannotSave          this format does not take this model
 │   ├── CannotTrain         the copy predicts, and cannot be trained
+│   ├── CannotProve         the copy was written, and nothing can build the model that would show what came back
 │   └── DoesNotLoad         the copy did not come back
 │       └── NeedsArchitecture   the copy is weights alone
 ├── LibraryError
@@ -118,6 +119,10 @@ class CannotSave(FormatError):
 
 class CannotTrain(FormatError):
     code = "cannot-train"
+
+
+class CannotProve(FormatError):
+    code = "cannot-prove"
 
 
 class DoesNotLoad(FormatError):

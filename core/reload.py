@@ -26,9 +26,9 @@ from core.settings import GB, MB
 from core.worker import Child, Worker
 from core.worker.child_errors import invalid_reply_error
 from core.worker.child_handle import CancelCheck, never_cancelled
+from core.worker.child_pool import PreparedChild, PreparedCopy
 from core.worker.model_loading import demo_of_source, source_without_code
-from core.worker.prepared_child import PreparedChild, PreparedCopy
-from core.worker.row_budget import SHARE, RowBudget, RowCap
+from core.worker.remote_predictor import SHARE, RowBudget, RowCap
 from core.worker.tasks.probes import probe_predictor, validate_probes
 from core.worker.tasks.save_reload import load_copy, reload_and_predict
 

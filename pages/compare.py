@@ -16,11 +16,10 @@ from ui.compare.comparison_job import (
 )
 from ui.compare.input_choice import choose_inputs, is_comparison_requested
 from ui.compare.live_panel import LivePanel
-from ui.compare.participants import Participants, choose_baseline, choose_sources_of
-from ui.compare.places import choose_placed_copies
+from ui.compare.participants import Participants, choose_baseline, choose_placed_copies, choose_sources_of
 from ui.compare.tabs import show_comparison_tabs
 from ui.compare.verdicts import show_size_chart, show_verdicts
-from ui.components import show_empty_state
+from ui.components import show_nothing_saved
 from ui.job_progress import follow_job
 from ui.session import current_jobs, load_reference
 
@@ -29,12 +28,13 @@ jobs = current_jobs()
 restore_last_comparison()
 choices = load_artifact_choices("artifact", "baseline")
 if not choices:
-    show_empty_state("There is nothing to compare yet. Save a run in two or three formats first.", "Save a run", "save")
+    empty_text = "There is nothing to compare yet. Save a run in two or three formats, and compare what they answer."
+    show_nothing_saved(empty_text, jobs.library)
     st.stop()
 
 entries = choices.entries
 warn_missing(choices.missing)
-ids = choose_artifacts(choices, "Copies", "artifact")
+ids = choose_artifacts(choices, "Copies", "artifact", placeholder="Choose copies")
 if not ids:
     message = "Choose at least one copy; its predictions are compared with the live model's."
     st.info(message, icon=":material/arrow_upward:")

@@ -7,7 +7,7 @@ import streamlit as st
 from core.formats import get_format
 from core.text.labels import short_labels
 from ui.artifact_picker import choose_one_or_two, load_artifact_choices
-from ui.components import escape_markdown, show_empty_state, show_ids, trust_badge
+from ui.components import escape_markdown, show_ids, show_nothing_saved, trust_badge
 from ui.findings import FINDINGS_TAB, show_findings
 from ui.inspect.diff import show_diff
 from ui.inspect.overview import show_overview
@@ -22,7 +22,7 @@ library = current_jobs().library
 choices = load_artifact_choices("artifact", "beside")
 if not choices:
     empty_text = "There is nothing to look into yet. Save a run in a few formats, and see what is in each copy."
-    show_empty_state(empty_text, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
+    show_nothing_saved(empty_text, library)
     st.stop()
 
 chosen, beside = choose_one_or_two(choices)
@@ -36,7 +36,7 @@ if beside:
     st.header(f"{escape_markdown(names[chosen])} against {escape_markdown(names[beside])}")
     first, second = (entries[id_].run_name or "" for id_ in (chosen, beside))
     runs = f"Both are of “{first}”." if first == second else f"A is of “{first}”, B of “{second}”."
-    st.caption(f"A is the left one. {escape_markdown(runs)}")
+    st.caption(escape_markdown(f"A is {names[chosen]}, B is {names[beside]}. {runs}"))
     show_diff(chosen, beside)
     st.stop()
 

@@ -5,7 +5,7 @@ import streamlit as st
 from core.errors import RoundtripError
 from core.library import Query
 from ui.artifact_detail import show_artifact_detail
-from ui.components import show_empty_state, show_error
+from ui.components import show_error, show_nothing_saved
 from ui.library.filters import choose_query, is_filtered, load_page, show_pagination
 from ui.library.table import count_text, show_artifact_actions, show_artifact_table
 from ui.library.trash import show_disk_usage, show_trash, show_undo
@@ -18,7 +18,7 @@ show_undo()
 
 if not library.page(Query(size=1)).total:
     empty_text = "Nothing is saved yet. Save a run in a few formats, and each copy appears here."
-    show_empty_state(empty_text, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
+    show_nothing_saved(empty_text, library)
     show_trash()
     st.stop()
 

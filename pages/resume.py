@@ -8,7 +8,7 @@ from core.jobs.execution.runner import is_reusable
 from core.jobs.resume import MAX_EPOCHS
 from core.text.labels import short_labels
 from ui.artifact_picker import load_artifact_choices, offer_newest_run
-from ui.components import show_empty_state
+from ui.components import show_empty_state, show_nothing_saved
 from ui.job_progress import follow_job
 from ui.resume import (
     choose_copies,
@@ -24,7 +24,7 @@ st.title("Resume training", anchor=False)
 jobs = current_jobs()
 runs = runs_with_copies(jobs.library.count_values("run"), jobs.library.runs())
 if not runs:
-    show_empty_state("There is no copy to resume from yet. Train a demo and save it first.", "Save a run", "save")
+    show_nothing_saved("There is no copy to resume from yet. Train a demo, then save it.", jobs.library)
     st.stop()
 
 run = choose_run(runs)

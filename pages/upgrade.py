@@ -4,10 +4,19 @@ import streamlit as st
 
 from core.text.labels import pluralize
 from ui.job_progress import follow_job
-from ui.upgrade.jobs import BISECT_BUTTON, UPGRADE_BUTTON, find_job, start_bisect, start_upgrade
-from ui.upgrade.models import choose_models
+from ui.upgrade.choice import (
+    BISECT_BUTTON,
+    UPGRADE_BUTTON,
+    choose_models,
+    choose_sides,
+    find_job,
+    read_sides,
+    show_costs,
+    start_bisect,
+    start_upgrade,
+    why_no_search,
+)
 from ui.upgrade.results import show_bisect, show_upgrade
-from ui.upgrade.sides import choose_sides, read_sides, show_costs, why_no_search
 
 st.title("Upgrade", anchor=False)
 st.markdown(
@@ -22,6 +31,8 @@ if chosen:
     show_costs(sides, chosen)
     is_ready = models.is_filled and not (job and job.is_active)
     reason = why_no_search(sides, chosen, models.total)
+    if not models.total:
+        st.caption("Choose at least one model.")
     asks_again = st.checkbox(
         "Ask again", help="Also models that were asked before between the same two; otherwise what was found is shown."
     )

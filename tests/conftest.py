@@ -13,6 +13,7 @@ from core.jobs import Jobs
 from core.library import Artifact, Library, Run
 from core.settings import Settings
 from core.worker import Worker
+from tests.azurite import azure_variables, azurite_address, make_container
 from tests.counters import pytest_sessionfinish, pytest_terminal_summary, pytest_testnodedown, tally
 from tests.distribution import pytest_xdist_make_scheduler, sort_items
 from tests.factories.library_entries import make_artifact, make_run
@@ -26,7 +27,10 @@ from tests.s3_server import make_bucket, s3_address, s3_variables
 from tests.shared_entries import Rows, SharedEntries, share_bench_models
 
 __all__ = [
+    "azure_variables",
+    "azurite_address",
     "make_bucket",
+    "make_container",
     "pytest_sessionfinish",
     "pytest_terminal_summary",
     "pytest_testnodedown",

@@ -110,7 +110,8 @@ def _show_choices(advice: Advice, choice: Choice) -> None:
 def _show_choice(title: str, choice: Choice, is_primary: bool, why_second: str = "") -> None:
     st.caption(title)
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.markdown(f"**{choice.label}** · {format_size(choice.bytes)}", width="content")
+        size = escape_markdown(format_size(choice.bytes))
+        st.markdown(f"**{choice.label}** · {size}", width="content")
         show_verdict_and_losses(choice.artifact, choice.verdict, choice.changed_rows, choice.rows)
     if why_second:
         st.markdown(escape_markdown(why_second))

@@ -37,6 +37,7 @@ from ui.session import current_jobs
 from ui.sharing import show_sharing
 from ui.size_breakdown import show_size_breakdown
 
+INDENT = "  "  # of a file in the tree, below its folder
 MAX_OPEN_STEPS = 3  # copies made from an artifact that are listed outside of an expander
 KIT_HELP = (
     "A zip with this copy, a few lines of Python that load it, the packages that they need, inputs with the answers "
@@ -103,7 +104,7 @@ def _show_reload_outcome(title: str, outcome: ReloadOutcome) -> None:
             show_error(outcome.error)
             return
         load, first = (format_duration(seconds or 0.0) for seconds in (outcome.load_seconds, outcome.first_seconds))
-        lines = [f"Loaded in {load}, first answer after {first}"]
+        lines = [escape_markdown(f"Loaded in {load}, first answer after {first}")]
         for name, match in (("Weights", outcome.weights), ("Optimizer state", outcome.optimizer)):
             if match:
                 lines.append(f"{name}: {match.found} of {match.of} tensors came back bit-equal")
@@ -113,17 +114,15 @@ def _show_reload_outcome(title: str, outcome: ReloadOutcome) -> None:
 
 @st.cache_data(show_spinner=False, max_entries=256)
 def file_tree(folder: Path, entries: tuple[tuple[str, int], ...]) -> str:
-    """Return the files of an artifact, (path, bytes) each, as a tree with their sizes."""
-    lines = [f"{folder.name}/"]
-    seen: set[str] = set()
+    """Return the files of an artifact, (path, bytes) each, as a tree; sizes stand close by, for narrow windows."""
+    lines: dict[str, tuple[str, str]] = {"": (f"{folder.name}/", "")}
     for path, count in entries:
         *parents, name = path.split("/")
-        for depth, parent in enumerate(parents):
-            if (key := "/".join(parents[: depth + 1])) not in seen:
-                seen.add(key)
-                lines.append(f"{'    ' * (depth + 1)}{parent}/")
-        lines.append(f"{'    ' * (len(parents) + 1)}{name:<{44 - 4 * len(parents)}}{format_size(count):>10}")
-    return "\n".join(lines)
+        for depth, parent in enumerate(parents, 1):
+            lines.setdefault("/".join(parents[:depth]), (f"{INDENT * depth}{parent}/", ""))
+        lines[path] = (f"{INDENT * (len(parents) + 1)}{name}", format_size(count))
+    width = max(len(line) for line, _ in lines.values())
+    return "\n".join(f"{line:<{width}}{size:>10}".rstrip() for line, size in lines.values())
 
 
 def _show_format_code(artifact: Artifact, format_: Format) -> None:
@@ -230,7 +229,7 @@ def show_artifact_detail(entry: Entry) -> None:
         return
     format_ = get_format(entry.format or "")
     with st.container(horizontal=True, vertical_alignment="center"):
-        st.header(f"{format_.label} · {format_size(entry.bytes)}", width="content")
+        st.header(escape_markdown(f"{format_.label} · {format_size(entry.bytes)}"), anchor=False, width="content")
         _show_badges(entry)
         if INSPECT_PAGE in PAGES and st.button("Look inside", icon=":material/search:"):
             go(INSPECT_PAGE, artifact=entry.id)

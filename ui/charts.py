@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import streamlit as st
 
 from core.figures.theme import COLOURS, LEGEND_BELOW, NEUTRAL, apply_theme, escape_label
-from core.text.numbers import format_size
+from core.text.numbers import format_number, format_size
 
 PAST, LIVE = NEUTRAL, "rgba(138, 135, 160, 0.4)"  # the run's own epochs; its live model's further training
 MAX_CACHED = 128  # figures of a kind that are drawn once; what they hold is theirs alone, and nobody may change them
@@ -77,7 +77,7 @@ def _mark_training_end(figure: go.Figure, end: float, live_epochs: list[float]) 
 def _set_loss_axis(figure: go.Figure, losses: list[float]) -> None:
     """Fit the axis to these losses; the first epochs, mostly out of sight, would press all the rest flat."""
     if losses and min(losses) > 0 and max(losses) > LOG_SCALE_RATIO * min(losses):
-        figure.update_yaxes(type="log")
+        figure.update_yaxes(log_axis(losses, format_number))
     elif losses:
         margin = 0.06 * (max(losses) - min(losses)) or 0.01
         figure.update_yaxes(range=[min(losses) - margin, max(losses) + margin])
@@ -139,7 +139,7 @@ def _join_names(names: list[str]) -> str:
 @st.cache_resource(show_spinner=False, max_entries=MAX_CACHED)
 def size_chart(names: list[str], sizes: list[int], notes: list[str], colours: list[str]) -> go.Figure:
     """Draw the bytes of each copy as a bar in its colour; a note stands below its name, in lines that fit a phone."""
-    wrapped = [[escape_label(line) for line in textwrap.wrap(note, NOTE_WIDTH) or [""]] for note in notes]
+    wrapped = [[escape_label(line) for line in wrap_note(note)] for note in notes]
     labels = ["<br>".join([f"<b>{escape_label(name)}</b>", *lines]) for name, lines in zip(names, wrapped, strict=True)]
     row_height = 28 + 16 * max(map(len, wrapped), default=1)
     texts = [format_size(size) for size in sizes]
@@ -148,6 +148,17 @@ def size_chart(names: list[str], sizes: list[int], notes: list[str], colours: li
     figure.update_xaxes(visible=False, range=[0, 1.35 * (max(sizes) or 1)], fixedrange=True)
     figure.update_yaxes(autorange="reversed", automargin=True, fixedrange=True)
     return apply_theme(figure, "", "", height=20 + row_height * len(names)).update_layout(margin={"t": 4}, bargap=0.45)
+
+
+def wrap_note(note: str) -> list[str]:
+    """Return a note in lines that fit a phone; each of its parts, between which dots stand, is whole where it fits."""
+    lines: list[str] = []
+    for part in note.split(" · "):
+        if lines and len(f"{lines[-1]} · {part}") <= NOTE_WIDTH:
+            lines[-1] += f" · {part}"
+        else:
+            lines += textwrap.wrap(part, NOTE_WIDTH) or [""]
+    return lines
 
 
 def log_axis(values: list[float], format_value: Callable[[Any], str]) -> dict[str, Any]:

@@ -45,11 +45,25 @@ IMPORTED_HELP = (
 )
 
 
+# A space between a number and its unit, at which no line may end.
+UNIT_SPACE = re.compile(r"(?<=\d) (?=(?:%|B|kB|MB|GB|µs|ms|s|min|h)(?!\w))")
+
+
 def escape_markdown(text: str) -> str:
-    """Escape a user's or a file's text for Markdown: shown as it is, and never a link, picture or formula."""
+    """Escape a user's or a file's text for Markdown: shown as it is, and never a link, picture or formula.
+
+    A number stays on one line with its unit.
+    """
+    text = UNIT_SPACE.sub("\N{NO-BREAK SPACE}", text)
     # Addresses become links after Markdown is parsed, even escaped ones: an invisible joiner breaks them up.
     without_links = re.sub(r"(?i)(https?:|www|@)", "\\1\u2060", text)
     return re.sub(r"([\\`*_{}\[\]<>()#+\-.!|~$:&])", r"\\\1", without_links)
+
+
+def escape_sentence(text: str) -> str:
+    """Escape a sentence for Markdown, in which what stands between two grave accents is code and shown as that."""
+    parts = re.split(r"(`[^`\n]+`)", text)
+    return "".join(part if index % 2 else escape_markdown(part) for index, part in enumerate(parts))
 
 
 def button_label(verb: str, subject: str) -> str:
@@ -85,7 +99,7 @@ def show_error(error: RoundtripError | dict[str, str], title: str | None = None)
     """Show an error: its sentence, what was received, the cure, and the foreign library's message on demand."""
     if isinstance(error, dict):
         error = error_from_json(error)
-    st.error(escape_markdown(str(error)), title=title)
+    st.error(escape_sentence(str(error)), title=title)
     if error.detail:
         with st.expander("What the library said, in full"):
             st.code(error.detail, language=None, wrap_lines=True)
@@ -97,6 +111,11 @@ def show_empty_state(message: str, button: str, page: str, icon: str = ":materia
         st.markdown(message, text_alignment="center")
         if st.button(button, type="primary", icon=icon):
             go(page)
+
+
+def show_nothing_saved(message: str, library: Library) -> None:
+    """Show that no copy is there yet; the next click leads to Save, or to Train where there is no run either."""
+    show_empty_state(message, *(("Save a run", "save") if library.runs() else ("Train a model", "train")))
 
 
 def show_page_cards(keys: Sequence[str], min_width: int, are_steps: bool = False) -> None:

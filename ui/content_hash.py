@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from core.library.entry_names import name_entry
+from core.library.listing import find_same_content
 from core.library.records import Artifact
-from core.library.same_content import find_same_content
 from ui.session import current_jobs
 
 MAX_NAMED = 5  # copies of the same content that are named

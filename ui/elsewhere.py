@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterable
 
-import pandas as pd
 import streamlit as st
 
 from core.compare import Verdict
@@ -24,6 +23,7 @@ from ui.components import escape_markdown, show_error, verdict_badge
 from ui.navigation import go
 from ui.query_params import KEY_PREFIX, bind_multiselect
 from ui.session import current_jobs
+from ui.wrapped_table import NOTHING, show_wrapped_table
 
 SYMBOLS = {
     Verdict.BIT_IDENTICAL: "✓",
@@ -167,7 +167,7 @@ def show_environments() -> None:
     states = {state["environment"]: state for state in current_jobs().list_environments()}
     for environment in ENVIRONMENTS:
         state = states[environment.key]
-        with st.expander(f"{environment.label} · {environment.good_for}", icon=":material/deployed_code:"):
+        with st.expander(f"**{environment.label}** · {environment.good_for}", icon=":material/deployed_code:"):
             st.markdown(escape_markdown(f"Takes {name_formats(state['takes'])}. {environment.remark}"))
             st.caption(f"Made of {', '.join(environment.requirements)}.")
             if state["bytes"]:
@@ -218,11 +218,9 @@ def _show_table(rows: dict[str, ElsewhereRow], labels: dict[str, str], keys: lis
     table["Here"] = [_symbol(Verdict(row["here"])) for row in rows.values()]
     for key in keys:
         table[label_asked(key)] = [
-            _symbol(Verdict(row["cells"][key]["verdict"])) if key in row["cells"] else "–" for row in rows.values()
+            _symbol(Verdict(row["cells"][key]["verdict"])) if key in row["cells"] else NOTHING for row in rows.values()
         ]
-    pinned = {"Copy": st.column_config.Column(pinned=True)}
-    alt = "For each copy its verdict in each environment"
-    st.dataframe(pd.DataFrame(table), hide_index=True, column_config=pinned, height="content", alt=alt)
+    show_wrapped_table(table, "For each copy its verdict in each environment")
     st.caption(
         "Each compared with the model's own answers to the rows of its proof kit. ✓ the same, or rounding only · ≈ the "
         "same answers · ≠ some changed · ✗ other answers, or none · ? not verified · – not a format that it takes."

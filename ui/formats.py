@@ -122,7 +122,7 @@ def show_format_descriptions(formats: Sequence[Format]) -> None:
     """Show what each format is for, what it claims to keep, what writes and reads it, and where it came from."""
     installed = installed_versions()
     for format_ in formats:
-        with st.expander(f"{format_.label} · {format_.good_for}", icon=":material/description:"):
+        with st.expander(f"**{format_.label}** · {format_.good_for}", icon=":material/description:"):
             st.markdown(escape_markdown(format_.explains))
             with st.container(horizontal=True, gap="xsmall"):
                 for part in PARTS:

@@ -11,7 +11,7 @@ from core.errors import RoundtripError, error_from_json
 from core.formats import get_format
 from core.inputs.fitting import describe_shape
 from core.jobs import Jobs
-from core.jobs.imports.stated_shapes import parse_shapes
+from core.jobs.imports.import_request import parse_shapes
 from core.jobs.uploads import store_upload
 from core.library.job_store import Job
 from core.runtimes.signatures import choose_signature
@@ -25,8 +25,9 @@ from ui.uploader import ChosenFiles, choose_files, forget_files
 
 ACCEPTED_FILES = (
     "Import `.keras`, `.h5`, `.weights.h5` with its architecture as `.json`, `.tflite`, `.onnx`, OpenVINO's `.xml` "
-    "with its `.bin`, or a `.zip` of one file, MLflow's folder of a Keras model, a SavedModel, a checkpoint, "
-    "OpenVINO's files, weights in shards with their architecture, or an `.onnx` with the files of its numbers."
+    "with its `.bin`, or a `.zip` of one file, MLflow's folder of a Keras model or a `tf.Module`, a SavedModel, "
+    "a checkpoint, OpenVINO's files, weights in shards with their architecture, or an `.onnx` with the "
+    "files of its numbers."
 )
 VALIDATION_CAPTION = (
     "Every file is checked against a list of what a model may contain, then loaded in a sandboxed process that reaches "

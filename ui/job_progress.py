@@ -10,7 +10,7 @@ from core.jobs.upgrades.upgrade import read_rows
 from core.library.job_store import Job
 from core.text.labels import pluralize
 from core.text.numbers import format_duration
-from core.upgrade.summary import count_kept
+from core.upgrade.rows import count_kept
 from ui.components import escape_markdown, show_error
 from ui.session import current_jobs
 

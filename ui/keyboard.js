@@ -11,8 +11,8 @@ page => {
   }
 
   // The keyboard reaches what it can focus on: a table or code that is wider than its box scrolls by the arrow keys.
-  const BOXES = "[data-testid=stTable], [data-testid=stTable] div:not(td *, th *), [data-testid=stCode] pre"
-  const MEASURED = "[data-testid=stTable], [data-testid=stTable] table, [data-testid=stCode] :is(pre, code)"
+  const BOXES = ".wrapped-table, [data-testid=stTable], [data-testid=stTable] div:not(td *, th *), [data-testid=stCode] pre"
+  const MEASURED = ".wrapped-table table, [data-testid=stTable], [data-testid=stTable] table, [data-testid=stCode] :is(pre, code)"
   const reach = () => {
     state.timer = undefined
     for (const box of document.querySelectorAll(BOXES)) {

@@ -4,7 +4,6 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 import numpy as np
-import pandas as pd
 import streamlit as st
 
 from core.arrays import Arrays
@@ -20,11 +19,10 @@ from ui.charts import LossCurve, loss_difference_chart, resume_curves
 from ui.components import describe_runs, escape_markdown, show_error
 from ui.query_params import bind_select
 from ui.session import current_jobs
+from ui.wrapped_table import show_wrapped_table
 
 MAX_POINTS = 1500  # points of one curve
 Losses = Sequence[float | None] | np.ndarray
-# CSS by the symbol of a state, seen on white and on near-black.
-STATE_INKS = {"✓": "color: #0D9488", "✗": "color: #DC2626", "–": "color: #8A87A0"}
 
 
 def draw_running_curves(job: Job, run: Run, names: dict[str, str]) -> None:
@@ -119,6 +117,11 @@ TRAINING_PART_MEANINGS = {
     "learning rate": "The size of a step. Code or compile settings may name it too, without the copy.",
     "loss scale": "In half precision: by how much the loss is enlarged, so that small gradients do not vanish.",
 }
+SAVED_OPTIMIZER = "Optimizer, when saved"
+SAVED_MEANING = (
+    "Tensors of the optimizer that were found in the copy with equal bits when it was saved. Found is not yet usable: "
+    "a SavedModel holds all of them, and nothing in it takes a step."
+)
 # The colours of badges for lines, which are readable on white and on near-black.
 LINE_COLOURS = {"green": "#16A34A", "blue": "#0284C7", "orange": "#D97706", "red": "#DC2626"}
 PART_STATES = {True: "✓ kept", False: "✗ lost", None: "– not seen"}
@@ -196,7 +199,7 @@ def _show_endings(
                     differences, line = losses[id_] - losses[LIVE_MODEL], LINE_COLOURS[colour]
                     _draw_loss_difference(differences, batches_per_epoch, line, f"departure-{id_}", names[id_])
                     score = _score_text(copy.epochs[-1].model_dump())
-                    took = format_duration(copy.seconds).replace(" ", "\N{NO-BREAK SPACE}")
+                    took = format_duration(copy.seconds)
                     st.caption(escape_markdown(f"Ends with {score} on validation rows. Took {took}."))
 
 
@@ -207,20 +210,11 @@ def _show_parts(copies: dict[str, ResumeResult], names: dict[str, str]) -> None:
     table = {"Copy": [names[id_] for id_ in copies]}
     for part in parts:
         table[part.capitalize()] = [_part_state(copy, part) for copy in copies.values()]
-    table["Optimizer, when saved"] = [_saved_optimizer_text(copy) for copy in copies.values()]
-    config = {part.capitalize(): st.column_config.TextColumn(help=TRAINING_PART_MEANINGS[part]) for part in parts}
-    config["Copy"] = st.column_config.TextColumn(pinned=True)
-    config["Optimizer, when saved"] = st.column_config.TextColumn(
-        help="Tensors of the optimizer that were found in the copy with equal bits when it was saved. Found is not yet "
-        "usable: a SavedModel holds all of them, and nothing in it takes a step."
-    )
-    st.dataframe(
-        pd.DataFrame(table).style.map(lambda text: STATE_INKS.get(text[:1], "")),
-        hide_index=True,
-        column_config=config,
-        key="parts",
-        alt="For each copy and each part of a training, whether it was kept or lost",
-    )
+    table[SAVED_OPTIMIZER] = [_saved_optimizer_text(copy) for copy in copies.values()]
+    show_wrapped_table(table, "For each copy and each part of a training, whether it was kept or lost")
+    meanings = {part.capitalize(): TRAINING_PART_MEANINGS[part] for part in parts} | {SAVED_OPTIMIZER: SAVED_MEANING}
+    with st.expander("What these parts are", icon=":material/help:"):
+        st.markdown("\n".join(f"- **{name}**: {meaning}" for name, meaning in meanings.items()))
     st.caption(
         "✓ kept: equal, bit for bit, to what the live model had at the end of its training · ✗ lost: begins anew or is "
         "something else · – not seen: this runtime does not show it. Of copies that cannot train, this was found when "

@@ -142,7 +142,7 @@ def breakdown_treemap(parts: list[SizePart]) -> go.Figure:
     groups = bytes_by_group(parts)
     total = sum(groups.values())
     areas = [
-        _TreemapArea(group, f"{group} · {format_size(count)}", group, "", count, "") for group, count in groups.items()
+        _TreemapArea(group, _group_label(group, count, total), group, "", count, "") for group, count in groups.items()
     ]
     for group in groups:
         areas += _part_areas(group, [part for part in parts if part.group == group])
@@ -180,6 +180,11 @@ class _TreemapArea(NamedTuple):
     parent: str
     bytes: int
     file: str
+
+
+def _group_label(group: str, count: int, total: int) -> str:
+    """Return a group's name, with its size where the area is wide enough for both; all sizes stand below the areas."""
+    return f"{group} · {format_size(count)}" if count > total / 4 else group
 
 
 def _part_areas(group: str, parts: list[SizePart]) -> list[_TreemapArea]:

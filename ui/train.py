@@ -58,9 +58,9 @@ def _show_demo_card(demo: Demo, is_unfolded: bool) -> dict[str, str | float] | N
     """Show one card. Returns the settings to train with when one of its buttons was pressed."""
     if picture := draw_demo_picture(demo.key):
         st.image(picture, width="stretch", alt=f"Rows of the data: {demo.data_description}")
-    st.markdown(f"**{demo.label}**")
+    st.markdown(f"**{demo.label}**", help=f"Data: {demo.source}")
     facts = {"help": demo.predicts, "database": demo.data_description, "account_tree": demo.model_description}
-    st.markdown("  \n".join(f":material/{icon}: {text}" for icon, text in facts.items()), help=f"Data: {demo.source}")
+    st.markdown("  \n".join(f":material/{icon}: {text}" for icon, text in facts.items()))
     st.caption(demo.demonstrates)
     st.space("stretch")
     label, icon = button_label("Train", demo.label), ":material/play_arrow:"

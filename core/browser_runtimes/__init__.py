@@ -13,8 +13,7 @@ from core.browser_runtimes.exchange import (
     parse_report,
 )
 from core.browser_runtimes.fetch import fetch_runtimes
-from core.browser_runtimes.installed import find_file, installed_bytes, require_runtimes, runtimes_folder
-from core.browser_runtimes.lock import LOCK
+from core.browser_runtimes.installed import LOCK, find_file, installed_bytes, require_runtimes, runtimes_folder
 from core.browser_runtimes.support import BrowserCopy, Engine, describe_copy
 from core.npm import Lock, LockedPackage
 

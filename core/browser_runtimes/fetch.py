@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from pathlib import Path
 
-from core.browser_runtimes.lock import LOCK
+from core.browser_runtimes.installed import LOCK
 from core.errors import PackageMissing, StorageFailed
 from core.library.storage import delete_folder, flush_folder, rename_durably
 from core.npm import (

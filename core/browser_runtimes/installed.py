@@ -1,12 +1,14 @@
-"""The runtimes on this machine's disk: whether they are here, and each file, checked against the lock."""
+"""The runtimes on this machine's disk: their lock, whether they are here, and each file, checked against the lock."""
 
 from functools import lru_cache
 from pathlib import Path
 
-from core.browser_runtimes.lock import LOCK
 from core.errors import Damaged, PackageMissing, UnknownName
-from core.npm import Lock, has_integrity
+from core.npm import Lock, has_integrity, read_lock
 from core.settings import get_settings
+
+LOCK = read_lock(Path(__file__).with_name("lock.json"))
+
 
 CURE = "Run `make browser-runtimes` once, with a connection to your package registry; everything else works without."
 
@@ -20,7 +22,7 @@ def require_runtimes(lock: Lock = LOCK) -> None:
     """Raise PackageMissing where the runtimes of a lock were not fetched."""
     if not runtimes_folder(lock).is_dir():
         names = " and ".join(package.spec for package in lock.packages if len(package.files) > 1)
-        raise PackageMissing("The runtimes that answer in a browser are not here yet.", received=names, cure=CURE)
+        raise PackageMissing(f"The runtimes that answer in a browser are not here yet: {names}.", cure=CURE)
 
 
 def installed_bytes(prefix: str, lock: Lock = LOCK) -> int:

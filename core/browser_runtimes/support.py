@@ -4,7 +4,7 @@ from enum import StrEnum
 from pathlib import PurePosixPath
 from typing import NamedTuple
 
-from core.browser_runtimes.lock import LOCK
+from core.browser_runtimes.installed import LOCK
 from core.formats import get_format
 from core.library.records import Artifact, Run
 

@@ -20,6 +20,7 @@ from core.cli.console import (
 from core.compare import Verdict
 from core.compatibility.machines import MachineVerdict, describe_machines_asked
 from core.environments import get_environment
+from core.environments.judge import describe_lock
 from core.environments.machines import MACHINES, WORKER, get_machine, join_keys
 from core.environments.own import HERE
 from core.errors import InputError
@@ -96,9 +97,13 @@ def _parse_machine(text: str) -> str:
 
 
 def _print_sentences(result: dict[str, Any]) -> None:
-    for id_, row in result["rows"].items():
-        outcomes = {key: read_outcome(cell) for key, cell in row["cells"].items()}
-        if words := describe_machines_asked(outcomes, MachineVerdict(HERE, Verdict(row["here"]))):
+    """Say under which packages each environment answered, and how the answers of several machines differ."""
+    rows = {id_: {key: read_outcome(cell) for key, cell in row["cells"].items()} for id_, row in result["rows"].items()}
+    for key, lock in dict.fromkeys((key, each.lock) for outcomes in rows.values() for key, each in outcomes.items()):
+        if words := describe_lock(key, lock):
+            print_text(f"{key}: {words}")
+    for id_, outcomes in rows.items():
+        if words := describe_machines_asked(outcomes, MachineVerdict(HERE, Verdict(result["rows"][id_]["here"]))):
             print_text(f"{id_}: {words}")
 
 

@@ -31,10 +31,10 @@ from core.compatibility.matrix import (
 )
 from core.errors import FormatError, InputError
 from core.introspection.describe import PartDescription, TensorSummary, describe_part
-from core.introspection.diff import ArtifactDiff, TensorPair, diff_artifacts, format_shape
+from core.introspection.diff import ArtifactDiff, TensorPair, diff_artifacts
 from core.readers.base import Layer, Signatures
 from core.size_breakdown.breakdown import break_down_sizes
-from core.text.labels import mark_imported
+from core.text.labels import format_shape, mark_imported
 
 app = typer.Typer(rich_markup_mode=None)
 PARTS = ("signatures", "layers", "tensors", "operators", "config")

@@ -22,8 +22,8 @@ from core.cli.summary import describe_artifact, describe_run, print_copies, prin
 from core.errors import InputError, error_from_json
 from core.library import Entry, Library, Query
 from core.library.lineage import Lineage, trace_lineage
+from core.library.listing import find_same_content
 from core.library.records import SORT_ORDERS
-from core.library.same_content import find_same_content
 from core.library.trash_folder import measure_disk_usage
 from core.settings import get_settings
 from core.text.numbers import format_size

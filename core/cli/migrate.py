@@ -14,7 +14,7 @@ from core.text.labels import pluralize
 from core.text.numbers import format_size
 
 app = typer.Typer(rich_markup_mode=None)
-ADDRESS = "s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://ACCOUNT/CONTAINER/FOLDER or file:///FOLDER"
+ADDRESS = "s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://CONTAINER/FOLDER or file:///FOLDER"
 
 
 @app.command()

@@ -31,7 +31,7 @@ from core.errors import InputError, error_from_json
 from core.formats import all_formats, formats_at_hand
 from core.inputs.fitting import describe_axes
 from core.jobs import Jobs
-from core.jobs.imports.stated_shapes import parse_shapes
+from core.jobs.imports.import_request import parse_shapes
 from core.jobs.resume_result import ResumeResult, ResumeVerdict
 from core.jobs.uploads import OPENVINO_BIN_SUFFIX, OPENVINO_XML_SUFFIX, RemoteUpload, StoredUpload, store_upload
 from core.library import Library

@@ -68,7 +68,7 @@ def upgrade(
     """Ask models in one environment and then in another: which load, which answer the same, and what cures the rest."""
     from core.jobs.upgrades.upgrade import read_rows
     from core.report.upgrade_report import write_upgrade_report
-    from core.upgrade.summary import exit_status, summarize_upgrade
+    from core.upgrade.rows import exit_status, summarize_upgrade
 
     _require_places(report or [], cured)
     with open_jobs() as jobs:
@@ -80,6 +80,9 @@ def upgrade(
     status = exit_status(rows, tolerance)
     result = {**ended.result, "headline": summarize_upgrade(rows), "exit_status": status, "cured": written}
     print_result(result if as_json else [_row(row) for row in rows], as_json, COLUMNS)
+    for row in rows:
+        if row.note and not as_json:
+            print_text(f"{row.name}: {row.note}")
     print_text(summarize_upgrade(rows), to_stderr=True)
     exit_with(status)
 
@@ -135,7 +138,7 @@ def _write_cured(jobs: "Jobs", job_id: str, rows: list["UpgradeRow"], folder: Pa
 def bisect(source: Source, target: Target, path: Models = None, copies: Copies = None, as_json: AsJson = False) -> None:
     """Find the first release of Keras between two that answers otherwise, for one model."""
     from core.jobs.upgrades.bisect import describe_bisect
-    from core.upgrade.summary import EXIT_CHANGED, EXIT_DOES_NOT_LOAD
+    from core.upgrade.rows import EXIT_CHANGED, EXIT_DOES_NOT_LOAD
 
     with open_jobs() as jobs:
         result: Any = wait_for_job(jobs, jobs.bisect(source, target, path, copies=copies or ())).result

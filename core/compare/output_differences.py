@@ -10,7 +10,7 @@ from core.arrays import as_text
 from core.compare.arithmetic import RunningStd
 from core.compare.chunks import Block, ChunkSource, read_aligned
 from core.compare.results import WorstValue
-from core.compare.verdict import ATOL, CHANGED_STD_SHARE, RTOL
+from core.compare.verdict import ATOL, CHANGED_STD_SHARE, MAX_ULPS, RTOL
 
 PROBABILITY_SUM_TOLERANCE = 1e-3  # how far from 1 the values of a row of probabilities may add up
 NONFINITE_COUNTS = ("reference_nan", "reference_inf", "answer_nan", "answer_inf")
@@ -63,14 +63,16 @@ class DifferenceAccumulator:
         self._reference_std = reference_std
         self._running_std = RunningStd()
         self._total = OutputDifferences()
+        self._is_whole = False
         self._nonfinite = np.zeros((2, 2), "int64")  # side by NaN, infinite
         self._mismatches: Counter[str] = Counter()
         self._row_differences: list[np.ndarray] = []
+        self._row_moves: list[np.ndarray] = []  # the same without what the coarse dtype of the reference rounds
         self._row_mismatches: list[np.ndarray] = []
         self._label_changes: list[np.ndarray] = []
 
     def add(self, block: Block) -> None:
-        total = self._total
+        total, self._is_whole = self._total, has_whole_numbers(block)
         total.values += block.finite_count
         total.sum_abs += float(block.as_float64[2].sum())
         total.identical = total.identical and not block.max_abs_diff and _has_same_bits(*block.raw)
@@ -83,6 +85,7 @@ class DifferenceAccumulator:
             self._nonfinite += [[np.isnan(side).sum(), np.isinf(side).sum()] for side in block.matrices]
         self._mismatches.update(_count_mismatches(block))
         self._row_differences.append(block.row_max_diff)
+        self._row_moves.append(_row_moves(block))
         self._row_mismatches.append(block.row_mismatch)
         self._update_changed(block)
 
@@ -117,12 +120,22 @@ class DifferenceAccumulator:
         if total.is_classification:
             total.changed = np.concatenate(self._label_changes)
         else:
-            std = self._running_std.std if self._reference_std is None else self._reference_std
-            total.changed = total.distance > max(CHANGED_STD_SHARE * std, ATOL)
+            total.changed = np.concatenate(self._row_moves, dtype="float64") > self._allowed_distance()
         mismatch = np.concatenate(self._row_mismatches)
         total.changed = total.changed | mismatch
         total.distance[mismatch] = np.inf
         return total
+
+    def _allowed_distance(self) -> float:
+        """The distance up to which a row is not changed. A whole number may be an id, of which the next one is another
+        answer, however far ids spread."""
+        std = self._running_std.std if self._reference_std is None else self._reference_std
+        return ATOL if self._is_whole else max(CHANGED_STD_SHARE * std, ATOL)
+
+
+def has_whole_numbers(block: Block) -> bool:
+    """Whether the reference's values are integers or booleans, which no computation rounds."""
+    return block.raw[0].dtype.kind in "biu"
 
 
 def _count_mismatches(block: Block) -> Counter[str]:
@@ -155,7 +168,21 @@ def _has_same_bits(left: np.ndarray, right: np.ndarray) -> bool:
 def _is_within_rounding(block: Block) -> bool:
     if block.mismatch is not None and block.mismatch.any():
         return False
-    return block.max_abs_diff <= ATOL or bool(np.all(block.abs_diff <= ATOL + RTOL * np.abs(block.left)))
+    rtol = 0 if has_whole_numbers(block) else max(RTOL, _coarse_rtol(block))
+    return block.max_abs_diff <= ATOL or bool(np.all(block.abs_diff <= ATOL + rtol * np.abs(block.left)))
+
+
+def _coarse_rtol(block: Block) -> float:
+    """The last places of the reference's dtype that rounding may move, where they are more than those of float32."""
+    return MAX_ULPS * float(np.finfo("float16").eps) if block.raw[0].dtype == "float16" else 0.0
+
+
+def _row_moves(block: Block) -> np.ndarray:
+    """The largest difference of each row that a coarse dtype of the reference does not explain, (rows,)."""
+    if not (rtol := _coarse_rtol(block)):
+        return block.row_max_diff
+    explained = block.abs_diff <= rtol * np.abs(block.left)
+    return np.asarray(np.where(explained, 0, block.abs_diff).max(axis=1, initial=0))
 
 
 def _locate_value(block: Block, row: int, value: int) -> WorstValue:

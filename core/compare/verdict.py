@@ -7,6 +7,8 @@ import numpy as np
 # Two correct float32 implementations of one model differ by no more than this: |a - b| <= ATOL + RTOL · |reference|.
 ATOL = 1e-5
 RTOL = 1e-4
+# Last places of a coarse dtype, as float16, by which two correct computations may differ.
+MAX_ULPS = 4
 # A continuous prediction counts as changed when it moves by more than this share of the reference's deviation.
 CHANGED_STD_SHARE = 0.01
 # From this share of changed rows on, the predictions are not the same model's.

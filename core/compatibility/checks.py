@@ -31,7 +31,8 @@ from core.evidence.records import describe_not_finite
 from core.formats.base import CONVERTED_WEIGHTS
 from core.grading import GradeLevel
 from core.runtimes.traits import collect_traits, describe_sharing, has_same_architecture
-from core.text.labels import pluralize
+from core.text.labels import format_shape, pluralize
+from core.text.numbers import format_number
 from core.text.summaries import describe_mismatches, describe_places, describe_row_alone
 from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step
 
@@ -63,7 +64,7 @@ def untried_finding(context: ReloadContext, subject: str) -> Finding:
 def check_predictions(context: ReloadContext) -> Finding:
     outcome = context.outcome
     changed_rows = f"{outcome.verdict.label}: {outcome.changed_rows} of {outcome.rows} changed"
-    counted = f"{changed_rows}, largest difference {outcome.max_abs:.3g}."
+    counted = f"{changed_rows}, largest difference {format_number(outcome.max_abs or 0.0)}."
     hint = outcome.discrimination.warning if outcome.discrimination else ""
     xla = describe_xla(outcome.probes.get("xla"))
     words = " ".join(filter(None, (counted, xla, describe_mismatches(outcome.mismatches), hint, *outcome.left_out)))
@@ -239,7 +240,8 @@ def check_signatures(context: ReloadContext) -> Finding:
     places = describe_places(context.outcome.places)
     if words := describe_ports(context.run.inputs, context.outcome):
         return changed(f"{words} {places}".rstrip())
-    ports = ", ".join(f"{spec['name']} {spec['dtype']} {spec['shape']}" for spec in context.outcome.inputs)
+    inputs = context.outcome.inputs
+    ports = ", ".join(f"{spec['name']} {spec['dtype']} {format_shape(spec['shape'])}" for spec in inputs)
     return kept(f"{ports}. {places}" if places else ports)
 
 

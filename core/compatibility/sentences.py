@@ -7,7 +7,7 @@ from core.compare import Verdict
 from core.evidence.fingerprint_matching import FOLDED, MERGED, ZEROED, SurplusTensors, TensorMatchCount
 from core.evidence.records import ReloadOutcome
 from core.runtimes.model_settings import SettingChange
-from core.text.labels import pluralize
+from core.text.labels import format_shape, pluralize
 from core.text.summaries import describe_order, describe_renamed
 
 MAX_NAMES = 4  # in a sentence
@@ -136,7 +136,8 @@ def _cures(changes: list[SettingChange]) -> list[str]:
 def describe_ports(original: list[dict[str, Any]], outcome: ReloadOutcome) -> str:
     """How inputs and outputs came back with other names, dtypes or shapes, or with more of them; else nothing."""
     before, after = (
-        {spec["name"]: f"{spec['dtype']} {spec['shape']}" for spec in side} for side in (original, outcome.inputs)
+        {spec["name"]: f"{spec['dtype']} {format_shape(spec['shape'])}" for spec in side}
+        for side in (original, outcome.inputs)
     )
     sentences = []
     if before.keys() != after.keys():

@@ -11,7 +11,6 @@ import json
 import os
 import re
 import secrets
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -22,6 +21,7 @@ from typing import NamedTuple
 from filelock import FileLock, Timeout
 
 from core.environments.base import Environment
+from core.environments.interpreters import find_interpreter
 from core.environments.npm_packages import install_npm_packages
 from core.environments.uv import run_uv
 from core.errors import NotBuilt
@@ -138,8 +138,7 @@ def _install(
     folder.mkdir()
     (staged / "uv.toml").touch()  # the settings of this project are none; the user's and the system's count
     run = partial(run_uv, label=environment.label, seconds=config.environment_seconds, is_cancelled=is_cancelled)
-    own = f"{sys.version_info.major}.{sys.version_info.minor}"
-    python = sys.executable if environment.release == own else environment.release
+    python = find_interpreter(environment.release)
     report(0.02, f"{environment.label}: making room for it")
     # Relocatable, as it is renamed.
     run("venv", "--project", staged, "--no-project", "--relocatable", "--python", python, folder / VENV)

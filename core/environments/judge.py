@@ -8,10 +8,10 @@ from pydantic import BaseModel, Field
 from core.arrays import Arrays
 from core.compare import Verdict, compare, to_jsonable
 from core.environments import ENVIRONMENTS
-from core.environments.answering_machine import AnsweringMachine, describe_answering_machine
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment
 from core.environments.kits import Kit
+from core.environments.machines import AnsweringMachine, describe_answering_machine
 from core.environments.own import own_environment
 from core.environments.pool import WarmProcesses
 from core.environments.replies import EngineError, EngineFacts, KitReply

@@ -8,7 +8,7 @@ ENVIRONMENT = Environment(
     requirements=(*require_tensorflow("2.21.0"), "keras==3.15.1"),
     takes=KERAS_FORMATS,
     script="keras_model",
-    megabytes=1435,
+    megabytes=1455,
     good_for="Whether a copy loads once the server moves to Python 3.13, which must be installed there.",
     pythons=("3.13",),
     lock="keras_3_15",

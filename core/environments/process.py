@@ -38,8 +38,7 @@ from core.worker.child_errors import (
 )
 from core.worker.child_handle import MAX_OUTPUT_GROWTH, POLL_SECONDS, CancelCheck
 from core.worker.file_exchange import create_staging_folder
-from core.worker.memory_watch import MemoryWatch
-from core.worker.processes import SINGLE_THREAD_ENVIRONMENT, worker_environment
+from core.worker.processes import SINGLE_THREAD_ENVIRONMENT, MemoryWatch, worker_environment
 
 RUN_KIT = Path(__file__).with_name("scripts") / "run_kit.py"
 LAUNCHER = ("-m", "core.sandbox.program")  # arguments of our Python by which it becomes a confined program

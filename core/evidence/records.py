@@ -10,7 +10,7 @@ from pydantic import BaseModel, Field
 
 from core.arrays import Arrays
 from core.compare import RTOL, Verdict, measure_spread
-from core.errors import PackageMissing, RoundtripError, TimedOut, TooLarge
+from core.errors import CannotProve, PackageMissing, RoundtripError, TimedOut, TooLarge
 from core.evidence.fingerprint_matching import SurplusTensors, TensorMatchCount
 from core.grading import Grade
 from core.record import Record, Trust
@@ -50,7 +50,7 @@ class Discrimination(BaseModel):
         return ""
 
 
-UNVERIFIED_ERRORS = (TimedOut, TooLarge, PackageMissing)  # which say nothing of the copy
+UNVERIFIED_ERRORS = (TimedOut, TooLarge, PackageMissing, CannotProve)  # which say nothing of the copy
 # Verdicts without predictions.
 WITHOUT_PREDICTIONS = (Verdict.DOES_NOT_LOAD, Verdict.NOT_RUN, Verdict.NOT_VERIFIED)
 

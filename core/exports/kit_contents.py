@@ -8,7 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from core.arrays import Arrays, to_plain_array
-from core.compare.verdict import ATOL, RTOL
+from core.compare.verdict import ATOL, MAX_ULPS, RTOL
 from core.environments import get_environment
 from core.environments.judge import EnvironmentAnswer
 from core.evidence.records import Evidence, ReloadOutcome
@@ -26,8 +26,6 @@ from core.text.numbers import format_size
 from core.text.verdicts import verdict_label
 
 MAX_ARRAY_BYTES = 16 * 2**20  # bytes of inputs, and of answers
-
-MAX_ULPS = 4  # last places of a coarse dtype that two correct computations may differ by
 
 
 class ProofData(NamedTuple):
@@ -110,6 +108,8 @@ def _cast_input(array: np.ndarray, dtype: str | None) -> np.ndarray:
 
 def _choose_tolerance(expected: np.ndarray, max_abs: float) -> tuple[float, float]:
     """Return (atol, rtol): the copy's largest difference when saved, plus that of correct computations elsewhere."""
+    if expected.dtype.kind in "biu":  # which no computation rounds: the next whole number is another answer
+        return max_abs, 0.0
     eps = MAX_ULPS * float(np.finfo(expected.dtype).eps) if expected.dtype.kind == "f" else 0.0
     return max_abs + max(ATOL, eps), max(RTOL, eps)
 

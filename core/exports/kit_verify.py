@@ -91,19 +91,41 @@ def compare_output(name, prediction, expected, atol, rtol):
     if expected.dtype.kind in "SU":
         changed = int((decode_texts(prediction) != expected).sum())
         return f"{name}: {changed:,} of {expected.size:,} texts are others.", not changed
-    return compare_numbers(name, prediction.astype("float64"), expected.astype("float64"), atol, rtol)
+    prediction, expected = as_reals(prediction, expected)
+    return compare_numbers(name, prediction, expected, atol, rtol)
 
 
 def decode_texts(array):
     """Return an array of str, whether a runtime gave bytes or not."""
-    return np.vectorize(lambda text: text.decode() if isinstance(text, bytes) else str(text), otypes=["U"])(array)
+    return np.vectorize(decode_text, otypes=["U"])(array)
+
+
+def decode_text(text):
+    return text.decode("utf-8", "backslashreplace") if isinstance(text, bytes) else str(text)
+
+
+def as_reals(*arrays):
+    """Return arrays of one type: integers as they are, a complex number as two floats, all others as float64."""
+    common = np.result_type(*arrays)
+    if common.kind in "iu":
+        return [array.astype(common) for array in arrays]
+    if common.kind == "c":
+        return [array.astype("complex128")[..., None].view("float64") for array in arrays]
+    return [array.astype("float64") for array in arrays]
+
+
+def measure_distance(left, right):
+    """Return |left - right| as float64; that of integers is exact where no float holds them."""
+    if left.dtype.kind not in "iu":
+        return np.abs(left - right)
+    return (np.maximum(left, right) - np.minimum(left, right)).view(f"u{left.itemsize}").astype("float64")
 
 
 def compare_numbers(name, prediction, expected, atol, rtol):
     """Return a line and whether all are within tolerance; NaN matches NaN, an infinity only itself."""
     same = (prediction == expected) | (np.isnan(prediction) & np.isnan(expected))
     with np.errstate(invalid="ignore"):
-        apart = np.where(same, 0.0, np.abs(prediction - expected))
+        apart = np.where(same, 0.0, measure_distance(prediction, expected))
         outside = ~(apart <= atol + rtol * np.abs(expected)) & ~same
     most = float(np.nanmax(apart, initial=0.0))
     allowed = f"allowed are {atol:.3g} + {rtol:.3g} · |expected|"
@@ -121,7 +143,7 @@ def describe_elsewhere(folder, answer, expected, predictions):
         there = load_arrays(folder / answer["predictions"])
     except Exception as error:  # noqa: BLE001  whatever a changed file makes NumPy raise
         return f"{where} its answers cannot be read: {type(error).__name__}.", False
-    if any(array.dtype.kind not in "biuf" for array in there.values()):
+    if any(array.dtype.kind not in "biufc" for array in there.values()):
         return f"{where} its answers are no numbers, and are not compared here.", True
     off, apart = (find_largest_difference(there, other) for other in (expected, predictions))
     recorded = answer["max_abs"]
@@ -135,9 +157,9 @@ def find_largest_difference(predictions, others):
     largest = 0.0
     for name, array in predictions.items():
         other = np.asarray(others.get(name, ()))
-        if other.shape == array.shape and other.dtype.kind in "biuf":
+        if other.shape == array.shape and other.dtype.kind in "biufc":
             with np.errstate(invalid="ignore"):
-                apart = np.abs(array.astype("float64") - other.astype("float64"))
+                apart = measure_distance(*as_reals(array, other))
             largest = max(largest, float(apart[np.isfinite(apart)].max(initial=0.0)))
     return largest
 

@@ -1,17 +1,29 @@
-"""Proof kits: a copy with all that is needed to check its predictions without Roundtrip."""
+"""Proof kits: a copy with all that is needed to check its predictions without Roundtrip; unpacked for environments."""
 
 import contextlib
+import hashlib
 import inspect
 import json
-from collections.abc import Sequence
+import shutil
+import zipfile
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 from core.arrays import encode_npz
 from core.environments.judge import EnvironmentAnswer
+from core.environments.kits import Kit, read_arrays, read_kit
 from core.evidence.records import Evidence
 from core.exports import kit_contents, kit_verify
-from core.exports.archive import ArchivePiece, StreamedArchive, archive_members, piece_sha256, verify_artifact_files
+from core.exports.archive import (
+    ArchivePiece,
+    StreamedArchive,
+    archive_members,
+    piece_sha256,
+    verify_artifact_files,
+    write_archive,
+)
 from core.exports.download_names import name_of_artifact
 from core.exports.flat_structure import is_flat_model
 from core.exports.kit_answers import (
@@ -27,6 +39,7 @@ from core.exports.missing_parts import ARCHITECTURE_FILE, read_architecture, wri
 from core.formats.base import Format
 from core.library import Artifact, Library, Run, integrity
 from core.library.integrity import VerifiedFile, verify_file
+from core.library.storage import size_on_disk
 from core.runtimes.reference import Reference
 
 KIT_SCHEMA_VERSION = 1
@@ -156,3 +169,38 @@ def _kit_json(
         **({"elsewhere": describe_answers(answers, proof_data.source)} if answers else {}),
     }
     return json.dumps(facts, indent=2) + "\n"
+
+
+@contextlib.contextmanager
+def unpacked_kit(library: Library, artifact_id: str) -> Iterator[Kit]:
+    """The kit of an artifact, which lies on the disk as long as this lasts: also of one that did not load here.
+
+    Raises UnknownName, Damaged, InputError where the format has no kit, or a kit would prove nothing.
+    """
+    run = library.run(library.artifact(artifact_id).run)
+    with library.staging() as staged:
+        folder = _unpack(library, artifact_id, staged)
+        facts, inputs = read_kit(folder), read_arrays(folder / "inputs.npz")
+        identity = hashlib.sha256(f"{artifact_id} {library.fingerprint(artifact_id)}".encode()).hexdigest()[:16]
+        yield Kit(
+            identity=identity,
+            format=str(facts["format"]),
+            expected=read_arrays(folder / "expected.npz"),
+            write=partial(shutil.copytree, folder),
+            bytes=size_on_disk(folder),
+            is_untrusted=facts["trust"] != "ours",
+            classes=bool(run.labels) or None,
+            inputs_sha256=str(facts["files"]["inputs.npz"]),
+            input_dtypes={name: array.dtype for name, array in inputs.items()},
+        )
+
+
+def _unpack(library: Library, artifact_id: str, staged: Path) -> Path:
+    """Unpack a kit below a folder of ours; returns its own folder."""
+    with build_proof_kit(library, artifact_id, is_to_ask=True) as archive:
+        path = staged / archive.name
+        write_archive(archive, path)
+    with zipfile.ZipFile(path) as packed:
+        packed.extractall(staged)
+    path.unlink()
+    return staged / path.stem

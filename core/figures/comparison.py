@@ -7,8 +7,7 @@ import plotly.graph_objects as go
 
 from core.compare import Verdict
 from core.figures import theme
-from core.figures.difference_magnitudes import difference_histogram, magnitude_heatmap
-from core.figures.difference_positions import position_bars, position_heatmap
+from core.figures.differences import difference_histogram, magnitude_heatmap, position_bars, position_heatmap
 from core.figures.theme import COLOURS, NO_GRID, apply_theme, escape_label, log10_values, number_or_dash, wrap_label
 from core.text.labels import pluralize
 from core.text.numbers import shorten_exponent
@@ -154,13 +153,13 @@ def _add_differences(figure: go.Figure, cells: list[list[Cell | None]], shared: 
         shared = shared | {"zmin": limits[0], "zmax": limits[1], "colorbar": bar}
     if len(cells) <= MAX_ANNOTATED_MODELS:
         shared = shared | {"texttemplate": "%{text}", "textfont": {"size": 10}}
-    text = [["" if distance is None else _format_exponent(distance) for distance in row] for row in distances]
+    text = [["" if distance is None else _format_one_digit(distance) for distance in row] for row in distances]
     figure.add_heatmap(z=z, text=text, colorscale=theme.COLOUR_SCALE, showscale=bool(limits), **shared)
 
 
-def _format_exponent(value: float) -> str:
-    """Return one digit and the power of ten, short enough for a cell."""
-    return shorten_exponent(f"{value:.0e}") if value else "0"
+def _format_one_digit(value: float) -> str:
+    """Return one digit, and the power of ten where it is far from 1; short enough for a cell."""
+    return f"{value:.1g}" if value == 0 or 0.01 <= value < 9.5 else shorten_exponent(f"{value:.0e}")
 
 
 def _cell_hover(cell: Cell, a: str, b: str, total_rows: int) -> str:

@@ -7,9 +7,11 @@ import numpy as np
 import plotly.graph_objects as go
 from plotly.subplots import make_subplots
 
-from core.figures.theme import COLOUR_SCALE, apply_theme, escape_label
+from core.figures.theme import COLOUR_SCALE, apply_theme, escape_label, wrap_label
 
 HEIGHT = 360
+HALF_LETTER = 4  # pixels
+TITLE_SIZE, TITLE_LENGTH = 12, 15  # pixels; letters of a line, which three side by side have room for on a phone
 FRAME_MILLISECONDS = 700
 PLAYED = {"frame": {"duration": FRAME_MILLISECONDS, "redraw": True}, "transition": {"duration": 0}}
 AT_ONCE = {"frame": {"duration": 0, "redraw": True}, "mode": "immediate", "transition": {"duration": 0}}
@@ -31,17 +33,17 @@ def layer_scrubber(pictures: Sequence[LayerPicture], names: tuple[str, str], sta
         names: What the two models are called.
         start: Index of the layer that is shown first.
     """
-    titles = [*map(escape_label, names), "difference"]
+    titles = [*(wrap_label(name, TITLE_LENGTH) for name in names), "difference"]
     figure = make_subplots(1, 3, subplot_titles=titles, horizontal_spacing=0.04)
     frames = [_frame(str(place), picture, names) for place, picture in enumerate(pictures)]
     for column, trace in enumerate(frames[start].data, 1):
         figure.add_trace(trace, 1, column)
     figure.frames = frames
     figure.update_xaxes(visible=False).update_yaxes(visible=False, autorange="reversed")
-    figure = apply_theme(figure, "", "", HEIGHT)
-    return figure.update_layout(
-        sliders=[_slider(pictures, start)], updatemenus=[_play_button(pictures)], margin={"t": 40}
-    )
+    figure.update_annotations(font={"size": TITLE_SIZE})
+    top = 16 + 1.4 * TITLE_SIZE * max(title.count("<br>") + 1 for title in titles)
+    figure = apply_theme(figure, "", "", HEIGHT).update_layout(margin={"t": top})
+    return figure.update_layout(sliders=[_slider(pictures, start)], updatemenus=[_play_button(pictures)])
 
 
 def _frame(key: str, picture: LayerPicture, names: tuple[str, str]) -> go.Frame:
@@ -71,7 +73,8 @@ def _slider(pictures: Sequence[LayerPicture], start: int) -> dict[str, Any]:
     steps = [
         {"label": label, "method": "animate", "args": [[str(place)], AT_ONCE]} for place, label in enumerate(labels)
     ]
-    place = {"active": start, "x": 0.24, "len": 0.76, "pad": {"t": 12}}
+    room = HALF_LETTER * len(labels[-1])  # half of the last label stands out beyond the end of the slider
+    place = {"active": start, "x": 0.24, "len": 0.76, "pad": {"t": 12, "r": room}}
     return {"steps": steps, "currentvalue": {"prefix": "Layer: "}} | place
 
 

@@ -12,8 +12,7 @@ from core.formats.litert_int8 import CALIBRATION_ROWS, calibration_samples
 from core.formats.standalone_loaders import StandaloneLoader, open_openvino
 from core.runtimes.base import Model
 from core.runtimes.model_kinds import model_kind
-from core.runtimes.openvino import FILE, import_openvino
-from core.runtimes.openvino_quantizer import QUANTIZER_PACKAGES, quantize
+from core.runtimes.openvino import FILE, QUANTIZER_PACKAGES, import_openvino, quantize
 
 
 def save(model: Model, folder: Path, calibration_rows: int = 200, samples: Arrays | None = None) -> str:

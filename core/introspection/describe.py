@@ -12,8 +12,7 @@ from pydantic import BaseModel, Field
 
 from core.caching import result_cache
 from core.context import AppContext
-from core.introspection.replies import Count, validate_reply
-from core.introspection.sandboxed_reading import run_sandboxed
+from core.introspection.sandboxed_reading import Count, run_sandboxed, validate_reply
 from core.worker.child_handle import CancelCheck, never_cancelled
 
 ProgressCallback = Callable[[dict[str, Any]], None]

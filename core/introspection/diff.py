@@ -1,7 +1,6 @@
 """Diff of two artifacts: their records, their files, the parts that these hold, and their tensors one by one."""
 
 import math
-from collections.abc import Sequence
 from typing import Any, Literal
 
 from pydantic import BaseModel, Field
@@ -11,11 +10,11 @@ from core.context import AppContext
 from core.errors import FormatError, RoundtripError
 from core.introspection.content_match import ContentMatch
 from core.introspection.describe import ListedTensor, ProgressCallback, cache_key, describe_part
-from core.introspection.replies import Count, validate_reply
-from core.introspection.sandboxed_reading import run_sandboxed
+from core.introspection.sandboxed_reading import Count, run_sandboxed, validate_reply
 from core.library.records import Run
 from core.readers.base import Port, Signature
 from core.tensors.json_diff import JsonChange, diff_json
+from core.text.labels import format_shape
 from core.worker.child_handle import CancelCheck, never_cancelled
 
 PARTS = ("signatures", "layers", "config", "operators")
@@ -181,11 +180,6 @@ def _signature_ports(signature: Signature) -> Summary:
 
 def _port_text(port: Port) -> str:
     return f"{port['dtype']} {format_shape(port['shape'])} {port.get('note', '')}".strip()
-
-
-def format_shape(shape: Sequence[int | None] | None) -> str:
-    """Return a shape as text: "[?, 64]", "?" where a size is free."""
-    return "of any shape" if shape is None else f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
 
 
 def diff_records(context: AppContext, left: str, right: str, *, include_equal: bool = False) -> list[JsonChange]:

@@ -12,8 +12,7 @@ from pydantic import BaseModel, Field
 
 from core.context import AppContext
 from core.errors import cleanup_on_error
-from core.introspection.replies import Count, validate_reply
-from core.introspection.sandboxed_reading import in_sandbox
+from core.introspection.sandboxed_reading import Count, in_sandbox, validate_reply
 from core.worker.child_errors import invalid_reply_error
 from core.worker.child_handle import Child
 

@@ -21,7 +21,7 @@ from core.environments.machines import (
 from core.environments.own import HERE
 from core.environments.pool import WarmProcesses
 from core.errors import InputError, RoundtripError, StorageFailed
-from core.exports.environment_kits import unpacked_kit
+from core.exports.proof_kit import unpacked_kit
 from core.formats import all_formats, get_format
 from core.jobs.execution.driver import JobKind, Requirements
 from core.jobs.execution.job_handle import JobHandle, attempt
@@ -97,7 +97,7 @@ def require_workers(context: AppContext, environments: Iterable[str]) -> None:
     for key in environments:
         if get_machine(split_key(key)[1]).worker:
             # An installation on one machine need not import this.
-            from core.jobs.places.worker_jobs import require_worker
+            from core.jobs.places.worker_place import require_worker
 
             require_worker(context, get_asked_environment(key))
 
@@ -224,7 +224,7 @@ class _ElsewhereJob:
 
     def _ask_there(self, environment: Environment, worker: str, artifacts: list[str]) -> None:
         """Take over what a worker found out, under the key of the environment on its machine."""
-        from core.jobs.places.worker_jobs import (  # which an installation on one machine need not import
+        from core.jobs.places.worker_place import (  # which an installation on one machine need not import
             Errand,
             done_on_worker,
         )

@@ -10,7 +10,7 @@ from core.errors import RoundtripError
 from core.health import VerificationReport, read_last_report, rebuild_catalog, repair_library, verify_entries
 from core.jobs.execution.job_handle import JobHandle
 from core.library import Library
-from core.library.job_store import Job
+from core.library.job_store import Job, JobStore
 from core.settings import Settings
 from core.text.numbers import format_size
 from core.uploads import Uploads
@@ -92,6 +92,7 @@ def delete_expired(context: AppContext) -> None:
     steps: tuple[Callable[[], None], ...] = (
         lambda: empty_expired_trash(library, config.trash_days),
         lambda: delete_expired_uploads(context.uploads),
+        lambda: delete_unlisted_entries(context.job_store, config),
         lambda: collect_unused_contents(library, config.unused_days, config),
     )
     for step in steps:
@@ -119,6 +120,19 @@ def delete_expired_uploads(uploads: Uploads) -> None:
             log.info("Deleted uploads that nobody used for %g hours: %d", uploads.hours, count)
     except RoundtripError as error:
         log.warning("Uploads that have expired were not deleted: %s", error)
+
+
+def delete_unlisted_entries(job_store: JobStore, config: Settings) -> None:
+    """Delete from a team's store what no job lists that a worker made; log what fails."""
+    if not config.is_team:
+        return
+    from core.queue import DatabaseJobStore  # which one machine need not import
+
+    assert isinstance(job_store, DatabaseJobStore)
+    try:
+        job_store.delete_unlisted()
+    except RoundtripError as error:
+        log.warning("What no job lists was not deleted from the store: %s", error)
 
 
 def collect_unused_contents(library: Library, days: int, config: Settings) -> None:

@@ -6,7 +6,9 @@ is reloaded in fresh children; half a model is completed in the child that found
 """
 
 import contextlib
+import threading
 import time
+from collections.abc import Iterable
 from functools import partial
 from typing import Any, TypedDict
 
@@ -23,10 +25,9 @@ from core.errors import (
     error_from_json,
 )
 from core.evidence.records import Evidence
-from core.formats import get_format
+from core.formats import all_formats, get_format
 from core.jobs.execution.job_handle import JobHandle, attempt, map_parallel
 from core.jobs.participants import is_imported, snapshot_request
-from core.jobs.save_queue import SaveQueue
 from core.library.commits import artifact_of
 from core.library.records import Artifact
 from core.record import now
@@ -43,6 +44,33 @@ from core.worker.protocol import Frame
 MAX_KEPT_BYTES = 64 * 2**20  # of a model's weights, up to which it stays in memory between two formats
 REFUSALS = (FormatError, ChildDied, TimedOut, TooLarge)  # errors that stand in the matrix in place of a copy
 STATE_PROGRESS = {"waiting": 0.0, "building": 0.1, "saving": 0.2, "reloading": 0.6, "done": 1.0, "failed": 1.0}
+
+
+class SaveQueue:
+    """Formats in their order. Safe to use from several threads, of which each is a line."""
+
+    def __init__(self, keys: Iterable[str]):
+        self._waiting = list(keys)
+        self._begins_with = {format_.key: format_.begins_with for format_ in all_formats()}
+        self._lines: dict[str, str] = {}  # in which a file has been made that formats begin with
+        self._lock = threading.Lock()
+
+    def take(self, line: str) -> str:
+        """Return the next format for a line; empty when none waits.
+
+        Those that begin with what another line has made are left to it, as long as there are others.
+        """
+        with self._lock:
+            if not self._waiting:
+                return ""
+            key = next((key for key in self._waiting if self._is_for(key, line)), self._waiting[0])
+            self._waiting.remove(key)
+            if file := self._begins_with.get(key):
+                self._lines.setdefault(file, line)
+            return key
+
+    def _is_for(self, key: str, line: str) -> bool:
+        return self._lines.get(self._begins_with.get(key, ""), line) == line
 
 
 class SaveRow(TypedDict, total=False):

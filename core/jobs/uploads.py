@@ -10,7 +10,7 @@ from core.library import Library, staging
 from core.library.records import Run
 from core.object_store import RemoteFile
 from core.uploads import NamedFile, place_file
-from core.validation.file_names import is_plain_name
+from core.validation.file_types import is_plain_name
 
 WEIGHTS_SUFFIX, ARCHITECTURE_SUFFIX, OPENVINO_XML_SUFFIX, OPENVINO_BIN_SUFFIX = ".h5", ".json", ".xml", ".bin"
 PAIRED_SUFFIXES = (

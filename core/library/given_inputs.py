@@ -42,7 +42,8 @@ def read_given_inputs(model: Model, predictor: Predictor, inputs: Any) -> Arrays
             received={key: array.shape for key, array in arrays.items()},
             cure=BATCH_CURE,
         )
-    return predictor.prepare_inputs(_fit_axes(arrays, predictor.inputs))
+    prepared = predictor.prepare_inputs(_fit_axes(arrays, predictor.inputs))
+    return {name: to_plain_array(array) for name, array in prepared.items()}
 
 
 def _to_array(name: str, value: Any) -> np.ndarray:

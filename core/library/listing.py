@@ -1,4 +1,4 @@
-"""List the runs and artifacts of a library."""
+"""List the runs and artifacts of a library, and which copies say the same as another, in whatever bytes."""
 
 import contextlib
 from collections.abc import Iterable, Iterator
@@ -9,6 +9,7 @@ from typing import Any
 
 from core.caching import StampedCache
 from core.errors import UnreadableRecord
+from core.evidence.content_hash import ContentHash
 from core.library.catalog.catalog import Catalog
 from core.library.ids import ID_PATTERN
 from core.library.reads import ReadMixin, read_named_run
@@ -103,3 +104,14 @@ class ListingMixin(ReadMixin):
         """What `find` should return, read from the folders and past the catalog."""
         every = Query(size=None, viewer_id=self.access.viewer_id)
         return self._catalog_sync.page_afresh(every).entries
+
+
+def find_same_content(library: ListingMixin, content: ContentHash | None, besides: str = "") -> list[str]:
+    """The ids of the copies, that this person sees, with a content hash; `besides` is a copy that is left out.
+
+    None is found where there is no hash.
+    """
+    if content is None:
+        return []
+    entries = library.page(Query(search=content.sha256, size=None)).entries
+    return [entry.id for entry in entries if entry.content == content.sha256 and entry.id != besides]

@@ -10,10 +10,8 @@ from typing import NamedTuple
 from core.error_translation import translate
 from core.errors import Cancelled, InputError, LibraryError
 from core.library import Library
-from core.migration.alias_history import pull_aliases, push_aliases
 from core.migration.entry_folders import find_active_jobs, list_local_entries
-from core.migration.seen_versions import remembered_versions
-from core.migration.transfer import Transfer
+from core.migration.transfer import Transfer, pull_aliases, push_aliases, remembered_versions
 from core.object_store import Manifests, ObjectStore
 from core.object_store.entry_cache import EntryCache
 from core.object_store.local_entry import LocalEntry

@@ -1,20 +1,119 @@
-"""One entry brought into a store, or out of it: whole or absent on the other side, verified, and none overwritten."""
+"""One entry, or one alias with its history, brought into a store or out of it: whole or absent on the other side.
 
-from collections.abc import Callable
+What arrives is verified, nothing is overwritten, and no document replaces a newer one: which version of each a library
+has seen is noted.
+"""
+
+import contextlib
+import hashlib
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
+
+from pydantic import Field
 
 from core.errors import Damaged, InputError, LibraryError
 from core.library import Library, storage
+from core.library.annotation_files import AliasChange
+from core.library.annotations import group_by_alias
 from core.library.ids import validate_id
 from core.library.job_store import Job
 from core.library.storage import translate_disk_errors
 from core.library.trash_folder import REMOVAL_FILE
 from core.migration.entry_folders import find_local_entry
-from core.migration.seen_versions import SeenVersions
 from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore, Putting
+from core.object_store.documents import parse_change
 from core.object_store.local_entry import DOCUMENT_FILES, FOLDER_BY_KIND, LocalEntry, OnBytes
+from core.record import INVALID_JSON_ERRORS, Record
 
 DIFFERENT_CURE = "Keep that which is right under its id, and move the other one away by hand."
+
+
+def push_aliases(library: Library, store: ObjectStore) -> int:
+    """Append to the store what a library did with its aliases and the store does not know; returns how many changes.
+
+    Where both were changed since, where the alias points in the library becomes the newest change.
+    """
+    documents = Documents(store, "aliases")
+    groups = group_by_alias(reversed(library.alias_history()))
+    return sum(_push(documents, alias, changes) for alias, changes in groups.items())
+
+
+def _push(documents: Documents, alias: str, changes: list[AliasChange]) -> int:
+    texts = [change.model_dump_json() for change in changes]
+    stored = documents.versions(alias)
+    stored_texts = [version.text for version in stored]
+    if texts[: len(stored)] == stored_texts:
+        missing = texts[len(stored) :]
+    else:
+        is_known = texts == stored_texts[: len(texts)] or _target(stored_texts[-1]) == changes[-1].artifact
+        missing = [] if is_known else texts[-1:]
+    for at, text in enumerate(missing):
+        if not documents.append(alias, text, len(stored) + at):  # somebody else moved it just now: look again
+            return _push(documents, alias, changes)
+    return len(missing)
+
+
+def _target(text: str | None) -> str | None:
+    try:
+        target: str | None = json.loads(text or "{}").get("artifact")
+    except INVALID_JSON_ERRORS:
+        return None
+    return target
+
+
+def pull_aliases(library: Library, store: ObjectStore) -> int:
+    """Bring the aliases of a store into a library; returns how many changes came. An alias that the library moved
+    itself stays where it points there."""
+    documents = Documents(store, "aliases")
+    stored = [parse_change(alias, version.text) for alias in documents.names() for version in documents.versions(alias)]
+    return library.add_alias_history([change for change in stored if change])
+
+
+class SeenVersions(Record):
+    """Numbers of versions by the id of an entry and the name of a document, for one store."""
+
+    versions: dict[str, int] = Field(default_factory=dict)
+
+    def push(self, documents: Documents, id_: str, name: str, text: str | None) -> bool:
+        """Append a text that was changed here since the version that was seen; returns whether anything was.
+
+        Raises LibraryError where the store has been changed since, too: its newest version stays.
+        """
+        latest, seen = documents.latest(name), self.versions.get(f"{id_}/{name}", 0)
+        if text == latest.text:
+            self.see(id_, name, latest.number)
+            return False
+        if text is None and not seen:  # what was never here is not missing there
+            return False
+        if latest.number == seen and documents.append(name, text, seen):
+            self.see(id_, name, seen + 1)
+            return True
+        if seen and documents.read(name, seen).text == text:  # changed there alone
+            return False
+        raise LibraryError(
+            f"{name} was changed both here and in the store; the store's stays there, and yours here.",
+            received=id_,
+            cure="Bring the store into another library to compare the two, then change one of them again.",
+        )
+
+    def see(self, id_: str, name: str, number: int) -> None:
+        """Note that a version is known here."""
+        self.versions[f"{id_}/{name}"] = number
+
+
+@contextlib.contextmanager
+def remembered_versions(library: Library, store: ObjectStore) -> Iterator[SeenVersions]:
+    """The versions that a library has seen of a store; what it sees meanwhile is written at the end, come what may."""
+    path = library.home / "migrations" / f"{hashlib.sha256(store.address.encode()).hexdigest()[:16]}.json"
+    with storage.translate_disk_errors():
+        path.parent.mkdir(exist_ok=True)
+    seen = SeenVersions.read(path) if path.exists() else SeenVersions.model_validate({})
+    try:
+        yield seen
+    finally:
+        with storage.translate_disk_errors():
+            storage.write_text_atomically(path, seen.to_json_text())
 
 
 class Transfer:

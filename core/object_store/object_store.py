@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 RETRY: "RetryConfig" = {"max_retries": 5, "retry_timeout": timedelta(seconds=60)}
 MARKER = "roundtrip.json"
 CHUNK_BYTES = 2**20
+NO_BUCKET = ("NoSuchBucket", "ContainerNotFound")  # as S3 and Google, and as Azure say so
 SCHEMES = ("s3", "gs", "az", "file", "memory")
 
 
@@ -40,11 +41,15 @@ class StoreMarker(Record):
 
 
 class StoredObject(NamedTuple):
-    """An object that is listed: its key, its bytes as a number, and when it was written, by the store's clock."""
+    """An object that is listed: its key, its bytes as a number, and when it was written, by the store's clock.
+
+    That may count whole seconds; `tag` is another one for other bytes, where the store gives any.
+    """
 
     key: str
     size: int
     written: datetime
+    tag: str | None
 
 
 class ObjectStore:
@@ -130,7 +135,8 @@ class ObjectStore:
         """Yield all objects below a folder of keys, in any order."""
         with self._translated():
             for items in self._store.list(folder):
-                yield from (StoredObject(item["path"], item["size"], item["last_modified"]) for item in items)
+                for item in items:
+                    yield StoredObject(item["path"], item["size"], item["last_modified"], item["e_tag"])
 
     def last_change(self, folder: str) -> datetime | None:
         """Return when the youngest object below a folder of keys was written; None where there is none."""
@@ -210,7 +216,7 @@ class ObjectStore:
         except BaseError as error:
             raise translate_store_error(str(error), self.address) from error
         except (FileNotFoundError, PermissionError) as error:
-            if isinstance(error, FileNotFoundError) and "NoSuchBucket" not in str(error):
+            if isinstance(error, FileNotFoundError) and not any(name in str(error) for name in NO_BUCKET):
                 raise
             raise translate_store_error(f"{type(error).__name__}: {error}", self.address) from error
 
@@ -245,8 +251,8 @@ def open_object_store(address: str, makes_folder: bool = False) -> ObjectStore:
     """Open the store at an address; a bucket is not asked before it is used.
 
     Args:
-        address: s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://ACCOUNT/CONTAINER/FOLDER or file:///FOLDER, with
-            credentials from the provider's own environment variables; memory:/// for tests.
+        address: s3://BUCKET/FOLDER, gs://BUCKET/FOLDER, az://CONTAINER/FOLDER or file:///FOLDER, with credentials
+            from the provider's own environment variables; memory:/// for tests.
         makes_folder: Whether a folder that is not there is made.
 
     Raises:

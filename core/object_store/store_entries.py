@@ -22,10 +22,9 @@ from core.library.records import FOLDER_BY_KIND, FileEntry
 from core.library.shared_entries import Fence, Freed, Hold, StoreState, TextChange
 from core.library.storage import BytesReadCallback, translate_disk_errors
 from core.library.trash_folder import REMOVAL_FILE, RemovalRecord
-from core.object_store.alias_versions import parse_change
 from core.object_store.collection import Collector
 from core.object_store.contents import Contents
-from core.object_store.documents import Documents
+from core.object_store.documents import Documents, parse_change
 from core.object_store.entry_cache import EntryCache
 from core.object_store.entry_index import EntryIndex
 from core.object_store.local_entry import LocalEntry

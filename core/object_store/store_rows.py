@@ -23,8 +23,7 @@ from core.library.catalog.schema import IN_MEMORY_URL, in_batches
 from core.library.ids import ID_PATTERN
 from core.library.permissions import AccessControl
 from core.library.records import IndexedEntry, Page, Query
-from core.object_store.alias_versions import changes_of, join_histories, targets
-from core.object_store.documents import Documents, latest_numbers
+from core.object_store.documents import Documents, changes_of, join_histories, latest_numbers, targets
 from core.object_store.entry_cache import EntryCache
 from core.object_store.entry_index import EntryIndex, Numbers
 from core.object_store.local_entry import DOCUMENT_FILES

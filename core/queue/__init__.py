@@ -7,8 +7,7 @@ lies here can be lost: entries are in the object store.
 """
 
 from core.queue.attempt import Attempt, take_attempt, taken_over_error
-from core.queue.cookie_secret import read_cookie_secret
-from core.queue.database import QueueDatabase
+from core.queue.database import QueueDatabase, read_cookie_secret
 from core.queue.database_job_store import DatabaseJobStore, open_database_job_store
 from core.queue.job_files import GivenFile, GivenRecord, JobFiles
 from core.queue.notifications import JobNotifications

@@ -10,25 +10,75 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Self
 
-from pydantic import ValidationError
+from sqlalchemy import text
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
 from core.errors import Cancelled, RoundtripError, StorageFailed, cleanup_on_error
 from core.library.catalog.schema import idle_limit
-from core.library.job_store import Job
+from core.library.job_store import ACTIVE_STATES, Job
 from core.library.shared_entries import Hold
 from core.queue import job_rows
-from core.queue.attempt_hold import FENCE_SECONDS, AttemptHold
 from core.queue.database import QueueDatabase
 from core.queue.database_job_store import AWAY_SECONDS, RETRY_SECONDS, DatabaseJobStore
 from core.queue.job_files import GivenRecord
 from core.queue.job_rows import Claim
 from core.queue.recovery import give_back
-from core.record import broken_record_error
 
+FENCE_SECONDS = 60  # after which a database gives up the lock of a worker that does nothing with it
 WRITE_SECONDS = 0.2  # between two records of a job's progress
 LOOK_SECONDS = 0.5  # between two looks whether the job was cancelled, or taken over
+
+
+class AttemptHold(Hold):
+    """See `Hold`. It is lost where the database gave the lock of this process up, which stood still.
+
+    Args:
+        connection: in whose transaction the row of the job is locked.
+    """
+
+    def __init__(self, database: QueueDatabase, connection: Connection, job: Job):
+        self._database, self._connection, self._job = database, connection, job
+        self._put: dict[str, Callable[[], object]] = {}
+
+    def require(self) -> None:
+        """Raises StorageFailed."""
+        try:
+            self._connection.execute(text("SELECT 1"))
+        except SQLAlchemyError as error:
+            raise self._database.translate(error) from error
+
+    def add(self, id_: str, withdraw: Callable[[], object]) -> None:
+        self._put[id_] = withdraw
+
+    def end(self) -> None:
+        """Give the lock back. Raises StorageFailed where it was lost."""
+        try:
+            self._connection.commit()
+        except SQLAlchemyError as error:
+            raise self._database.translate(error) from error
+
+    def withdraw_unneeded(self) -> None:
+        """Withdraw what was put for a job that has ended without it; as far as database, store and disk allow.
+
+        A job that is still done may count on it: who does it finds it there.
+        """
+        if self._put:
+            with contextlib.suppress(RoundtripError, OSError):
+                self._database.run(self._withdraw)
+
+    def _withdraw(self, connection: Connection) -> None:
+        """A job that was cancelled, or failed, has no result, and lists what was done until then in its record."""
+        connection.exec_driver_sql(idle_limit(FENCE_SECONDS))
+        row = job_rows.lock_job(connection, self._job)
+        if row is None or row.state not in ACTIVE_STATES:
+            listed = "" if row is None else row.record + (row.result or "")
+            for id_, withdraw in self._put.items():
+                if id_ not in listed:
+                    connection.execute(text("SELECT 1"))  # this process works, and still has the lock
+                    withdraw()
+
+
 log = logging.getLogger("roundtrip")
 
 
@@ -61,10 +111,7 @@ class Attempt:
 
     def parse_given(self) -> GivenRecord:
         """What the job is given. Raises UnreadableRecord."""
-        try:
-            return GivenRecord.model_validate_json(self.files)
-        except ValidationError as error:
-            raise broken_record_error(Path(f"files of job {self.job.id}"), error) from error
+        return GivenRecord.parse(self.files, self.job.id)
 
     def job_store(self) -> "AttemptJobStore":
         """Return the records of jobs, where that of this one is written as part of the attempt."""
@@ -114,7 +161,7 @@ class Attempt:
         if self.is_over:
             log.warning("Job %s has another worker by now, and nothing that was done here counts", job.id)
             if entry:
-                self._store.files.forget(entry)
+                self._store.forget_entries([entry])
         elif entry:
             self._store.adopt_folder(job.id, self.folder)
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -132,7 +179,7 @@ class Attempt:
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
             try:
-                return job, self._store.put_files(job, self.folder)
+                return job, self._store.put_files(job, self.folder, self._note_entry)
             except RoundtripError as error:
                 log.warning("What job %s made could not be stored: %s", job.id, error)
                 if job.state != "done":
@@ -141,6 +188,16 @@ class Attempt:
                     failed = {"state": "failed", "note": "Failed", "result": {}, "error": error.to_json()}
                     return job.model_copy(update=failed), None
             time.sleep(RETRY_SECONDS)
+
+    def _note_entry(self, entry: str) -> None:
+        """Note what the job has made, whenever the database is there. Raises Cancelled where the attempt is over."""
+        while not self.is_over:
+            try:
+                return self._store.note_entry(entry)
+            except StorageFailed as error:
+                log.warning("The result of job %s cannot be stored yet: %s", self.job.id, error)
+                time.sleep(RETRY_SECONDS)
+        raise taken_over_error()
 
     def _is_given_up(self, job: Job, error: StorageFailed) -> bool:
         """Tell a person what is waited for; whether the job was cancelled, or is another worker's."""

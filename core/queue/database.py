@@ -1,9 +1,12 @@
-"""`QueueDatabase`: transactions in the PostgreSQL of a team, whose faults are errors of ours."""
+"""`QueueDatabase`: transactions in the PostgreSQL of a team, and the secret that its web servers share there."""
 
+import secrets
 import weakref
 from collections.abc import Callable
 from typing import Any, TypeVar
 
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.engine import Connection
 from sqlalchemy.exc import SQLAlchemyError
 
@@ -11,9 +14,10 @@ from core.error_translation import translate_database_error
 from core.errors import InputError, StorageFailed
 from core.library.catalog.catalog import mask_database_url
 from core.library.catalog.schema import open_engine
-from core.queue.schema import create_queue_tables
+from core.queue.schema import STATE, create_queue_tables
 
 ResultT = TypeVar("ResultT")
+NAME = "cookie secret"
 
 
 class QueueDatabase:
@@ -64,3 +68,18 @@ class QueueDatabase:
     def translate(self, error: SQLAlchemyError) -> StorageFailed:
         """Return what a server refused, without the statement and its values, which may be a person's."""
         return translate_database_error(str(getattr(error, "orig", None) or error), mask_database_url(self.url))
+
+
+def read_cookie_secret(database: QueueDatabase) -> str:
+    """Return the secret of the team, which is made where there is none; of several servers one does it.
+
+    Raises StorageFailed.
+    """
+    return database.run(_read_or_make)
+
+
+def _read_or_make(connection: Connection) -> str:
+    new = insert(STATE).values(name=NAME, value=secrets.token_hex(32))
+    connection.execute(new.on_conflict_do_nothing())
+    value = connection.execute(select(STATE.c.value).where(STATE.c.name == NAME)).scalar_one()
+    return str(value)

@@ -6,7 +6,7 @@ import math
 import os
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -17,10 +17,9 @@ from core.library.ids import unknown_id_error, validate_id
 from core.library.job_store import ACTIVE_STATES, Job, JobStore
 from core.library.storage import translate_disk_errors
 from core.object_store import open_object_store
-from core.queue import job_rows
+from core.queue import job_rows, unlisted_entries
 from core.queue.database import QueueDatabase
-from core.queue.job_copies import delete_copy, evict_copies, touch_copy
-from core.queue.job_files import ENTERING, JobFiles
+from core.queue.job_files import ENTERING, GivenRecord, JobFiles, delete_copy, evict_copies, touch_copy
 from core.queue.kept_jobs import KeptJobs
 from core.record import INVALID_JSON_ERRORS, broken_record_error, now
 from core.settings import GB, Settings
@@ -59,13 +58,14 @@ class DatabaseJobStore(JobStore):
         with translate_disk_errors():
             folder.mkdir(parents=True, exist_ok=True)
 
-    def create(self, job: Job) -> Job:
+    def create(self, job: Job, given: GivenRecord | None = None) -> Job:
         """Write a new job that this process does, in place of any of the same id that has ended, and delete the oldest
-        ended ones.
+        ended ones. What it is `given` stands beside it until it has ended.
 
         Where one of the same id is active, another process was faster, and that one is returned.
         """
-        (stored,) = self.insert([job], lambda _, jobs: [{} for _ in jobs])
+        files = (given or GivenRecord()).model_dump_json()
+        (stored,) = self.insert([job], lambda _, jobs: [{"files": files} for _ in jobs])
         if stored is job and job.is_active:
             self._kept.add(job)
         return stored
@@ -96,8 +96,18 @@ class DatabaseJobStore(JobStore):
         """Delete what jobs that are gone have made; other machines have copies until their cache is full."""
         for job in removed:
             shutil.rmtree(self._folder / job.id, ignore_errors=True)
-            if job.entry:
-                self.files.forget(job.entry)
+        self.forget_entries(job.entry for job in removed if job.entry)
+
+    def forget_entries(self, entries: Iterable[str]) -> None:
+        """Delete entries that no job lists, as far as store and database answer; `delete_unlisted` does the rest."""
+        with contextlib.suppress(StorageFailed):
+            if gone := [entry for entry in entries if self.files.forget(entry)]:
+                self.database.run(unlisted_entries.remove, gone)
+
+    def delete_unlisted(self) -> None:
+        """Delete from the store what was made by jobs that are gone, or whose end nobody has recorded for a day: who
+        made it was killed, or another did the job. Raises StorageFailed."""
+        self.forget_entries(self.database.run(unlisted_entries.withdraw_old, ENTERING.total_seconds()))
 
     def write(self, job: Job) -> None:
         """Store how far a job is that this process does; nothing where it has ended. Raises OSError."""
@@ -118,7 +128,7 @@ class DatabaseJobStore(JobStore):
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
             try:
-                entry = entry or self.put_files(job, self._folder / job.id)
+                entry = entry or self.put_files(job, self._folder / job.id, self.note_entry)
                 self._end_kept(job, entry)
                 return
             except StorageFailed:
@@ -130,7 +140,7 @@ class DatabaseJobStore(JobStore):
         """The files of a job that others have ended, as this process was silent for long, are nobody's."""
         is_ended = self.database.run(job_rows.end, job, None, entry)
         if not is_ended and entry and not self.database.run(job_rows.has_ended_so, job, None, entry):
-            self.files.forget(entry)
+            self.forget_entries([entry])
         self._kept.discard(job)
 
     def read(self, id_: str) -> Job:
@@ -142,6 +152,10 @@ class DatabaseJobStore(JobStore):
             return job.model_copy(update={"result": dict(json.loads(row.result)["result"])})
         except INVALID_JSON_ERRORS as error:
             raise broken_record_error(Path(f"job {id_}"), error) from error
+
+    def read_given(self, id_: str) -> GivenRecord:
+        """What a job is given that has not ended; nothing of one that has. Raises UnknownName, UnreadableRecord."""
+        return GivenRecord.parse(self._read_row(id_).files, id_)
 
     def _read_row(self, id_: str) -> Row[Any]:
         row = self.database.run(job_rows.read_row, validate_id(id_, "j"))
@@ -269,10 +283,15 @@ class DatabaseJobStore(JobStore):
                 if states.get(id_) not in ACTIVE_STATES and (id_ in states or self.files.is_given_old(id_)):
                     self.files.delete_given(id_)
 
-    def put_files(self, job: Job, folder: Path) -> str | None:
-        """Store the files of a job that ended; returns the entry that they are now, None where there are none."""
+    def note_entry(self, entry: str) -> None:
+        """Note an entry that is about to be put, before any job lists it. Raises StorageFailed."""
+        self.database.run(unlisted_entries.note, entry)
+
+    def put_files(self, job: Job, folder: Path, note: Callable[[str], object]) -> str | None:
+        """Store the files of a job that ended; returns the entry that they are now, which `note` was told of before,
+        None where there are none."""
         records = {"job.json": job_rows.record_text(job), "result.json": job.model_dump_json(include={"result"})}
-        return self.files.put_made(folder, records)
+        return self.files.put_made(folder, records, note)
 
     def adopt_folder(self, id_: str, folder: Path) -> None:
         """Have the folder of an attempt be that of its job, so that this machine need not fetch it."""

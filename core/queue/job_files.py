@@ -1,29 +1,34 @@
-"""What jobs are given and what they make, as entries and contents of the object store."""
+"""What jobs are given and what they make, as contents of the object store; their copies on this machine."""
 
 import contextlib
+import os
 import shutil
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from pathlib import Path
+from typing import Self
 
-from pydantic import BaseModel, Field, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator
 
 from core.error_translation import translated
 from core.errors import Gone, InputError, LibraryError, RoundtripError, cleanup_on_error
-from core.library.ids import new_id
+from core.library.ids import ID_PATTERN, new_id
 from core.library.records import FileEntry
 from core.library.staging import staging_folder
-from core.library.storage import compute_sha256, list_files, translate_disk_errors, write_text_atomically
+from core.library.storage import compute_sha256, list_files, size_on_disk, translate_disk_errors, write_text_atomically
 from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting, RemoteFile, StoredPart
+from core.record import broken_record_error
 
 GIVEN = "given"  # the folder of keys of what jobs are given
 SINCE = "since"  # an object beside these, as old as they are there
 ENTERING = timedelta(days=1)  # that it may take at most until a job is recorded whose files are stored
 COPIERS = 8  # parts at a time: they wait for the network
 ENTRY_FILE = ".entry"  # in a job's folder: the id of the entry that was fetched into it, or that it became
+IN_USE_SECONDS = 3600.0  # for which what was used stays, whatever the limit
 
 
 class GivenFile(BaseModel):
@@ -53,6 +58,14 @@ class GivenRecord(BaseModel):
 
     name: str = ""
     files: list[GivenFile] = Field(default_factory=list)
+
+    @classmethod
+    def parse(cls, text: str, job_id: str) -> Self:
+        """Read what stands beside a job. Raises UnreadableRecord."""
+        try:
+            return cls.model_validate_json(text)
+        except ValidationError as error:
+            raise broken_record_error(Path(f"files of job {job_id}"), error) from error
 
 
 class JobFiles:
@@ -86,6 +99,22 @@ class JobFiles:
             for each in remote
         ]
 
+    def describe_kept(self, kept_as: str, kept: Iterable[RemoteFile]) -> GivenRecord:
+        """Return what `read_kept` finds these files by, whose places are their names."""
+        return GivenRecord(name=kept_as, files=[_describe_remote(each) for each in kept])
+
+    def read_kept(self, record: GivenRecord) -> list[RemoteFile]:
+        """Return files as `keep_remote` returned them."""
+        contents = self._given(record.name)
+        return [
+            RemoteFile(
+                **file.model_dump(exclude={"parts"}),
+                called=file.path,
+                parts=[StoredPart(contents.key(sha256), sha256) for sha256 in file.parts or ()],
+            )
+            for file in record.files
+        ]
+
     def _given(self, job_id: str) -> Contents:
         return Contents(self._store, f"{GIVEN}/{job_id}")
 
@@ -117,9 +146,14 @@ class JobFiles:
                 paths[file.argument] = root
         return paths
 
-    def put_made(self, folder: Path, records: dict[str, str]) -> str | None:
+    def put_made(
+        self, folder: Path, records: dict[str, str], note: Callable[[str], object] = lambda entry: None
+    ) -> str | None:
         """Store what a job has made, with its records by file name; returns the id of the entry, None where there are
-        no files. The entry is new: that of an earlier job of the same id stays what it is."""
+        no files. The entry is new: that of an earlier job of the same id stays what it is.
+
+        `note` is given the id before the entry is there; what it raises leaves none.
+        """
         with translated(LibraryError):
             if not folder.is_dir() or not {path.name for path in folder.iterdir()} - {ENTRY_FILE, *records}:
                 return None
@@ -131,6 +165,7 @@ class JobFiles:
             manifest = Manifest.model_validate({"schema": 1, "id": entry, "files": files})
             withdraw = partial(self.forget, entry)
             with cleanup_on_error(withdraw), putting.listed(withdraw):  # it may be there, and only the answer was lost
+                note(entry)
                 self._manifests.put(manifest)
             (folder / ENTRY_FILE).write_text(entry, encoding="utf-8")
             return entry
@@ -139,10 +174,14 @@ class JobFiles:
         for file in files:
             self._contents.put_file(folder / file.path, file.sha256, lambda count: None)
 
-    def forget(self, entry: str) -> None:
-        """Delete an entry, as far as the store answers: nothing refers to it. Its contents may be another's, too."""
+    def forget(self, entry: str) -> bool:
+        """Delete an entry, to which nothing refers; its contents may be another's, too.
+
+        Returns whether it is gone: a store that does not answer, or is not mounted, may have it.
+        """
         with contextlib.suppress(RoundtripError):
-            self._manifests.delete(entry)
+            return self._manifests.delete(entry) or self._store.has_marker()
+        return False
 
     def fetch(self, entry: str, folder: Path) -> bool:
         """Have the files of an entry in the folder of a job, in place of those of another; all of them, or none.
@@ -204,6 +243,10 @@ def _copy_parts(contents: Contents, file: RemoteFile) -> GivenFile:
         are_there = list(pool.map(lambda part: contents.copy_in(part.key, part.sha256), file.parts))
     if not all(are_there):
         raise InputError("A file that was sent was removed meanwhile.", received=file.name, cure="Choose it again.")
+    return _describe_remote(file)
+
+
+def _describe_remote(file: RemoteFile) -> GivenFile:
     return GivenFile.model_validate(file._asdict() | {"parts": [part.sha256 for part in file.parts]})
 
 
@@ -211,3 +254,42 @@ def _describe(path: Path, root: Path) -> FileEntry:
     """A file by its path below a root; that of the root itself is empty."""
     name = path.relative_to(root).as_posix() if path != root else ""
     return FileEntry(path=name, bytes=path.stat().st_size, sha256=compute_sha256(path))
+
+
+def touch_copy(folder: Path) -> None:
+    """Note that what lies here of a job was used."""
+    with contextlib.suppress(OSError):
+        os.utime(folder / ENTRY_FILE)
+
+
+def evict_copies(jobs: Path, max_bytes: float) -> list[str]:
+    """Delete copies in the folder of all jobs until all take at most so many bytes; returns the ids.
+
+    What was used within the hour stays, and what is not known to be in the store.
+    """
+    uses = _find_uses(jobs)
+    sizes = {id_: size_on_disk(jobs / id_) for id_ in sorted(uses, key=uses.__getitem__)}
+    total, evicted = sum(sizes.values()), []
+    for id_, size in sizes.items():
+        if total <= max_bytes or time.time() - uses[id_] < IN_USE_SECONDS:
+            break
+        delete_copy(jobs / id_)
+        evicted.append(id_)
+        total -= size
+    return evicted
+
+
+def delete_copy(folder: Path) -> None:
+    """Delete what lies here of a job: away first, so that nobody finds half of it."""
+    with contextlib.suppress(OSError, RoundtripError), staging_folder(folder.parents[1]) as staged:
+        folder.rename(staged / folder.name)
+
+
+def _find_uses(jobs: Path) -> dict[str, float]:
+    """When each copy was last used, in seconds, by the id of the job."""
+    uses = {}
+    for folder in jobs.iterdir():
+        if ID_PATTERN.fullmatch(folder.name):
+            with contextlib.suppress(OSError):  # no copy, or another process deletes it
+                uses[folder.name] = (folder / ENTRY_FILE).stat().st_mtime
+    return uses

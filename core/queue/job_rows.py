@@ -13,6 +13,7 @@ from sqlalchemy.engine import Connection, Row
 
 from core.errors import Cancelled
 from core.library.job_store import ACTIVE_STATES, Job
+from core.queue import unlisted_entries
 from core.queue.schema import JOBS
 from core.record import now
 
@@ -93,7 +94,7 @@ def interrupt_silent(connection: Connection, ids: list[str], seconds: float) -> 
         JOBS.c.state.in_(ACTIVE_STATES),
         SILENT_SECONDS.element > seconds,
     )
-    connection.execute(update(JOBS).where(*is_silent).values(state="interrupted"))
+    connection.execute(update(JOBS).where(*is_silent).values(state="interrupted", files="{}"))
 
 
 def insert_jobs(connection: Connection, rows: Sequence[dict[str, Any]]) -> list[Removed]:
@@ -115,6 +116,7 @@ def delete_oldest(connection: Connection, keep: int) -> list[Removed]:
 def _delete(connection: Connection, statement: Delete) -> list[Removed]:
     rows = connection.execute(statement.returning(JOBS.c.id, JOBS.c.entry, JOBS.c.task)).all()
     remove_tasks(connection, [row.task for row in rows])
+    unlisted_entries.withdraw(connection, [row.entry for row in rows if row.entry])
     return [Removed(row.id, row.entry) for row in rows]
 
 
@@ -213,10 +215,13 @@ def lock_job(connection: Connection, job: Job) -> Row[Any] | None:
 
 
 def end(connection: Connection, job: Job, attempt: int | None, entry: str | None = None) -> bool:
-    """Write how a job ended, and take it out of the queue; False where this attempt is not the job's any more.
+    """Write how a job ended, and take it out of the queue; False where this attempt is not the job's any more, or the
+    entry was withdrawn, which it is then in either case.
 
     Without an attempt it ends where it is active, whoever has it.
     """
+    if entry and not unlisted_entries.take(connection, entry):
+        return False
     is_active = (_is_same(job), JOBS.c.state.in_(ACTIVE_STATES))
     is_ours = is_active if attempt is None else _of_attempt(job, attempt)
     result = job.model_dump_json(include={"result"}) if job.result else None
@@ -224,6 +229,7 @@ def end(connection: Connection, job: Job, attempt: int | None, entry: str | None
     statement = update(JOBS).where(*is_ours).values(**values).returning(JOBS.c.task)
     row = connection.execute(statement).one_or_none()
     if row is None:
+        unlisted_entries.withdraw(connection, [entry] if entry else [])
         return False
     remove_tasks(connection, [row.task])
     notify(connection, job.id)

@@ -60,6 +60,13 @@ JOBS = Table(
 )
 Index("ix_jobs_1_created", JOBS.c.created)
 Index("ix_jobs_1_active", JOBS.c.state, JOBS.c.worker, postgresql_where=JOBS.c.state.in_(("queued", "running")))
+UNLISTED_ENTRIES = Table(  # see `core.queue.unlisted_entries`
+    "unlisted_entries_1",
+    METADATA,
+    Column("entry", String(16), primary_key=True),
+    Column("is_withdrawn", Boolean, nullable=False, server_default=text("false")),
+    Column("noted", DateTime(timezone=True), nullable=False, server_default=func.now()),
+)
 QUEUES = Table(
     "queues_1",
     METADATA,

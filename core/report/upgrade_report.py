@@ -11,8 +11,7 @@ from core.errors import InputError
 from core.jobs.upgrades.upgrade import UpgradeResult, read_rows
 from core.library import storage
 from core.record import now
-from core.upgrade.rows import Status, UpgradeRow
-from core.upgrade.summary import exit_status, summarize_upgrade
+from core.upgrade.rows import Status, UpgradeRow, exit_status, summarize_upgrade
 
 UPGRADE_REPORT_SCHEMA = 1
 UPGRADE_REPORT_KINDS = ("html", "json")

@@ -6,7 +6,7 @@ from pathlib import Path
 from core.runtimes import first_steps, litert, onnx, openvino, saved_model
 from core.runtimes.base import Predictor
 from core.runtimes.call_arguments import named_inputs
-from core.runtimes.litert_metadata import read_metadata_ranges
+from core.runtimes.litert_contents import read_metadata_ranges
 from core.runtimes.range_propagation import Range, find_range
 from core.runtimes.signatures import choose_signature
 

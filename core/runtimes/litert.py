@@ -16,8 +16,7 @@ from core.errors import CannotSave
 from core.runtimes.base import NO_CODE, ModelCode, PredictFunction, Predictor, join_remarks
 from core.runtimes.batch_adapter import BatchAdapter, adapt_batch_size, adapted_predictor
 from core.runtimes.call_state import CallState
-from core.runtimes.litert_contents import describe_unfilled_variables, remembers
-from core.runtimes.litert_operations import describe_operations
+from core.runtimes.litert_contents import describe_operations, describe_unfilled_variables, remembers
 from core.runtimes.signatures import choose_signature
 from core.runtimes.specs import Shape, Spec
 

@@ -1,28 +1,93 @@
-"""The models of a plan: runs of the library, files on the disk, objects of a bucket."""
+"""The models of a plan: runs of the library, files on the disk, objects of a bucket that belong together."""
 
 import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Self
 
 from core.errors import InputError, Refused
 from core.library import Library
 from core.library.ids import ID_PATTERN
 from core.library.records import Entry, Run
-from core.library.storage import size_on_disk
-from core.object_store import RemoteFile, open_object_store
-from core.sweep.object_files import fetch_candidate, find_objects
+from core.library.storage import size_on_disk, translate_disk_errors
+from core.object_store import ObjectStore, RemoteFile, open_object_store
 from core.sweep.plan import ALL_RUNS
 from core.upgrade.candidates import SAVED_MODEL_FILES, Candidate, find_candidates, find_in_walk
-from core.validation.file_names import display_file_name
-from core.validation.file_types import FILE_TYPES, SYSTEM_FILE_PATTERN
+from core.validation.file_types import FILE_TYPES, SYSTEM_FILE_PATTERN, display_file_name, is_plain_name
 
+Walk = Iterator[tuple[str, list[str], list[str]]]
 ADDRESS = re.compile(r"[a-z0-9]+://")  # of a bucket
 MAX_MODELS = 10_000  # of one sweep
 LONE_FILE = "A SavedModel is a folder: send it as a zip."
+
+
+def find_objects(keys: Iterable[str], address: str) -> list[tuple[Candidate, list[str]]]:
+    """Return what may be models among the keys of a store, each with its keys. Raises InputError where there is none.
+
+    The paths of a candidate are relative: its keys.
+    """
+    plain = [key for key in keys if all(is_plain_name(part) for part in PurePosixPath(key).parts)]
+    files = find_in_walk(Path(), _walk(plain), lambda path: True, lambda path: True)
+    if not files.candidates:
+        cure = "Models end in .keras, .h5, .weights.h5, .onnx or .tflite, or are SavedModel folders."
+        raise InputError("There is no model at this address.", received=address, cure=cure)
+    return [(candidate, _keys_of(candidate, plain)) for candidate in sorted(files.candidates)]
+
+
+def _walk(keys: Iterable[str]) -> Walk:
+    """As `os.walk` over a tree of keys."""
+    tree: dict[str, list[str]] = {".": []}
+    for key in keys:
+        parts = PurePosixPath(key)
+        tree.setdefault(str(parts.parent), []).append(parts.name)
+        for parent in parts.parents:
+            tree.setdefault(str(parent), [])
+    children: dict[str, list[str]] = {}
+    for folder in tree:
+        if folder != ".":
+            children.setdefault(str(PurePosixPath(folder).parent), []).append(PurePosixPath(folder).name)
+    yield from _walk_below(".", tree, children)
+
+
+def _walk_below(folder: str, tree: dict[str, list[str]], children: dict[str, list[str]]) -> Walk:
+    folders = list(children.get(folder, []))
+    yield folder, folders, list(tree[folder])
+    for name in folders:
+        yield from _walk_below(str(PurePosixPath(folder) / name), tree, children)
+
+
+def _keys_of(candidate: Candidate, keys: list[str]) -> list[str]:
+    own = [path.as_posix() for path in (candidate.path, candidate.architecture) if path]
+    if own[0] in keys:
+        return [key for key in own if key in keys]
+    top = "" if own[0] == "." else f"{own[0]}/"
+    return [key for key in keys if key.startswith(top)]
+
+
+def fetch_candidate(store: ObjectStore, candidate: Candidate, keys: list[str], folder: Path) -> Candidate:
+    """Bring the objects of a model into an empty folder; returns it as it lies there.
+
+    Raises StorageFailed, and InputError where one is gone.
+    """
+    for key in keys:
+        path = folder / key
+        with translate_disk_errors():
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                file.writelines(_stream(store, key))
+    architecture = folder / candidate.architecture if candidate.architecture else None
+    return candidate._replace(path=folder / candidate.path, architecture=architecture)
+
+
+def _stream(store: ObjectStore, key: str) -> Iterator[bytes]:
+    try:
+        yield from store.stream(key)
+    except FileNotFoundError as error:
+        raise InputError("It was removed from the bucket meanwhile.", received=key, cure="Sweep again.") from error
+
 
 Fetch = Callable[[Path], Candidate]  # brings the files of a model into an empty folder
 

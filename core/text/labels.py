@@ -1,7 +1,7 @@
 """What copies, live models, scores, counts and times are called, the same on pages and in reports."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Protocol
 
@@ -42,6 +42,11 @@ def capitalize_first(text: str) -> str:
 def pluralize(count: int, singular: str, plural: str = "") -> str:
     """Format a count with its noun: "1 row", "2 rows"."""
     return f"{count:,} {singular}" if count == 1 else f"{count:,} {plural or singular + 's'}"
+
+
+def format_shape(shape: Sequence[int | None] | None) -> str:
+    """Return a shape as text: "[?, 64]", "?" where a size is free."""
+    return "of any shape" if shape is None else f"[{', '.join('?' if size is None else str(size) for size in shape)}]"
 
 
 def mark_imported(name: str, entry: HasTrust | None) -> str:

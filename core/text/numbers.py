@@ -92,9 +92,11 @@ def format_size(count: int | None) -> str:
 
 
 def format_duration(seconds: float | None) -> str:
-    """Format seconds: 3 ms, 0.24 s, 12 s, 3 min 20 s."""
+    """Format seconds: 0.34 ms, 3 ms, 0.24 s, 12 s, 3 min 20 s."""
     if seconds is None:
         return "–"
+    if 0 < seconds < 0.00095:
+        return f"{max(seconds * 1000, 0.01):.2g} ms"
     if seconds < 0.0995:
         return f"{seconds * 1000:.0f} ms"
     if seconds < 9.95:

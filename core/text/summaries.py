@@ -5,6 +5,7 @@ from typing import Any
 
 from core.compare import Verdict
 from core.text.labels import IMPORTED_MODEL_LABEL, LIVE_MODEL_LABEL, pluralize
+from core.text.numbers import shorten_exponent
 
 
 def summarize_changes(metrics: Mapping[str, Any]) -> str:
@@ -61,7 +62,7 @@ def describe_row_alone(shift: float | None) -> str:
         return ""
     if shift == 0:
         return "A row asked alone gets the same bits."
-    return f"A row asked alone gets other bits: up to {shift:.2g} of the largest answer off."
+    return f"A row asked alone gets other bits: up to {shorten_exponent(f'{shift:.2g}')} of the largest answer off."
 
 
 def describe_order(reordered: Mapping[str, list[str]]) -> list[str]:

@@ -27,8 +27,8 @@ VERDICT_MEANINGS = {
     Verdict.NOT_COMPARABLE: "It takes other inputs, or gives other outputs, than what it is compared with.",
     Verdict.DOES_NOT_LOAD: "The copy did not come back in a fresh process.",
     Verdict.NOT_RUN: "It was imported, checked and kept; nothing has run it yet, as it could not be kept apart.",
-    Verdict.NOT_VERIFIED: "It needs more time or memory than one process may use here, or a package that is missing. "
-    "That says nothing of the copy.",
+    Verdict.NOT_VERIFIED: "It needs more time or memory than one process may use here, a package that is missing, "
+    "or a model that nothing here can build. That says nothing of the copy.",
 }
 # In place of a verdict where a transient error stopped the copy.
 NO_VERDICT_LABEL = "Did not answer"

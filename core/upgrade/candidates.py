@@ -6,8 +6,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from core.errors import InputError
-from core.validation.file_names import display_file_name, is_plain_name
-from core.validation.file_types import FILE_TYPES, SYSTEM_FILE_PATTERN
+from core.validation.file_types import FILE_TYPES, SYSTEM_FILE_PATTERN, display_file_name, is_plain_name
 
 MAX_FILES = 20_000  # that are looked at in one folder
 MAX_MODELS = 2_000

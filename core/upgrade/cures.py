@@ -11,10 +11,9 @@ from core.errors import Cancelled, CannotSave, InputError, WorkerError
 from core.library.storage import size_on_disk
 from core.runtimes.keras_releases import FIRST_RELEASE, Release, release_text, rewrite_config
 from core.settings import Settings
-from core.upgrade.crossing import Crossing, Expectation
 from core.upgrade.model_files import ARTIFACT_FOLDER, COMPILING_FORMATS, KERAS_FILE, ModelFiles
 from core.upgrade.rows import Cure, CureKind, Status, status_of
-from core.upgrade.sides import keras_release
+from core.upgrade.sides import Crossing, Expectation, keras_release
 from core.validation import validate_upload
 from core.validation.members import ARCHITECTURE_FILE
 

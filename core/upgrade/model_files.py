@@ -32,6 +32,7 @@ class ModelFiles:
         is_untrusted: Whether it came from outside.
         inputs: What it is asked; None where that is drawn.
         compiles: Whether it is loaded with what it says of its training, as by default.
+        remarks: What was found where it lay, in sentences.
     """
 
     folder: Path
@@ -40,6 +41,7 @@ class ModelFiles:
     is_untrusted: bool = True
     inputs: Arrays | None = None
     compiles: bool = True
+    remarks: tuple[str, ...] = ()
 
     @property
     def artifact(self) -> Path:

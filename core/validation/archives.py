@@ -17,7 +17,7 @@ from typing import IO, BinaryIO
 
 from core.errors import Refused
 from core.validation import limits
-from core.validation.file_names import is_plain_name
+from core.validation.file_types import is_plain_name
 from core.validation.rules import refusal
 
 END_RECORD = struct.Struct("<4s4H2LH")  # of the index

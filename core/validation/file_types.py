@@ -1,9 +1,9 @@
-"""The types of file that can be imported, recognised by the name that they claim and by their content."""
+"""Files from outside: the types that can be imported, by name and content, and which names leave their folder."""
 
 import re
 from typing import NamedTuple, Protocol
 
-from core.validation.rules import refusal
+from core.validation.rules import display_text, is_displayable, refusal
 
 ZIP_MAGIC, HDF5_MAGIC, LITERT_IDENTIFIER = b"PK\x03\x04", b"\x89HDF\r\n\x1a\n", b"TFL3"
 HEAD_BYTES = 4096  # bytes at the beginning of a file by which it is recognised
@@ -113,3 +113,24 @@ def strip_top_folder(names: list[str]) -> dict[str, str]:
 
 KERAS_MEMBERS = re.compile(r"config\.json|metadata\.json|model\.weights\.h5|assets(/[^/]+){1,24}/vocabulary\.(txt|npy)")
 SHARD_PATTERN = re.compile(r"(.+)\.data-(\d{5})-of-(\d{5})")
+
+
+def display_file_name(name: str) -> str:
+    """Return the last part of an upload's name for display; "unnamed" where nothing is left."""
+    return display_text(name.replace("\\", "/").rstrip("/").rpartition("/")[2]) or "unnamed"
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether one name can stand in a folder of ours: no separator, no mark, no way up, not too long."""
+    return (
+        0 < len(name.encode("utf-8", "replace")) <= 255
+        and name not in (".", "..")
+        and not any(mark in "/\\:" or not is_displayable(mark) for mark in name)
+        and name == name.strip(" ")
+    )
+
+
+def leaves_folder(name: str) -> bool:
+    """Whether a name with slashes would lead out of the folder that it is put into."""
+    parts = name.replace("\\", "/").split("/")
+    return ".." in parts or (len(parts) > 1 and not parts[0]) or not all(map(is_displayable, name))

@@ -10,7 +10,7 @@ from typing import Any
 
 from core.errors import Refused
 from core.validation import limits
-from core.validation.file_names import leaves_folder
+from core.validation.file_types import leaves_folder
 from core.validation.keras_allowlist import DEMO_CLASSES, LITERAL_CLASSES, is_allowed_class, is_allowed_function
 from core.validation.rules import refusal
 

@@ -11,7 +11,7 @@ from core.runtimes.shards import INDEX_FILE
 from core.settings import MB, Settings
 from core.validation import file_types, limits, members, mlflow_folders
 from core.validation.archives import UntrustedFolder, UntrustedZip
-from core.validation.file_names import display_file_name
+from core.validation.file_types import display_file_name
 from core.validation.keras_config import check_config, parse_config
 from core.validation.members import ARCHITECTURE_FILE, CHECKPOINT_STATE_FILE, SHARD_INDEX_ENDING
 from core.validation.rules import refusal

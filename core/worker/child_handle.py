@@ -38,7 +38,7 @@ from core.worker.child_errors import (
     out_of_memory_error,
 )
 from core.worker.file_exchange import FileExchange, OutputFolder, substitute_paths
-from core.worker.memory_watch import MemoryWatch
+from core.worker.processes import MemoryWatch
 from core.worker.protocol import JSON_LIMIT, Frame, FrameLimit, encode_frame, read_frame, write_pieces
 
 MAX_UNREAD_FRAMES = 64  # frames of a child that wait to be read

@@ -1,13 +1,18 @@
-"""Children of one job that are given one task after another, because what they hold need not be made again."""
+"""Children that are there before they are needed: kept for the next task of a job, or loading a copy ahead of it."""
 
+import contextlib
+import secrets
 import threading
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
+from pathlib import Path
 from types import TracebackType
-from typing import Any, Self, TypeVar
+from typing import Any, NamedTuple, Self, TypeVar
 
 from core.errors import Cancelled, RoundtripError
+from core.runtimes.base import ModelSource
 from core.worker.child_handle import CancelCheck, Child, never_cancelled
 from core.worker.protocol import Frame
 from core.worker.worker import Worker
@@ -16,6 +21,7 @@ MAX_SUBJECTS = 64  # models that one child is given: what they leave in its memo
 UNLOAD_SECONDS = 60.0  # in which a child has let go of a model
 
 Result = TypeVar("Result")
+SHARE_OF_TWO = 0.5  # of the memory of a sandboxed child, for each of two that load the same file at the same time
 
 
 class ChildPool:
@@ -93,3 +99,54 @@ def _unload(child: Child, cancelled: CancelCheck) -> bool:
         return child.request("unload", seconds=UNLOAD_SECONDS, cancelled=cancelled).message["is_clean"] is True
     except RoundtripError:
         return False
+
+
+class PreparedCopy(NamedTuple):
+    """A child that has loaded a copy for one request, and the id by which that request asks for it."""
+
+    child: Child
+    id: str
+
+
+PreparedChild = Future[PreparedCopy | None]  # None where the copy could not be loaded: a fresh child will say why
+
+
+@contextlib.contextmanager
+def prepared_child(
+    worker: Worker,
+    format: str,
+    folder: Path,
+    source: ModelSource | None,
+    *,
+    sandboxed: bool,
+    seconds: float,
+    cancelled: CancelCheck,
+) -> Iterator[PreparedChild]:
+    """Load a copy in a fresh child, beside whatever is done meanwhile; at the end the child is closed.
+
+    Meanwhile it may use half of the memory of a child (`SHARE_OF_TWO`).
+    """
+    is_over = threading.Event()
+    request: dict[str, Any] = {"format": format, "folder": folder, "source": source, "seconds": seconds}
+    request["cancelled"] = lambda: is_over.is_set() or cancelled()
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        future = pool.submit(_prepare, worker, sandboxed, request)
+        try:
+            yield future
+        finally:
+            is_over.set()
+            if prepared := future.result():
+                prepared.child.close()
+
+
+def _prepare(worker: Worker, sandboxed: bool, request: dict[str, Any]) -> PreparedCopy | None:
+    id_ = secrets.token_hex(8)
+    try:
+        with contextlib.ExitStack() as stack:
+            child = stack.enter_context(worker.open(request["cancelled"], sandboxed))
+            child.memory_share = SHARE_OF_TWO
+            child.request("prepare_reload", prepared=id_, **request)
+            stack.pop_all()
+            return PreparedCopy(child, id_)
+    except (RoundtripError, OSError):  # the latter where its files cannot be lent
+        return None

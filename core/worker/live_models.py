@@ -19,7 +19,7 @@ from core.arrays import Arrays, fingerprint_arrays
 from core.demos import get_demo
 from core.demos.base import TrainSettings
 from core.error_translation import translate
-from core.errors import CannotSave, Damaged
+from core.errors import CannotProve, CannotSave, Damaged
 from core.formats import get_format
 from core.runtimes.base import NO_CODE, Model, ModelCode, ModelSource, Predictor
 from core.runtimes.call_arguments import call_model
@@ -51,7 +51,8 @@ def write_variables(model: Any, folder: Path) -> None:
 
 
 def write_model_copy(model: Any, folder: Path) -> Exception | None:
-    """Store a whole copy of a model whose code is not ours; of what no config can hold, the numbers alone.
+    """Store a whole copy of a model whose code is not ours; where no config holds how it is trained, the model without
+    that, and of what no config can hold, the numbers alone.
 
     Returns what Keras said of the config then. Such a model lives in its own program, which can save its graph, too.
     """
@@ -63,10 +64,32 @@ def write_model_copy(model: Any, folder: Path) -> Exception | None:
             raise
         for left in folder.iterdir():
             left.unlink()
-        write_variables(model, folder)
-        (folder / REFUSAL_FILE).write_text(translate(refusal, CannotSave).sentence, encoding="utf-8")
+        _write_part(model, folder, refusal)
         return refusal
     return None
+
+
+def _write_part(model: Model, folder: Path, refusal: Exception) -> None:
+    """Store what can be stored of a model of which Keras refuses to write the config."""
+    with _uncompiled(model):
+        if _find_config_error(model) is None:
+            get_format(SNAPSHOT_FORMATS["keras"]).save(model, folder)
+            return
+    write_variables(model, folder)
+    (folder / REFUSAL_FILE).write_text(translate(refusal, CannotSave).sentence, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def _uncompiled(model: Model) -> Iterator[None]:
+    """The model and those inside it, of which Keras writes no compile settings down meanwhile."""
+    compiled = [part for part in model._flatten_layers() if getattr(part, "compiled", False)]
+    for part in compiled:
+        part.compiled = False
+    try:
+        yield
+    finally:
+        for part in compiled:
+            part.compiled = True
 
 
 def _find_config_error(model: Model) -> Exception | None:
@@ -212,7 +235,7 @@ def load_untrained_model(
     folder, kind = Path(source["snapshot"]), source["kind"]
     if said := _read_refusal(folder):
         sentence = f"The numbers were written and cannot be proved, since Keras can build no second model. {said}"
-        raise CannotSave(sentence, cure=UNPROVED_CURE)
+        raise CannotProve(sentence, cure=UNPROVED_CURE)
     if kind == "module" and not source.get("brought"):
         model = _restore_module(folder)
     else:

@@ -1,9 +1,11 @@
 """Start processes of ours with the little that they see of our environment; their priority, memory and end."""
 
 import contextlib
+import math
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -11,11 +13,16 @@ from typing import BinaryIO, cast
 
 from core.kept_process_lookup import PASSED_PROXY_VARIABLES, PASSED_VARIABLES
 from core.settings import PROJECT, Settings
+from core.system import find_session, read_proportional_memory, read_resident_memory
 
 EXIT_WAIT_SECONDS = 1.0  # seconds in which a killed forkserver, whose children end first, ends too
 # A library that starts threads when it is imported would leave them outside of the sandbox.
 SINGLE_THREAD_ENVIRONMENT = {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 LOWERED_PRIORITY = 10  # steps of priority that a long computation stands behind whoever waits for a page
+LOOK_SECONDS = 0.2  # seconds between two looks; a look takes milliseconds
+CLEAR = Path("/proc/self/clear_refs")
+RESET_PEAK = "5"  # the command by which the kernel counts the peak anew
+STATUS = Path("/proc/self/status")
 
 
 def worker_environment(config: Settings) -> dict[str, str]:
@@ -77,3 +84,44 @@ def lower_priority() -> None:
         with suppress(PermissionError):
             # The group is this child alone; so its other threads follow it.
             os.setpriority(os.PRIO_PGRP, 0, LOWERED_PRIORITY)
+
+
+class MemoryWatch:
+    """Looks at a child's memory a few times a second while somebody waits for its reply.
+
+    Memory that it shares with the warm process, or with its own processes, is counted once. A child cannot leave its
+    session: the seccomp filter of a sandboxed one forbids that.
+    """
+
+    def __init__(self) -> None:
+        self._next_look = math.inf  # set when somebody begins to wait: a short request is not looked at
+
+    def is_exceeded(self, pid: int | None, limit: int) -> bool:
+        """Whether the processes of a child's session use more than `limit` bytes; False between two looks."""
+        now = time.monotonic()
+        if self._next_look == math.inf:
+            self._next_look = now + LOOK_SECONDS
+        if pid is None or now < self._next_look:
+            return False
+        self._next_look = now + LOOK_SECONDS
+        processes = find_session(pid)
+        # The exact measure takes longer, and is never more than the other.
+        return all(sum(map(read, processes)) > limit for read in (read_resident_memory, read_proportional_memory))
+
+
+def reset_peak_memory() -> int | None:
+    """Have the system count this process's peak resident memory anew; returns the present value in bytes.
+
+    None where the system offers no such count: only Linux does.
+    """
+    try:
+        CLEAR.write_text(RESET_PEAK)
+        return read_process_status("VmRSS")
+    except (OSError, LookupError):
+        return None
+
+
+def read_process_status(field: str) -> int:
+    """A size in this process's status, in bytes. Raises LookupError where there is no such line."""
+    values = dict(line.split(":", 1) for line in STATUS.read_text().splitlines() if ":" in line)
+    return int(values[field].split()[0]) * 1024

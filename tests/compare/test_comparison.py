@@ -205,9 +205,32 @@ def test_float16_is_measured_without_overflow():
     assert (comparison.max_abs, comparison.changed.tolist()) == (120000.0, [True, False])
 
 
+@pytest.mark.parametrize(("steps", "verdict"), [(4, Verdict.ROUNDING), (9, Verdict.SOME_CHANGED)])
+def test_last_places_of_float16_are_rounding(steps, verdict):
+    """Around 1,000 the next number is half a unit away, which is more than the answers spread."""
+    values = np.array([[1000.0], [1000.5], [1001.0]], "float16")
+    moved = values + np.array([[steps / 2], [0], [0]], "float16")
+    comparison = compare({"y": values}, {"y": moved})
+    assert (comparison.verdict, comparison.max_abs) == (verdict, steps / 2)
+    assert compare({"y": values.astype("float32")}, {"y": moved}).verdict is Verdict.SOME_CHANGED
+
+
 def test_integers_do_not_wrap_around():
     comparison = compare(single_output([[0], [9]], "uint8"), single_output([[255], [9]], "uint8"))
     assert comparison.max_abs == 255.0
+
+
+@pytest.mark.parametrize("dtype", ["int32", "uint32", "int64", "uint64"])
+@pytest.mark.parametrize("std", [None, 1e5])
+def test_next_whole_number_is_a_changed_answer(dtype, std):
+    ids = np.array([[50_000], [7], [2**31 - 9]], dtype)
+    comparison = compare({"y": ids}, {"y": ids + np.array([[1], [0], [0]], dtype)}, reference_std=std and {"y": std})
+    assert (comparison.verdict, comparison.changed.tolist()) == (Verdict.SOME_CHANGED, [True, False, False])
+
+
+def test_whole_numbers_as_floats_are_rounding():
+    comparison = compare(single_output([[70_000], [3]], "int64"), single_output([[70_000], [3]], "float32"))
+    assert (comparison.verdict, comparison.changed_rows) == (Verdict.ROUNDING, 0)
 
 
 def test_boolean_outputs_are_compared():

@@ -1,9 +1,11 @@
 """Building: whole or not at all, once for all who ask, and in one sentence where it cannot be."""
 
 import dataclasses
+import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import threading
 import zipfile
 from pathlib import Path
@@ -18,6 +20,7 @@ from core.environments.build import (
     is_unchanged,
     remove_environment,
 )
+from core.environments.interpreters import find_interpreter
 from core.environments.uv import find_uv, parse_pip_settings, uv_environment
 from core.errors import Cancelled, NotBuilt, PackageMissing, TimedOut
 from core.settings import Settings
@@ -92,11 +95,29 @@ def test_settings_of_a_project_do_not_set_uv(own: Settings, tmp_path: Path, monk
     assert build_environment(own, make_locked(tmp_path)).folder.exists()
 
 
+def write_wheel(folder: Path, version: str, tag: str) -> Path:
+    """A wheel of nothing, called six, of that version for that release of Python."""
+    path, inside = folder / f"six-{version}-{tag}.whl", f"six-{version}.dist-info"
+    with zipfile.ZipFile(path, "w") as wheel:
+        wheel.writestr(f"{inside}/METADATA", f"Metadata-Version: 2.1\nName: six\nVersion: {version}\n")
+        wheel.writestr(f"{inside}/WHEEL", f"Wheel-Version: 1.0\nTag: {tag}\n")
+        wheel.writestr(f"{inside}/RECORD", "")
+    return path
+
+
+def test_lock_without_a_package_for_this_python_is_one_sentence(own: Settings, tmp_path: Path, monkeypatch):
+    digest = hashlib.sha256(write_wheel(tmp_path, "99.9", "cp27-cp27m-any").read_bytes()).hexdigest()
+    (tmp_path / "empty").mkdir()
+    monkeypatch.setenv("UV_DEFAULT_INDEX", (tmp_path / "empty").as_uri())
+    monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
+    sentence = "There is no package of six==99.9 for this system and this Python"
+    with pytest.raises(NotBuilt, match=sentence):
+        build_environment(own, make_locked(tmp_path, f"six==99.9 --hash=sha256:{digest}\n"))
+    assert list_left(own) == []
+
+
 def test_other_build_of_a_release_beside_the_index_is_left(own: Settings, tmp_path: Path, monkeypatch):
-    with zipfile.ZipFile(tmp_path / "six-1.17.0+own-py2.py3-none-any.whl", "w") as wheel:
-        wheel.writestr("six-1.17.0+own.dist-info/METADATA", "Metadata-Version: 2.1\nName: six\nVersion: 1.17.0+own\n")
-        wheel.writestr("six-1.17.0+own.dist-info/WHEEL", "Wheel-Version: 1.0\nTag: py2.py3-none-any\n")
-        wheel.writestr("six-1.17.0+own.dist-info/RECORD", "")
+    write_wheel(tmp_path, "1.17.0+own", "py2.py3-none-any")
     monkeypatch.setenv("UV_FIND_LINKS", str(tmp_path))
     built = build_environment(own, make_locked(tmp_path))
     assert [path.name for path in built.folder.rglob("six-*.dist-info")] == ["six-1.17.0.dist-info"]
@@ -163,6 +184,20 @@ def test_absent_python_is_one_sentence(own: Settings, tmp_path: Path):
     with pytest.raises(NotBuilt, match="release of Python that this environment needs is not installed"):
         build_environment(own, environment)
     assert list_left(own) == []
+
+
+def test_interpreter_that_only_pyenv_has_is_built_with(own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    versions = tmp_path / "pyenv" / "versions"
+    for name in ("3.99.9", "3.99.10", "3.99.11rc1", "3.99.12t", "3.9.30"):
+        program = versions / name / "bin" / "python3.99"
+        program.parent.mkdir(parents=True)
+        program.symlink_to(sys.executable)
+    (versions / "3.99.13").mkdir()  # whose installation was stopped
+    monkeypatch.setenv("PYENV_ROOT", str(tmp_path / "pyenv"))
+    assert find_interpreter("3.99") == str(versions / "3.99.10" / "bin" / "python3.99")
+    assert find_interpreter("3.98") == "3.98"
+    built = build_environment(own, dataclasses.replace(make_locked(tmp_path), pythons=("3.99",)))
+    assert [path.name for path in built.folder.rglob("six-*.dist-info")] == ["six-1.17.0.dist-info"]
 
 
 def make_slow_uv(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from core.compare import Verdict
-from core.environments import ENVIRONMENTS
+from core.environments import ENVIRONMENTS, get_environment
 from core.environments.judge import ElsewhereOutcome
 from core.errors import InputError, NotBuilt
 from core.jobs import Jobs
@@ -107,6 +107,7 @@ def test_elsewhere_prints_verdict_cause_and_seconds(
     assert artifacts["onnx"] in out
     assert "Same answers (rounding only)" in out
     assert "The largest difference is " in out
+    assert out.count(f"tract: Its packages: list {get_environment('tract').lock_sha256[:12]} (") == 1
 
 
 def test_answer_that_is_not_verified_is_counted_by_itself(

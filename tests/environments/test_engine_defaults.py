@@ -18,6 +18,7 @@ from core.formats import get_format
 from core.runtimes.base import ModelCode
 from core.settings import Settings
 from tests.factories.built_environments import build_or_skip
+from tests.factories.optimized_onnx_files import write_optimized_files
 from tests.package_registries import install_wheels
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(1800)]
@@ -249,3 +250,22 @@ def test_onnx_exported_under_jax_passes_the_checker_and_does_not_pool(
     assert told["Conv2D"] < 1e-5
     error = translate_engine_error("InvalidArgument", told["MaxPooling2D"], DoesNotLoad)
     assert error.sentence.startswith("ONNX Runtime does not pool over as many axes as this file asks for")
+
+
+READ = """
+import json
+import tract
+read = []
+for path in sys.argv[1:]:
+    try:
+        tract.onnx().load(path).into_model()
+        read.append(path)
+    except Exception:
+        pass
+print(json.dumps(read))
+"""
+
+
+def test_tract_reads_what_onnxruntime_optimised_a_little(run_in, tmp_path: Path):
+    paths = [str(path) for path in write_optimized_files(tmp_path).values()]
+    assert run_in("tract", READ, tmp_path / "plain.onnx", *paths) == [str(tmp_path / "plain.onnx"), paths[0]]

@@ -13,7 +13,7 @@ from core.environments.base import Environment
 from core.environments.judge import ElsewhereOutcome, EnvironmentAnswer, ask_and_judge
 from core.environments.kits import read_arrays
 from core.environments.pool import WarmProcesses
-from core.exports.environment_kits import unpacked_kit
+from core.exports.proof_kit import unpacked_kit
 from core.formats import get_format
 from core.jobs import Jobs
 from core.settings import Settings

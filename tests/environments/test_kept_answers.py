@@ -14,8 +14,7 @@ from core.environments.base import Environment
 from core.environments.judge import LOCK_CHANGED, ElsewhereOutcome
 from core.errors import DoesNotLoad
 from core.evidence.records import Evidence, ReloadOutcome
-from core.exports.environment_kits import unpacked_kit
-from core.exports.proof_kit import build_proof_kit
+from core.exports.proof_kit import build_proof_kit, unpacked_kit
 from core.jobs import Jobs
 from core.jobs.elsewhere_answers import find_answers, find_kit_answers, list_kit_environments
 from tests.factories.environment_kits import borrow_own_packages

@@ -6,8 +6,14 @@ import pytest
 
 from core.compare import Verdict
 from core.compatibility.machines import MachineVerdict, describe_machines
-from core.environments.answering_machine import AnsweringMachine, describe_answering_machine, list_limits
-from core.environments.machines import get_machine, sort_asked, split_key
+from core.environments.machines import (
+    AnsweringMachine,
+    describe_answering_machine,
+    get_machine,
+    list_limits,
+    sort_asked,
+    split_key,
+)
 from core.errors import InputError, UnknownName
 from core.jobs.comparison.compare_result import describe_compared_machines
 from core.jobs.places.known_places import get_place, label_participants

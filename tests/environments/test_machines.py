@@ -20,7 +20,7 @@ from core.environments.machines import (
 from core.environments.own import find_own, own_environment
 from core.environments.pool import WarmProcesses
 from core.errors import UnknownName
-from core.exports.environment_kits import unpacked_kit
+from core.exports.proof_kit import unpacked_kit
 from core.jobs import Jobs
 from core.jobs.kinds import KINDS
 from core.settings import Settings

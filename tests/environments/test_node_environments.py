@@ -15,7 +15,7 @@ from core.environments.judge import judge_kit, translate_refusal
 from core.environments.pool import WarmProcesses
 from core.environments.replies import EngineError
 from core.errors import DoesNotLoad, PackageMissing
-from core.exports.environment_kits import unpacked_kit
+from core.exports.proof_kit import unpacked_kit
 from core.jobs import Jobs
 from core.settings import Settings
 from tests.factories.built_environments import build_or_skip

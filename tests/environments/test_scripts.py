@@ -1,6 +1,7 @@
 """Scripts of engines: what outputs are called, and how they are written."""
 
 import importlib
+from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -9,6 +10,8 @@ import pytest
 from core.environments.base import SCRIPTS
 from core.runtimes.specs import flatten_outputs
 
+CPU_FACTS = Path("/proc/cpuinfo")
+PROCESSOR = CPU_FACTS.read_text() if CPU_FACTS.exists() else ""
 LEFT, RIGHT = np.zeros((2, 3), "float32"), np.ones((2, 3), "float32")
 STRUCTURES = {
     "dictionary": {"zeta": LEFT, "alpha": RIGHT},
@@ -112,3 +115,27 @@ def test_note_of_torch_fits_whatever_layers_are_called(load_script):
 
 def test_size_that_a_program_leaves_free_is_that_of_the_rows(load_script):
     assert load_script("pt2_executorch").fill_free_sizes([None, 3, None], (7, 3, 2)) == [7, 3, 2]
+
+
+def test_keras_under_tensorflow_is_asked_as_predict_asks_it(load_script):
+    import keras
+
+    calls = []
+
+    class Counted(keras.layers.Dense):
+        def call(self, inputs):
+            calls.append(1)
+            return super().call(inputs)
+
+    keras.utils.set_random_seed(0)
+    first = Counted(128, "relu", bias_initializer="random_normal", dtype=keras.DTypePolicy("mixed_float16"))
+    model = keras.Sequential([keras.Input((64,)), first, keras.layers.Dense(10, "softmax", dtype="float32")])
+    rows = np.random.default_rng(0).random((64, 64), "float32")
+    one_by_one, expected = np.asarray(model(rows)), model.predict(rows, batch_size=64, verbose=0)
+    compute = load_script("keras_model").choose_call(keras, model)
+    calls.clear()
+    answers = [np.asarray(compute(model, rows, len(rows))) for _ in range(3)]
+    assert len(calls) == 1  # as a graph, which is traced once
+    assert all(np.array_equal(answer, expected) for answer in answers)
+    if "avx512_fp16" in PROCESSOR:  # whose product and bias are rounded once in a graph, and twice one by one
+        assert not np.array_equal(one_by_one, expected)

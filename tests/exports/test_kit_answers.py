@@ -13,9 +13,8 @@ from core.compare import Verdict
 from core.environments import get_environment
 from core.environments.judge import ElsewhereOutcome, EnvironmentAnswer
 from core.errors import InputError
-from core.exports.environment_kits import unpacked_kit
 from core.exports.kit_answers import judge_against
-from core.exports.proof_kit import build_proof_kit
+from core.exports.proof_kit import build_proof_kit, unpacked_kit
 from core.library import Library
 from tests.exports.kit_execution import run_kit, unpack_kit
 from tests.exports.test_proof_kit import make_artifact_with_outcome, read_members

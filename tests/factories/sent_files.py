@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from streamlit.testing.v1 import AppTest
 
-from core.uploads import Uploads
+from core.jobs import Jobs
+from core.uploads import NamedFile, Uploads
 
 
 def store_file(uploads: Uploads, name: str, content: bytes) -> str:
@@ -29,3 +30,20 @@ def send_files(
     whole = [store_file(uploads, name, content) for name, content in files.items()]
     app.session_state[widget_key] = {"files": {"whole": whole, "pending": pending}}
     return app.run()
+
+
+def send_in_pieces(jobs: Jobs, name: str, data: bytes) -> NamedFile:
+    """A file that has come whole, by several requests."""
+    upload = jobs.uploads.create(name, len(data))
+    for start in range(0, len(data), 9000):
+        piece = jobs.uploads.open_piece(upload.id, start)
+        piece.write(data[start : start + 9000])
+        piece.keep()
+        piece.close()
+    (file,) = jobs.uploads.find_files([upload.id])
+    return file
+
+
+def list_given(jobs: Jobs) -> set[str]:
+    """The jobs of a team of which given files lie in its store."""
+    return jobs.job_store.files.list_given()

@@ -9,8 +9,7 @@ import pytest
 
 from core.compare import compare, compare_all
 from core.figures.comparison import accuracy_figure, confusion_matrix, output_figures, pairwise_matrix
-from core.figures.difference_magnitudes import difference_histogram, magnitude_heatmap
-from core.figures.difference_positions import position_bars, position_heatmap
+from core.figures.differences import difference_histogram, magnitude_heatmap, position_bars, position_heatmap
 from core.figures.tensors import value_line_chart
 from ui.charts import probability_bars, training_curves
 from ui.compare.layers import layer_difference_chart

@@ -27,6 +27,19 @@ def test_layer_scrubber_begins_with_first_layer_and_marks_differing():
     assert [step.label for step in figure.layout.sliders[0].steps] == ["dense", "≠ relu", "≠ dense"]
 
 
+def test_layer_scrubber_fits_its_words_into_a_narrow_window():
+    figure = layer_scrubber(
+        [PICTURES[0]._replace(name="a_layer_of_the_model")], ("Live model", "Architecture only (JSON)")
+    )
+    assert [title.text for title in figure.layout.annotations] == [
+        "Live model",
+        "Architecture<br>only (JSON)",
+        "difference",
+    ]
+    assert figure.layout.margin.t > layer_scrubber(PICTURES, ("Keras", "LiteRT")).layout.margin.t
+    assert figure.layout.sliders[0].pad.r == 4 * len("a_layer_of_the_model")
+
+
 def test_layer_scrubber_play_stops_at_first_layer_that_differs():
     (button,) = layer_scrubber(PICTURES, ("Keras", "LiteRT")).layout.updatemenus[0].buttons
     assert list(button.args[0]) == ["0", "1"]

@@ -13,7 +13,7 @@ from core.environments.base import SCRIPTS
 from core.environments.build import BuiltEnvironment
 from core.environments.judge import judge_kit
 from core.environments.pool import WarmProcesses
-from core.exports.environment_kits import unpacked_kit
+from core.exports.proof_kit import unpacked_kit
 from core.formats import ENVIRONMENT_FORMATS, FORMATS, formats_at_hand, get_format
 from core.formats.groups import group_formats
 from core.jobs import Jobs

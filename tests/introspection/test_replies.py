@@ -4,7 +4,7 @@ import pytest
 
 from core.errors import WorkerError
 from core.evidence.fingerprint_matching import MAX_TEXT_LENGTH
-from core.introspection.replies import LoadedModelReply, validate_reply
+from core.introspection.sandboxed_reading import LoadedModelReply, validate_reply
 from core.runtimes.traits import validate_traits
 from core.worker.child_errors import INVALID_REPLY
 from core.worker.tasks.probes import validate_probes

@@ -23,7 +23,7 @@ from core.jobs.execution.local_driver import JobSlots
 from core.runtimes.base import Predictor
 from core.runtimes.batch_adapter import SINGLE_ROW_REMARK
 from core.runtimes.specs import Spec
-from core.worker.memory_watch import reset_peak_memory
+from core.worker.processes import reset_peak_memory
 from core.worker.tasks.benchmark import MIN_CALLS, _repeat_rows, choose_predict_function, time_calls
 
 seconds = st.floats(1e-6, 1e3)
@@ -120,7 +120,7 @@ def test_model_failing_on_single_row_raises_its_error():
 
 
 def test_reset_peak_without_system_support_is_none(monkeypatch, tmp_path):
-    monkeypatch.setattr("core.worker.memory_watch.CLEAR", tmp_path / "nothing" / "here")
+    monkeypatch.setattr("core.worker.processes.CLEAR", tmp_path / "nothing" / "here")
     assert reset_peak_memory() is None
 
 

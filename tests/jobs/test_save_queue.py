@@ -3,7 +3,7 @@
 from collections import defaultdict
 
 from core.formats import FORMATS
-from core.jobs.save_queue import SaveQueue
+from core.jobs.save import SaveQueue
 
 
 def _take_all(queue: SaveQueue, *lines: str) -> dict[str, list[str]]:

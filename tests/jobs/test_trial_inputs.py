@@ -8,9 +8,9 @@ import pytest
 
 from core.errors import DoesNotLoad, InputError, TimedOut, UnpairedRows, WorkerError
 from core.inputs.held_out import describe_selection
-from core.introspection.replies import LoadedModelReply, validate_reply
+from core.introspection.sandboxed_reading import LoadedModelReply, validate_reply
+from core.jobs.imports.import_request import parse_shapes
 from core.jobs.imports.import_trial import UNTRIED_REMARK, find_accepted_input, list_trial_remarks
-from core.jobs.imports.stated_shapes import parse_shapes
 from core.jobs.imports.trial_inputs import generate_trial_inputs
 from core.jobs.uploads import store_upload
 from core.library import Library

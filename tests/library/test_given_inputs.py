@@ -57,6 +57,19 @@ def test_inputs_get_the_names_and_the_order_of_the_model(difference, inputs):
     assert live_predictor(difference).predict(arrays)["output_0"].tolist() == [[-9.0] * 3] * 5
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16", "float64", "int8", "uint8", "int64", "bool"])
+def test_inputs_of_every_type_can_be_sent_and_are_predicted_on(dtype):
+    """NumPy's buffers hold no bfloat16: its numbers are kept as float32, which holds each of them."""
+    import keras
+
+    inputs = keras.Input((2,), name="x", dtype=dtype)
+    model = keras.Model(inputs, keras.ops.flip(inputs, axis=1))
+    arrays = read(model, np.array([[0, 1], [1, 1]]))
+    assert arrays["x"].dtype == ("float32" if dtype == "bfloat16" else dtype)
+    assert memoryview(arrays["x"]).nbytes == arrays["x"].nbytes
+    assert live_predictor(model).predict(arrays)["output_0"].tolist() == [[1, 0], [1, 1]]
+
+
 def test_three_inputs_in_another_order_keep_the_order_of_the_model():
     import keras
 

@@ -32,18 +32,28 @@ def make_optimizer_without_config() -> Any:
     return keras.optimizers.Adam(WarmUp())
 
 
-@pytest.fixture(params=[build_unserializable_model, build_model_of_scheduled_rate], ids=["layer", "schedule"])
-def added(request: pytest.FixtureRequest, empty_library: Library, worker: Worker) -> dict[str, AddResult]:
-    """What a model gives in each format, by the format."""
-    build: Callable[[], Any] = request.param
-    return {each.format: each for each in empty_library.add(build(), inputs=ROWS, formats=FORMATS, worker=worker)}
+@pytest.fixture
+def add(empty_library: Library, worker: Worker) -> Callable[[Any], dict[str, AddResult]]:
+    """A function that gives what a model gives in each format, by the format."""
+
+    def add(model: Any) -> dict[str, AddResult]:
+        return {each.format: each for each in empty_library.add(model, inputs=ROWS, formats=FORMATS, worker=worker)}
+
+    return add
 
 
-def test_model_without_config_is_saved_where_none_is_needed(added: dict[str, AddResult], empty_jobs: Jobs):
+def read_verdicts(added: dict[str, AddResult]) -> dict[str, str]:
+    """The verdict of each copy; that of a half is of what its run completed."""
+    evidence = {key: each.evidence for key, each in added.items() if each.evidence}
+    return {key: (each.completed or each.best).verdict.value for key, each in evidence.items()}
+
+
+def test_model_without_config_is_saved_where_none_is_needed(add: Callable, empty_jobs: Jobs):
+    added = add(build_unserializable_model())
     assert added["keras"].error.sentence == REASON
-    kept = {key: each.evidence.best.verdict.value for key, each in added.items() if each.evidence}
-    assert kept == {"saved_model": "bit-identical", "weights": "does-not-load", "litert": "rounding"}
-    unproved = (added["weights"].evidence.completed or added["weights"].evidence.best).error
+    assert read_verdicts(added) == {"saved_model": "bit-identical", "weights": "not-verified", "litert": "rounding"}
+    unproved = added["weights"].evidence.completed.error
+    assert unproved["code"] == "cannot-prove"
     assert unproved["sentence"] == (
         f"The numbers were written and cannot be proved, since Keras can build no second model. {REASON}"
     )
@@ -56,6 +66,18 @@ def test_model_without_config_is_saved_where_none_is_needed(added: dict[str, Add
     sentence = f"Keras cannot write this model's config down, so only your own program has it. {REASON}"
     assert (type(error), error.sentence) == (CannotSave, sentence)
     assert error.cure.startswith("Save it in this format from the same notebook")
+
+
+def test_model_without_training_config_is_proved_and_saved_again(add: Callable, empty_jobs: Jobs):
+    """Its layers can be built anew, and only how it was trained is in its own program alone."""
+    model = build_model_of_scheduled_rate()
+    added = add(model)
+    assert added["keras"].error.sentence == REASON
+    assert read_verdicts(added) == {"saved_model": "bit-identical", "weights": "bit-identical", "litert": "rounding"}
+    assert (model.compiled, type(model.optimizer).__name__) == (True, "Adam")
+    run = added["saved_model"].artifact.run
+    row = wait_until_done(empty_jobs, empty_jobs.save(run, ["onnx"])).result["rows"]["onnx"]
+    assert row["verdict"] in ("bit-identical", "rounding"), row
 
 
 def test_model_without_config_leaves_nothing_where_all_need_one(empty_library: Library, worker: Worker):

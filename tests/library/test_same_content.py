@@ -10,7 +10,7 @@ from core.introspection.content_match import ContentMatch
 from core.introspection.diff import diff_artifacts
 from core.jobs.imports.known_models import KNOWN_CHECK
 from core.library import Artifact
-from core.library.same_content import find_same_content
+from core.library.listing import find_same_content
 from tests.factories.library_entries import make_artifact
 from tests.helpers import run_command, wait_until_done
 

@@ -54,10 +54,11 @@ def states(migration: Migration) -> set[str]:
     return {entry.state for entry in migration.entries}
 
 
-@pytest.mark.parametrize("kind", ["memory", "folder", "s3"])
+@pytest.mark.parametrize("kind", ["memory", "folder", "s3", pytest.param("azure", marks=pytest.mark.long)])
 def test_library_comes_back_from_every_store_as_it_went(full_library, tmp_path, request, kind):
     address = {"memory": "memory:///", "folder": f"file://{tmp_path}/team"}.get(kind)
-    store = open_object_store(address or request.getfixturevalue("make_bucket")(), makes_folder=True)
+    make = {"s3": "make_bucket", "azure": "make_container"}.get(kind)
+    store = open_object_store(address or request.getfixturevalue(make)(), makes_folder=True)
     there = migrate_to_store(full_library, store)
     other = Library(tmp_path / "other")
     back = migrate_from_store(other, store)

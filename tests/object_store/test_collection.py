@@ -1,89 +1,18 @@
 """Contents that no manifest lists are deleted, and never those that somebody needs, whatever is late or killed."""
 
-import hashlib
 import time
-from collections.abc import Callable
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
 from core.errors import Damaged, InputError, StorageFailed, UnreadableRecord
-from core.object_store import Contents, Manifest, Manifests, ObjectStore, Putting, open_object_store
+from core.object_store import Contents, ObjectStore, Putting, open_object_store
 from core.object_store.collection import Collection, Collector
 from core.object_store.object_store import StoreMarker
-from core.object_store.unused_lists import UnusedLists
 from tests.factories.aged_store import AgedStore
+from tests.factories.store_writers import UNUSED, USED, WEEK, Writer, assert_whole, collect, list_contents, sha256
 
 pytestmark = pytest.mark.trust
-WEEK = timedelta(days=7)
-USED, UNUSED = b"used", b"no more"
-
-
-class Writer:
-    """A process that stores entries of one file each."""
-
-    def __init__(self, store: ObjectStore, folder: Path):
-        self.store, self._folder, self._contents, self._manifests = store, folder, Contents(store), Manifests(store)
-
-    def begin(self, id_: str, data: bytes) -> Callable[[], None]:
-        """Put contents, as far as they are not there; returns what puts the manifest."""
-        (self._folder / id_).write_bytes(data)
-        file = {"path": "model.bin", "bytes": len(data), "sha256": sha256(data)}
-        manifest = Manifest.model_validate({"schema": 1, "id": id_, "files": [file]})
-        putting = Putting(lambda: self._contents.put_file(self._folder / id_, sha256(data), lambda count: None))
-
-        def end() -> None:
-            putting.renew()
-            assert self._manifests.put(manifest) == "written"
-            putting.renew()
-
-        return end
-
-    def save(self, id_: str, data: bytes) -> None:
-        self.begin(id_, data)()
-
-    def delete(self, id_: str) -> None:
-        assert self._manifests.delete(id_)
-
-
-def sha256(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
-
-
-@pytest.fixture
-def aged(object_store: ObjectStore, monkeypatch: pytest.MonkeyPatch) -> AgedStore:
-    """A store of ours, whose clock can be set."""
-    object_store.claim()
-    return AgedStore(object_store, monkeypatch)
-
-
-@pytest.fixture
-def writer(aged: AgedStore, tmp_path: Path) -> Writer:
-    """A process that stored an entry yesterday, and another one that was deleted for good."""
-    (tmp_path / "files").mkdir()
-    writer = Writer(aged.store, tmp_path / "files")
-    writer.save("a0000000001", USED)
-    writer.save("a0000000002", UNUSED)
-    writer.delete("a0000000002")
-    aged.grow_older(1)
-    return writer
-
-
-def collect(store: ObjectStore, wait: timedelta = WEEK) -> Collection:
-    return Collector(store, wait).collect()
-
-
-def assert_whole(store: ObjectStore) -> None:
-    """Every entry has all of its contents."""
-    for id_ in Manifests(store).ids():
-        for file in Manifests(store).read(id_).files:
-            Contents(store).verify(file.sha256, lambda count: None)
-            assert Contents(store).has_size(file.sha256, file.bytes)
-
-
-def list_contents(store: ObjectStore) -> list[str]:
-    return store.list_keys("contents")
 
 
 def test_unused_contents_are_listed_and_deleted_after_their_time(aged, writer):
@@ -175,21 +104,6 @@ def test_collector_that_stood_still_deletes_nothing_that_is_used(aged, writer, m
         real(aged.store, key)
     assert late
     assert_whole(aged.store)
-
-
-@pytest.mark.parametrize("text", [b"{", b'{"schema": 9}', b'{"schema": 1, "keys": [], "days": 1e99}'])
-def test_list_that_cannot_be_read_is_said_and_nothing_is_stored(tmp_path, text):
-    store = open_object_store("memory:///")
-    store.claim()
-    store.put_if_absent("unused/000000001.json", text)
-    for act in (lambda: Writer(store, tmp_path).save("a0000000001", USED), lambda: collect(store)):
-        with pytest.raises(UnreadableRecord, match="nobody knows on which ones a save may rely") as caught:
-            act()
-        assert (caught.value.received, bool(caught.value.cure)) == ("unused/000000001.json", True)
-    assert store.list_keys("") == ["roundtrip.json", "unused/000000001.json"]
-    store.delete("unused/000000001.json")
-    Writer(store, tmp_path).save("a0000000001", USED)
-    assert_whole(store)
 
 
 @pytest.mark.parametrize("days", [8, 36, 38, 66, 68])
@@ -324,40 +238,6 @@ def die_at(step, calls, real):
     return act
 
 
-def test_lists_go_when_they_have_had_their_time_but_for_the_newest(aged, writer, tmp_path):
-    collect(aged.store)
-    aged.grow_older(8)
-    collect(aged.store)
-    assert aged.store.list_keys("unused") == ["unused/000000001.json", "unused/000000002.json"]
-    aged.grow_older(58)
-    collect(aged.store)
-    assert aged.store.list_keys("unused") == ["unused/000000001.json", "unused/000000002.json"]
-    aged.grow_older(2)
-    for _ in range(2):
-        collect(aged.store)
-    assert aged.store.list_keys("unused") == ["unused/000000002.json", "unused/000000003.json"]
-    aged.grow_older(68)
-    collect(aged.store)
-    assert aged.store.list_keys("unused") == ["unused/000000003.json", "unused/000000004.json"]
-    Writer(aged.store, tmp_path / "files").save("a0000000005", UNUSED)
-    assert_whole(aged.store)
-
-
-def test_list_stays_for_the_time_of_who_put_it(aged, writer):
-    collect(aged.store, timedelta(days=40))
-    aged.grow_older(31.5)
-    for _ in range(2):
-        collect(aged.store, timedelta(days=40))
-        assert collect(aged.store, timedelta(days=1)).waiting == 0
-    assert "unused/000000001.json" in aged.store.list_keys("unused")
-    aged.grow_older(67.5)
-    collect(aged.store, timedelta(days=1))
-    assert "unused/000000001.json" in aged.store.list_keys("unused")
-    aged.grow_older(2)
-    collect(aged.store, timedelta(days=1))
-    assert "unused/000000001.json" not in aged.store.list_keys("unused")
-
-
 def test_contents_damaged_under_one_key_are_read_from_another(aged, writer, tmp_path):
     collect(aged.store)
     Writer(aged.store, tmp_path / "files").save("a0000000005", UNUSED)
@@ -375,35 +255,6 @@ def test_contents_damaged_under_one_key_are_read_from_another(aged, writer, tmp_
     aged.store.put_stream(f"{first}.1", [b"damaged"])
     with pytest.raises(Damaged, match="not those that were recorded"):
         contents.verify(sha256(UNUSED), lambda count: None)
-
-
-def test_contents_copied_within_the_store_rely_on_no_list(aged, writer):
-    collect(aged.store)
-    aged.store.put_if_absent("given/part", UNUSED)
-    contents = Contents(aged.store)
-    assert contents.copy_in("given/part", sha256(UNUSED))
-    assert f"{contents.key(sha256(UNUSED))}.1" in list_contents(aged.store)
-
-
-def test_two_collectors_at_once_delete_the_same(aged, writer, monkeypatch):
-    collect(aged.store)
-    aged.grow_older(8)
-    writer.save("a0000000003", b"another")
-    writer.delete("a0000000003")
-    real, inner = UnusedLists.add, []
-
-    def add(lists, keys, wait, after):
-        if not inner:
-            inner.append(None)
-            inner[0] = collect(aged.store)
-        return real(lists, keys, wait, after)
-
-    monkeypatch.setattr(UnusedLists, "add", add)
-    outer = collect(aged.store)
-    assert (outer.deleted, inner[0].deleted) == (1, 1)
-    assert (outer.listed, inner[0].listed, outer.waiting, inner[0].waiting) == (0, 1, 0, 0)
-    assert len(aged.store.list_keys("unused")) == 2
-    assert_whole(aged.store)
 
 
 def test_collected_store_is_refused_by_versions_that_know_of_none(aged, writer, monkeypatch):

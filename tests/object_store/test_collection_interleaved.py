@@ -21,7 +21,8 @@ from core.object_store import Contents, open_object_store
 from core.object_store import collection as collections
 from core.object_store.collection import KEEP_LISTS, USE_LISTS, Collector
 from tests.factories.aged_store import AgedStore
-from tests.object_store.test_collection import Killed, Writer, sha256
+from tests.factories.store_writers import Writer, sha256
+from tests.object_store.test_collection import Killed
 from tests.parameter_pairs import SEED
 from tests.state_machines import run_state_machine
 

@@ -1,7 +1,4 @@
-"""Collections that stand still, lists of unused contents that are replaced, contents that lie under several keys."""
-
-import time
-from datetime import timedelta
+"""Collections that stand still, and contents that lie under several keys."""
 
 import pytest
 
@@ -10,10 +7,9 @@ from core.object_store import Contents, ObjectStore, open_object_store
 from core.object_store.collection import Collector
 from core.object_store.unused_lists import UnusedLists
 from tests.factories.aged_store import AgedStore
-from tests.object_store.test_collection import Writer, sha256
+from tests.factories.store_writers import WEEK, Writer, pass_hours, sha256
 
 pytestmark = pytest.mark.trust
-WEEK = timedelta(days=7)
 
 
 @pytest.fixture
@@ -22,11 +18,6 @@ def store() -> ObjectStore:
     store = open_object_store("memory:///")
     store.claim()
     return store
-
-
-def pass_hours(patch: pytest.MonkeyPatch, hours: float) -> None:
-    real = time.time
-    patch.setattr(time, "time", lambda: real() + hours * 3600)
 
 
 @pytest.mark.parametrize("method", ["announce_collections", "require_identified", "discard"])
@@ -59,19 +50,6 @@ def test_collection_that_took_more_than_a_day_is_ended(store, tmp_path, monkeypa
     deleted = set(before[1]) - set(store.list_keys("contents"))
     assert len(deleted) == (method == "discard")
     assert (store.list_keys("unused") == before[0]) is (method != "discard")
-
-
-def test_list_that_was_replaced_under_its_number_is_read_anew(store, tmp_path, monkeypatch):
-    contents = Contents(store)
-    first, second = (contents.key(sha256(data)) for data in (b"first", b"second"))
-    assert UnusedLists(store).add([first], WEEK, after=[])
-    writer = Writer(store, tmp_path)
-    writer.save("a0000000001", b"first")
-    store.discard("unused/000000001.json")
-    assert UnusedLists(store).add([second, f"{second}.1"], WEEK, after=[])
-    pass_hours(monkeypatch, 2)
-    writer.save("a0000000002", b"second")
-    assert store.list_keys("contents") == sorted([f"{first}.1", f"{second}.2"])
 
 
 @pytest.mark.parametrize("damage", [b"damaged and longer", b""])

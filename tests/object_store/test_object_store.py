@@ -1,5 +1,6 @@
 """What a store promises, whatever lies under it: put if absent, whole or absent, and its faults in words."""
 
+import base64
 import hashlib
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -13,7 +14,7 @@ from core.error_translation import translate_store_error
 from core.errors import Damaged, InputError, StorageFailed, UnreadableRecord
 from core.library.annotation_files import AliasChange
 from core.object_store import Contents, Documents, Manifest, Manifests, ObjectStore, Version, open_object_store
-from core.object_store.alias_versions import join_histories
+from core.object_store.documents import join_histories
 
 
 def ignore(count: int) -> None:
@@ -205,16 +206,24 @@ def test_writers_of_one_document_lose_no_version_of_each_other(object_store: Obj
 # Faults
 
 
-@pytest.mark.parametrize(
-    "address", ["", "models", "ftp://host/x", "s3:/models", "az://account", "file://host/x", "file:", "file:x"]
-)
+@pytest.mark.parametrize("address", ["", "models", "ftp://host/x", "s3:/models", "file://host/x", "file:", "file:x"])
 def test_what_is_no_address_is_refused_in_words(address: str):
     with pytest.raises(InputError, match=r"This is no address of a store\..*Give s3://"):
         open_object_store(address)
 
 
-def test_absent_bucket_is_told_from_an_absent_object(s3_variables):
-    store = open_object_store("s3://no-such-bucket/roundtrip")
+def test_container_whose_account_is_not_named_says_how(monkeypatch):
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    with pytest.raises(InputError, match="in which storage account this container is") as caught:
+        open_object_store("az://models/roundtrip")
+    assert caught.value.received == "az://models/roundtrip"
+    assert caught.value.cure.startswith("Set AZURE_STORAGE_ACCOUNT_NAME to its name")
+
+
+@pytest.mark.parametrize("kind", ["s3", pytest.param("azure", marks=pytest.mark.long)])
+def test_absent_bucket_is_told_from_an_absent_object(request: pytest.FixtureRequest, kind: str):
+    request.getfixturevalue({"s3": "s3_variables", "azure": "azure_variables"}[kind])
+    store = open_object_store({"s3": "s3", "azure": "az"}[kind] + "://no-such-bucket/roundtrip")
     for use in (
         lambda: store.get("a"),
         lambda: store.put_if_absent("a", b""),
@@ -223,6 +232,15 @@ def test_absent_bucket_is_told_from_an_absent_object(s3_variables):
     ):
         with pytest.raises(StorageFailed, match="There is no such bucket"):
             use()
+
+
+@pytest.mark.long
+def test_wrong_key_of_an_azure_account_is_said(make_container, monkeypatch):
+    address = make_container()
+    monkeypatch.setenv("AZURE_STORAGE_ACCOUNT_KEY", base64.b64encode(b"another").decode())
+    with pytest.raises(StorageFailed, match="does not know these credentials") as caught:
+        open_object_store(address).get("a")
+    assert "AZURE_STORAGE_ACCOUNT_KEY" in caught.value.cure
 
 
 def test_store_that_does_not_answer_is_said_with_its_address(s3_variables, monkeypatch):
@@ -245,6 +263,13 @@ def test_no_error_of_a_store_shows_what_may_be_a_secret(object_store: ObjectStor
     error = translate_store_error(said, store.address)
     assert (error.received, "word" in str(error.to_json())) == ("s3://models/roundtrip", False)
     assert error.detail == "error sending request (https://models.example/a\nand https://x.example/b"
+
+
+def test_refusal_that_is_not_known_is_not_taken_for_silence():
+    """What obstore adds to it names how long it asks again."""
+    said = "Generic S3 error: 400 Bad Request: no such type\n\nDebug source:\nGeneric { retry_timeout: 60s }"
+    error = translate_store_error(said, "s3://models/roundtrip")
+    assert (error.sentence, "Debug" in error.detail) == ("The store reported an error.", False)
 
 
 def test_folder_that_cannot_be_made_is_said(tmp_path: Path):

@@ -256,16 +256,35 @@ def compare_answers(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -
 
     What the right side has more is not looked at here.
     """
-    right = {name: right[name] for name in left if name in right}
+    left = {name: _without_objects(array) for name, array in left.items()}
+    right = {name: _without_objects(right[name]) for name in left if name in right}
     if left.keys() != right.keys() or any(left[name].shape != right[name].shape for name in left):
         return "changed", float("inf")
     if all(left[name].tobytes() == right[name].astype(left[name].dtype).tobytes() for name in left):
         return "identical", 0.0
-    pairs = [(left[name].astype("float64"), right[name].astype("float64")) for name in left]
+    pairs = [_as_floats(left[name], right[name]) for name in left]
     is_close = all(np.allclose(b, a, RTOL, ATOL, equal_nan=True) for a, b in pairs)
     with np.errstate(invalid="ignore"):
         distance = max(float(np.nan_to_num(np.abs(a - b), nan=np.inf).max(initial=0)) for a, b in pairs)
     return "rounding" if is_close else "changed", distance
+
+
+def _without_objects(array: np.ndarray) -> np.ndarray:
+    """Text as bytes of one width; other arrays as they are."""
+    if array.dtype.kind == "U":
+        return np.char.encode(array, "utf-8")
+    return array.astype("S") if array.dtype.kind == "O" else array
+
+
+def _as_floats(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Two arrays as float64: of complex numbers both parts, of text and whole numbers whether the right one is
+    another."""
+    kinds = left.dtype.kind + right.dtype.kind
+    if "S" in kinds or kinds[0] in "biu":
+        return np.zeros(left.shape), (left != right).astype("float64")
+    if "c" in kinds:
+        left, right = np.stack([left.real, left.imag]), np.stack([right.real, right.imag])
+    return left.astype("float64"), right.astype("float64")
 
 
 def list_differences(

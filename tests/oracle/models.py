@@ -6,14 +6,16 @@ from typing import Any
 from core.errors import RoundtripError
 from core.library import Library
 from core.worker import Worker
-from tests.oracle import judge, product, trained_architectures
+from tests.oracle import judge, product, trained_architectures, unusual_structures
 from tests.oracle.architectures import ARCHITECTURES, Built
 from tests.oracle.bases import named_inputs
 from tests.oracle.drawn_models import build_drawn
 from tests.oracle.layer_table import LAYERS, build_layer_case
 from tests.oracle.reported_models import REPORTED
+from tests.oracle.unusual_models import UNUSUAL
 
 assert trained_architectures.build_lora  # its builders are rows of ARCHITECTURES now
+assert unusual_structures.OPTIMIZERS  # and those of this one rows of UNUSUAL
 NESTED = " nested"
 MODELS = (*LAYERS, *(f"{name}{NESTED}" for name in LAYERS), *ARCHITECTURES)
 
@@ -28,10 +30,10 @@ def is_layer(name: str) -> bool:
 
 
 def build_model(name: str) -> Built:
-    """The model of a name in `MODELS` or `REPORTED`, or of a plan that Hypothesis drew, with its inputs and targets."""
+    """The model of a name in the tables, or of a plan that Hypothesis drew, with its inputs and targets."""
     if is_plan(name):
         return build_drawn(name)
-    if build := ARCHITECTURES.get(name) or REPORTED.get(name):
+    if build := ARCHITECTURES.get(name) or REPORTED.get(name) or UNUSUAL.get(name):
         return build()
     return build_layer_case(name.removesuffix(NESTED), name.endswith(NESTED))
 

@@ -1,5 +1,6 @@
 """Every model of the tables in every format, and thousands of mutants and sound copies: the long run of the oracle."""
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import pytest
@@ -7,9 +8,17 @@ import pytest
 from core.jobs import Jobs
 from tests.oracle import campaign
 from tests.oracle.drawn_models import draw_plans
-from tests.oracle.expectations import classify, format_keys, is_met, list_disagreements, read_expected
+from tests.oracle.expectations import (
+    FOREIGN_TEXT,
+    classify,
+    format_keys,
+    is_met,
+    list_disagreements,
+    read_expected,
+)
 from tests.oracle.models import MODELS, copies_of, save_model
 from tests.oracle.reported_models import REPORTED
+from tests.oracle.unusual_models import UNUSUAL
 
 pytestmark = [
     pytest.mark.long,
@@ -43,20 +52,29 @@ def test_every_model_gives_its_verdicts_and_both_judges_agree(
     assert wrong == {}
 
 
+def find_disagreements(models: Iterable[str], jobs: Jobs, work: Path) -> dict[tuple[str, str], list[str]]:
+    """Where both judges do not say the same of a copy, or a refusal is no sentence of ours, by model and format."""
+    saved = {model: save_model(jobs.library, jobs.worker, model, format_keys(model)) for model in models}
+    copies = [copy for model, each in saved.items() for copy in copies_of(model, each.folders)]
+    judged = campaign.run_judge(copies, work)
+    words = {
+        (model, key): [said["reason"]] * (FOREIGN_TEXT in said["reason"])
+        + (list_disagreements(key, said, judged[f"{model}|{key}"]) if key in each.folders else [])
+        for model, each in saved.items()
+        for key, said in each.said.items()
+    }
+    return {pair: said for pair, said in words.items() if said}
+
+
 @pytest.mark.parametrize("number", range(PLANS // CHUNK))
 def test_both_judges_agree_on_models_that_hypothesis_draws(number: int, oracle_jobs: Jobs, tmp_path: Path):
     """In every format; what is refused is refused in a sentence, and what is close is close by both."""
-    plans = draw_plans(CHUNK, number)
-    library, worker = oracle_jobs.library, oracle_jobs.worker
-    saved = {plan: save_model(library, worker, plan, format_keys(plan)) for plan in plans}
-    copies = [copy for plan, each in saved.items() for copy in copies_of(plan, each.folders)]
-    judged = campaign.run_judge(copies, tmp_path)
-    words = {
-        (plan, key): list_disagreements(key, each.said[key], judged[f"{plan}|{key}"])
-        for plan, each in saved.items()
-        for key in each.folders
-    }
-    assert {pair: said for pair, said in words.items() if said} == {}
+    assert find_disagreements(draw_plans(CHUNK, number), oracle_jobs, tmp_path) == {}
+
+
+@pytest.mark.parametrize("name", UNUSUAL)
+def test_both_judges_agree_on_unusual_models(name: str, oracle_jobs: Jobs, tmp_path: Path):
+    assert find_disagreements([name], oracle_jobs, tmp_path) == {}
 
 
 @pytest.mark.parametrize("number", range(BASES))

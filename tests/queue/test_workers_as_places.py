@@ -84,7 +84,7 @@ def test_worker_that_is_not_there_is_said_at_once(shared: Callable[..., SharedRu
 
 
 def test_worker_that_goes_in_the_middle_fails_alone(shared: Callable[..., SharedRun], monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr("core.jobs.places.worker_jobs.LOOKS", 1)
+    monkeypatch.setattr("core.jobs.places.worker_place.LOOKS", 1)
     team, jobs, _, copies = shared("digits-mlp", "onnx")
     there = at_place(copies["onnx"], "here@worker:lost")
     gone = announce(team, "lost")

@@ -105,7 +105,7 @@ def test_adapter_says_how_many_rows_a_call_takes():
 def test_inputs_of_one_name_and_another_shape_are_not_called_renamed():
     outcome = ReloadOutcome(verdict="rounding", inputs=[{"name": "x", "dtype": "float32", "shape": [None, 5]}])
     words = describe_ports([{"name": "x", "dtype": "float32", "shape": [None, 4]}], outcome)
-    assert words == "Inputs are others: x was float32 [None, 4] and is float32 [None, 5]."
+    assert words == "Inputs are others: x was float32 [?, 4] and is float32 [?, 5]."
 
 
 def test_surplus_output_is_part_of_names_and_shapes():

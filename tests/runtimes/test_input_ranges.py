@@ -9,7 +9,7 @@ import pytest
 from core.formats import get_format
 from core.runtimes.asked_ranges import read_asked_ranges
 from core.runtimes.base import ModelCode
-from core.runtimes.litert_metadata import ENTRY, read_metadata_ranges
+from core.runtimes.litert_contents import ENTRY, read_metadata_ranges
 from core.runtimes.range_propagation import (
     ADD,
     DIVIDE,

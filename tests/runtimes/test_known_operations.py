@@ -7,9 +7,8 @@ import pytest
 
 from core.formats import get_format
 from core.runtimes.litert import litert_predictor
-from core.runtimes.litert_operations import DROPPED_RELU, MEAN_OF_BYTES, SOFTPLUS, describe_operations
-from core.runtimes.openvino import FILE, compile_model, describe_model, import_openvino, load
-from core.runtimes.openvino_operations import KNOWN_OPERATIONS
+from core.runtimes.litert_contents import DROPPED_RELU, MEAN_OF_BYTES, SOFTPLUS, describe_operations
+from core.runtimes.openvino import FILE, KNOWN_OPERATIONS, compile_model, describe_model, import_openvino, load
 
 SAID = {known.name: known.sentence for known in KNOWN_OPERATIONS}
 CHANNELS = np.arange(1, 9, dtype="float32").reshape(1, 1, 1, 8)

@@ -1,4 +1,4 @@
-"""Outputs of an OpenVINO file that are no answers: scalars that a converter left behind are said, and not compared."""
+"""Outputs of an OpenVINO file that are no answers: scalars and sizes that a converter left behind are said."""
 
 import numpy as np
 import pytest
@@ -8,10 +8,11 @@ from core.runtimes.openvino import FILE, compile_model, describe_model, import_o
 
 FLOATS = "OpenVINO computes whole numbers as floats: those above 16,777,216 lose their last digits"
 LEFT = "whole/random_flip/strided_slice:0"
+LEFT_REMARK = f"The converter left scalars or sizes from inside of layers among its outputs: {LEFT}."
 
 
-def write_model(path, scalar_name):
-    """Two numbers doubled; and the number of rows, as a second output of no dimension."""
+def write_model(path, size_name, place):
+    """Two numbers doubled; and the number of rows, as a second output of no dimension, or of one."""
     ov = import_openvino()
     from openvino import opset13 as ops
 
@@ -19,8 +20,8 @@ def write_model(path, scalar_name):
     x.output(0).set_names({"x"})
     doubled = ops.multiply(x, np.float32(2))
     doubled.output(0).set_names({"answer"})
-    rows = ops.gather(ops.shape_of(x), np.int64(0), np.int64(0))
-    rows.output(0).set_names({scalar_name})
+    rows = ops.gather(ops.shape_of(x), np.array(place), np.int64(0))
+    rows.output(0).set_names({size_name})
     ov.save_model(ov.Model([doubled, rows], [x]), path, compress_to_fp16=False)
 
 
@@ -39,14 +40,15 @@ def test_openvino_file_of_wide_integers_says_that_it_computes_in_floats(dtype, i
 
 
 @pytest.mark.parametrize(
-    ("name", "answers", "remark"),
+    ("name", "place", "answers", "remark"),
     [
-        (LEFT, ["answer"], f"The converter left scalars from inside of layers among its outputs: {LEFT}."),
-        ("rows", ["answer", "rows"], "One answer for all rows of a call, repeated for each: rows."),
+        (LEFT, 0, ["answer"], LEFT_REMARK),
+        (LEFT, [0], ["answer"], LEFT_REMARK),
+        ("rows", 0, ["answer", "rows"], "One answer for all rows of a call, repeated for each: rows."),
     ],
 )
-def test_scalars_of_inner_layers_are_no_answers_and_are_said(name, answers, remark, tmp_path):
-    write_model(tmp_path / FILE, name)
+def test_sizes_of_inner_layers_are_no_answers_and_are_said(name, place, answers, remark, tmp_path):
+    write_model(tmp_path / FILE, name, place)
     predictor = load(tmp_path)
     given = predictor.predict({"x": np.array([[1, 2], [3, 4], [5, 6]], "float32")})
     assert sorted(given) == answers

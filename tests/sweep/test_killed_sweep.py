@@ -11,7 +11,7 @@ import pytest
 
 from core.library import Library
 from core.settings import PROJECT
-from core.sweep.row_file import ROWS_FILE
+from core.sweep.row_store import ROWS_FILE
 from tests.factories.external_models import write_onnx_file
 from tests.helpers import wait_until
 

@@ -20,9 +20,9 @@ from core.jobs.uploads import StoredUpload
 from core.library import Library
 from core.library.job_store import JobStore
 from core.settings import Settings
-from core.sweep.answer_store import AnswerStore
 from core.sweep.models import SweptModel
 from core.sweep.plan import make_plan
+from core.sweep.row_store import AnswerStore
 from core.sweep.rows import RowKey, Status, SweepRow, failed_row, unsaved_row
 from core.upgrade.candidates import Candidate
 from tests.factories.library_entries import make_artifact, make_run

@@ -20,7 +20,7 @@ from core.jobs.sweeps.sweep_model import ModelSweep
 from core.library.job_store import Job
 from core.report.sweep_report import render_sweep_html, write_sweep_report
 from core.sweep.plan import SweepPlan, make_plan
-from core.sweep.row_file import ROWS_FILE, append_row, read_row_file
+from core.sweep.row_store import ROWS_FILE, append_row, read_row_file
 from core.sweep.rows import RowKey, Status, SweepRow, exit_status, failed_row, sort_rows
 from tests.factories.environment_kits import borrow_own_packages, make_engine
 from tests.factories.external_models import write_onnx_file
@@ -250,7 +250,7 @@ def test_file_that_changed_is_asked_anew_and_no_record_holds_its_path(
     assert started == ["import", "import"]
     assert job.request["plan"]["models"] == ["linear-2.onnx"]
     assert str(tmp_path) not in json.dumps(empty_jobs.job_store.read(job.id).model_dump(mode="json"))
-    with pytest.raises(InputError, match="their place is in no record"):
+    with pytest.raises(InputError, match="they are not kept"):
         Sweeps(empty_jobs).resume(job.id)
 
 

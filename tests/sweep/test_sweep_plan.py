@@ -11,8 +11,7 @@ from core.jobs.sweeps.sweep_files import list_uploads
 from core.jobs.uploads import StoredUpload
 from core.library import Library
 from core.object_store import open_object_store
-from core.sweep.models import LONE_FILE, SweptModel, list_models, list_named_files
-from core.sweep.object_files import find_objects
+from core.sweep.models import LONE_FILE, SweptModel, find_objects, list_models, list_named_files
 from core.sweep.plan import EXAMPLE, make_plan, parse_plan, read_plan
 from core.sweep.size import describe_size, list_row_keys, measure_sweep
 from core.upgrade.candidates import SHARED_FOLDER

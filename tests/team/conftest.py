@@ -63,12 +63,16 @@ def team_library(open_machine: MachineOpener) -> Library:
     return open_machine()
 
 
-@pytest.fixture(params=["folder", "team", pytest.param("team on S3", marks=pytest.mark.long)])
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("team on S3", "team on Azure")]
+
+
+@pytest.fixture(params=["folder", "team", *LONG])
 def any_library(request: pytest.FixtureRequest, tmp_path: Path) -> Library:
     """An empty library of each kind."""
     if request.param == "folder":
         return Library(tmp_path / "store")
     if request.param == "team":
         return request.getfixturevalue("open_machine")()
-    address = request.getfixturevalue("make_bucket")()
+    make = request.getfixturevalue("make_bucket" if request.param == "team on S3" else "make_container")
+    address = make()
     return request.getfixturevalue("open_machine")(store_url=address)

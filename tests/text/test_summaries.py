@@ -37,7 +37,7 @@ def test_no_mismatches_are_no_sentence():
         ({"batch": 64, "alone": 0.0}, "Asked 64 rows at a time. A row asked alone gets the same bits."),
         (
             {"batch": 32, "alone": 3.2e-7},
-            "Asked 32 rows at a time. A row asked alone gets other bits: up to 3.2e-07 of the largest answer off.",
+            "Asked 32 rows at a time. A row asked alone gets other bits: up to 3.2e-7 of the largest answer off.",
         ),
         ({"batch": 1, "alone": 0.0}, "Asked 1 row at a time."),
         ({"batch": 64, "alone": 0.0, "call_rows": 1}, "Asked 64 rows at a time."),

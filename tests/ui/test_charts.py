@@ -3,7 +3,7 @@
 import plotly.graph_objects as go
 import pytest
 
-from ui.charts import LossCurve, probability_bars, resume_curves, size_chart, training_curves
+from ui.charts import LossCurve, probability_bars, resume_curves, size_chart, training_curves, wrap_note
 from ui.size_breakdown import byte_strips
 
 CURVE = LossCurve("a copy", [2.0, 3.0], [0.5, 0.4])
@@ -35,3 +35,32 @@ def test_charts_of_equal_content_are_drawn_once():
 def test_training_curves_name_the_average_error_in_whole_words(metric: str, title: str):
     figure = training_curves([{"epoch": 1, metric: 0.5}], metric)
     assert figure.layout.yaxis.title.text == title
+
+
+@pytest.mark.parametrize(("losses", "ticks"), [([0.5, 0.4], None), ([2.0, 0.01], ("0.01", "0.1", "1"))])
+def test_losses_far_apart_have_a_logarithmic_axis_with_few_numbers(losses: list[float], ticks: tuple[str] | None):
+    axis = resume_curves(CURVE, CURVE, [LossCurve("b", [2.0, 3.0], losses)]).layout.yaxis
+    assert (axis.type == "log", axis.ticktext) == (ticks is not None, ticks)
+
+
+@pytest.mark.parametrize(
+    ("note", "lines"),
+    [
+        ("Bit-identical", ["Bit-identical"]),
+        ("Some answers changed · cannot be trained", ["Some answers changed", "cannot be trained"]),
+        ("Same answers · untrusted", ["Same answers · untrusted"]),
+        (
+            "Different answers · weights lost · training state lost",
+            ["Different answers", "weights lost", "training state lost"],
+        ),
+        ("as many words as fill two lines of it", ["as many words as fill two", "lines of it"]),
+    ],
+)
+def test_note_below_a_name_is_broken_between_its_parts(note: str, lines: list[str]):
+    assert wrap_note(note) == lines
+
+
+def test_resume_curves_of_far_apart_losses_have_ticks_that_do_not_overlap():
+    live, copy = LossCurve("live", [1.0, 2.0], [0.1, 0.02]), LossCurve("copy", [1.0, 2.0], [3.0, 1.0])
+    axis = resume_curves(LossCurve("past", [0.0, 1.0], [2.0, 0.1]), live, [copy]).layout.yaxis
+    assert (axis.type, list(axis.ticktext)) == ("log", ["0.1", "1"])

@@ -144,8 +144,8 @@ def test_compare_page_chart_shows_sizes_beside_verdicts(visit, jobs: Jobs, saved
     app = visit(jobs, "compare", artifact=artifact_ids)
     bars = json.loads(app.get("plotly_chart")[0].proto.spec)["data"][0]
     assert bars["x"] == [jobs.library.artifact(id_).bytes for id_ in artifact_ids]
-    assert bars["y"][0] == "<b>SavedModel</b><br>Bit-identical · cannot be<br>trained"
-    assert bars["y"][1].startswith("<b>Architecture only (JSON)</b><br>Different answers · ")
+    assert bars["y"][0] == "<b>SavedModel</b><br>Bit-identical<br>cannot be trained"
+    assert bars["y"][1].startswith("<b>Architecture only (JSON)</b><br>Different answers<br>")
     assert len(set(bars["marker"]["color"])) == 2
 
 

@@ -5,7 +5,7 @@ import pytest
 from core.compare import Verdict
 from core.text.numbers import format_duration, format_score, format_size
 from core.text.verdicts import verdict_label
-from ui.components import VERDICT_BADGES, escape_markdown, size_column
+from ui.components import VERDICT_BADGES, escape_markdown, escape_sentence, size_column
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,10 @@ def test_format_size_uses_largest_fitting_unit(count, words: str):
 @pytest.mark.parametrize(
     ("seconds", "words"),
     [
+        (0, "0 ms"),
+        (2e-7, "0.01 ms"),
+        (0.00034, "0.34 ms"),
+        (0.00096, "1 ms"),
         (0.0034, "3 ms"),
         (0.0999, "0.1 s"),
         (0.24, "0.24 s"),
@@ -74,6 +78,27 @@ def test_plain_text_escapes_untrusted_markdown(text: str):
     assert "<strong" not in output
     assert "<h1" not in output
     assert "<code" not in output
+
+
+def test_sentence_shows_a_command_as_code_and_all_else_escaped():
+    from markdown_it import MarkdownIt
+
+    shown = MarkdownIt("js-default").render(escape_sentence("*Run* `make <b> $x$ [a](b)` once, `and"))
+    assert shown == "<p>*Run* <code>make &lt;b&gt; $x$ [a](b)</code> once, `and</p>\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("12.3 kB: small", "12.3~kB: small"),
+        ("took 3 min 20 s.", "took 3~min 20~s."),
+        ("0.4 % of 5 samples", "0.4~% of 5 samples"),
+        ("5 h or 7 ms", "5~h or 7~ms"),
+        ("2 mshadows, 3 Bytes", "2 mshadows, 3 Bytes"),
+    ],
+)
+def test_plain_text_keeps_number_and_unit_on_one_line(text: str, expected: str):
+    assert escape_markdown(text).replace("\\", "") == expected.replace("~", "\N{NO-BREAK SPACE}")
 
 
 @pytest.mark.parametrize(

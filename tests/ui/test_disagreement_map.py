@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from core.jobs import Jobs
-from ui.compare.disagreement_map import map_sentence
+from ui.compare.disagreement_map import NO_MAP, map_sentence
 
 
 @pytest.mark.parametrize(
@@ -35,6 +35,16 @@ def test_map_tab_offers_a_plane_and_then_shows_its_map(visit: Callable, jobs: Jo
     assert not app.exception
     texts = [markdown.value for markdown in app.markdown]
     assert [text for text in texts if "the same class on all 1,024 spots" in text]
+
+
+def test_map_tab_is_left_out_with_a_reason_where_nothing_is_drawn(visit: Callable, jobs: Jobs, saved: Callable):
+    id_ = saved("tips", "keras")["artifact"]
+    assert jobs.wait(jobs.compare([id_]).id).state == "done"
+    app = visit(jobs, "compare", artifact=id_, view="Map of disagreement")
+    assert not app.exception
+    assert "Map of disagreement" not in [tab.label for tab in app.tabs]
+    assert [info.value for info in app.info] == [NO_MAP]
+    assert NO_MAP not in [info.value for info in visit(jobs, "compare", artifact=id_).info]
 
 
 def test_plane_in_address_sets_its_corners(visit: Callable, jobs: Jobs, saved: Callable):

@@ -56,8 +56,9 @@ def page_text(app: AppTest) -> str:
         ("train", "Which digit, 0 to 9", "Train: Read a digit"),
         ("save", "There is nothing to save yet", "Train a model"),
         ("library", "Nothing is saved yet", "Train a model"),
-        ("compare", "There is nothing to compare yet", "Save a run"),
-        ("resume", "There is no copy to resume from yet", "Save a run"),
+        ("inspect", "There is nothing to look into yet", "Train a model"),
+        ("compare", "There is nothing to compare yet", "Train a model"),
+        ("resume", "There is no copy to resume from yet", "Train a model"),
         ("health", "Nothing is kept yet, so there is nothing to verify", "Train a model"),
     ],
 )

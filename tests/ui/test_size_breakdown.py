@@ -81,6 +81,7 @@ def test_treemap_areas_add_up_in_groups_of_one_colour():
         ("weights/0", "weights", 400, GROUP_COLOURS["weights"]),
         ("structure and padding/0", "structure and padding", 300, GROUP_COLOURS["structure and padding"]),
     ]
+    assert chart.labels[:3] == ("optimizer state · 800 B", "weights · 400 B", "structure and padding")
     assert chart.labels[5] == "dense/kernel<br>400 B"
     assert chart.hovertext[5] == "sequential/dense/kernel<br>400 B, 26.7% (400 bytes)<br>model.h5"
 

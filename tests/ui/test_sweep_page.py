@@ -1,13 +1,23 @@
 """The Sweep page without a browser: what it offers, how much it says a plan is, and the rows of a sweep."""
 
+from pathlib import Path
+from typing import Any
+
+from core.environments.machines import get_environment_or_own
+from core.environments.own import HERE
 from core.jobs import Jobs
+from core.jobs.sweeps.sweep import Sweeps
 from core.library.job_store import Job
+from core.queue import GivenFile, GivenRecord
 from core.settings import PROJECT
-from core.sweep.row_file import append_row
+from core.sweep.row_store import append_row
 from core.sweep.rows import Status, SweepRow
 from tests.factories.library_entries import make_artifact, make_run
+from tests.factories.queue_team import Team
 from tests.factories.sent_files import send_files
+from tests.factories.shown_tables import shown_tables
 from tests.helpers import list_staged
+from tests.postgresql_server import execute, new_database
 from tests.ui.test_pages import page_text
 
 GOOD = SweepRow(model="good", format="keras", status=Status.ALIKE, verdict="bit-identical", label="Bit-identical")
@@ -25,15 +35,26 @@ WORSE = SweepRow(
 PASSING = SweepRow(model="later", status=Status.NOT_VERIFIED, label="Not verified", is_passing=True)
 
 
-def write_sweep(jobs: Jobs, *rows: SweepRow, has_files: bool = False, **facts: object) -> Job:
-    """A sweep as `SweepRun` leaves it, ended unless `facts` say otherwise."""
+def describe_sweep(*rows: SweepRow, has_files: bool = False, **facts: object) -> dict[str, Any]:
+    """The record of a sweep as `SweepRun` leaves it, ended unless `facts` say otherwise."""
     dumped = [row.model_dump(mode="json") for row in rows]
     detail = {"rows": dumped, "counts": {"alike": len(rows)}, "total": 9}
     request = {"plan": {"models": ["library"], "formats": ["onnx"]}, "has_files": has_files, "again": False}
-    given = {"id": "j0123456789", "kind": "sweep", "title": "nightly", "request": request, "detail": detail, **facts}
+    given: dict[str, Any] = {
+        "id": "j0123456789",
+        "kind": "sweep",
+        "title": "nightly",
+        "request": request,
+        "detail": detail,
+        **facts,
+    }
     if given.setdefault("state", "done") == "done":
         given["result"] = {"rows": dumped, "headline": "", "exit_status": 0}
-    return jobs.job_store.create(Job.model_validate(given))
+    return given
+
+
+def write_sweep(jobs: Jobs, *rows: SweepRow, **facts: Any) -> Job:
+    return jobs.job_store.create(Job.model_validate(describe_sweep(*rows, **facts)))
 
 
 def test_sweep_page_of_empty_library_shows_next_step_and_plan(visit, empty_jobs: Jobs):
@@ -80,12 +101,27 @@ def test_sweep_page_shows_rows_with_verdict_cause_and_cure(visit, empty_jobs: Jo
     app = visit(empty_jobs, "sweep", job=job.id)
     assert not app.exception
     assert "1 of 2 rows answer the same. Does not load: 1." in page_text(app).replace("\\", "")
-    table = app.dataframe[0].value
-    assert table["Verdict"].tolist() == ["✓ Bit-identical", "✗ Does not load"]
-    assert table["Environment"].tolist() == ["Roundtrip itself", "ONNX Runtime 1.20"]
-    assert table["Machine"].tolist() == ["This machine", "This machine up to SSE4.1"]
-    assert table["Cure"].tolist() == ["–", "Save it for an earlier opset."]
+    (table,) = shown_tables(app)
+    assert list(table) == ["Model", "Format", "Where", "Verdict", "Cause", "Cure"]
+    assert table["Verdict"] == ["✓ Bit-identical", "✗ Does not load"]
+    assert table["Where"] == [get_environment_or_own(HERE).label, "ONNX Runtime 1.20, this machine up to SSE4.1"]
+    assert table["Cause"] == ["–", "This release does not know the operation."]
+    assert table["Cure"] == ["–", "Save it for an earlier opset."]
     assert not [button for button in app.button if button.key == "resume-sweep"]
+
+
+def test_sweep_page_shows_long_tables_page_by_page(visit, empty_jobs: Jobs):
+    job = write_sweep(empty_jobs, *(GOOD.model_copy(update={"model": f"m{number:03}"}) for number in range(120)))
+    for page, models in (("2", ("m050", "m099")), ("9", ("m100", "m119"))):
+        (table,) = shown_tables(visit(empty_jobs, "sweep", job=job.id, page=page))
+        assert (table["Model"][0], table["Model"][-1]) == models
+
+
+def test_running_sweep_reads_the_rows_that_came_last(empty_jobs: Jobs):
+    job = write_sweep(empty_jobs, state="running")
+    for number in reversed(range(60)):
+        append_row(empty_jobs.job_store.folder(job.id), GOOD.model_copy(update={"model": f"m{number:03}"}))
+    assert [row.model for row in Sweeps(empty_jobs).read_last_rows(job.id)] == [f"m{number:03}" for number in range(50)]
 
 
 def test_paused_sweep_says_what_is_kept_and_goes_on(visit, empty_jobs: Jobs):
@@ -100,7 +136,8 @@ def test_running_sweep_shows_the_rows_so_far_and_a_pause(visit, empty_jobs: Jobs
     append_row(empty_jobs.job_store.folder(job.id), GOOD)
     app = visit(empty_jobs, "sweep", job=job.id)
     assert not app.exception
-    assert app.dataframe[0].value["Model"].tolist() == ["good"]
+    (table,) = shown_tables(app)
+    assert table["Model"] == ["good"]
     assert "1 of 1 row answer" in page_text(app).replace("\\", "")
     assert [button.label for button in app.button if button.key == f"cancel-{job.id}"] == ["Pause"]
     assert app.button(key="start-sweep").disabled
@@ -117,6 +154,21 @@ def test_sweep_over_files_says_how_to_go_on(visit, empty_jobs: Jobs):
     app = visit(empty_jobs, "sweep", job=job.id)
     assert "to go on, give them once more" in page_text(app)
     assert not [button for button in app.button if button.key == "resume-sweep"]
+
+
+def test_sweep_over_sent_files_of_a_lost_server_is_resumed(visit, tmp_path: Path, postgresql: str, monkeypatch):
+    monkeypatch.setattr("core.queue.kept_jobs.KeptJobs.touch", lambda _: None)
+    with new_database(postgresql) as url:
+        jobs = Team(tmp_path, url).make_server()
+        sent = GivenFile(argument="model", name="models", path="net.keras", bytes=1, sha256="0" * 64, parts=[])
+        jobs.job_store.create(
+            Job.model_validate(describe_sweep(GOOD, has_files=True, state="running")),
+            given=GivenRecord(name="j0123456789/0", files=[sent]),
+        )
+        execute(url, "UPDATE jobs_1 SET queued = now() - interval '1 hour'")
+        app = visit(jobs, "sweep", job="j0123456789")
+    assert app.button(key="resume-sweep").label == "Resume"
+    assert "give them once more" not in page_text(app)
 
 
 def test_earlier_sweeps_are_one_click_away(visit, empty_jobs: Jobs):

@@ -22,8 +22,9 @@ from ui.tour import copies
 from ui.tour.copies import find_different
 from ui.tour.fewer_bits import DenseNet, choose_row
 from ui.tour.journey import ask, choose_tone, judge_guess
+from ui.tour.mirror_bars import choose_example
 from ui.tour.story import DEMO, FORMATS, STEPS
-from ui.tour.suitcase import NOT_NEEDED, make_suitcase, shorten_finding
+from ui.tour.suitcase import NOT_NEEDED, NOT_USABLE, make_suitcase, shorten_finding
 
 KEPT = {column.key: Finding("kept", "It came back.") for column in COLUMNS}
 
@@ -40,6 +41,12 @@ def test_suitcase_drops_what_the_matrix_calls_lost():
     }
     assert suitcase["parts"]["optimizer"]["words"] == "No optimizer came back."
     assert suitcase["parts"]["code"]["words"] == NOT_NEEDED
+
+
+def test_suitcase_says_that_an_optimizer_cannot_be_trained_with():
+    cells = KEPT | {"trainable": Finding("lost", "A graph has no step to take.")}
+    part = make_suitcase(MatrixRow("saved_model", "a0123456789", cells), 1)["parts"]["optimizer"]
+    assert part == {"state": "changed", "words": NOT_USABLE}
 
 
 @pytest.mark.parametrize(
@@ -103,6 +110,12 @@ def test_tone_of_compared_answers_follows_the_verdict(verdict: Verdict, tone: st
 def test_question_counts_the_copies(count: int, words: list[str]):
     assert [part for part in ("press it", "these 4", "these 5") if part in ask(count)] == words
     assert bool(ask(count)) == (count > 0)
+
+
+def test_example_in_place_of_a_drawing_is_the_surest_right_one():
+    predictions = np.array([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]])
+    truth = np.array([[0, 1], [0, 1], [0, 1]])
+    assert choose_example(predictions, truth) == 1
 
 
 def make_net(columns: list[list[float]]) -> DenseNet:

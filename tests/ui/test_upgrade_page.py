@@ -17,9 +17,10 @@ from tests.factories.elsewhere_jobs import write_built
 from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.private_entries import BO
 from tests.factories.sent_files import list_whole_uploads, send_files
+from tests.factories.shown_tables import shown_tables
 from tests.ui.test_pages import page_text
 from ui.components import escape_markdown
-from ui.upgrade.sides import put_older_first
+from ui.upgrade.choice import put_older_first
 
 ERROR = {"code": "does-not-load", "sentence": "No."}
 OUTCOME = {"environment": "keras-3.3", "verdict": "does-not-load", "error": ERROR}
@@ -47,6 +48,7 @@ def test_upgrade_page_of_empty_library_takes_files_and_says_size(visit, empty_jo
     assert "1 environment will be built first: 1.2 GB on the disk." in text
     assert "*Find the release* builds up to 4 environments" in text
     assert "There is no copy in the library yet." in text
+    assert "Choose at least one model." in text
     assert "until you remove them, and are deleted after 24 hours" in text
     assert "Save a run" in [button.label for button in app.button]
     assert [app.button(key=key).disabled for key in ("check-upgrade", "find-release")] == [True, True]
@@ -69,9 +71,11 @@ def test_upgrade_page_shows_verdict_cause_and_cure_of_each_model(visit, empty_jo
     assert "1 of 2 models answer the same. Does not load: 1. Cured and proven: 1 of those that do not load." in text
     assert "Keras 3.3 does not know Dense(quantization_config=None) (since Keras 3.13" in text
     assert [box.value.replace("\\", "") for box in app.success] == [CURED]
-    table = app.dataframe[0].value
-    assert table["After"].tolist() == ["✓ Bit-identical", "✗ Does not load"]
-    assert table["Cure"].tolist() == ["–", "proven there"]
+    (table,) = shown_tables(app)
+    assert list(table) == ["Model", "After", "Cause", "Cure"]
+    assert table["After"] == ["✓ Bit-identical", "✗ Does not load"]
+    assert table["Cause"] == ["–", ROWS[1]["cause"]]
+    assert table["Cure"] == ["–", "proven there"]
 
 
 def test_upgrade_page_says_that_it_shows_the_last_rows_so_far(visit, empty_jobs: Jobs):
@@ -101,7 +105,8 @@ def test_upgrade_page_says_which_release_is_the_first(visit, empty_jobs: Jobs):
     assert not app.exception
     text = page_text(app).replace("\\", "")
     assert "Keras 3.3 is the first that does not load it; Keras 3.6 still answers the same." in text
-    assert app.dataframe[0].value["There"].tolist() == ["✗ Does not load", "✓ Same answers (rounding only)"]
+    (table,) = shown_tables(app)
+    assert table["There"] == ["✗ Does not load", "✓ Same answers (rounding only)"]
 
 
 STOPPED = {"cancelled": "Cancelled.", "interrupted": "The server was stopped in the middle of this."}
@@ -127,7 +132,7 @@ def test_upgrade_page_says_what_is_kept_of_a_stopped_job(visit, empty_jobs, stat
     assert not app.exception
     boxes = app.info if state == "cancelled" else app.warning
     assert boxes[0].value == f"{STOPPED[state]} {kept}; start it again when you like."
-    assert len(app.dataframe) == bool(detail.get("rows") or detail.get("steps"))
+    assert len(shown_tables(app)) == bool(detail.get("rows") or detail.get("steps"))
 
 
 FILES = ("a.weights.h5", "a.json")

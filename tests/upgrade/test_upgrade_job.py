@@ -19,10 +19,12 @@ from core.jobs.upgrades.upgrade import read_rows
 from core.jobs.upgrades.upgrade_model import AskedModel, Item, ModelCheck
 from core.library import staging
 from core.report.upgrade_report import write_upgrade_report
-from core.upgrade.crossing import Crossing
 from core.upgrade.rows import Status, UpgradeRow
+from core.upgrade.sides import Crossing
+from core.validation.mlflow_folders import LEFT_OUT
 from tests.factories.environment_kits import borrow_own_packages, make_engine
 from tests.factories.external_models import write_onnx_file
+from tests.factories.untrusted_files import make_keras_file
 from tests.helpers import wait_until_done
 
 pytestmark = pytest.mark.trust
@@ -50,7 +52,8 @@ def cross_to(jobs: Jobs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Ite
 
         def choose(target: str) -> None:
             def cross(handle, source_key: str, target_key: str) -> Crossing:
-                sides = [make_engine(name, lock="tract", forks=True) for name in ("described", target)]
+                facts = {"lock": "tract", "forks": True, "takes": frozenset({"onnx", "keras"})}
+                sides = [make_engine(name, **facts) for name in ("described", target)]
                 return Crossing(pool, sides[0], built, sides[1], built, handle.is_cancelled)
 
             monkeypatch.setattr("core.jobs.upgrades.upgrade.open_crossing", cross)
@@ -121,6 +124,31 @@ def test_second_call_asks_only_what_changed(check, models: Path):
         "linear-rows.onnx": True,
         "second.onnx": True,
     }
+
+
+def test_model_in_an_mlflow_folder_says_so_also_when_asked_before(check, tmp_path: Path):
+    kept, alone = tmp_path / "models" / "kept", tmp_path / "alone.keras"
+    (kept / "data").mkdir(parents=True)
+    alone.write_bytes(make_keras_file())
+    shutil.copy(alone, kept / "data" / "model.keras")
+    (kept / "MLmodel").write_text("flavors:\n  keras:\n    keras_version: 3.15.1\n")
+    rows = [*read_rows(check("doubles", alone, again=True)["rows"]), *read_rows(check("doubles", kept.parent)["rows"])]
+    rows += read_rows(check("doubles", alone)["rows"])
+    assert [(row.name, row.status, row.is_reused) for row in rows] == [
+        ("alone.keras", Status.ALIKE, False),
+        ("kept/data/model.keras", Status.ALIKE, True),
+        ("alone.keras", Status.ALIKE, True),
+    ]
+    assert [LEFT_OUT in row.note for row in rows] == [False, True, False]
+
+
+def test_command_prints_what_a_reader_should_know_of_a_row(run_cli: Callable, cross_to, tmp_path: Path):
+    cross_to("doubles")
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "model.keras").write_bytes(make_keras_file())
+    (tmp_path / "MLmodel").write_text("flavors:\n")
+    status, out, _ = run_cli("upgrade", str(tmp_path), "--from", "here", "--to", "keras-3.3")
+    assert (status, f"data/model.keras: {LEFT_OUT}" in out) == (0, True)
 
 
 def test_zip_is_asked_as_its_folder(check, models: Path, tmp_path: Path):

@@ -12,11 +12,11 @@ import pytest
 
 import core
 from core.environments.pool import WarmProcesses
-from core.jobs.upgrades.upgrade_expectations import UNCONFINED_NOTE, find_expectation
 from core.jobs.upgrades.upgrade_files import load_bare_unless_confined
+from core.jobs.upgrades.upgrade_model import UNCONFINED_NOTE, find_expectation
 from core.settings import Settings
-from core.upgrade.crossing import Crossing
 from core.upgrade.model_files import ModelFiles
+from core.upgrade.sides import Crossing
 from core.worker.child_handle import never_cancelled
 from tests.factories.environment_kits import borrow_own_packages, make_engine
 

@@ -21,9 +21,8 @@ from core.jobs.upgrades.bisect import build_line
 from core.settings import Settings
 from core.upgrade.causes import describe_cause
 from core.upgrade.row_store import ROW_FILE, RowStore
-from core.upgrade.rows import Cure, Status, UpgradeRow, status_of
+from core.upgrade.rows import Cure, Status, UpgradeRow, exit_status, status_of, summarize_upgrade
 from core.upgrade.sides import get_side, keras_release, list_sides, release_line, require_sides
-from core.upgrade.summary import exit_status, summarize_upgrade
 
 DENSE = {
     "module": "keras.layers",

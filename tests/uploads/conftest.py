@@ -34,12 +34,16 @@ def store_address(tmp_path: Path) -> str:
     return f"file://{tmp_path}/objects"
 
 
-@pytest.fixture(params=["folder", "store", pytest.param("store on S3", marks=pytest.mark.long)])
+LONG = [pytest.param(name, marks=pytest.mark.long) for name in ("store on S3", "store on Azure")]
+
+
+@pytest.fixture(params=["folder", "store", *LONG])
 def open_place(request: pytest.FixtureRequest, tmp_path: Path, store_address: str) -> Callable[[], UploadPlace]:
     """A function that opens one place of each kind, each time as another process does."""
     if request.param == "folder":
         return lambda: FolderPlace(tmp_path / "uploads")
-    address = store_address if request.param == "store" else request.getfixturevalue("make_bucket")()
+    make = {"store on S3": "make_bucket", "store on Azure": "make_container"}.get(request.param)
+    address = request.getfixturevalue(make)() if make else store_address
     return lambda: open_store_place(address)
 
 

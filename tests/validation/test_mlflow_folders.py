@@ -1,4 +1,4 @@
-"""The folder in which MLflow keeps a Keras model: the model is taken out of it, and what was left out is said."""
+"""The folder in which MLflow keeps a model: that is taken out of it, and what was left out is said."""
 
 import io
 import json
@@ -12,7 +12,7 @@ import pytest
 
 from core.errors import Refused
 from core.validation import ValidatedUpload, limits, validate_upload
-from core.validation.mlflow_folders import LEFT_OUT, PICKLES_LEFT_OUT, UNRELIABLE_VERSION
+from core.validation.mlflow_folders import LEFT_OUT, PICKLES_LEFT_OUT, UNRELIABLE_VERSION, describe_folder_around
 from tests.factories.invalid_hdf5_files import write_whole_model
 from tests.factories.saved_model_parts import GOOD_SAVED_MODEL
 from tests.factories.untrusted_files import make_hdf5, make_keras_file, make_zip, single_file_upload
@@ -25,6 +25,8 @@ RECORDS = {  # of MLflow 3, shortened
     b"  tensorflow:\n    keras_version: 2.21.0\n",
     "keras": b"flavors:\n  keras:\n    keras_backend: tensorflow\n    keras_version: 3.15.1\n"
     b"  python_function:\n    loader_module: mlflow.keras\n",
+    "module": b"flavors:\n  python_function:\n    loader_module: mlflow.tensorflow\n"
+    b"  tensorflow:\n    model_type: tf2-module\n    saved_model_dir: tf2model\n",
 }
 OTHER_MEMBERS = {
     "conda.yaml": b"name: mlflow-env\n",
@@ -50,21 +52,36 @@ def test_keras_file_of_mlflow_is_taken_out_and_says_so(flavor: str, upload_folde
     assert (output_folder / "model.keras").read_bytes() == KERAS_FILE["data/model.keras"]
 
 
+def write_folder(folder: Path, members: dict[str, bytes], flavor: str = "tensorflow") -> None:
+    for name, content in ({"MLmodel": RECORDS[flavor]} | OTHER_MEMBERS | members).items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_bytes(content)
+
+
 def test_folder_of_mlflow_is_accepted_like_its_zip(upload_folder, output_folder):
-    for name, content in ({"MLmodel": RECORDS["tensorflow"]} | OTHER_MEMBERS | KERAS_FILE).items():
-        (upload_folder / name).parent.mkdir(exist_ok=True)
-        (upload_folder / name).write_bytes(content)
+    write_folder(upload_folder, KERAS_FILE)
     validated = validate_upload(upload_folder, "kept", output_folder, config=UPLOAD_SETTINGS)
     assert (validated.format, validated.remarks) == ("keras", [LEFT_OUT, UNRELIABLE_VERSION])
 
 
-def test_saved_model_of_mlflow_is_taken_out_of_its_folder(upload_folder, output_folder):
+@pytest.mark.parametrize(("folder", "flavor"), [("data/model", "keras"), ("tf2model", "module"), ("tfmodel", "module")])
+def test_saved_model_of_mlflow_is_taken_out_of_its_folder(folder: str, flavor: str, upload_folder, output_folder):
     with zipfile.ZipFile(io.BytesIO(GOOD_SAVED_MODEL)) as archive:
-        members = {f"data/model/{name}": archive.read(name) for name in archive.namelist()}
-    validated = validate_members(upload_folder, output_folder, members)
+        members = {f"{folder}/{name}": archive.read(name) for name in archive.namelist()}
+    validated = validate_members(upload_folder, output_folder, members, flavor)
     assert (validated.format, validated.remarks) == ("saved_model", [LEFT_OUT])
     laid_out = {path.relative_to(output_folder).as_posix() for path in output_folder.rglob("*") if path.is_file()}
-    assert laid_out == {name.removeprefix("data/model/") for name in members}
+    assert laid_out == {name.removeprefix(f"{folder}/") for name in members}
+
+
+@pytest.mark.parametrize("place", ["data/model.keras", "data/model.h5", "data/model", "tf2model", "tfmodel"])
+def test_model_found_within_a_folder_of_mlflow_says_what_lies_around_it(place: str, tmp_path: Path):
+    write_folder(tmp_path / "kept", {place: b"x", PICKLES[0]: b"x"})
+    said = [LEFT_OUT, UNRELIABLE_VERSION, PICKLES_LEFT_OUT.format(PICKLES[0])]
+    assert describe_folder_around(tmp_path / "kept" / place) == said
+    assert describe_folder_around(tmp_path / "kept" / "data" / "other.keras") == []
+    (tmp_path / "kept" / "MLmodel").unlink()
+    assert describe_folder_around(tmp_path / "kept" / place) == []
 
 
 def test_first_of_two_files_of_mlflow_is_taken(upload_folder, output_folder):
@@ -110,6 +127,10 @@ for module, name, options in (
     (mlflow.keras, "exported", {"save_exported_model": True, "signature": signature}),
 ):
     module.save_model(model, str(folder / name), pip_requirements=["tensorflow"], **options)
+plain = tensorflow.Module()
+plain.rate = tensorflow.Variable([2.0, 3.0])
+plain.__call__ = tensorflow.function(lambda x: x * plain.rate, [tensorflow.TensorSpec([None, 2])])
+mlflow.tensorflow.save_model(plain, str(folder / "module"), pip_requirements=["tensorflow"])
 print(tensorflow.__version__, *(
     mlflow.models.Model.load(folder / name).flavors[name]["keras_version"] for name in ("tensorflow", "keras")
 ))
@@ -131,6 +152,7 @@ def test_one_of_two_ways_of_mlflow_calls_tensorflow_keras(tmp_path: Path, output
         ("tensorflow", "keras", [LEFT_OUT, UNRELIABLE_VERSION, pickles]),
         ("keras", "keras", [LEFT_OUT]),
         ("exported", "saved_model", [LEFT_OUT]),
+        ("module", "saved_model", [LEFT_OUT]),
     ):
         into = output_folder / name
         into.mkdir()

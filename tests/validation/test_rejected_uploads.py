@@ -8,7 +8,7 @@ from core.errors import Refused, error_from_json
 from core.settings import Settings
 from core.validation import RULES, limits, refusal, validate_upload
 from core.validation.content import validate_content
-from core.validation.file_names import display_file_name
+from core.validation.file_types import display_file_name
 from core.validation.rules import display_text
 from tests.factories.invalid_files import INVALID_UPLOADS
 from tests.factories.invalid_keras_files import with_wide_end

@@ -15,7 +15,7 @@ from core.runtimes.model_facts import describe_model
 from core.runtimes.model_settings import ModelSettings
 from core.runtimes.reference import Reference
 from core.worker.child_handle import never_cancelled
-from core.worker.prepared_child import PreparedChild, prepared_child
+from core.worker.child_pool import PreparedChild, prepared_child
 from tests.factories.keras_models import ROWS, build_dense_model, fit
 from tests.factories.misbehaving_worker import misbehave
 

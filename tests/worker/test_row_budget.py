@@ -11,7 +11,7 @@ from core.jobs.imports.import_trial import find_accepted_input
 from core.sandbox.limits import confined_allowance, confined_memory, own_allowance
 from core.settings import GB, MB, Settings
 from core.system import find_session, read_proportional_memory, usable_memory
-from core.worker.row_budget import RowBudget, RowCap
+from core.worker.remote_predictor import RowBudget, RowCap
 from core.worker.tasks.probes import probe_predictor
 
 MIB = 2**20
@@ -22,7 +22,7 @@ class Clock:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch):
         self.now = 0.0
-        for module in ("core.worker.row_budget", "core.jobs.imports.import_trial"):
+        for module in ("core.worker.remote_predictor", "core.jobs.imports.import_trial"):
             monkeypatch.setattr(f"{module}.time", SimpleNamespace(monotonic=lambda: self.now))
 
     def take(self, seconds: float) -> None:

@@ -14,8 +14,7 @@ from core.jobs.places.place import place_of
 from core.library import Entry, Run
 from core.library.job_store import Job
 from core.record import now
-from ui.compare.participants import Participants
-from ui.compare.places import PARAM_PREFIX
+from ui.compare.participants import PARAM_PREFIX, Participants
 from ui.query_params import KEY_PREFIX
 from ui.session import current_jobs
 

@@ -10,7 +10,7 @@ from core.errors import RoundtripError
 from core.jobs.participants import run_id_of
 from core.library.job_store import Job
 from core.text.labels import capitalize_first
-from core.text.numbers import format_duration
+from core.text.numbers import format_duration, format_number
 from ui.compare.disagreement_inputs import DisagreementView, show_both_predictions, show_input
 from ui.compare.participants import Participants
 from ui.components import escape_markdown
@@ -129,7 +129,7 @@ def disagreement_sentence(view: DisagreementView) -> str:
     if None not in texts:
         return f"{first} says {texts[0]}, {second} says {texts[1]}, on this {view.input_noun}"
     gap = np.abs(view.prediction(0).astype("float64") - view.prediction(1)).max()
-    return f"{first} and {second} are up to **{escape_markdown(f'{gap:.2g}')}** apart on this {view.input_noun}"
+    return f"{first} and {second} are up to **{escape_markdown(format_number(gap))}** apart on this {view.input_noun}"
 
 
 def _tied_labels(view: DisagreementView) -> str:
@@ -169,7 +169,7 @@ def _count_sentence(progress: Mapping[str, Any], facts: Mapping[str, Any]) -> st
         return f"{text}: {counts} of them {predicate}."
     if progress["largest"] == 0 and facts["kind"] != "text":
         return f"{text}: not one number of any answer differed."
-    return f"{text}: the same answer every time; the largest difference was {progress['largest']:.2g}."
+    return f"{text}: the same answer every time; the largest difference was {format_number(progress['largest'])}."
 
 
 def _truth_text(view: DisagreementView) -> str:
@@ -220,10 +220,12 @@ def _show_search_numbers(result: dict[str, Any], seed: int) -> None:
         alt = "How many inputs were asked, and how many were answered differently"
         st.dataframe(columns, hide_index=True, alt=alt)
         lines = [
-            f"- {_amount_meaning(facts)}, {stage}: **{facts['amount']:.3g}**"
+            f"- {_amount_meaning(facts)}, {stage}: **{format_number(facts['amount'])}**"
             for stage, facts in (("in the data", result["data"]), ("at the end", result["found"]))
         ]
-        st.markdown("\n".join([*lines, f"- Largest difference of any two numbers: **{result['largest']:.3g}**"]))
+        st.markdown(
+            "\n".join([*lines, f"- Largest difference of any two numbers: **{format_number(result['largest'])}**"])
+        )
         st.caption(f"Searched for {format_duration(result['seconds'])}, seed {seed}.")
 
 

@@ -135,7 +135,7 @@ def _show_images(view: DisagreementView, shape: tuple[int, int]) -> None:
                 st.image(url, "began as", SMALL_IMAGE, alt="The row that it came from")
                 url = data_url(change_image(image, origin, shape, SMALL_IMAGE))
                 alt = "The difference: violet where ink was added, orange where it was taken away"
-                st.image(url, ":violet[added], :orange[taken]", SMALL_IMAGE, alt=alt)
+                st.image(url, "violet: added, orange: taken", SMALL_IMAGE, alt=alt)
 
 
 def _show_value_chart(rows: Arrays, title: str, key: str, alt: str) -> None:

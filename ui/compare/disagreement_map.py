@@ -11,7 +11,7 @@ from core.figures.plane_map import plane_map
 from core.figures.theme import PLOTLY_CONFIG
 from core.inputs.from_plane import DEFAULT_SIDE, is_plane_possible, plane_coordinates
 from core.inputs.held_out import first_row_by_class
-from core.text.labels import pluralize
+from core.text.labels import capitalize_first, pluralize
 from ui.charts import probability_bars
 from ui.compare.comparison_job import FinishedComparison
 from ui.components import escape_markdown
@@ -19,6 +19,15 @@ from ui.query_params import bind_select
 from ui.session import current_jobs, load_reference
 
 PICTURE = 128  # pixels of the longer side
+
+
+NO_MAP = "A map of disagreement needs a classifier of pictures, with at least three classes, so there is none here."
+
+
+def has_disagreement_map(comparison: FinishedComparison) -> bool:
+    """Whether there is a map, or can be one: of pictures only, where each spot can be drawn."""
+    is_plane = comparison.inputs.kind == "plane"
+    return is_plane or (comparison.run.image_shape is not None and _default_corners(comparison) is not None)
 
 
 def show_disagreement_map(comparison: FinishedComparison) -> None:
@@ -43,7 +52,7 @@ def show_disagreement_map(comparison: FinishedComparison) -> None:
     style: dict[str, Any] = {"on_select": "rerun", "selection_mode": "points", "config": PLOTLY_CONFIG}
     event = left.plotly_chart(figure, key=key, alt=alt, **style)
     with right:
-        _show_spot(comparison, _clicked_row(event, classes[baseline] != classes[copy_id]), predictions)
+        _show_spot(comparison, *_chosen_spot(event, classes[baseline] != classes[copy_id]), predictions)
 
 
 def _most_telling_first(comparison: FinishedComparison) -> list[str]:
@@ -61,12 +70,9 @@ def map_sentence(name: str, baseline: np.ndarray, copy: np.ndarray) -> str:
 
 
 def _offer_plane(comparison: FinishedComparison) -> None:
-    corners = _default_corners(comparison)
-    if corners is None:
-        st.info("A map needs a classifier with one input of decimal numbers.", icon=":material/map:")
-        return
     st.markdown("Three test examples span a plane: a map of it shows where the copies begin to disagree.")
-    if st.button("Compare on such a plane", icon=":material/map:", type="primary"):
+    corners = _default_corners(comparison)
+    if corners and st.button("Compare on such a plane", icon=":material/map:", type="primary"):
         jobs = current_jobs()
         made = jobs.inputs.add_plane(jobs.library, comparison.run.id, corners, DEFAULT_SIDE)
         st.query_params["inputs"] = made.id
@@ -97,17 +103,19 @@ def _read_predictions(comparison: FinishedComparison, id_: str) -> np.ndarray:
     return store.read_rows(id_, output, np.arange(comparison.inputs.rows))
 
 
-def _clicked_row(event: Any, disagree: np.ndarray) -> int:
-    """Return the row of the spot that was clicked, else the first on which the copy disagrees, else the first."""
+def _chosen_spot(event: Any, disagree: np.ndarray) -> tuple[int, str]:
+    """Return the row and the name of the spot that was clicked, else of the first cross, else of the first spot."""
     points = event.selection.points if event else []
-    return int(points[-1]["customdata"]) if points else int(np.argmax(disagree))
+    if points:
+        return int(points[-1]["customdata"]), "the spot that you clicked"
+    return int(np.argmax(disagree)), "the lowest cross" if disagree.any() else "the spot at the lower left"
 
 
-def _show_spot(comparison: FinishedComparison, row: int, predictions: dict[str, np.ndarray]) -> None:
+def _show_spot(comparison: FinishedComparison, row: int, name: str, predictions: dict[str, np.ndarray]) -> None:
     shape, rows = comparison.run.image_shape, current_jobs().inputs.read_rows(comparison.inputs.id, [row])
     if shape:
         image = row_image_url(next(iter(rows.values()))[0].astype("float32"), shape, PICTURE)
-        st.image(image, f"spot {row}", PICTURE, alt=f"What was asked at spot {row}")
+        st.image(image, capitalize_first(name), PICTURE, alt=f"What was asked at {name}")
     values = {comparison.names[id_]: array[row].astype("float64").tolist() for id_, array in predictions.items()}
     figure = probability_bars(comparison.run.labels, values)
-    st.plotly_chart(figure, config=PLOTLY_CONFIG, key="map-spot", alt=f"Probabilities of each class at spot {row}")
+    st.plotly_chart(figure, config=PLOTLY_CONFIG, key="map-spot", alt=f"Probabilities of each class at {name}")

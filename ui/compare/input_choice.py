@@ -16,7 +16,7 @@ from core.inputs.fitting import InputSpecs
 from core.inputs.from_images import image_frame
 from core.inputs.options import DrawnChoice, FileChoice, InputChoice, InputOptions, RandomChoice
 from core.inputs.store import ProgressCallback, ignore_progress
-from core.text.labels import reference_row_labels
+from core.text.labels import pluralize, reference_row_labels
 from core.text.numbers import format_size
 from core.text.predictions import format_values
 from ui.compare.input_widgets import (
@@ -41,11 +41,11 @@ PREVIEW_COLUMNS = 8  # columns of a table
 
 
 def show_inputs(options: InputOptions, input_set: InputSet) -> None:
-    """Show the notes on the chosen inputs; under their words, folded for test examples, a preview and a download."""
+    """Show the notes on the chosen inputs; under their words a preview and a download, folded where they are known."""
     first_rows = current_jobs().inputs.read_rows(input_set.id, slice(0, RANGE_CHECK_ROWS))
     for note in [*input_set.notes, *options.range_notes(first_rows)]:
         st.caption(f":material/info: {escape_markdown(note)}")
-    label, is_unfolded = escape_markdown(input_set.words), input_set.kind != "held-out"
+    label, is_unfolded = escape_markdown(input_set.words), input_set.kind not in ("held-out", "typed")
     key = f"preview-{input_set.kind}"
     with st.expander(label, is_unfolded, icon=":material/preview:", on_change="rerun", key=key) as expander:
         if not expander.open:
@@ -82,7 +82,7 @@ def _show_table(rows: Arrays) -> int:
     columns = {name: [format_values(row) for row in array] for name, array in list(rows.items())[:PREVIEW_COLUMNS]}
     st.dataframe(columns, hide_index=True, row_height=32, alt="The first inputs, a line a row")
     if len(rows) > PREVIEW_COLUMNS:
-        st.caption(f"And {len(rows) - PREVIEW_COLUMNS} more inputs.")
+        st.caption(f"And {pluralize(len(rows) - PREVIEW_COLUMNS, 'more input', 'more inputs')}.")
     return len(next(iter(rows.values())))
 
 
@@ -179,7 +179,7 @@ def _make(options: InputOptions, choice: InputChoice, on_progress: ProgressCallb
 
 def _make_random(options: InputOptions, choice: RandomChoice) -> InputSet:
     """Make rows with progress; a press of Cancel runs the page again, which ends this before anything is stored."""
-    placeholder, text = st.empty(), f"Making {choice.rows:,} rows"
+    placeholder, text = st.empty(), f"Making {pluralize(choice.rows, 'row')}"
     with placeholder.container(horizontal=True, vertical_alignment="center"):
         bar = st.progress(0.0, text=text)
         st.button("Cancel", icon=":material/stop_circle:", key="random-cancel")

@@ -14,7 +14,7 @@ from core.jobs.layer_steps import PAIRED, UNPAIRED, LayerStep
 from core.jobs.layers import DEFAULT_ROWS, DEFAULT_TOLERANCE, MAX_ROWS, read_layer_pictures, require_comparable_layers
 from core.library.job_store import Job
 from core.text.labels import pluralize
-from core.text.numbers import format_share
+from core.text.numbers import format_number, format_share
 from ui.compare.painted_graph import ChosenLayer, show_painted_graph
 from ui.compare.participants import Participants
 from ui.components import escape_markdown, show_error
@@ -185,7 +185,7 @@ def _show_verdict(result: dict[str, Any]) -> None:
         st.success(f"No layer differs by more than {limit}: {text}.", icon=":material/check_circle:")
         return
     step = result["steps"][result["first"]]
-    difference = f"by up to {step['max_abs']:.2g}, {format_share(step['relative'])} of its range"
+    difference = f"by up to {format_number(step['max_abs'])}, {format_share(step['relative'])} of its range"
     if step["not_finite"]:
         difference = f"{step['not_finite']:,} of its values are NaN or infinite in only one of the two"
     together = ""
@@ -201,8 +201,10 @@ def _show_verdict(result: dict[str, Any]) -> None:
 
 def _layer_count_text(steps: list[LayerStep]) -> str:
     unpaired = sum(step["state"] == UNPAIRED for step in steps)
+    if not unpaired:
+        return pluralize(len(steps), "layer")
     own = "1 has no tensor of its own" if unpaired == 1 else f"{unpaired} have no tensor of their own"
-    return f"{len(steps):,} layers" + (f", of which {own} in the other copy (fused or missing)" if unpaired else "")
+    return f"{pluralize(len(steps), 'layer')}, of which {own} in the other copy (fused or missing)"
 
 
 def _step_state(step: LayerStep) -> str:
@@ -229,9 +231,9 @@ def _show_layer_table(steps: list[LayerStep]) -> None:
     axes_help = "The order in which the matching layer's axes lie like the layer's; 0 is the batch."
     config = {
         "Layer": text(pinned=True),
-        "Share of range": number(format="%.2e", help="Largest difference by the layer's range."),
-        "Largest difference": number(format="%.2e"),
-        "Mean difference": number(format="%.2e"),
+        "Share of range": number(format="%.3g", help="Largest difference by the layer's range."),
+        "Largest difference": number(format="%.3g"),
+        "Mean difference": number(format="%.3g"),
         "Matching layer": text(help="The operation in the other copy, and its name there."),
         "Axes there": text(help=axes_help, width="small"),
     }

@@ -85,7 +85,7 @@ class LivePanel(NamedTuple):
         successful = {names[id_]: prediction for id_, prediction in predictions.items() if prediction.error is None}
         _show_probabilities(self.run, successful)
         slowest = max((prediction.seconds for prediction in predictions.values()), default=0.0)
-        st.caption(f"The slowest of {len(ids)} took {format_duration(slowest)} to answer.")
+        st.caption(escape_markdown(f"The slowest of {len(ids)} took {format_duration(slowest)} to answer."))
 
 
 def _show_prediction_card(run: Run, name: str, prediction: LivePrediction, baseline: LivePrediction | None) -> None:

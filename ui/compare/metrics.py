@@ -100,7 +100,7 @@ def _show_metric_table(
     columns = {"Copy": [comparison.names[id_] for id_ in metrics]} | (first or {})
     columns |= {metric.label: [metric.format_from(copy) for copy in metrics.values()] for metric in shown}
     text = st.column_config.TextColumn
-    config = {"Copy": text(pinned=True, width=150)}
+    config = {"Copy": text(pinned=True, width=180)}
     config |= {metric.label: text(help=metric.description, alignment="right") for metric in shown}
     st.markdown(f"**{title}**")
     key, alt = f"{title}-{output}", f"{title}: numbers on the output {output}, a line for each copy"
@@ -143,7 +143,7 @@ def _show_classification(comparison: FinishedComparison, output: str, metrics: C
         ids = [id_ for id_, copy in metrics.items() if copy["classes"]["changed"]] or list(metrics)
         id_, name_of = ids[0], comparison.names.__getitem__
         if len(ids) > 1:
-            id_ = st.selectbox("Who said what: against", ids, format_func=name_of, key=f"agreement-{output}") or id_
+            id_ = st.selectbox("Baseline beside", ids, format_func=name_of, key=f"agreement-{output}") or id_
         matrix = titled_confusion_matrix(metrics[id_], comparison.run.labels, comparison.names[id_])
         _show_figure(matrix, f"agreement-of-{output}", comparison.names[id_])
     with right:

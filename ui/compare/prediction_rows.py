@@ -14,6 +14,7 @@ from core.figures.theme import PLOTLY_CONFIG
 from core.library import Run
 from core.library.job_store import Job
 from core.library.prediction_store import PredictionStore
+from core.text.numbers import format_number
 from core.text.predictions import PredictionLabeler, format_values
 from ui.charts import probability_bars
 from ui.compare.swipe import CLOSE_UP, show_output_images
@@ -228,7 +229,7 @@ def _show_prediction_table(table: pyarrow.Table, config: dict[str, Any]) -> int 
 def _input_columns(table: PredictionRows) -> tuple[dict[str, list[Any]], dict[str, Any]]:
     """Return the columns of row number, distance and inputs (images or values), and their configuration."""
     columns: dict[str, list[Any]] = {"Row": table.rows.tolist()}
-    columns["Largest difference"] = [f"{value:.3g}" for value in table.distance]
+    columns["Largest difference"] = [format_number(value) for value in table.distance]
     config: dict[str, Any] = {"Row": st.column_config.NumberColumn(width="small")}
     if table.image_shape:
         pixels = next(iter(table.inputs.values()))

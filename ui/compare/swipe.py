@@ -7,6 +7,7 @@ import streamlit as st
 
 from core.arrays import Arrays
 from core.figures.images import row_image_url
+from core.text.numbers import format_number
 from ui.browser_component import load_component
 
 CLOSE_UP = 128  # pixels of the longer side of an image
@@ -53,7 +54,7 @@ def show_output_images(predictions: Arrays, baseline: str, shape: tuple[int, int
                 )
                 if differences[name].any():
                     url = row_image_url(differences[name] / largest, shape, CLOSE_UP)
-                    text = f"difference, up to {float(differences[name].max()):.2g}"
+                    text = f"difference, up to {format_number(differences[name].max())}"
                     st.image(url, text, CLOSE_UP, alt=f"Where {name} differs in row {row}")
     if largest:
-        st.caption(f"All differences to one scale: full ink is {largest:.2g}.")
+        st.caption(f"All differences to one scale: full ink is {format_number(largest)}.")

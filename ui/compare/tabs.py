@@ -9,7 +9,7 @@ from core.text.labels import capitalize_first
 from ui.compare.benchmark import show_benchmark
 from ui.compare.comparison_job import FinishedComparison
 from ui.compare.disagreement import show_disagreement
-from ui.compare.disagreement_map import show_disagreement_map
+from ui.compare.disagreement_map import NO_MAP, has_disagreement_map, show_disagreement_map
 from ui.compare.layers import show_layers
 from ui.compare.metrics import show_figures, show_metrics, show_pairwise_matrix
 from ui.compare.prediction_rows import ROWS_TAB, show_predictions
@@ -19,12 +19,13 @@ from ui.routes import report_url
 from ui.size_breakdown import show_byte_strips
 
 NUMBERS_TAB = "How far apart"
+MAP_TAB = "Map of disagreement"
 # Names that the tabs had before, as addresses may still have them.
 FORMER_TABS = {
     "Rows": ROWS_TAB,
     "Numbers": NUMBERS_TAB,
     "Pictures": "Charts and pictures",
-    "Map": "Map of disagreement",
+    "Map": MAP_TAB,
     "Layers": "Compare layers",
     "Sizes": "Bytes by part",
     "Costs": "Speed and memory",
@@ -37,7 +38,9 @@ def show_comparison_tabs(comparison: FinishedComparison) -> None:
     """Show the tabs of a comparison; the open one stands in the address."""
     views = _prediction_tabs(comparison) | _artifact_tabs(comparison)
     if (name := st.query_params.get("view")) in FORMER_TABS:
-        st.session_state["view"] = FORMER_TABS[name]
+        st.session_state["view"] = name = FORMER_TABS[name]
+    if name == MAP_TAB and name not in views:
+        st.info(NO_MAP, icon=":material/map:")
     tabs = st.tabs(list(views), key="view", bind="query-params", on_change="rerun")
     for tab, show in zip(tabs, views.values(), strict=True):
         if tab.open:
@@ -51,9 +54,11 @@ def _prediction_tabs(comparison: FinishedComparison) -> dict[str, Callable[[], N
         ROWS_TAB: lambda: show_predictions(comparison.run, comparison.job, comparison.names),
         NUMBERS_TAB: lambda: show_metrics(comparison),
         "Charts and pictures": lambda: show_figures(comparison),
-        "Map of disagreement": lambda: show_disagreement_map(comparison),
+        MAP_TAB: lambda: show_disagreement_map(comparison),
         "Every pair": lambda: show_pairwise_matrix(comparison),
     }
+    if not has_disagreement_map(comparison):
+        del views[MAP_TAB]
     has_any = any(outcome.has_predictions for outcome in comparison.outcomes.values())
     return views if has_any else dict.fromkeys(views, _show_no_predictions)
 

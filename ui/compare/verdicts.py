@@ -10,7 +10,7 @@ from core.jobs.comparison.compare_result import ComparisonOutcome, describe_comp
 from core.jobs.elsewhere_answers import find_answers
 from core.jobs.places.place import place_of
 from core.text.labels import live_model_phrase
-from core.text.numbers import format_duration
+from core.text.numbers import format_duration, format_number
 from core.text.summaries import describe_batch, list_caveats
 from core.text.verdicts import verdict_meaning
 from ui.charts import size_chart
@@ -34,6 +34,7 @@ def show_size_chart(comparison: FinishedComparison) -> None:
         [label_with_losses(verdict.label, find_losses(library, id_)) for id_, verdict in verdicts.items()],
         [BAR_COLOURS[VERDICT_BADGES[verdict][1]] for verdict in verdicts.values()],
     )
+    st.caption("How large each copy is, in the colour of its verdict.")
     st.plotly_chart(figure, config=PLOTLY_CONFIG, key="sizes", alt="The size of each copy, beside its verdict")
 
 
@@ -64,7 +65,8 @@ def show_verdicts(comparison: FinishedComparison) -> None:
                     facts = outcome.model_dump()
                     where = [outcome.place.words] if outcome.place else []
                     caveats = escape_markdown(" ".join([*where, describe_batch(facts), *list_caveats(facts, source)]))
-                    st.caption(f"{caveats} Loaded in {format_duration(outcome.load_seconds)}.".strip())
+                    loaded = escape_markdown(f"Loaded in {format_duration(outcome.load_seconds)}.")
+                    st.caption(f"{caveats} {loaded}".strip())
                 for key, answer in elsewhere.get(id_, {}).items():
                     st.caption(
                         escape_markdown(f"In {label_asked(key)}, asked its kit's test examples: {answer.summary}")
@@ -87,6 +89,6 @@ def _show_numbers(outcome: ComparisonOutcome) -> None:
         return
     st.markdown(
         f"Answers changed: **{outcome.changed_rows:,} of {outcome.rows:,}**  \n"
-        f"Largest difference: **{outcome.max_abs:.3g}**  \n"
-        f"Mean difference: **{outcome.mean_abs:.3g}**"
+        f"Largest difference: **{format_number(outcome.max_abs or 0.0)}**  \n"
+        f"Mean difference: **{format_number(outcome.mean_abs or 0.0)}**"
     )

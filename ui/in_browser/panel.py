@@ -25,7 +25,7 @@ from core.library import Artifact, Run
 from core.text.numbers import format_size
 from ui.browser_component import BARS, BUTTON, PICTURE, load_component
 from ui.compare.canvas import Drawing, draw_canvas, inputs_from_pixels
-from ui.components import escape_markdown, show_error
+from ui.components import escape_markdown, escape_sentence, show_error
 from ui.in_browser.verdicts import keep_report, show_verdicts
 from ui.routes import browser_rows_url, download_url
 from ui.session import current_jobs, load_reference
@@ -73,7 +73,7 @@ def show_in_browser(
     try:
         require_runtimes()
     except PackageMissing as error:
-        st.info(escape_markdown(str(error)), icon=":material/download:")
+        st.info(escape_sentence(str(error)), icon=":material/download:")
         return
     if usable and (chosen := _choose_copy(usable, key)):
         _show_panel(run, chosen, copies[chosen].engine, open_session, key, other_canvas)

@@ -18,11 +18,10 @@ from core.introspection.diff import (
     diff_part,
     diff_records,
     diff_tensors,
-    format_shape,
     match_content,
 )
 from core.tensors.json_diff import JsonChange
-from core.text.labels import pluralize
+from core.text.labels import format_shape, pluralize
 from core.text.numbers import format_number
 from ui.components import escape_markdown, show_error
 from ui.inspect.reading_progress import PART_PROGRESS_TITLES, run_with_progress
@@ -157,7 +156,7 @@ def _distance_text(pair: TensorPair) -> str:
     if distance is None:
         return "not comparable: text, or integers beside other numbers"
     if distance.max_abs is None:
-        return f"{pluralize(distance.changed, 'value')} differ, none of them finite"
+        return f"{pluralize(distance.changed, 'value')} differ{'s' * (distance.changed == 1)}, none of them finite"
     share = "" if distance.relative is None else f", {distance.relative:.3g} of its size"
     lost = f", {pluralize(distance.lost, 'value')} not finite on one side only" if distance.lost else ""
     return f"at most {format_number(distance.max_abs)} in {pluralize(distance.changed, 'value')}{share}{lost}"

@@ -74,6 +74,8 @@ def _show_verdict(artifact_id: str) -> None:
             st.markdown(f"{best.weights.found} of {best.weights.of} weights of the run, bit for bit", width="content")
     if best.verdict is Verdict.NOT_RUN:
         show_not_run(artifact_id, best.error)
+    elif best.error:
+        show_error(best.error)
 
 
 def _writer_versions(artifact: Artifact, format_: Format) -> str:

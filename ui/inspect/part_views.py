@@ -6,10 +6,9 @@ from typing import Any
 import streamlit as st
 
 from core.introspection.describe import PartDescription
-from core.introspection.diff import format_shape
 from core.library.records import Artifact
 from core.readers.base import Layer
-from core.text.labels import pluralize
+from core.text.labels import format_shape, pluralize
 from ui.components import escape_markdown, size_column
 from ui.inspect.reading_progress import load_part
 from ui.routes.graph_viewer import NOT_DRAWABLE_REASONS, choose_graph_file

@@ -8,10 +8,10 @@ from core.errors import RoundtripError
 from core.figures.tensors import tensor_preview, value_histogram
 from core.figures.theme import PLOTLY_CONFIG
 from core.introspection.describe import TensorDescription, TensorSummary, describe_tensor
-from core.introspection.diff import format_shape
-from core.text.labels import pluralize
+from core.text.labels import format_shape, pluralize
 from core.text.numbers import format_number, format_size
 from ui.components import escape_markdown, show_error
+from ui.inspect.part_views import SHAPE_HELP
 from ui.inspect.reading_progress import load_part, run_with_progress
 from ui.query_params import bind_select
 from ui.routes.urls import tensor_url
@@ -91,6 +91,7 @@ def _show_tensor_table(tensors: list[TensorSummary]) -> None:
             "In the run": st.column_config.TextColumn(
                 help="What the run calls the tensor with exactly these bits; a dash where it has none."
             ),
+            "Shape": st.column_config.TextColumn(help=SHAPE_HELP),
             **{name: number(format="%.4g") for name in ("Min", "Max", "Mean")},
             "Std": number(format="%.4g", help="Standard deviation: how far the values lie from their mean."),
             "Zeros": number(help="How many values are exactly zero."),

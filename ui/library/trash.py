@@ -66,7 +66,7 @@ def _days_left_text(trashed: TrashedEntry) -> str:
     if trashed.pinned:
         return "pinned"
     if not days:
-        return f"{trashed.days_in_trash:.0f} days here"
+        return f"{pluralize(round(trashed.days_in_trash), 'day')} here"
     return f"{pluralize(max(0, round(days - trashed.days_in_trash)), 'day')} left"
 
 
@@ -137,8 +137,7 @@ def show_undo() -> None:
     if not (removed := st.session_state.get("removed")):
         return
     with st.container(border=True, horizontal=True, vertical_alignment="center"):
-        count = "1 artifact" if len(removed) == 1 else f"{len(removed)} artifacts"
-        st.markdown(f":material/delete: {count} moved into the trash.")
+        st.markdown(f":material/delete: {pluralize(len(removed), 'artifact')} moved into the trash.")
         st.button("Undo", icon=":material/undo:", on_click=_undo)
 
 
@@ -165,6 +164,7 @@ def show_disk_usage() -> None:
 
 
 def _show_disk_usage_table(usage: DiskUsage) -> None:
-    st.markdown(f"**{format_size(usage.total)}** in all; {format_size(usage.free)} are free on the disk.")
-    sizes = [format_size(getattr(usage, name)) for name in DISK_USAGE_LABELS]
+    total, free = (escape_markdown(format_size(count)) for count in (usage.total, usage.free))
+    st.markdown(f"**{total}** in all; {free} are free on the disk.")
+    sizes = [escape_markdown(format_size(getattr(usage, name))) for name in DISK_USAGE_LABELS]
     st.table({"": list(DISK_USAGE_LABELS.values()), "Size": sizes})

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from core.environments.machines import MACHINES
+from core.environments.machines import MACHINES, label_asked
 from core.environments.own import HERE
 from core.errors import RoundtripError
 from core.formats import all_formats
@@ -42,7 +42,7 @@ def show_example(is_expanded: bool) -> None:
             "Save this as `plan.toml` and run `roundtrip sweep plan.toml`. Its rows stand on this page, too, and the "
             "same command goes on where it was stopped."
         )
-        st.code(EXAMPLE, language="toml")
+        st.code(EXAMPLE, language="toml", wrap_lines=True)
 
 
 def take_plan_of(job: Job | None) -> None:
@@ -145,7 +145,7 @@ def _propose(defaults: dict[str, str]) -> None:
 def _name_environments() -> dict[str, str]:
     """The environments that may be asked by their keys, with the size of those that are to be built."""
     is_signed_in = current_jobs().library.access.viewer_id is not None
-    named = {HERE: "Roundtrip itself"}
+    named = {HERE: label_asked(HERE)}
     for state in current_jobs().list_environments():
         size = f" (to build, {format_size(state['megabytes'] * 10**6)})" if not state["bytes"] else ""
         if not (size and is_signed_in):

@@ -2,12 +2,11 @@
 
 from collections import Counter
 from functools import partial
+from math import ceil
 
 import streamlit as st
 
-from core.environments import ENVIRONMENTS
-from core.environments.machines import label_machine
-from core.environments.own import HERE
+from core.environments.machines import join_keys, label_asked
 from core.formats import label_format
 from core.jobs.sweeps.sweep import Sweeps
 from core.library.job_store import Job
@@ -16,7 +15,9 @@ from core.sweep.rows import LABELS, Status, SweepRow, summarize_counts, summariz
 from core.text.labels import format_timestamp, pluralize
 from ui.components import escape_markdown, size_column
 from ui.navigation import go
+from ui.query_params import bind_page, requested_page
 from ui.session import current_jobs
+from ui.wrapped_table import NOTHING, show_wrapped_table
 
 SYMBOLS = {Status.ALIKE: "✓", Status.CHANGED: "≠", Status.DOES_NOT_LOAD: "✗"}
 MIME = {
@@ -25,8 +26,8 @@ MIME = {
     "parquet": "application/vnd.apache.parquet",
     "json": "application/json",
 }
-MAX_TABLE_ROWS = 2_000  # that the page sends to the browser; reports have all of them
-KNOWN_ENVIRONMENTS = {HERE: "Roundtrip itself", **{each.key: each.label for each in ENVIRONMENTS}}
+PAGE_ROWS = 50  # of the table, seen at once
+MAX_SORTED_ROWS = 2_000  # that the page sends to the browser to be sorted there; reports have all of them
 EARLIER = 5  # sweeps that are offered
 STATES = {
     "queued": "running",
@@ -48,9 +49,12 @@ def show_sweep(job: Job) -> None:
         return
     st.markdown(f"**{escape_markdown(summarize_sweep(rows))}**")
     shown = _filter(rows, job)
-    if len(shown) > MAX_TABLE_ROWS:
-        st.caption(f"The first {MAX_TABLE_ROWS:,} of {pluralize(len(shown), 'row')}; reports have all of them.")
-    _show_table(shown[:MAX_TABLE_ROWS])
+    last = ceil(len(shown) / PAGE_ROWS)
+    first = (min(requested_page("page"), last) - 1) * PAGE_ROWS
+    _show_table(shown[first : first + PAGE_ROWS])
+    if last > 1:
+        st.pagination(**bind_page("page", last))
+    _show_folded_numbers(shown)
     _show_reports(job.id)
 
 
@@ -84,32 +88,57 @@ def _filter(rows: list[SweepRow], job: Job) -> list[SweepRow]:
 
 
 def _show_table(rows: list[SweepRow]) -> None:
+    table = {
+        "Model": [row.model for row in rows],
+        "Format": _list_formats(rows),
+        "Where": [_name_place(row) for row in rows],
+        "Verdict": [f"{SYMBOLS.get(row.status, '?')} {row.label}" for row in rows],
+        "Cause": [row.cause or NOTHING for row in rows],
+        "Cure": [row.cure or NOTHING for row in rows],
+    }
+    show_wrapped_table(table, "A row for each copy, environment and machine")
+
+
+def _list_formats(rows: list[SweepRow]) -> list[str]:
+    return [label_format(row.format) or NOTHING for row in rows]
+
+
+def _name_place(row: SweepRow) -> str:
+    return label_asked(join_keys(row.environment, row.machine))
+
+
+def _show_folded_numbers(rows: list[SweepRow]) -> None:
+    title = "Sizes and times, to sort"
+    with st.expander(title, icon=":material/sort:", on_change="rerun", key="sweep-numbers") as expander:
+        if expander.open:
+            _show_numbers(rows)
+
+
+def _show_numbers(rows: list[SweepRow]) -> None:
+    if len(rows) > MAX_SORTED_ROWS:
+        st.caption(f"The first {MAX_SORTED_ROWS:,} of {pluralize(len(rows), 'row')}; reports have all of them.")
+        rows = rows[:MAX_SORTED_ROWS]
     sizes, size_config = size_column([row.bytes or None for row in rows])
     table = {
         "Model": [row.model for row in rows],
-        "Verdict": [f"{SYMBOLS.get(row.status, '?')} {row.label}" for row in rows],
-        "Format": [label_format(row.format) or "–" for row in rows],
-        "Environment": [KNOWN_ENVIRONMENTS.get(row.environment, row.environment) for row in rows],
-        "Machine": [label_machine(row.machine) for row in rows],
+        "Format": _list_formats(rows),
+        "Where": [_name_place(row) for row in rows],
+        "Verdict": [row.label for row in rows],
         "Changed": [row.changed_rows for row in rows],
         "Size": sizes,
         "Seconds": [row.seconds for row in rows],
-        "Cause": [row.cause or "–" for row in rows],
-        "Cure": [row.cure or "–" for row in rows],
     }
     config = {
-        "Model": st.column_config.TextColumn(pinned=True, width="medium"),
+        "Model": st.column_config.TextColumn(pinned=True),
         "Changed": st.column_config.NumberColumn(help="How many rows were answered otherwise."),
         "Size": size_config,
-        "Cause": st.column_config.TextColumn(width="large"),
-        "Cure": st.column_config.TextColumn(width="large"),
         "Seconds": st.column_config.NumberColumn(
             format="%.2f",
             help="On this machine those of saving, loading and the first answer; elsewhere those that were waited for.",
         ),
     }
-    alt = "A row for each copy, environment and machine"
-    st.dataframe(table, hide_index=True, column_config=config, placeholder="–", alt=alt)
+    alt = "For each copy, environment and machine, its size and times"
+    st.dataframe(table, hide_index=True, column_config=config, placeholder=NOTHING, alt=alt)
 
 
 def _show_reports(job_id: str) -> None:
@@ -135,7 +164,7 @@ def show_next_step(job: Job) -> None:
     passing = sum(row.is_passing for row in _read_rows(job)) if job.state == "done" else 0
     if job.is_active or (job.state == "done" and not passing):
         return
-    if job.request["has_files"]:
+    if not Sweeps(current_jobs()).can_resume(job):
         st.caption(
             "It goes over files: to go on, give them once more, here or by `roundtrip sweep PLAN.toml`. What was found "
             "out is not asked again."

@@ -26,7 +26,7 @@ def offer_browser_copy(run: Run) -> None:
         follow_job(job)
     if not job or not job.is_active:
         label = "Save an ONNX copy for this browser"
-        st.button(label, type="primary", icon=":material/power_off:", on_click=_save, args=(run.id,))
+        st.button(label, icon=":material/power_off:", on_click=_save, args=(run.id,))
 
 
 def _find_save(run: Run) -> Job | None:

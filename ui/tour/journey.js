@@ -8,6 +8,9 @@ export default function ({ parentElement, data, setTriggerValue }) {
   const picture = pictures.get(parentElement) ?? { find: selector => parentElement.querySelector(selector), cases: new Map() }
   pictures.set(parentElement, picture)
   picture.find(".question").textContent = data.question
+  picture.find(".processes").classList.toggle("arrived", Boolean(data.guess))
+  picture.find(".stays").textContent = data.stays
+  picture.find(".stays").hidden = !data.stays
   data.copies.forEach((copy, index) => draw(picture, data, copy, index, () => setTriggerValue("guess", copy.key)))
   const message = picture.find(".message")
   if (message.textContent !== data.message) message.textContent = data.message
@@ -22,6 +25,7 @@ function draw(picture, data, copy, index, guess) {
   element.setAttribute("aria-disabled", String(Boolean(data.guess))) // a disabled button would lose the focus
   element.setAttribute("aria-pressed", String(copy.key === data.guess))
   element.querySelector(".verdict").textContent = copy.verdict
+  element.querySelector(".losses").textContent = copy.losses
   element.onclick = data.guess ? null : guess
   const target = picture.find(copy.verdict ? ".to" : ".from")
   place(element, target)
@@ -40,9 +44,12 @@ function makeCase({ name, size }) {
   element.type = "button"
   const title = document.createElement("strong")
   title.textContent = `${name} · ${size}`
-  const verdict = document.createElement("span")
-  verdict.className = "verdict"
-  element.append(title, verdict)
+  const words = ["verdict", "losses"].map(className => {
+    const line = document.createElement("span")
+    line.className = className
+    return line
+  })
+  element.append(title, ...words)
   return element
 }
 

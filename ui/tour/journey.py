@@ -1,13 +1,15 @@
 """Step 3: guess which copy answers differently, then see each opened in a process that has never seen the model."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import streamlit as st
 
 from core.compare import Verdict
-from core.compatibility.losses import find_losses, label_with_losses
+from core.compatibility.losses import SEPARATOR, find_losses
 from core.evidence.records import ReloadOutcome
 from core.formats import get_format
+from core.text.labels import capitalize_first, pluralize
 from core.text.numbers import format_size
 from core.text.verdicts import verdict_label
 from ui.browser_component import BUTTON, PICTURE, load_component
@@ -28,14 +30,21 @@ def show_journey(tour: Tour) -> None:
             "key": key,
             "name": get_format(key).label,
             "size": format_size(library.artifact(tour.copies[key]).bytes),
-            "verdict": _verdict_text(tour.copies[key], outcomes[key]) if guess else "",
+            "verdict": _verdict_text(outcomes[key]) if guess else "",
+            "losses": _losses_text(tour.copies[key]) if guess else "",
             "tone": choose_tone(outcomes[key].verdict) if guess else "",
         }
         for key in SUITCASES
         if key in outcomes
     ]
     message = judge_guess(guess, find_different(outcomes)) if guess else ""
-    data = {"question": "" if guess else ask(len(copies)), "copies": copies, "guess": guess, "message": message}
+    data = {
+        "question": "" if guess else ask(len(copies)),
+        "copies": copies,
+        "guess": guess,
+        "message": message,
+        "stays": describe_comparison(outcomes) if guess else "",
+    }
     _JOURNEY(key="journey", data=data, on_guess_change=_keep_guess)
     if guess:
         _show_lost({copy["name"]: tour.copies[copy["key"]] for copy in copies})
@@ -45,7 +54,14 @@ def ask(count: int) -> str:
     """The question over so many copies; empty where there is none to ask about."""
     if count < 2:
         return "Guess first: press it if it answers differently than the model that was trained." if count else ""
-    return f"Guess first: which of these {count} answers differently than the model that was trained?"
+    return f"Guess first: which of these {count} answers differently than the model that was trained? Press it."
+
+
+def describe_comparison(outcomes: Mapping[str, ReloadOutcome]) -> str:
+    """Say with what the answers of the copies were compared."""
+    rows = max((outcome.rows or 0 for outcome in outcomes.values()), default=0)
+    asked = f"the same {pluralize(rows, 'test example')}" if rows else "the same test examples"
+    return f"The live model stays here. Each copy was asked {asked}, and what it answered was compared with the model."
 
 
 def requested_guess() -> str:
@@ -68,19 +84,23 @@ def judge_guess(guess: str, different: list[str]) -> str:
     return f"{'Right' if guess in different else 'Not that one'}: {names} {verb} differently."
 
 
-def _verdict_text(artifact_id: str, outcome: ReloadOutcome) -> str:
-    verdict = verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows)
-    return label_with_losses(verdict, find_losses(current_jobs().library, artifact_id))
+def _verdict_text(outcome: ReloadOutcome) -> str:
+    return verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows)
+
+
+def _losses_text(artifact_id: str) -> str:
+    labels = [loss.label for loss in find_losses(current_jobs().library, artifact_id)]
+    return capitalize_first(SEPARATOR.join(labels))
 
 
 def _show_lost(copies: dict[str, str]) -> None:
     """Lead from each copy that lost something (ids by name) to the findings."""
     lost = {name: id_ for name, id_ in copies.items() if find_losses(current_jobs().library, id_)}
     if lost:
-        st.markdown("**What each lost**, and how that was found:")
+        st.markdown("What each lost, and how that was found:")
     for name, id_ in lost.items():
         with st.container(horizontal=True, vertical_alignment="center", gap="xsmall"):
-            st.markdown(name, width=190)
+            st.markdown(f"**{name}**", width="content")
             show_losses(id_)
 
 

@@ -36,7 +36,9 @@ STEPS: dict[str, Step] = {
         "2 Pack", "Pack the suitcase", "A trained model is four things, and what a file format cannot hold falls out."
     ),
     "open": Step("3 Open", "Open it elsewhere", "Each copy is opened by a process that has never seen the model."),
-    "draw": Step("4 Draw", "Draw, and all answer", "Two copies answer the same drawing; what differs glows."),
+    "draw": Step(
+        "4 Draw", "Draw, and all answer", "The live model and each copy answer the same drawing; what differs glows."
+    ),
     "bits": Step("5 Bits", "Fewer bits", "Rounding the numbers makes the file smaller, until an answer flips."),
     "resume": Step("6 Resume", "Resume training", "Some copies resume exactly, some stumble, some cannot."),
     "choose": Step("7 Choose", "Which one should I take?", "Four questions, answered by what was measured here."),

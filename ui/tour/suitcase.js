@@ -27,12 +27,12 @@ function mount(parent, data) {
   return picture
 }
 
-function makeObject({ name, meaning }, index) {
+function makeObject({ name }, index) {
   const element = document.createElement("button")
   element.type = "button"
   element.className = "object"
+  element.setAttribute("aria-label", name)
   element.style.setProperty("--object", COLOURS[index % COLOURS.length])
-  element.title = meaning
   element.append(make("strong", name), make("span", "", "state"))
   return element
 }
@@ -137,17 +137,23 @@ function arrange(picture) {
   const { name, parts } = suitcaseOf(picture)
   find(".case .name").textContent = name
   const before = new Map([...objects].map(([key, element]) => [key, element.getBoundingClientRect()]))
-  for (const { key } of data.objects) {
+  for (const { key, meaning } of data.objects) {
     const element = objects.get(key)
     const { state, words } = parts[key]
     const target = !packed.has(key) ? ".table" : state === "lost" ? ".outside" : ".inside"
     element.style.translate = ""
     element.className = `object ${state.replace(" ", "-")}`
     element.setAttribute("aria-pressed", String(packed.has(key)))
-    element.querySelector(".state").textContent = packed.has(key) ? words : ""
+    describe(element, packed.has(key) ? words : meaning)
     place(element, find(target))
     glide(element, before.get(key), target === ".outside")
   }
+}
+
+// Its name alone is what it is called by: the words change, and name other objects.
+function describe(element, words) {
+  element.querySelector(".state").textContent = words
+  element.setAttribute("aria-description", words)
 }
 
 function place(element, target) {
@@ -174,8 +180,14 @@ function suitcaseOf({ data, chosen }) {
 function tell(picture) {
   const { data, find, packed } = picture
   const { name, parts } = suitcaseOf(picture)
-  const lost = data.objects.filter(({ key }) => packed.has(key) && parts[key].state === "lost").map(each => each.name)
+  const namesOf = state => data.objects.filter(({ key }) => packed.has(key) && parts[key].state === state).map(each => each.name)
+  const [lost, changed] = [namesOf("lost"), namesOf("changed")]
   find(".message").textContent = !packed.size ? ""
-    : lost.length ? `${name}: ${lost.join(", ")} fell out.`
+    : lost.length ? `${name}: ${list(lost)} fell out.`
+    : changed.length ? `Nothing fell out of ${name}, but ${list(changed)} came back changed.`
     : `Nothing fell out of ${name}.`
+}
+
+function list(names) {
+  return new Intl.ListFormat("en").format(names)
 }

@@ -22,6 +22,7 @@ OBJECTS = {
     "code": ("Your own code", "The Python that makes the model. No file holds it; some can be opened without it."),
 }
 NOT_NEEDED = "Not needed: it opens without your code."
+NOT_USABLE = "In the file, and nothing there can train with it."
 OBJECT_WORDS = {
     "kept": "Came back.",
     "changed": "Came back changed.",
@@ -71,6 +72,8 @@ def _make_part(row: MatrixRow, key: str) -> Part:
     state, words = row.cells[key]
     if key == "code" and state == "kept":
         return {"state": state, "words": NOT_NEEDED}
+    if key == "optimizer" and state == "kept" and row.cells["trainable"].state == "lost":
+        return {"state": "changed", "words": NOT_USABLE}
     state = "lost" if state == "failed" else state
     return {"state": state, "words": shorten_finding(words) or OBJECT_WORDS[state]}
 

@@ -3,7 +3,6 @@
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 import streamlit as st
 
 from core.environments.judge import name_lock
@@ -16,11 +15,11 @@ from core.report.upgrade_report import render_upgrade_html, render_upgrade_json
 from core.text.labels import pluralize
 from core.text.numbers import format_duration, format_size
 from core.text.verdicts import verdict_label
-from core.upgrade.rows import Cure, Status, UpgradeRow
+from core.upgrade.rows import Cure, Status, UpgradeRow, summarize_upgrade
 from core.upgrade.sides import list_sides
-from core.upgrade.summary import summarize_upgrade
 from ui.components import button_label, escape_markdown, show_error
 from ui.session import current_jobs
+from ui.wrapped_table import NOTHING, show_wrapped_table
 
 SYMBOLS = {Status.ALIKE: "✓", Status.CHANGED: "≠", Status.DOES_NOT_LOAD: "✗"}
 MAX_DOWNLOAD_BYTES = 100 * 10**6  # of a cured file that the page holds; of larger ones the command line writes
@@ -56,11 +55,10 @@ def _show_table(rows: list[UpgradeRow]) -> None:
     table = {
         "Model": [row.name for row in rows],
         "After": [f"{SYMBOLS.get(row.status, '?')} {row.label}" for row in rows],
+        "Cause": [row.cause or NOTHING for row in rows],
         "Cure": [_name_cure(row) for row in rows],
-        "Cause": [row.cause or "–" for row in rows],
     }
-    pinned = {"Model": st.column_config.Column(pinned=True)}
-    st.dataframe(pd.DataFrame(table), hide_index=True, column_config=pinned, alt="What became of each model")
+    show_wrapped_table(table, "What became of each model")
 
 
 def _name_cure(row: UpgradeRow) -> str:
@@ -68,7 +66,7 @@ def _name_cure(row: UpgradeRow) -> str:
         return "proven there"
     if row.status is Status.CHANGED and row.cures:
         return "state the difference"
-    return "none found" if row.status is Status.DOES_NOT_LOAD else "–"
+    return "none found" if row.status is Status.DOES_NOT_LOAD else NOTHING
 
 
 def _show_reports(job: Job) -> None:
@@ -151,9 +149,9 @@ def show_bisect(job: Job) -> None:
             + verdict_label(outcome.verdict, outcome.changed_rows, outcome.rows, outcome.error)
             for step, outcome in zip(steps, outcomes, strict=True)
         ],
-        "Cause": [step["cause"] or "–" for step in steps],
+        "Cause": [step["cause"] or NOTHING for step in steps],
     }
-    st.dataframe(pd.DataFrame(table), hide_index=True, alt="The releases that were asked, in that order")
+    show_wrapped_table(table, "The releases that were asked, in that order")
     st.caption(
         "Searched by halves: what answers otherwise once is taken to answer otherwise from there on. "
         f"Expected is what {escape_markdown(_label(job.request['source']))} answers."

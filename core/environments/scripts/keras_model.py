@@ -40,13 +40,25 @@ def convert(kit, kind, folder):
         tensorflow_files.write_saved_model(model, str(Path(folder) / "saved_model"))
 
 
-def call_model(model, feed, rows):
-    """Compute the outputs of so many rows, all in one call."""
-    return model(feed, training=False)
+def choose_call(keras, model):
+    """Return what computes the outputs of a model for so many rows, all in one call.
+
+    Under TensorFlow that is a graph, as in `predict` and in an export: its operations are fused, and round otherwise
+    than one by one.
+    """
+    if keras.backend.backend() != "tensorflow":
+        return lambda _, feed, rows: model(feed, training=False)
+    import tensorflow as tf
+
+    # Keras 2 relies on AutoGraph in `predict`, and Keras 3 does without.
+    is_converted = not hasattr(keras, "ops")
+    graph = tf.function(lambda feed: model(feed, training=False), autograph=is_converted, reduce_retracing=True)
+    return lambda _, feed, rows: graph(tf.nest.map_structure(tf.constant, feed))
 
 
-def open_model(kit, compute=call_model):
-    """Return the prediction of a kit's model; `compute` is called with the model, its inputs and their rows."""
+def open_model(kit, compute=None):
+    """Return the prediction of a kit's model; `compute`, where it is not Keras's own way, is called with the model, its
+    inputs and their rows."""
     import keras
 
     if read_facts(kit)["format"] in tensorflow_files.KINDS:
@@ -54,10 +66,11 @@ def open_model(kit, compute=call_model):
     return predict_with(read_kept_model(keras, kit), kit, compute)
 
 
-def predict_with(model, kit, compute=call_model):
+def predict_with(model, kit, compute=None):
     """Return the prediction of a loaded model, whose outputs are named as a kit expects them where it says."""
     import keras
 
+    compute = compute or choose_call(keras, model)
     wanted = list(read_shapes(kit, "expected.npz")) if (Path(kit) / "expected.npz").is_file() else []
 
     def predict(inputs):

@@ -27,8 +27,7 @@ from core.library.prediction_store import PredictionStore, rows_per_chunk
 from core.runtimes.reference import Reference
 from core.settings import MB
 from core.worker.child_pool import ChildPool
-from core.worker.remote_predictor import RemotePredictor
-from core.worker.row_budget import RowCap
+from core.worker.remote_predictor import RemotePredictor, RowCap
 from core.worker.tasks.base import InputPair
 from core.worker.tasks.predict import LoadReply
 

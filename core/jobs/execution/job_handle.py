@@ -48,7 +48,6 @@ class JobHandle:
         self.limits: ChildLimits = {"seconds": self.config.child_seconds, "cancelled": self.is_cancelled}
         self._lock = threading.Lock()
         self._last_write = 0.0
-        self._last_cancel_check = 0.0
         self._is_cancelled = False
 
     def code_source(self, id_: str) -> str:
@@ -70,9 +69,7 @@ class JobHandle:
                 self._last_write = time.monotonic()
 
     def is_cancelled(self) -> bool:
-        if not self._is_cancelled and time.monotonic() - self._last_cancel_check >= POLL_SECONDS:
-            self._last_cancel_check = time.monotonic()
-            self._is_cancelled = self.context.job_store.is_cancel_requested(self.job.id)
+        self._is_cancelled = self._is_cancelled or self.context.job_store.is_cancel_requested(self.job.id)
         return self._is_cancelled
 
     def finish(self, **end: Any) -> None:

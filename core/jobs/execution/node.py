@@ -81,6 +81,7 @@ class Node:
             os.setpriority(os.PRIO_PROCESS, 0, LOWERED_PRIORITY)  # on Linux of this thread, and of those that it starts
         self._store.delete_old_attempts()
         self._store.delete_old_given()
+        self._store.delete_unlisted()
         try:
             asyncio.run(self._run())
         except (ConnectorException, PoolTimeout) as error:

@@ -8,8 +8,8 @@ import psutil
 
 from core import __version__
 from core.environments import ENVIRONMENTS
-from core.environments.answering_machine import list_limits
 from core.environments.build import find_built
+from core.environments.machines import list_limits
 from core.environments.uv import find_uv
 from core.errors import RoundtripError
 from core.formats import all_formats

@@ -18,7 +18,7 @@ from core.evidence.content_hash import ContentHash
 from core.evidence.fingerprint_matching import OriginalFingerprint
 from core.evidence.records import Evidence, ReloadOutcome
 from core.formats import get_format
-from core.introspection.replies import LoadedModelReply, validate_reply
+from core.introspection.sandboxed_reading import LoadedModelReply, validate_reply
 from core.jobs.execution.job_handle import ChildLimits, JobHandle
 from core.jobs.imports.import_request import ImportRequest, find_stored_files, replace_unrun_import
 from core.jobs.imports.import_trial import find_accepted_input, list_trial_remarks
@@ -40,10 +40,9 @@ from core.validation.content.facts import ContentFacts
 from core.validation.members import ARCHITECTURE_FILE
 from core.worker.child_errors import cancelled_error
 from core.worker.child_handle import CancelCheck, never_cancelled
+from core.worker.child_pool import SHARE_OF_TWO, PreparedChild, prepared_child
 from core.worker.model_loading import source_without_code
-from core.worker.prepared_child import SHARE_OF_TWO, PreparedChild, prepared_child
-from core.worker.remote_predictor import load_in_child
-from core.worker.row_budget import RowCap
+from core.worker.remote_predictor import RowCap, load_in_child
 from core.worker.worker import Worker
 
 MAX_PREPARED_BYTES = 256 * MB  # of files that two processes load at the same time

@@ -11,7 +11,7 @@ from core.arrays import Arrays, select_rows
 from core.compare import measure_spread
 from core.errors import ChildDied, DoesNotLoad, InputError, RoundtripError, TimedOut, TooLarge, UnpairedRows
 from core.inputs.fitting import describe_axes
-from core.jobs.imports.stated_shapes import Shapes, state_shape
+from core.jobs.imports.import_request import Shapes, state_shape
 from core.jobs.imports.trial_inputs import (
     TrialInput,
     generate_negative_input,
@@ -22,8 +22,7 @@ from core.runtimes.base import BATCH_SIZE
 from core.runtimes.batch_adapter import DEPENDENT_ROWS_REMARK
 from core.runtimes.specs import InputSpec
 from core.worker.child_handle import CancelCheck, never_cancelled
-from core.worker.remote_predictor import RemotePredictor
-from core.worker.row_budget import RowBudget, RowCap
+from core.worker.remote_predictor import RemotePredictor, RowBudget, RowCap
 
 CONSTANT_REMARK = (
     "All random rows are answered alike, so these answers cannot tell a good copy from a bad one: compare on inputs of "

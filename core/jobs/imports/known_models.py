@@ -3,7 +3,7 @@
 from core.evidence.content_hash import ContentHash
 from core.library import Library
 from core.library.entry_names import name_entry
-from core.library.same_content import find_same_content
+from core.library.listing import find_same_content
 
 KNOWN_CHECK = "The library has this model already: a copy whose tensors and graph are equal"
 

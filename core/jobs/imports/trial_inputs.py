@@ -10,7 +10,7 @@ from core.arrays import Arrays
 from core.errors import InputError
 from core.inputs.fitting import numpy_dtype
 from core.inputs.from_random import random_source, row_bytes
-from core.jobs.imports.stated_shapes import Shapes, state_shape
+from core.jobs.imports.import_request import Shapes, state_shape
 from core.runtimes.base import BATCH_SIZE
 from core.runtimes.specs import InputSpec
 

@@ -7,17 +7,23 @@ from dataclasses import dataclass, replace
 
 from core.arrays import Arrays, to_plain_array
 from core.context import AppContext
-from core.environments.answering_machine import describe_answering_machine
 from core.environments.base import Environment
 from core.environments.build import BuiltEnvironment
 from core.environments.judge import translate_refusal
 from core.environments.kits import Kit
-from core.environments.machines import THIS_MACHINE, build_asked, find_asked, get_machine, split_key
+from core.environments.machines import (
+    THIS_MACHINE,
+    build_asked,
+    describe_answering_machine,
+    find_asked,
+    get_machine,
+    split_key,
+)
 from core.environments.own import HERE
 from core.environments.pool import WarmProcesses
 from core.environments.replies import KitReply
 from core.errors import InputError, UnpairedRows
-from core.exports.environment_kits import unpacked_kit
+from core.exports.proof_kit import unpacked_kit
 from core.jobs.places.place import EnvironmentNames, PlacedLoad, PlaceFacts, require_placeable
 from core.runtimes.base import count_rows
 from core.settings import Settings

@@ -13,9 +13,9 @@ from pydantic import BaseModel, Field
 
 from core.arrays import Arrays
 from core.context import AppContext
-from core.environments.answering_machine import AnsweringMachine
 from core.environments.base import Environment
 from core.environments.judge import describe_lock
+from core.environments.machines import AnsweringMachine
 from core.errors import InputError
 from core.library import Run
 from core.library.ids import PLACE_SEPARATOR

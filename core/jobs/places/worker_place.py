@@ -1,20 +1,32 @@
-"""A worker of the team as a place: it predicts in an environment on its own machine, and its answers come back."""
+"""A worker of the team as a place: it predicts in an environment on its own machine, by jobs that are waited for."""
 
 import contextlib
 import hashlib
 import tempfile
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, NamedTuple
 
 from core.arrays import Arrays
 from core.context import AppContext
 from core.environments.base import Environment
 from core.environments.machines import get_machine, split_key
+from core.environments.own import HERE
+from core.errors import InputError, RoundtripError, WorkerGone, error_from_json
+from core.jobs.execution.driver import JobKind
+from core.jobs.execution.given_files import GivenFiles
+from core.jobs.execution.job_handle import POLL_SECONDS
 from core.jobs.places.answers import ANSWERS, ROWS, AnswersRequest, read_chunks, write_chunk
 from core.jobs.places.place import EnvironmentNames, PlacedLoad, PlaceFacts, require_placeable
+from core.library.ids import new_id
+from core.library.job_store import Job
+from core.queue import Announcement, DatabaseJobStore, WorkerRegistry
 from core.settings import Settings
+from core.worker.child_errors import cancelled_error
 from core.worker.child_handle import CancelCheck
+
+LOOKS = 20  # at the job, before it is looked whether its worker is still there
 
 
 @dataclass(frozen=True)
@@ -28,7 +40,7 @@ class WorkerPlace(EnvironmentNames):
 
     def identify(self, context: AppContext) -> str:
         """Another one once the worker has other packages, or is another machine. Raises as `require_worker`."""
-        from core.jobs.places.worker_jobs import require_worker  # which an installation on one machine need not import
+        from core.jobs.places.worker_place import require_worker  # which an installation on one machine need not import
 
         facts = require_worker(context, self.environment)
         identity = facts.model_dump_json(include={"version", "python", "system", "processor", "packages", "limits"})
@@ -69,7 +81,7 @@ class WorkerCopy:
 
     def predict_chunks(self, inputs: Iterable[Arrays], batch: int, is_cancelled: CancelCheck) -> Generator[Arrays]:
         """See `PlacedCopy`. Raises as `done_on_worker`."""
-        from core.jobs.places.worker_jobs import Errand, done_on_worker
+        from core.jobs.places.worker_place import Errand, done_on_worker
 
         key, machine = split_key(self._environment.key)
         worker = get_machine(machine).worker
@@ -96,3 +108,90 @@ class WorkerCopy:
         seconds = result["load_seconds"]
         self.load.load_seconds = float(seconds) if isinstance(seconds, int | float) else None
         self.load.loaded_warm = bool(result["loaded_warm"])
+
+
+class Errand(NamedTuple):
+    """What a worker is asked: a kind of job, its request, and its files by their names."""
+
+    worker: str
+    kind: JobKind
+    title: str
+    request: Mapping[str, Any]
+    files: dict[str, Path]
+
+
+def require_worker(context: AppContext, environment: Environment) -> Announcement:
+    """Return what the worker on which an environment is asked says of itself.
+
+    Raises InputError where there is no such worker now, and for a person who signed in where it is to build first.
+    """
+    name = get_machine(split_key(environment.key)[1]).worker
+    registry = WorkerRegistry(_open_store(context).database)
+    there = {announcement.name: announcement for announcement in registry.announcements()}
+    if name not in there:
+        names = ", ".join(sorted(there))
+        cure = f"Choose from {names}." if names else "Start it: roundtrip worker --name NAME."
+        raise InputError("No worker of that name takes jobs now.", received=name, cure=cure)
+    key, _ = split_key(environment.key)
+    if key != HERE and key not in there[name].environments and context.library.access.viewer_id is not None:
+        cure = "Ask on a worker that has it. Whoever runs the server builds others: roundtrip environments build."
+        raise InputError(f"{name} has not built this environment.", received=environment.label, cure=cure)
+    return there[name]
+
+
+@contextlib.contextmanager
+def done_on_worker(context: AppContext, errand: Errand, is_cancelled: CancelCheck) -> Iterator[Job]:
+    """A job that a worker has done, whose record and files are deleted at the end.
+
+    Raises Cancelled, the error with which it ended, and WorkerGone where the worker is not there any more.
+    """
+    from core.jobs.execution.queued_driver import QueuedDriver
+
+    store = _open_store(context)
+    driver = QueuedDriver({errand.kind.key: errand.kind}, store)
+    owner, id_ = context.library.access.viewer_id, new_id("j")
+    job = Job(id=id_, kind=errand.kind.key, title=errand.title, request=dict(errand.request), owner=owner)
+    try:
+        driver.submit(context, job, GivenFiles(errand.files))
+    except InputError as error:  # it was there when the job was asked for that waits for this one
+        raise WorkerGone(error.sentence, received=error.received, cure=error.cure) from error
+    try:
+        ended = _wait(store, driver, job.id, errand.worker, is_cancelled)
+        if ended.error:
+            raise error_from_json(ended.error)
+        yield ended
+    finally:
+        with contextlib.suppress(RoundtripError):
+            store.delete(job.id)
+
+
+def _wait(store: DatabaseJobStore, driver: Any, id_: str, worker: str, is_cancelled: CancelCheck) -> Job:
+    looks = 0
+    while (job := store.read(id_)).is_active:
+        if is_cancelled():
+            store.request_cancel(id_)
+            raise cancelled_error()
+        looks += 1
+        if looks % LOOKS == 0 and not _is_there(store, worker, job):
+            store.request_cancel(id_)
+            raise WorkerGone(
+                f"The worker {worker} went away before it had answered.",
+                cure="Start it again, then ask again; the other answers stand.",
+            )
+        driver.wait_for_change(id_, POLL_SECONDS)
+    return job
+
+
+def _is_there(store: DatabaseJobStore, name: str, job: Job) -> bool:
+    """Whether a worker may still answer: one that drains ends what it has begun, and begins nothing."""
+    workers = [each for each in WorkerRegistry(store.database).list_workers() if each.announcement.name == name]
+    return any(each.is_live and (not each.asked or job.state == "running") for each in workers)
+
+
+def _open_store(context: AppContext) -> DatabaseJobStore:
+    if isinstance(context.job_store, DatabaseJobStore):
+        return context.job_store
+    raise InputError(
+        "There are no workers here: this installation does its jobs itself.",
+        cure="Leave the worker out, or set ROUNDTRIP_DATABASE_URL and ROUNDTRIP_STORE_URL, the same on all machines.",
+    )

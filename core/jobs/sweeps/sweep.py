@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import json
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import Any, TypedDict, cast
@@ -24,23 +24,29 @@ from core.jobs.execution.given_files import GivenFiles
 from core.jobs.execution.job_handle import JobHandle, Work
 from core.jobs.execution.watched_job import watch_job
 from core.jobs.service import Jobs
-from core.jobs.sweeps.sent_models import discard_sent_models, keep_sent_models, name_kept
-from core.jobs.sweeps.sweep_files import list_uploads
+from core.jobs.sweeps.sweep_files import (
+    discard_sent_models,
+    find_sent_files,
+    keep_sent_models,
+    list_uploads,
+    name_kept,
+)
 from core.jobs.sweeps.sweep_run import SweepResult, SweepRun
 from core.jobs.uploads import RemoteUpload, StoredUpload
 from core.library.job_store import Job
 from core.library.storage import translate_disk_errors
+from core.object_store import RemoteFile
 from core.settings import MB
 from core.sweep.models import ADDRESS, SweptModel, is_in_library, list_models, list_named_files
 from core.sweep.plan import SweepPlan, make_plan
-from core.sweep.row_file import read_row_file
+from core.sweep.row_store import read_row_file
 from core.sweep.rows import SweepRow, sort_rows
 from core.sweep.size import SweepSize, measure_sweep
-from core.validation.file_names import display_file_name
+from core.validation.file_types import display_file_name
 
 SWEEP = "sweep"  # the kind of its job
 LOCK_SECONDS = 30.0  # to wait for another start
-LAST_BYTES = 2**19  # of the rows of a sweep that runs, which a page reads
+LAST_ROWS, LAST_BYTES = 50, 2**19  # of a sweep that runs, which a page reads
 
 
 class SweepRequest(TypedDict):
@@ -125,16 +131,27 @@ class Sweeps:
         job = self._make_job(plan, place, title, again=False, has_files=True)
         if running := self._find_running(job.id):
             return running
+        return self._start_kept(job, plan, uploads.remote)
+
+    def _start_kept(self, job: Job, plan: SweepPlan, remote: Iterable[RemoteFile]) -> Job:
         kept_as = name_kept(job)
         files = GivenFiles(discard_kept=partial(discard_sent_models, self._jobs, kept_as))
         with cleanup_on_error(files.discard):
-            return self._start(job, plan, keep_sent_models(self._jobs, kept_as, uploads.remote), files)
+            sent = keep_sent_models(self._jobs, kept_as, remote)
+            return self._start(job, plan, sent.models, files, sent.create)
 
     def _require_workers(self, plan: SweepPlan) -> None:
         require_workers(self._jobs, (join_keys(HERE, machine) for machine in plan.machines))
 
-    def _start(self, job: Job, plan: SweepPlan, models: list[SweptModel], files: GivenFiles) -> Job:
-        created = self._jobs.job_store.create(job)
+    def _start(
+        self,
+        job: Job,
+        plan: SweepPlan,
+        models: list[SweptModel],
+        files: GivenFiles,
+        create: Callable[[Job], Job] | None = None,
+    ) -> Job:
+        created = (create or self._jobs.job_store.create)(job)
         if created is not job:  # another server was faster
             files.discard()
             return created
@@ -163,14 +180,29 @@ class Sweeps:
     def resume(self, job_id: str, again: bool = False) -> Job:
         """Go on with a sweep that was stopped, or ask once more what a passing fault stopped; with `again` all of it.
 
-        Raises UnknownName, and InputError for one over files, whose place is in no record.
+        Raises UnknownName, and InputError for one over files, unless they were sent and its server is gone.
         """
         job = self._read(job_id)
-        request = cast(SweepRequest, job.request)
-        if request["has_files"]:
+        if not job.request["has_files"]:
+            return self.start(read_request_plan(job), title=job.title, again=again)
+        if job.is_active:
+            return job
+        if not (sent := self._find_sent(job)):
             cure = "Give them once more, here or by roundtrip sweep PLAN: what was found out is not asked again."
-            raise InputError("This sweep goes over files, and their place is in no record.", cure=cure)
-        return self.start(read_request_plan(job), title=job.title, again=again)
+            raise InputError("This sweep goes over files, and they are not kept.", received=job.title, cure=cure)
+        plan, request = read_request_plan(job), {**job.request, "again": again}
+        self._require_workers(plan)
+        resumed = Job(id=job.id, kind=SWEEP, title=job.title, request=request, owner=job.owner)
+        return self._start_kept(resumed, plan, sent)
+
+    def can_resume(self, job: Job) -> bool:
+        """Whether a sweep that has ended can go on by itself, rather than be given its files once more."""
+        return not job.request["has_files"] or bool(self._find_sent(job))
+
+    def _find_sent(self, job: Job) -> list[RemoteFile]:
+        """The files of a sweep that its person sent, as far as they are kept since its server is gone."""
+        is_own = job.owner == self._library.access.viewer_id
+        return find_sent_files(self._jobs, job.id) if is_own and job.state == "interrupted" else []
 
     def read_rows(self, job_id: str) -> list[SweepRow]:
         """Return the rows of a sweep, as far as it has come. Raises UnknownName, InputError for another job."""
@@ -184,7 +216,7 @@ class Sweeps:
         """Return the rows that came last, of a long sweep not all: a page asks for them every second. Raises alike."""
         job = self._read(job_id)
         stored = read_row_file(self._jobs.job_store.folder(job_id), LAST_BYTES)
-        return sort_rows(stored or _read_noted_rows(job))
+        return sort_rows((stored or _read_noted_rows(job))[-LAST_ROWS:])
 
     def _read(self, job_id: str) -> Job:
         job = self._jobs.job_store.read(job_id)

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from core.errors import NotConfined, Refused, RoundtripError, UnknownName, error_from_json
-from core.jobs.sweeps.sent_models import give_to_import, hash_sent_model
-from core.jobs.sweeps.sweep_files import fetched_candidate, hash_candidate
+from core.jobs.sweeps.sweep_files import fetched_candidate, give_to_import, hash_candidate, hash_sent_model
 from core.jobs.sweeps.sweep_jobs import SweepJobs
 from core.library.records import Run
-from core.sweep.answer_store import AnswerStore, answer_key
 from core.sweep.models import SweptModel
+from core.sweep.row_store import AnswerStore, answer_key
 from core.upgrade.candidates import Candidate
 from core.versions import installed_versions
 

@@ -14,15 +14,14 @@ from core.errors import Cancelled, RoundtripError, WorkerError, error_from_json,
 from core.formats import get_format
 from core.jobs.elsewhere import list_readable_copies
 from core.jobs.places.worker_place import find_worker
-from core.jobs.sweeps.sent_models import give_to_upgrade
-from core.jobs.sweeps.sweep_files import placed_files
+from core.jobs.sweeps.sweep_files import give_to_upgrade, placed_files
 from core.jobs.sweeps.sweep_imports import SweepImports
 from core.jobs.sweeps.sweep_jobs import SweepJobs
 from core.library.job_store import Job
 from core.library.records import Artifact
-from core.sweep.answer_store import AnswerStore, cell_key
 from core.sweep.models import SweptModel
 from core.sweep.plan import AS_IS, SweepPlan
+from core.sweep.row_store import AnswerStore, cell_key
 from core.sweep.rows import (
     LABELS,
     RowKey,

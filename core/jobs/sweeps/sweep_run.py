@@ -14,10 +14,9 @@ from core.jobs.service import Jobs
 from core.jobs.sweeps.sweep_imports import SweepImports
 from core.jobs.sweeps.sweep_jobs import SweepJobs
 from core.jobs.sweeps.sweep_model import ModelSweep
-from core.sweep.answer_store import AnswerStore
 from core.sweep.models import SweptModel
 from core.sweep.plan import SweepPlan
-from core.sweep.row_file import append_row
+from core.sweep.row_store import AnswerStore, append_row
 from core.sweep.rows import RowKey, SweepRow, exit_status, sort_rows, summarize_sweep
 from core.sweep.size import list_row_keys
 

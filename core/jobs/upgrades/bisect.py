@@ -9,13 +9,11 @@ from core.errors import InputError
 from core.jobs.execution.job_handle import JobHandle
 from core.jobs.imports.import_model import validate_content_in_child
 from core.jobs.upgrades.upgrade import UpgradeRequest, list_items, open_crossing
-from core.jobs.upgrades.upgrade_expectations import find_expectation
-from core.jobs.upgrades.upgrade_model import Item
+from core.jobs.upgrades.upgrade_model import Item, find_expectation
 from core.runtimes.keras_releases import release_text
 from core.upgrade.causes import describe_cause
-from core.upgrade.crossing import Expectation
 from core.upgrade.rows import Status, status_of
-from core.upgrade.sides import get_side, keras_release, release_line
+from core.upgrade.sides import Expectation, get_side, keras_release, release_line
 
 OUTCOMES = {
     Status.NOT_COMPARABLE.value: "gives what cannot be compared",

@@ -22,13 +22,12 @@ from core.library import Library
 from core.library.job_store import Job
 from core.settings import MB
 from core.upgrade.candidates import Candidate, FoundFiles, find_candidates
-from core.upgrade.crossing import Crossing
 from core.upgrade.model_files import ModelFiles
 from core.upgrade.row_store import RowStore
 from core.upgrade.rows import UpgradeRow
-from core.upgrade.sides import get_side, require_sides
+from core.upgrade.sides import Crossing, get_side, require_sides
 from core.validation.archives import unpack, unpack_all
-from core.validation.file_names import display_file_name
+from core.validation.file_types import display_file_name
 
 CURED_FOLDER = "cured"  # beside a job of a team, by the place of the model among its rows
 PROGRESS_ROWS = 20  # that are shown while more models are asked

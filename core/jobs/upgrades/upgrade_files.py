@@ -6,13 +6,13 @@ from pathlib import Path
 
 from core.environments.kits import read_arrays
 from core.errors import NeedsArchitecture
-from core.exports.environment_kits import unpacked_kit
+from core.exports.proof_kit import unpacked_kit
 from core.formats import get_format
 from core.library import Library
 from core.settings import Settings
 from core.upgrade.candidates import Candidate
 from core.upgrade.model_files import ARTIFACT_FOLDER, COMPILING_FORMATS, ModelFiles
-from core.validation import validate_upload
+from core.validation import mlflow_folders, validate_upload
 from core.validation.members import ARCHITECTURE_FILE
 
 
@@ -31,7 +31,8 @@ def lay_out_upload(config: Settings, candidate: Candidate, folder: Path) -> Mode
         )
         raise NeedsArchitecture("These are weights alone: numbers without the layers that use them.", cure=cure)
     sha256 = _hash(upload.sha256, artifact)
-    return load_bare_unless_confined(config, ModelFiles(folder, upload.format, sha256))
+    remarks = (*upload.remarks, *mlflow_folders.describe_folder_around(candidate.path))
+    return load_bare_unless_confined(config, ModelFiles(folder, upload.format, sha256, remarks=remarks))
 
 
 def _hash(sha256: str, artifact: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 
 from core.validation import limits, refusal
 from core.validation.content.facts import ContentFacts
-from core.validation.file_names import is_plain_name
+from core.validation.file_types import is_plain_name
 
 CHECKED_ONNX = "Operations, constants and graphs of the ONNX file, at every depth"
 CHECKED_EXTERNAL = "Names, places and sizes of the numbers in the files beside it"

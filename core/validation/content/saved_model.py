@@ -7,7 +7,7 @@ from typing import Any
 from core.validation import limits, refusal
 from core.validation.content.facts import ContentFacts, GraphFacts
 from core.validation.content.graph import MAIN, GraphIndex, check_constants, check_saver, check_tables
-from core.validation.file_names import is_plain_name
+from core.validation.file_types import is_plain_name
 from core.validation.rules import display_text
 
 CHECKED_GRAPHS = (

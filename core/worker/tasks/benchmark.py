@@ -14,7 +14,7 @@ from core.runtimes.base import ModelSource, Predictor, predict_in_batches
 from core.runtimes.batch_adapter import SINGLE_ROW_REMARK
 from core.runtimes.onnx import import_onnxruntime
 from core.runtimes.openvino import import_openvino
-from core.worker.memory_watch import read_process_status, reset_peak_memory
+from core.worker.processes import read_process_status, reset_peak_memory
 from core.worker.tasks.base import Reply, Report
 from core.worker.tasks.predict import load, loaded_predictor
 from core.worker.warmup import warm_up_once

@@ -30,7 +30,7 @@ class ImportedModelReply(ModelFacts):
 def load_imported(report: Report, arrays: Arrays, *, folder: str, source: ModelSource) -> Reply:
     """Load an imported file for later predictions, and describe it for its run's record.
 
-    Returns what `core.introspection.replies.LoadedModelReply` validates. Raises DoesNotLoad.
+    Returns what `core.introspection.sandboxed_reading.LoadedModelReply` validates. Raises DoesNotLoad.
     """
     with translated(DoesNotLoad, [folder]):
         _, predictor = load_into_child(lambda: load_live(source, "", Path(folder)))

@@ -17,7 +17,7 @@ from core.runtimes.specs import InputSpec
 from core.runtimes.traits import Traits, collect_traits
 from core.worker.live_models import complete_model_code, live_model
 from core.worker.model_loading import load_artifact, require_no_code_execution
-from core.worker.row_budget import RowBudget
+from core.worker.remote_predictor import RowBudget
 from core.worker.tasks.base import InputPair, Reply, Report, TimedReply, clear_folder, pair_inputs, timed
 from core.worker.tasks.predict import load_into_child, loaded_predictor
 from core.worker.tasks.probes import probe_predictor

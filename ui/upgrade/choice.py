@@ -1,20 +1,26 @@
-"""The choice of the two environments, and what building them takes."""
+"""The choice of an upgrade: its models, its two environments, what building these takes, and the job shown."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
 import streamlit as st
 
 from core.environments.base import Environment
 from core.environments.own import HERE
-from core.errors import InputError
+from core.errors import InputError, RoundtripError
+from core.jobs.elsewhere import list_readable_copies
 from core.jobs.upgrades.bisect import build_line
+from core.jobs.uploads import give_models
 from core.library.job_store import Job
-from core.text.labels import pluralize
+from core.text.labels import pluralize, short_labels
 from core.text.numbers import format_size
+from core.upgrade.candidates import count_models
 from core.upgrade.sides import list_sides, release_line
-from ui.query_params import bind_select
+from ui.components import describe_runs, show_empty_state, show_error
+from ui.job_progress import job_from_query
+from ui.query_params import TABS_KEY, bind_multiselect, bind_select
 from ui.session import current_jobs
+from ui.uploader import ChosenFiles, choose_files
 
 NOT_BUILT = "Whoever runs the server builds them, from the command line: `roundtrip environments build`."
 
@@ -124,3 +130,98 @@ def show_costs(sides: Sides, chosen: ChosenSides) -> None:
 
 def _name_cost(missing: dict[str, int]) -> str:
     return f"{pluralize(len(missing), 'environment')} will be built first: {format_size(sum(missing.values()))}"
+
+
+FILES, COPIES = "Files", "Copies of the library"
+FILES_KEY = "upgraded-files"  # of the control that sends them
+
+
+class ChosenModels(NamedTuple):
+    """Files that were sent, or copies of the library by their ids."""
+
+    sent: ChosenFiles
+    copies: list[str]
+
+    @property
+    def is_filled(self) -> bool:
+        return bool(self.sent.files or self.copies) and not self.sent.pending
+
+    @property
+    def total(self) -> int:
+        """How many models they are, as far as their names tell: weights with their architecture are one, a zip too."""
+        return count_models(file.name for file in self.sent.files) + len(self.copies)
+
+
+def choose_models() -> ChosenModels:
+    """Show where models come from: files, or copies of a run. What is chosen in the open tab counts."""
+    if "copy" in st.query_params and not {TABS_KEY} & {*st.query_params, *st.session_state}:
+        # An address with copies opens the tab in which they stand.
+        st.query_params[TABS_KEY] = st.session_state[TABS_KEY] = COPIES
+    tabs = st.tabs([FILES, COPIES], key=TABS_KEY, bind="query-params", on_change="rerun")
+    # Both are drawn: what was sent stays while the other tab is open.
+    with tabs[0]:
+        sent = _choose_files()
+    with tabs[1]:
+        copies = _choose_copies()
+    return ChosenModels(ChosenFiles([], []), copies) if tabs[1].open else ChosenModels(sent, [])
+
+
+def _choose_files() -> ChosenFiles:
+    sent = choose_files("Models", FILES_KEY)
+    hours = f"{current_jobs().uploads.hours:g}"
+    st.caption(
+        "Models of any kind, or a .zip of a folder of them. Weights need their architecture (.json) of the same "
+        "name. They are checked as imports are, and run in a sandbox only. The files stay here for the next question "
+        f"until you remove them, and are deleted after {hours} hours; what became of each model is kept, and what was "
+        "cured. A folder is asked from the command line: `roundtrip upgrade PATH`."
+    )
+    return sent
+
+
+def _choose_copies() -> list[str]:
+    library = current_jobs().library
+    runs = {run.id: run for run in library.runs() if run.has_been_run and library.artifacts_of(run.id)}
+    if not runs:
+        text = "There is no copy in the library yet. Train a demo and save it first."
+        show_empty_state(text, "Save a run", "save")
+        return []
+    labels = describe_runs(library, runs.values())
+    run = st.selectbox("Run", **bind_select("run", list(runs), clears=("copy",)), format_func=labels.__getitem__)
+    readable = {copy.id: copy for copy in list_readable_copies(library, run)}
+    names = short_labels(list(readable), readable)
+    return st.multiselect("Copies", **bind_multiselect("copy", list(readable)), format_func=names.__getitem__)
+
+
+UPGRADE_BUTTON, BISECT_BUTTON = "check-upgrade", "find-release"
+BUTTONS = (UPGRADE_BUTTON, BISECT_BUTTON)
+
+
+def find_job() -> Job | None:
+    """Return the job that the address names, or one that runs."""
+    named = st.query_params.get("job")
+    if named and current_jobs().job_store.read(named).kind == "bisect":
+        return job_from_query("bisect", BUTTONS)
+    return job_from_query("upgrade", BUTTONS) or job_from_query("bisect", BUTTONS)
+
+
+def start_upgrade(models: ChosenModels, sides: ChosenSides, again: bool) -> Job | None:
+    """Start asking all models; None where the files were refused, which is said."""
+    source, target = sides.source, sides.target
+    return _start(models, lambda **given: current_jobs().check_upgrade(source, target, again=again, **given))
+
+
+def start_bisect(models: ChosenModels, sides: ChosenSides) -> Job | None:
+    """Start the search for the release that breaks one model; None where that was refused, which is said."""
+    return _start(models, lambda **given: current_jobs().bisect(sides.source, sides.target, **given))
+
+
+def _start(models: ChosenModels, start: Callable[..., Job]) -> Job | None:
+    try:
+        if not models.sent.files:
+            return start(copies=models.copies)
+        given = give_models(current_jobs().library, models.sent.files)._asdict()
+        given.pop("parts", None)  # a model has none beside it here
+        return start(**given)
+    except RoundtripError as error:
+        show_error(error)
+        return None
