@@ -14,8 +14,9 @@ set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 python3 -m venv "$folder/venv"
-"$folder/venv/bin/pip" install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0 keras==3.15.1 "h5py<3.15" \
-  ai-edge-litert==2.3.0 openvino==2026.4.1 tf2onnx==1.17.0 onnx==1.23.2 onnxruntime==1.31.1
+"$folder/venv/bin/pip" install --quiet --disable-pip-version-check tensorflow-cpu==2.21.0 keras==3.15.1 \
+  ai-edge-litert==2.3.0 openvino==2026.4.1 tf2onnx==1.17.0 onnx==1.23.2 onnxruntime==1.31.1 h5py==3.14.0 numpy==2.4.6 \
+  ml_dtypes==0.7.0 protobuf==7.36.2 flatbuffers==25.12.19
 cd "$folder"
 TF_CPP_MIN_LOG_LEVEL=3 "$folder/venv/bin/python" -W ignore - <<'PY' 2> /dev/null
 import contextlib

@@ -40,16 +40,23 @@ def load(kit):
     return predict
 
 
-def halide_type(mnn, array):
+def halide_types(mnn):
     types = {"float32": mnn.Halide_Type_Float, "int32": mnn.Halide_Type_Int, "int64": mnn.Halide_Type_Int64}
-    types["uint8"] = mnn.Halide_Type_Uint8
+    return {**types, "uint8": mnn.Halide_Type_Uint8}
+
+
+def halide_type(mnn, array):
+    types = halide_types(mnn)
     if array.dtype.name not in types:
         raise ValueError(f"MNN takes no inputs of dtype {array.dtype.name}.")
     return types[array.dtype.name]
 
 
 def read(mnn, tensor):
-    shape = tensor.getShape()
-    host = mnn.Tensor(shape, tensor.getDataType(), np.zeros(shape, "float32"), mnn.Tensor_DimensionType_Caffe)
+    shape, type_ = tensor.getShape(), tensor.getDataType()
+    names = [name for name, each in halide_types(mnn).items() if each == type_]
+    if not names:
+        raise ValueError("MNN answers with numbers of a type that its Python package does not give out.")
+    host = mnn.Tensor(shape, type_, np.zeros(shape, names[0]), mnn.Tensor_DimensionType_Caffe)
     tensor.copyToHostTensor(host)
     return np.array(host.getNumpyData()).reshape(shape)
