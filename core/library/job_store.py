@@ -68,6 +68,8 @@ class JobStore:
     """Job records in a folder: `<id>/job.json`, beside it the result (`result.json`), its arrays, and a marker file
     that requests a cancel. A result may be large; lists do not read it."""
 
+    look_seconds = 0.0  # between two looks of a job at whether it is to stop: here they cost nothing
+
     def __init__(self, folder: Path, max_finished: int):
         self._folder = folder
         self._max_finished = max_finished

@@ -3,10 +3,12 @@
 import contextlib
 import copy
 import logging
+import math
 import shutil
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from typing import Self
 
@@ -179,7 +181,7 @@ class Attempt:
         deadline = time.monotonic() + AWAY_SECONDS
         while True:
             try:
-                return job, self._store.put_files(job, self.folder, self._note_entry)
+                return job, self._store.put_files(job, self.folder, partial(self._note_entry, job))
             except RoundtripError as error:
                 log.warning("What job %s made could not be stored: %s", job.id, error)
                 if job.state != "done":
@@ -189,22 +191,38 @@ class Attempt:
                     return job.model_copy(update=failed), None
             time.sleep(RETRY_SECONDS)
 
-    def _note_entry(self, entry: str) -> None:
-        """Note what the job has made, whenever the database is there. Raises Cancelled where the attempt is over."""
+    def _note_entry(self, job: Job, entry: str) -> None:
+        """Note what the job has made, whenever the database is there.
+
+        Raises Cancelled where the attempt is over, StorageFailed where the job was cancelled, or where the database
+        answers otherwise and refuses the note for long.
+        """
+        refused_since = math.inf
         while not self.is_over:
             try:
                 return self._store.note_entry(entry)
             except StorageFailed as error:
                 log.warning("The result of job %s cannot be stored yet: %s", self.job.id, error)
-                time.sleep(RETRY_SECONDS)
+                is_there = self._tell_waiting(job, error)
+                refused_since = min(refused_since, time.monotonic()) if is_there else math.inf
+                if self._is_cancelled or time.monotonic() - refused_since >= AWAY_SECONDS:
+                    raise
+            time.sleep(RETRY_SECONDS)
         raise taken_over_error()
 
     def _is_given_up(self, job: Job, error: StorageFailed) -> bool:
         """Tell a person what is waited for; whether the job was cancelled, or is another worker's."""
-        waiting = job.model_copy(update={"state": "running", "note": f"Its result waits for the store. {error}"})
-        with contextlib.suppress(StorageFailed):
-            self._touch(waiting)
+        self._tell_waiting(job, error)
         return self._is_cancelled or self.is_over
+
+    def _tell_waiting(self, job: Job, error: StorageFailed) -> bool:
+        """Record what a job that is done waits for, and look whether it was cancelled; False without a database."""
+        waiting = job.model_copy(update={"state": "running", "note": f"Its result waits for the store. {error}"})
+        try:
+            self._touch(waiting)
+        except StorageFailed:
+            return False
+        return True
 
     def give_back(self) -> None:
         """End the attempt without an end of the job, which another worker takes up; nothing where it is over."""
@@ -266,6 +284,8 @@ def _closing(connection: Connection) -> Iterator[None]:
 
 class AttemptJobStore(DatabaseJobStore):
     """The records of jobs as the work of one attempt writes them."""
+
+    look_seconds = 0.0  # the attempt's own thread looks
 
     def __init__(self, store: DatabaseJobStore, attempt: Attempt):
         self.__dict__.update(copy.copy(store).__dict__)

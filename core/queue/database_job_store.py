@@ -47,6 +47,7 @@ class DatabaseJobStore(JobStore):
     """
 
     max_copies_bytes = math.inf  # that lie here of jobs whose files are in the store
+    look_seconds = 0.1  # each look is a query
 
     def __init__(
         self, folder: Path, max_finished: int, database: QueueDatabase, files: JobFiles, lost_seconds: int = 30

@@ -104,9 +104,9 @@ class JobFiles:
         return GivenRecord(name=kept_as, files=[_describe_remote(each) for each in kept])
 
     def read_kept(self, record: GivenRecord) -> list[RemoteFile]:
-        """Return files as `keep_remote` returned them."""
+        """Return files as `keep_remote` returned them; none where a part of one is not there any more."""
         contents = self._given(record.name)
-        return [
+        files = [
             RemoteFile(
                 **file.model_dump(exclude={"parts"}),
                 called=file.path,
@@ -114,6 +114,8 @@ class JobFiles:
             )
             for file in record.files
         ]
+        there = set(self._store.list_keys(f"{GIVEN}/{record.name}")) if files else set()
+        return files if all(part.key in there for file in files for part in file.parts) else []
 
     def _given(self, job_id: str) -> Contents:
         return Contents(self._store, f"{GIVEN}/{job_id}")

@@ -15,8 +15,8 @@ from core.queue.schema import UNLISTED_ENTRIES as ENTRIES
 
 
 def note(connection: Connection, entry: str) -> None:
-    """Note an entry that is about to be put."""
-    connection.execute(insert(ENTRIES).values(entry=entry))
+    """Note an entry that is about to be put; one that is noted already, its answer lost, stays as it is."""
+    connection.execute(insert(ENTRIES).values(entry=entry).on_conflict_do_nothing())
 
 
 def take(connection: Connection, entry: str) -> bool:

@@ -1,5 +1,7 @@
 """The folder in which MLflow keeps a model of Keras or TensorFlow: which files are the model, what of the others."""
 
+import contextlib
+import os
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -15,6 +17,7 @@ FLAVOR_OF_TENSORFLOW = re.compile(rb"^ +tensorflow:[ \t\r]*$", re.MULTILINE)
 STATED_VERSION = b"keras_version:"  # which the record of a tf.Module does not have
 
 LEFT_OUT = "The model was taken out of MLflow's folder; the other files there were left out."
+BESIDE = "The model lies in a folder of MLflow's; the other files there are no part of it."
 UNRELIABLE_VERSION = "The keras_version in MLflow's file MLmodel may be the release of TensorFlow."
 PICKLES_LEFT_OUT = "Among them is code that MLflow pickled ({}): pickles are never opened."
 
@@ -36,21 +39,32 @@ def find_model(names: Mapping[str, str]) -> dict[str, str]:
     return {}
 
 
-def describe_folder(names: Mapping[str, str], record: bytes) -> list[str]:
-    """Say what was left out of MLflow's folder, in sentences; `record` is the content of its MLmodel."""
+def describe_folder(names: Mapping[str, str], record: bytes, others: str = LEFT_OUT) -> list[str]:
+    """Say in sentences what else is in MLflow's folder, of which the first is of all `others`; `record` is the content
+    of its MLmodel."""
     is_unreliable = FLAVOR_OF_TENSORFLOW.search(record) and STATED_VERSION in record
-    said = [LEFT_OUT, UNRELIABLE_VERSION] if is_unreliable else [LEFT_OUT]
+    said = [others, UNRELIABLE_VERSION] if is_unreliable else [others]
     pickles = ", ".join(file for file in PICKLES if file in names)
     return [*said, PICKLES_LEFT_OUT.format(pickles)] if pickles else said
 
 
 def describe_folder_around(model: Path) -> list[str]:
-    """Say the same of a model that lies in MLflow's folder and was found by itself; nothing of any other."""
+    """Say the same of a model that lies in MLflow's folder and was found by itself; nothing of any other.
+
+    What cannot be read there says nothing: it is no part of the model.
+    """
     for folder in model.parents[:2]:
-        place = model.relative_to(folder).as_posix()
-        record = folder / RECORD
-        if (place in KERAS_FILES or f"{place}/" in SAVED_MODELS) and record.is_file() and not record.is_symlink():
-            names = {file: file for file in PICKLES if (folder / file).is_file()}
-            is_small = record.stat().st_size <= limits.MAX_JSON_BYTES
-            return describe_folder(names, record.read_bytes() if is_small else b"")
+        place, record = model.relative_to(folder).as_posix(), folder / RECORD
+        is_one = os.path.isfile(record) and not os.path.islink(record)
+        if is_one and (place in KERAS_FILES or f"{place}/" in SAVED_MODELS):
+            names = {file: file for file in PICKLES if os.path.isfile(folder / file)}
+            return describe_folder(names, _read_record(record), BESIDE)
     return []
+
+
+def _read_record(path: Path) -> bytes:
+    """The content of an MLmodel; nothing where it is too long, or cannot be read."""
+    with contextlib.suppress(OSError):
+        if path.stat().st_size <= limits.MAX_JSON_BYTES:
+            return path.read_bytes()
+    return b""

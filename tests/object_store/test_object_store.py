@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -213,7 +214,8 @@ def test_what_is_no_address_is_refused_in_words(address: str):
 
 
 def test_container_whose_account_is_not_named_says_how(monkeypatch):
-    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    for name in [name for name in os.environ if name.upper().startswith(("AZURE_", "AZURITE_"))]:
+        monkeypatch.delenv(name)
     with pytest.raises(InputError, match="in which storage account this container is") as caught:
         open_object_store("az://models/roundtrip")
     assert caught.value.received == "az://models/roundtrip"

@@ -2,15 +2,18 @@
 
 import os
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import pytest
 
 from core.errors import UnknownName, UnreadableRecord
+from core.jobs.execution.job_handle import JobHandle
 from core.library.ids import new_id
 from core.library.job_store import Job, JobStore
 from core.library.permissions import AccessControl
-from core.queue import DatabaseJobStore, job_rows, recover_abandoned
+from core.queue import DatabaseJobStore, QueueDatabase, job_rows, recover_abandoned
 from tests.factories.private_entries import ADA, BO
 from tests.factories.queue_team import Team
 from tests.helpers import wait_until
@@ -128,6 +131,27 @@ def test_job_beside_the_queue_is_interrupted_with_its_process(team: Team):
     execute(team.database_url, f"UPDATE jobs_1 SET claimed = now() - interval '2 minutes' WHERE id = '{lost.id}'")
     assert there.read(lost.id).state == "interrupted"
     assert [each.state for each in there.list_jobs()] == ["interrupted", "done"]
+
+
+def test_sweep_of_a_team_looks_at_most_ten_times_a_second_whether_to_stop(team: Team, monkeypatch):
+    """Each look is a query, of which the first that says so is the last."""
+    jobs, clock, queries = team.make_server(), [100.0], []
+    kept = jobs.job_store.create(make_job(state="running"))
+    handle, real = JobHandle(jobs, kept), QueueDatabase.run
+    monkeypatch.setattr("core.jobs.execution.job_handle.time", SimpleNamespace(monotonic=lambda: clock[0]))
+
+    def run(database: QueueDatabase, operation: Any, *arguments: Any) -> Any:
+        queries.append(operation)
+        return real(database, operation, *arguments)
+
+    monkeypatch.setattr(QueueDatabase, "run", run)
+    answers = []
+    for moment in (0, 0.03, 0.06, 0.125, 0.15, 0.25, 0.5):
+        if moment == 0.15:
+            jobs.job_store.request_cancel(kept.id)
+        clock[0] = 100 + moment
+        answers.append((handle.is_cancelled(), queries.count(job_rows.read_cancel_request)))
+    assert answers == [(False, 1), (False, 1), (False, 1), (False, 2), (False, 2), (True, 3), (True, 3)]
 
 
 def seconds_since_touched(store: DatabaseJobStore, id_: str) -> float:

@@ -3,10 +3,11 @@
 import contextlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from core.errors import InputError
+from core.errors import InputError, StorageFailed
 from core.jobs import Jobs
 from core.jobs.execution.given_files import GivenFiles
 from core.jobs.sweeps.sweep import Sweeps
@@ -16,6 +17,7 @@ from core.jobs.uploads import RemoteUpload, give_swept_models
 from core.library.job_store import Job
 from core.library.permissions import Viewer
 from core.library.staging import release_staging_folder
+from core.queue import DatabaseJobStore
 from core.sweep.models import LONE_FILE, SweptModel, list_files_below
 from core.sweep.plan import make_plan
 from core.sweep.rows import Status, SweepRow
@@ -115,6 +117,39 @@ def test_sweep_whose_server_is_gone_goes_on_at_another(team_of_module: Team, job
     with pytest.raises(InputError, match="they are not kept") as caught:
         sweeps.resume(job.id)
     assert "Give them once more" in caught.value.cure
+
+
+def test_sweep_of_which_a_part_is_gone_is_not_resumed(team_of_module: Team, jobs, left):
+    job, _ = left
+    files = jobs.job_store.files
+    execute(team_of_module.database_url, f"UPDATE jobs_1 SET queued = {A_WHILE_AGO}, claimed = {A_WHILE_AGO}")
+    assert Sweeps(jobs).can_resume(jobs.job_store.read(job.id))
+    (file,) = files.read_kept(jobs.job_store.read_given(job.id))
+    files._store.discard(file.parts[-1].key)
+    assert not Sweeps(jobs).can_resume(jobs.job_store.read(job.id))
+    with pytest.raises(InputError, match="they are not kept"):
+        Sweeps(jobs).resume(job.id)
+
+
+def test_sweep_whose_start_lost_the_databases_answer_can_be_resumed(team_of_module: Team, jobs, monkeypatch):
+    """It is in the database, and its files are there until somebody ends it."""
+    real = DatabaseJobStore.create
+
+    def create(store: DatabaseJobStore, job: Job, **more: Any) -> Job:
+        real(store, job, **more)
+        raise StorageFailed("The database did not answer.")
+
+    monkeypatch.setattr(jobs.job_store._kept, "touch", lambda: None)
+    monkeypatch.setattr(DatabaseJobStore, "create", create)
+    sent = give_swept_models(jobs.library, [send_in_pieces(jobs, "net.keras", WEIGHTS)])
+    with pytest.raises(StorageFailed):
+        Sweeps(jobs).start_uploads(PLAN, sent)
+    execute(team_of_module.database_url, f"UPDATE jobs_1 SET queued = {A_WHILE_AGO}, claimed = {A_WHILE_AGO}")
+    jobs.job_store.delete_old_given()
+    (job,) = jobs.job_store.list_jobs()
+    assert (list_given(jobs), Sweeps(jobs).can_resume(job)) == ({job.id}, True)
+    jobs.job_store.delete(job.id)
+    assert list_given(jobs) == set()
 
 
 def test_sweep_of_sent_files_is_resumed_by_its_own_person_only(team_of_module: Team, jobs, left):

@@ -2,7 +2,9 @@
 
 import contextlib
 import copy
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -13,7 +15,7 @@ from core.jobs.maintenance import delete_expired
 from core.library.job_store import Job
 from core.migration import migrate_from_store
 from core.object_store import Manifests, ObjectStore
-from core.queue import Attempt, DatabaseJobStore, QueueDatabase, recover_abandoned, take_attempt
+from core.queue import Attempt, DatabaseJobStore, QueueDatabase, recover_abandoned, take_attempt, unlisted_entries
 from tests.factories.faulty_team import Killed
 from tests.factories.queue_team import Team
 from tests.factories.small_kinds import SMALL_KINDS
@@ -187,28 +189,85 @@ def test_entry_of_a_store_that_is_not_there_is_deleted_when_it_is_back(shared_te
     jobs = shared_team.make_server("here")
     delete_expired(jobs)  # as a server does daily
     assert (list_entries(store), count_noted(store)) == ([], 0)
-    execute(shared_team.database_url, "ALTER TABLE unlisted_entries_1 RENAME TO gone")
-    delete_expired(jobs)  # whoever opens the database next makes the table anew
-    execute(shared_team.database_url, "DROP TABLE gone")
+    with renamed_table(shared_team):
+        delete_expired(jobs)
     assert "What no job lists was not deleted from the store: The database reported an error" in caplog.text
+
+
+@contextlib.contextmanager
+def renamed_table(team: Team) -> Iterator[None]:
+    """While the table of such entries has another name, the database reports an error."""
+    execute(team.database_url, "ALTER TABLE unlisted_entries_1 RENAME TO gone")
+    try:
+        yield
+    finally:  # who opened the database meanwhile made another
+        execute(team.database_url, "DROP TABLE IF EXISTS unlisted_entries_1")
+        execute(team.database_url, "ALTER TABLE gone RENAME TO unlisted_entries_1")
+
+
+def refuse_notes(patch: pytest.MonkeyPatch, times: float, do: Callable[..., object] = lambda *_: None) -> list[str]:
+    """Have the first notes fail, after `do` with the store and the entry; returns the entries of these."""
+    real, refused = DatabaseJobStore.note_entry, list[str]()
+
+    def note(store: DatabaseJobStore, entry: str) -> None:
+        if len(refused) < times:
+            refused.append(entry)
+            do(store, entry)
+            raise StorageFailed("The database does not answer.")
+        real(store, entry)
+
+    patch.setattr(DatabaseJobStore, "note_entry", note)
+    patch.setattr("core.queue.attempt.RETRY_SECONDS", 0.01)
+    return refused
 
 
 def test_note_waits_for_a_database_that_is_away(shared_team: Team, store, monkeypatch):
     """As the end of a job does, for as long as the job is this worker's."""
-    attempt, real, refused = take_attempt(store, ID, "a worker"), DatabaseJobStore.note_entry, []
+    attempt, refused, real = take_attempt(store, ID, "a worker"), refuse_notes(monkeypatch, 3), Attempt._touch
 
-    def note(job_store: DatabaseJobStore, entry: str) -> None:
-        if len(refused) < 2:
-            refused.append(entry)
+    def touch(attempt: Attempt, job: Job | None) -> None:
+        if refused:
             raise StorageFailed("The database does not answer.")
-        real(job_store, entry)
+        real(attempt, job)
 
-    monkeypatch.setattr(DatabaseJobStore, "note_entry", note)
-    monkeypatch.setattr("core.queue.attempt.RETRY_SECONDS", 0.01)
-    monkeypatch.setattr("core.queue.attempt.AWAY_SECONDS", 0)
+    monkeypatch.setattr(Attempt, "_touch", touch)
+    monkeypatch.setattr("core.queue.attempt.AWAY_SECONDS", 1e-9)
     do(shared_team, attempt)
-    assert (store.read(ID).state, len(refused)) == ("done", 2)
+    assert (store.read(ID).state, len(refused)) == ("done", 3)
     assert list_entries(store) == [refused[0]] == [store._read_row(ID).entry]
+
+
+def test_note_whose_answer_was_lost_is_made_once(shared_team: Team, store, monkeypatch):
+    attempt, real = take_attempt(store, ID, "a worker"), DatabaseJobStore.note_entry
+    refused = refuse_notes(monkeypatch, 2, real)
+    do(shared_team, attempt)
+    assert (store.read(ID).state, len(refused), count_noted(store)) == ("done", 2, 0)
+    assert list_entries(store) == [refused[0]] == [store._read_row(ID).entry]
+
+
+def test_entry_that_was_withdrawn_stays_so_when_noted_again(shared_team: Team, store):
+    store.note_entry("j9876543210")
+    pass_a_day(shared_team)
+    withdraw = partial(unlisted_entries.withdraw_old, seconds=1)
+    assert store.database.run(withdraw) == ["j9876543210"]
+    store.note_entry("j9876543210")
+    assert not store.database.run(unlisted_entries.take, "j9876543210")
+
+
+def test_note_that_the_database_never_takes_ends_the_job_in_words(shared_team: Team, store, monkeypatch):
+    attempt, refused = take_attempt(store, ID, "a worker"), refuse_notes(monkeypatch, math.inf)
+    monkeypatch.setattr("core.queue.attempt.AWAY_SECONDS", 0.05)
+    do(shared_team, attempt)
+    job = store.read(ID)
+    assert (job.state, job.error["sentence"]) == ("failed", "The database does not answer.")
+    assert (len(set(refused)), list_entries(store)) == (1, [])
+
+
+def test_note_that_waits_ends_when_the_job_is_cancelled(shared_team: Team, store, monkeypatch):
+    attempt = take_attempt(store, ID, "a worker")
+    refused = refuse_notes(monkeypatch, math.inf, lambda *_: len(refused) == 3 and store.request_cancel(ID))
+    do(shared_team, attempt)
+    assert (store.read(ID).state, len(refused), list_entries(store)) == ("failed", 3, [])
 
 
 def test_library_of_a_migration_gets_the_result_that_counts(shared_team: Team, store, empty_library):

@@ -21,7 +21,7 @@ from core.library import staging
 from core.report.upgrade_report import write_upgrade_report
 from core.upgrade.rows import Status, UpgradeRow
 from core.upgrade.sides import Crossing
-from core.validation.mlflow_folders import LEFT_OUT
+from core.validation.mlflow_folders import BESIDE
 from tests.factories.environment_kits import borrow_own_packages, make_engine
 from tests.factories.external_models import write_onnx_file
 from tests.factories.untrusted_files import make_keras_file
@@ -139,7 +139,7 @@ def test_model_in_an_mlflow_folder_says_so_also_when_asked_before(check, tmp_pat
         ("kept/data/model.keras", Status.ALIKE, True),
         ("alone.keras", Status.ALIKE, True),
     ]
-    assert [LEFT_OUT in row.note for row in rows] == [False, True, False]
+    assert [BESIDE in row.note for row in rows] == [False, True, False]
 
 
 def test_command_prints_what_a_reader_should_know_of_a_row(run_cli: Callable, cross_to, tmp_path: Path):
@@ -148,7 +148,7 @@ def test_command_prints_what_a_reader_should_know_of_a_row(run_cli: Callable, cr
     (tmp_path / "data" / "model.keras").write_bytes(make_keras_file())
     (tmp_path / "MLmodel").write_text("flavors:\n")
     status, out, _ = run_cli("upgrade", str(tmp_path), "--from", "here", "--to", "keras-3.3")
-    assert (status, f"data/model.keras: {LEFT_OUT}" in out) == (0, True)
+    assert (status, f"data/model.keras: {BESIDE}" in out) == (0, True)
 
 
 def test_zip_is_asked_as_its_folder(check, models: Path, tmp_path: Path):

@@ -7,12 +7,19 @@ import sys
 import zipfile
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from core.errors import Refused
 from core.validation import ValidatedUpload, limits, validate_upload
-from core.validation.mlflow_folders import LEFT_OUT, PICKLES_LEFT_OUT, UNRELIABLE_VERSION, describe_folder_around
+from core.validation.mlflow_folders import (
+    BESIDE,
+    LEFT_OUT,
+    PICKLES_LEFT_OUT,
+    UNRELIABLE_VERSION,
+    describe_folder_around,
+)
 from tests.factories.invalid_hdf5_files import write_whole_model
 from tests.factories.saved_model_parts import GOOD_SAVED_MODEL
 from tests.factories.untrusted_files import make_hdf5, make_keras_file, make_zip, single_file_upload
@@ -77,11 +84,25 @@ def test_saved_model_of_mlflow_is_taken_out_of_its_folder(folder: str, flavor: s
 @pytest.mark.parametrize("place", ["data/model.keras", "data/model.h5", "data/model", "tf2model", "tfmodel"])
 def test_model_found_within_a_folder_of_mlflow_says_what_lies_around_it(place: str, tmp_path: Path):
     write_folder(tmp_path / "kept", {place: b"x", PICKLES[0]: b"x"})
-    said = [LEFT_OUT, UNRELIABLE_VERSION, PICKLES_LEFT_OUT.format(PICKLES[0])]
+    said = [BESIDE, UNRELIABLE_VERSION, PICKLES_LEFT_OUT.format(PICKLES[0])]
     assert describe_folder_around(tmp_path / "kept" / place) == said
     assert describe_folder_around(tmp_path / "kept" / "data" / "other.keras") == []
     (tmp_path / "kept" / "MLmodel").unlink()
     assert describe_folder_around(tmp_path / "kept" / place) == []
+
+
+@pytest.mark.parametrize("use", ["stat", "read_bytes"])
+def test_record_of_mlflow_that_cannot_be_read_leaves_the_model_alone(use: str, tmp_path: Path, monkeypatch):
+    write_folder(tmp_path, {"data/model.keras": b"x"})
+    real = getattr(Path, use)
+
+    def refuse(path: Path, *arguments: Any, **more: Any) -> Any:
+        if path.name == "MLmodel":
+            raise PermissionError(path)
+        return real(path, *arguments, **more)
+
+    monkeypatch.setattr(Path, use, refuse)
+    assert describe_folder_around(tmp_path / "data" / "model.keras") == [BESIDE]
 
 
 def test_first_of_two_files_of_mlflow_is_taken(upload_folder, output_folder):

@@ -2,6 +2,7 @@
 
 import contextlib
 import contextvars
+import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -19,7 +20,7 @@ from core.record import now
 from core.worker.child_handle import CancelCheck
 
 PROGRESS_WRITE_SECONDS = 0.1  # seconds between two records of a job's progress
-POLL_SECONDS = 0.1  # seconds between two looks at whether a person asked to cancel
+POLL_SECONDS = 0.1  # seconds that a job waits for something until it looks again, also whether it is to stop
 
 Result = TypeVar("Result")
 
@@ -48,6 +49,7 @@ class JobHandle:
         self.limits: ChildLimits = {"seconds": self.config.child_seconds, "cancelled": self.is_cancelled}
         self._lock = threading.Lock()
         self._last_write = 0.0
+        self._last_look = -math.inf
         self._is_cancelled = False
 
     def code_source(self, id_: str) -> str:
@@ -69,7 +71,11 @@ class JobHandle:
                 self._last_write = time.monotonic()
 
     def is_cancelled(self) -> bool:
-        self._is_cancelled = self._is_cancelled or self.context.job_store.is_cancel_requested(self.job.id)
+        """Whether a person asked to stop the job: for good once they did, and else as of the last look."""
+        store = self.context.job_store
+        if not self._is_cancelled and time.monotonic() - self._last_look >= store.look_seconds:
+            self._last_look = time.monotonic()
+            self._is_cancelled = store.is_cancel_requested(self.job.id)
         return self._is_cancelled
 
     def finish(self, **end: Any) -> None:

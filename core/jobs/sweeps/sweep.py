@@ -134,11 +134,11 @@ class Sweeps:
         return self._start_kept(job, plan, uploads.remote)
 
     def _start_kept(self, job: Job, plan: SweepPlan, remote: Iterable[RemoteFile]) -> Job:
+        """Where the database fails, the job may be in it all the same, and its files stay until `delete_old_given`."""
         kept_as = name_kept(job)
         files = GivenFiles(discard_kept=partial(discard_sent_models, self._jobs, kept_as))
-        with cleanup_on_error(files.discard):
-            sent = keep_sent_models(self._jobs, kept_as, remote)
-            return self._start(job, plan, sent.models, files, sent.create)
+        sent = keep_sent_models(self._jobs, kept_as, remote)  # which leaves nothing where it fails
+        return self._start(job, plan, sent.models, files, sent.create)
 
     def _require_workers(self, plan: SweepPlan) -> None:
         require_workers(self._jobs, (join_keys(HERE, machine) for machine in plan.machines))
@@ -200,7 +200,7 @@ class Sweeps:
         return not job.request["has_files"] or bool(self._find_sent(job))
 
     def _find_sent(self, job: Job) -> list[RemoteFile]:
-        """The files of a sweep that its person sent, as far as they are kept since its server is gone."""
+        """The files of a sweep that its person sent, where all are kept since its server is gone."""
         is_own = job.owner == self._library.access.viewer_id
         return find_sent_files(self._jobs, job.id) if is_own and job.state == "interrupted" else []
 

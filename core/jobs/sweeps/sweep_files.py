@@ -143,7 +143,7 @@ def keep_sent_models(jobs: Jobs, kept_as: str, files: Iterable[RemoteFile]) -> S
 
 
 def find_sent_files(jobs: Jobs, job_id: str) -> list[RemoteFile]:
-    """Return the files of a sweep whose server is gone, as far as they are still kept; none of one that has ended.
+    """Return the files of a sweep whose server is gone; none of one that has ended, or where not all are still kept.
 
     Raises UnknownName, UnreadableRecord, StorageFailed.
     """
