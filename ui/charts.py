@@ -90,7 +90,7 @@ def _resume_range(end: float, epochs: list[float]) -> list[float]:
     It is an epoch long at least: a training that has just begun fills a part of it.
     """
     length = max(max(epochs) - end, 1.0)
-    return [max(0.0, end - length / 2) - length * 0.02, max(epochs) + length * 0.02]
+    return [max(0.0, end - length / 2) - length * 0.02, end + length * 1.02]
 
 
 def loss_difference_chart(epochs: list[float], differences: list[float | None], limit: float, colour: str) -> go.Figure:
