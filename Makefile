@@ -67,6 +67,7 @@ docs: .venv/installed-for-docs
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -c "import sys; sys.exit(not (3, 11) <= sys.version_info[:2] < (3, 14))" \
 		|| { echo "Roundtrip needs Python 3.11, 3.12 or 3.13; try: make PYTHON=python3.12 run"; exit 1; }
+	@echo "Installing TensorFlow and all else that requirements.txt names into .venv, once; it takes a minute or more."
 	$(PYTHON) -m venv .venv
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-compile -r requirements.txt -e .
 	touch $@

@@ -71,7 +71,8 @@ def resume_curves(past: LossCurve, live: LossCurve, copies: list[LossCurve]) -> 
 def _mark_training_end(figure: go.Figure, end: float, live_epochs: list[float]) -> None:
     figure.add_vline(end, line={"dash": "dot", "color": PAST, "width": 1.5})
     figure.add_annotation(x=end, y=1, yref="paper", text="training ended here ", showarrow=False, xanchor="right")
-    figure.update_xaxes(range=_resume_range(end, live_epochs or [end + 1]))
+    first, last = _resume_range(end, live_epochs or [end + 1])
+    figure.update_xaxes(range=[first, last], dtick=1 if last - first <= MAX_EPOCH_TICKS else None)
 
 
 def _set_loss_axis(figure: go.Figure, losses: list[float]) -> None:
@@ -84,9 +85,12 @@ def _set_loss_axis(figure: go.Figure, losses: list[float]) -> None:
 
 
 def _resume_range(end: float, epochs: list[float]) -> list[float]:
-    """Return a range of the axis in which the past takes a third at most; a double click shows all of it."""
-    length = max(epochs) - end
-    return [max(0.0, end - length / 2) - length * 0.02, max(epochs) + length * 0.02]
+    """Return a range of the axis in which the past takes a third at most; a double click shows all of it.
+
+    It is an epoch long at least: a training that has just begun fills a part of it.
+    """
+    length = max(max(epochs) - end, 1.0)
+    return [max(0.0, end - length / 2) - length * 0.02, end + length * 1.02]
 
 
 def loss_difference_chart(epochs: list[float], differences: list[float | None], limit: float, colour: str) -> go.Figure:

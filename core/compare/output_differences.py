@@ -10,7 +10,8 @@ from core.arrays import as_text
 from core.compare.arithmetic import RunningStd
 from core.compare.chunks import Block, ChunkSource, read_aligned
 from core.compare.results import WorstValue
-from core.compare.verdict import ATOL, CHANGED_STD_SHARE, MAX_ULPS, RTOL
+from core.compare.value_changes import choose_allowed_distance, has_whole_numbers, may_be_scores, measure_last_places
+from core.compare.verdict import ATOL, RTOL
 
 PROBABILITY_SUM_TOLERANCE = 1e-3  # how far from 1 the values of a row of probabilities may add up
 NONFINITE_COUNTS = ("reference_nan", "reference_inf", "answer_nan", "answer_inf")
@@ -54,7 +55,8 @@ class DifferenceAccumulator:
 
     Args:
         is_classification: Whether the prediction of a row is the largest of its values; None means as long as the rows
-            of the reference are probabilities, which is known for sure only when the last has been seen.
+            of the reference are probabilities, which is known for sure only when the last has been seen. Whole numbers
+            are no classes' scores.
         reference_std: The deviation with which a changed value is compared; None is that of the reference's own rows.
     """
 
@@ -63,7 +65,7 @@ class DifferenceAccumulator:
         self._reference_std = reference_std
         self._running_std = RunningStd()
         self._total = OutputDifferences()
-        self._is_whole = False
+        self._head = np.zeros((0, 0))  # of the reference's rows, for their dtype and shape
         self._nonfinite = np.zeros((2, 2), "int64")  # side by NaN, infinite
         self._mismatches: Counter[str] = Counter()
         self._row_differences: list[np.ndarray] = []
@@ -72,7 +74,7 @@ class DifferenceAccumulator:
         self._label_changes: list[np.ndarray] = []
 
     def add(self, block: Block) -> None:
-        total, self._is_whole = self._total, has_whole_numbers(block)
+        total, self._head = self._total, block.raw[0][:0]
         total.values += block.finite_count
         total.sum_abs += float(block.as_float64[2].sum())
         total.identical = total.identical and not block.max_abs_diff and _has_same_bits(*block.raw)
@@ -85,7 +87,7 @@ class DifferenceAccumulator:
             self._nonfinite += [[np.isnan(side).sum(), np.isinf(side).sum()] for side in block.matrices]
         self._mismatches.update(_count_mismatches(block))
         self._row_differences.append(block.row_max_diff)
-        self._row_moves.append(_row_moves(block))
+        self._row_moves.append(measure_row_moves(block))
         self._row_mismatches.append(block.row_mismatch)
         self._update_changed(block)
 
@@ -101,7 +103,7 @@ class DifferenceAccumulator:
 
     def _update_changed(self, block: Block) -> None:
         if self.is_classification is not False:
-            has_classes = block.raw[0].ndim == 2 and block.raw[0].shape[1] > 1
+            has_classes = may_be_scores(block.raw[0])
             is_sure = self.is_classification or (None if has_probabilities(block) else False)
             self.is_classification = has_classes and is_sure
         if self.is_classification is not False:
@@ -127,15 +129,8 @@ class DifferenceAccumulator:
         return total
 
     def _allowed_distance(self) -> float:
-        """The distance up to which a row is not changed. A whole number may be an id, of which the next one is another
-        answer, however far ids spread."""
         std = self._running_std.std if self._reference_std is None else self._reference_std
-        return ATOL if self._is_whole else max(CHANGED_STD_SHARE * std, ATOL)
-
-
-def has_whole_numbers(block: Block) -> bool:
-    """Whether the reference's values are integers or booleans, which no computation rounds."""
-    return block.raw[0].dtype.kind in "biu"
+        return choose_allowed_distance(self._head, std)
 
 
 def _count_mismatches(block: Block) -> Counter[str]:
@@ -168,20 +163,20 @@ def _has_same_bits(left: np.ndarray, right: np.ndarray) -> bool:
 def _is_within_rounding(block: Block) -> bool:
     if block.mismatch is not None and block.mismatch.any():
         return False
-    rtol = 0 if has_whole_numbers(block) else max(RTOL, _coarse_rtol(block))
-    return block.max_abs_diff <= ATOL or bool(np.all(block.abs_diff <= ATOL + rtol * np.abs(block.left)))
+    if block.max_abs_diff <= ATOL:
+        return True
+    explained = np.abs(block.left) * (0 if has_whole_numbers(block.raw[0]) else RTOL)
+    if (places := measure_last_places(block.raw[0])) is not None:
+        explained = np.maximum(explained, places.reshape(explained.shape))
+    return bool(np.all(block.abs_diff <= ATOL + explained))
 
 
-def _coarse_rtol(block: Block) -> float:
-    """The last places of the reference's dtype that rounding may move, where they are more than those of float32."""
-    return MAX_ULPS * float(np.finfo("float16").eps) if block.raw[0].dtype == "float16" else 0.0
-
-
-def _row_moves(block: Block) -> np.ndarray:
-    """The largest difference of each row that a coarse dtype of the reference does not explain, (rows,)."""
-    if not (rtol := _coarse_rtol(block)):
+def measure_row_moves(block: Block) -> np.ndarray:
+    """The largest difference of each row that the last places of a coarse dtype do not explain, (rows,)."""
+    places = measure_last_places(block.raw[0])
+    if places is None:
         return block.row_max_diff
-    explained = block.abs_diff <= rtol * np.abs(block.left)
+    explained = block.abs_diff <= places.reshape(block.abs_diff.shape)
     return np.asarray(np.where(explained, 0, block.abs_diff).max(axis=1, initial=0))
 
 

@@ -16,9 +16,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from core.arrays import Arrays
-from core.compare import ATOL, CHANGED_STD_SHARE
 from core.compare.arithmetic import finite_std
-from core.compare.output_differences import PROBABILITY_SUM_TOLERANCE
+from core.compare.chunks import Block
+from core.compare.output_differences import PROBABILITY_SUM_TOLERANCE, measure_row_moves
+from core.compare.value_changes import choose_allowed_distance, may_be_ids, may_be_scores
 
 SAME, VALUE_MOVED, CLASS_OR_TEXT_CHANGED, NON_FINITE = 0, 1, 2, 3
 MAX_AMOUNT = 1e12  # an amount above which nothing is told apart any more
@@ -27,15 +28,10 @@ MAX_AMOUNT = 1e12  # an amount above which nothing is told apart any more
 @dataclass(frozen=True)
 class OutputScale:
     """How predictions of one output are compared: as a "class" (the largest of its values), as a "value" in units of
-    `spread` (of 1 where that is 0), or as "text"."""
+    `spread` (of 1 where that is 0), as whole numbers that may be an "id", likewise, or as "text"."""
 
     kind: str
     spread: float = 0.0
-
-    @property
-    def change_threshold(self) -> float:
-        """The difference from which a value counts as changed, as in a comparison."""
-        return max(CHANGED_STD_SHARE * self.spread, ATOL)
 
 
 @dataclass(frozen=True)
@@ -67,10 +63,9 @@ def output_scales(reference: Arrays, labels: int = 0) -> dict[str, OutputScale]:
 def _output_scale(array: np.ndarray, labels: int) -> OutputScale:
     if array.dtype.kind in "SUO":
         return OutputScale("text")
-    values = array.astype("float64")
-    if values.ndim == 2 and values.shape[1] > 1 and (values.shape[1] == labels or _is_probability_rows(values)):
+    if may_be_scores(array) and (array.shape[1] == labels or _is_probability_rows(array.astype("float64"))):
         return OutputScale("class")
-    return OutputScale("value", finite_std(values))
+    return OutputScale("id" if may_be_ids(array) else "value", finite_std(array))
 
 
 def _is_probability_rows(rows: np.ndarray) -> bool:
@@ -95,27 +90,27 @@ def measure_disagreement(left: Arrays, right: Arrays, scales: Mapping[str, Outpu
 def _measure_output(
     left: np.ndarray, right: np.ndarray, scale: OutputScale
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    left, right = left.reshape(len(left), -1), right.reshape(len(right), -1)
     if scale.kind == "text":
+        left, right = left.reshape(len(left), -1), right.reshape(len(right), -1)
         changed = (left.astype("U") != right.astype("U")).sum(axis=1)
         return np.where(changed > 0, CLASS_OR_TEXT_CHANGED, SAME), changed.astype("float64"), np.zeros(len(left))
-    left, right = left.astype("float64"), right.astype("float64")
-    finite = np.isfinite(left) & np.isfinite(right)
     with np.errstate(invalid="ignore"):
-        largest = np.where(finite, np.abs(left - right), 0.0).max(axis=1, initial=0.0)
-    non_finite = (~(finite | (np.isnan(left) & np.isnan(right)) | (left == right))).sum(axis=1)
-    level, amount = _score_classes(left, right, largest) if scale.kind == "class" else _score_values(largest, scale)
+        block = Block(0, left, right, "float64")
+    non_finite = np.zeros(len(left), int) if block.mismatch is None else block.mismatch.sum(axis=1)
+    level, amount = _score_classes(block) if scale.kind == "class" else _score_values(block, scale)
     amount = np.nan_to_num(np.minimum(amount, MAX_AMOUNT), nan=MAX_AMOUNT)
-    return np.where(non_finite, NON_FINITE, level), np.where(non_finite, non_finite, amount), largest
+    return np.where(non_finite, NON_FINITE, level), np.where(non_finite, non_finite, amount), block.row_max_diff
 
 
-def _score_values(largest: np.ndarray, scale: OutputScale) -> tuple[np.ndarray, np.ndarray]:
-    return np.where(largest > scale.change_threshold, VALUE_MOVED, SAME), largest / (scale.spread or 1.0)
+def _score_values(block: Block, scale: OutputScale) -> tuple[np.ndarray, np.ndarray]:
+    is_moved = measure_row_moves(block) > choose_allowed_distance(block.raw[0], scale.spread)
+    return np.where(is_moved, VALUE_MOVED, SAME), block.row_max_diff / (scale.spread or 1.0)
 
 
-def _score_classes(left: np.ndarray, right: np.ndarray, largest: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def _score_classes(block: Block) -> tuple[np.ndarray, np.ndarray]:
     """Rows in which both have the same number missing count by the others."""
-    left, right = (np.where(np.isfinite(rows), rows, np.finfo("float32").min) for rows in (left, right))
+    left, right = (np.where(np.isfinite(rows), rows, np.finfo("float32").min) for rows in block.matrices)
+    largest = block.row_max_diff
     rows, a, b = np.arange(len(left)), left.argmax(axis=1), right.argmax(axis=1)
     certainty = np.minimum(left[rows, a] - left[rows, b], right[rows, b] - right[rows, a])
     margin = np.minimum(_top_margin(left), _top_margin(right))

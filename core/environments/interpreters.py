@@ -1,5 +1,6 @@
 """The interpreter in which an environment is built: one that is installed, and none is ever downloaded."""
 
+import contextlib
 import os
 import re
 import sys
@@ -15,7 +16,9 @@ def find_interpreter(release: str) -> str:
     """
     if release == f"{sys.version_info.major}.{sys.version_info.minor}":
         return sys.executable
-    return next((str(path) for path in _list_interpreters_of_pyenv(release)), release)
+    with contextlib.suppress(OSError, RuntimeError):  # a folder that may not be read, or no home
+        return next((str(path) for path in _list_interpreters_of_pyenv(release)), release)
+    return release
 
 
 def _list_interpreters_of_pyenv(release: str) -> list[Path]:

@@ -8,6 +8,7 @@ from typing import NamedTuple, Self
 import numpy as np
 
 from core.arrays import Arrays, to_plain_array
+from core.compare.value_changes import PICTURE_STEP, is_byte_picture, may_be_ids, measure_last_places
 from core.compare.verdict import ATOL, MAX_ULPS, RTOL
 from core.environments import get_environment
 from core.environments.judge import EnvironmentAnswer
@@ -64,11 +65,11 @@ def select_proof_data(reference: Reference, outcome: ReloadOutcome | None) -> Pr
     dtypes = {spec["name"]: spec["dtype"] for spec in (outcome.inputs if outcome else [])}
     renamed = {inputs.get(name, name): array for name, array in head.inputs.items()}
     expected = {outputs.get(name, name): to_plain_array(array) for name, array in head.predictions.items()}
-    max_abs = (outcome.max_abs or 0.0) if outcome else 0.0
+    max_abs, has_changed = (outcome.max_abs or 0.0, bool(outcome.changed_rows)) if outcome else (0.0, False)
     return ProofData(
         {name: _cast_input(array, dtypes.get(name)) for name, array in renamed.items()},
         expected,
-        {name: _choose_tolerance(array, max_abs) for name, array in expected.items()},
+        {name: _choose_tolerance(array, max_abs, has_changed) for name, array in expected.items()},
         {name: now for name, now in (inputs | outputs).items() if name != now},
     )
 
@@ -82,7 +83,7 @@ def select_elsewhere(reference: Reference, source: EnvironmentAnswer | None) -> 
     facts = {"environment": told.environment, "label": get_environment(told.environment).label}
     return proof_data._replace(
         expected=source.predictions,
-        tolerance={name: _choose_tolerance(array, 0.0) for name, array in source.predictions.items()},
+        tolerance={name: _choose_tolerance(array) for name, array in source.predictions.items()},
         expected_by={**facts, "versions": told.versions, "off_the_model": told.max_abs},
     )
 
@@ -106,12 +107,27 @@ def _cast_input(array: np.ndarray, dtype: str | None) -> np.ndarray:
     return plain if dtype in (None, "object", "bfloat16") or plain.dtype.kind == "U" else plain.astype(dtype)
 
 
-def _choose_tolerance(expected: np.ndarray, max_abs: float) -> tuple[float, float]:
-    """Return (atol, rtol): the copy's largest difference when saved, plus that of correct computations elsewhere."""
-    if expected.dtype.kind in "biu":  # which no computation rounds: the next whole number is another answer
-        return max_abs, 0.0
+def _choose_tolerance(expected: np.ndarray, max_abs: float = 0.0, has_changed: bool = False) -> tuple[float, float]:
+    """Return (atol, rtol): the copy's largest difference when saved, plus that of correct computations elsewhere.
+
+    That difference is one for all outputs, so whole numbers that may be ids are given it only where answers changed.
+    """
+    if may_be_ids(expected):
+        return max_abs if has_changed else 0.0, 0.0
+    if is_byte_picture(expected):
+        return max_abs + PICTURE_STEP, 0.0
     eps = MAX_ULPS * float(np.finfo(expected.dtype).eps) if expected.dtype.kind == "f" else 0.0
-    return max_abs + max(ATOL, eps), max(RTOL, eps)
+    return max_abs + max(ATOL, eps), max(RTOL, _find_share_of_last_places(expected))
+
+
+def _find_share_of_last_places(expected: np.ndarray) -> float:
+    """Return the smallest share of each value of a coarse dtype that holds its last places; 0 for other dtypes."""
+    places = measure_last_places(expected)
+    if places is None:
+        return 0.0
+    sizes = np.abs(expected.astype("float64"))
+    is_normal = np.isfinite(sizes) & (sizes >= np.finfo("float16").tiny)  # the others are within the absolute part
+    return float((places[is_normal] / sizes[is_normal]).max(initial=0.0))
 
 
 ARTIFACT_FOLDER = "artifact"  # of the kit, with exactly what the format wrote

@@ -91,7 +91,6 @@ def compare_output(name, prediction, expected, atol, rtol):
     if expected.dtype.kind in "SU":
         changed = int((decode_texts(prediction) != expected).sum())
         return f"{name}: {changed:,} of {expected.size:,} texts are others.", not changed
-    prediction, expected = as_reals(prediction, expected)
     return compare_numbers(name, prediction, expected, atol, rtol)
 
 
@@ -105,32 +104,40 @@ def decode_text(text):
 
 
 def as_reals(*arrays):
-    """Return arrays of one type: integers as they are, a complex number as two floats, all others as float64."""
+    """Return arrays of one type: integers as they are, a complex number as two floats, all others as float64; whole
+    numbers of which no type holds both, as uint64 and int64, as those of Python."""
     common = np.result_type(*arrays)
     if common.kind in "iu":
         return [array.astype(common) for array in arrays]
     if common.kind == "c":
         return [array.astype("complex128")[..., None].view("float64") for array in arrays]
-    return [array.astype("float64") for array in arrays]
+    is_mixed = common.kind == "f" and all(array.dtype.kind in "iu" for array in arrays)
+    return [array.astype(object if is_mixed else "float64") for array in arrays]
 
 
 def measure_distance(left, right):
     """Return |left - right| as float64; that of integers is exact where no float holds them."""
     if left.dtype.kind not in "iu":
-        return np.abs(left - right)
+        return np.abs(left - right).astype("float64")
     return (np.maximum(left, right) - np.minimum(left, right)).view(f"u{left.itemsize}").astype("float64")
 
 
 def compare_numbers(name, prediction, expected, atol, rtol):
     """Return a line and whether all are within tolerance; NaN matches NaN, an infinity only itself."""
-    same = (prediction == expected) | (np.isnan(prediction) & np.isnan(expected))
+    left, right = as_reals(prediction, expected)
+    same = (left == right) | (find_nan(left) & find_nan(right))
     with np.errstate(invalid="ignore"):
-        apart = np.where(same, 0.0, measure_distance(prediction, expected))
-        outside = ~(apart <= atol + rtol * np.abs(expected)) & ~same
+        apart = np.where(same, 0.0, measure_distance(left, right))
+        outside = ~(apart <= atol + rtol * np.abs(right).astype("float64")) & ~same
+    outside = outside.any(axis=-1) if outside.ndim > expected.ndim else outside  # both parts of a complex number
     most = float(np.nanmax(apart, initial=0.0))
     allowed = f"allowed are {atol:.3g} + {rtol:.3g} · |expected|"
     beyond = f"{int(outside.sum()):,} of {expected.size:,} are beyond"
     return f"{name}: the largest difference is {most:.3g}; {allowed}; {beyond}.", not outside.any()
+
+
+def find_nan(array):
+    return np.isnan(array) if array.dtype.kind == "f" else np.zeros(array.shape, bool)
 
 
 def describe_elsewhere(folder, answer, expected, predictions):

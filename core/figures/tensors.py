@@ -106,7 +106,7 @@ def tensor_distances(names: list[str], shares: list[float | None], hover: list[s
     figure.update_xaxes(tickvals=[tick + 0.15 for tick in ticks], ticktext=labels)
     short = [escape_label(name if len(name) <= 34 else "…" + name[-33:]) for name in names]
     figure.update_yaxes(tickvals=list(range(count)), ticktext=short, autorange="reversed")
-    return apply_theme(figure, "share of the tensor", "", 110 + 24 * count)
+    return apply_theme(figure, "relative difference", "", 110 + 24 * count)
 
 
 def value_line_chart(rows: dict[str, list[float]], title: str) -> go.Figure:

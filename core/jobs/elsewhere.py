@@ -27,6 +27,7 @@ from core.jobs.execution.driver import JobKind, Requirements
 from core.jobs.execution.job_handle import JobHandle, attempt
 from core.jobs.participants import require_has_been_run
 from core.jobs.places.place import at_place
+from core.jobs.places.worker_place import Errand, done_on_worker, require_worker
 from core.library import Artifact, Library
 from core.settings import Settings
 
@@ -96,9 +97,6 @@ def require_workers(context: AppContext, environments: Iterable[str]) -> None:
     """Raise InputError where one of them is on a worker that is not there, or may not be built on it."""
     for key in environments:
         if get_machine(split_key(key)[1]).worker:
-            # An installation on one machine need not import this.
-            from core.jobs.places.worker_place import require_worker
-
             require_worker(context, get_asked_environment(key))
 
 
@@ -224,11 +222,6 @@ class _ElsewhereJob:
 
     def _ask_there(self, environment: Environment, worker: str, artifacts: list[str]) -> None:
         """Take over what a worker found out, under the key of the environment on its machine."""
-        from core.jobs.places.worker_place import (  # which an installation on one machine need not import
-            Errand,
-            done_on_worker,
-        )
-
         key, _ = split_key(environment.key)
         request: ElsewhereRequest = {"environments": [key], "run": self._run, "artifacts": artifacts, "worker": worker}
         errand = Errand(worker, ON_WORKER, self.handle.job.title, dict(request), {})

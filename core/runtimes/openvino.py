@@ -132,14 +132,24 @@ def _name_outputs(model: Any) -> dict[str, Any]:
 
 
 def _list_leftovers(model: Any) -> list[str]:
-    """The outputs from inside of layers that are one number, or a few where rows are free: no answers to rows."""
-    are_rows_free = any(port.get_partial_shape().is_dynamic for port in model.inputs)
-    inner = {name: port.get_partial_shape() for name, port in _name_outputs(model).items() if INNER_NAME.search(name)}
+    """The outputs from inside of layers that are one number, or, where rows are free, a few whole ones: no answers to
+    rows."""
+    inner = {name: port for name, port in _name_outputs(model).items() if INNER_NAME.search(name)}
+    are_rows_free = any(_has_free_rows(port.get_partial_shape()) for port in model.inputs)
     return [
         name
-        for name, shape in inner.items()
-        if shape.rank == 0 or (are_rows_free and shape.rank == 1 and shape.is_static)
+        for name, port in inner.items()
+        if port.get_partial_shape().rank == 0 or (are_rows_free and _holds_sizes(port))
     ]
+
+
+def _has_free_rows(shape: Any) -> bool:
+    return bool(shape.rank.is_dynamic or (shape.rank.get_length() and shape[0].is_dynamic))
+
+
+def _holds_sizes(port: Any) -> bool:
+    shape, element = port.get_partial_shape(), port.get_element_type()
+    return bool(shape.rank == 1 and shape.is_static and element.is_integral())
 
 
 # Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit; and it

@@ -1,11 +1,11 @@
 """What the forkserver imports before it forks, so that every child finds it done."""
 
+import contextlib
 import gc
 import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
-from importlib.util import find_spec
 
 from core.error_translation import summarize_error
 
@@ -54,9 +54,17 @@ def import_runtimes() -> None:
 
 def import_tools() -> None:
     """Import what converters use, as `import_runtimes` does; a package that is not installed is nothing to say."""
+    from core.runtimes.openvino import import_openvino
+
+    with contextlib.suppress(Exception):  # said where runtimes are imported; it keeps telemetry off, of NNCF too
+        import_openvino()
     for name in TOOLS:
-        if find_spec(name.partition(".")[0]):
-            _try_import("tool", partial(import_module, name))
+        _try_import("tool", partial(_import_if_installed, name))
+
+
+def _import_if_installed(name: str) -> None:
+    with contextlib.suppress(ModuleNotFoundError):
+        import_module(name)
 
 
 def _try_import(kind: str, import_it: Callable[[], object]) -> None:

@@ -62,19 +62,24 @@ def write_model_copy(model: Any, folder: Path) -> Exception | None:
     except CONFIG_ERRORS:
         if kind != "keras" or (refusal := _find_config_error(model)) is None:
             raise
-        for left in folder.iterdir():
-            left.unlink()
+        _empty(folder)
         _write_part(model, folder, refusal)
         return refusal
     return None
 
 
+def _empty(folder: Path) -> None:
+    for left in folder.iterdir():
+        left.unlink()
+
+
 def _write_part(model: Model, folder: Path, refusal: Exception) -> None:
     """Store what can be stored of a model of which Keras refuses to write the config."""
-    with _uncompiled(model):
+    with _uncompiled(model), contextlib.suppress(*CONFIG_ERRORS):
         if _find_config_error(model) is None:
             get_format(SNAPSHOT_FORMATS["keras"]).save(model, folder)
             return
+    _empty(folder)
     write_variables(model, folder)
     (folder / REFUSAL_FILE).write_text(translate(refusal, CannotSave).sentence, encoding="utf-8")
 

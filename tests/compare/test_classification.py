@@ -26,9 +26,8 @@ def classification_metrics(
 def score_pairs(draw):
     """Scores of two sides for the same rows and classes, with ties, NaN and infinities."""
     shape = draw(st.tuples(st.integers(1, 12), st.one_of(st.integers(2, 9), st.integers(30, 36))))
-    dtype = draw(st.sampled_from(["float16", "float32", "float64", "int8", "int64"]))
-    floats = st.one_of(st.integers(-3, 3).map(float), st.sampled_from([NAN, INF, -INF, 0.5, -0.0]))
-    elements = floats if dtype.startswith("f") else st.integers(-5, 5)
+    dtype = draw(st.sampled_from(["float16", "float32", "float64"]))
+    elements = st.one_of(st.integers(-3, 3).map(float), st.sampled_from([NAN, INF, -INF, 0.5, -0.0]))
     return tuple(draw(hnp.arrays(dtype, shape, elements=elements)) for _ in range(2))
 
 

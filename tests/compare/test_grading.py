@@ -115,21 +115,28 @@ def test_grade_of_small_pictures_and_of_colours():
         assert (result.ssim is None) == (min(shape[:2]) < 3)
 
 
-@pytest.mark.parametrize("change", ["nothing", "classes", "text", "not finite"])
+@pytest.mark.parametrize("change", ["nothing", "classes", "text", "ids", "not finite"])
 def test_grade_is_none_where_no_value_can_be_graded(change: str):
     before = {
         "nothing": PRICES,
         "classes": np.eye(4, dtype="float32")[[0, 1, 2, 3]],
         "text": np.array([["a"], ["b"]], dtype=object),
+        "ids": np.array([[70], [3]]),
         "not finite": PRICES,
     }[change]
     after = {
         "nothing": PRICES + np.float32(1e-4),
         "classes": before[::-1],
         "text": before[::-1],
+        "ids": before[::-1],
         "not finite": np.where(np.arange(len(before))[:, None] == 1, np.nan, before if change == "not finite" else 0),
     }[change]
     assert grade({"y": before}, {"y": after}) is None
+
+
+def test_grade_of_pictures_of_bytes_has_ssim():
+    levels = (PICTURES * 255).astype("uint8")
+    assert grade({"y": levels}, {"y": 255 - levels}).ssim < 0.5
 
 
 def test_grade_of_two_outputs_is_that_of_the_worse_value():

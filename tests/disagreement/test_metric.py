@@ -89,6 +89,39 @@ def test_changed_class_scores_above_any_moved_value():
     assert measure_disagreement(left, right, scales).score.argmax() == 1
 
 
+WHOLE = np.array([[2**60], [50_000], [7]])
+HALVES = np.array([[1000.0], [1000.5], [1001.0]], "float16")
+PICTURE = np.random.default_rng(0).integers(0, 99, (3, 4, 5)).astype("uint8")
+MOVES = {
+    "ids": (WHOLE, np.array([[0], [1], [0]])),
+    "ids beyond 2^53": (WHOLE, np.array([[1], [0], [0]])),
+    "one-hot": (np.eye(3, dtype=bool), np.array([[0, 0, 1], [0, 0, 0], [0, 0, 0]], bool)),
+    "four places": (HALVES, np.array([[2.0], [0], [0]], "float16")),
+    "five places": (HALVES, np.array([[2.5], [0], [0]], "float16")),
+    "one level": (PICTURE, np.ones(PICTURE.shape, "uint8")),
+    "two levels": (PICTURE, np.full(PICTURE.shape, 2, "uint8")),
+    "complex": (np.array([[1 + 2j], [3j]]), np.array([[1j], [0]])),
+}
+CHANGED = {
+    "ids": [1],
+    "ids beyond 2^53": [0],
+    "one-hot": [0],
+    "five places": [0],
+    "two levels": [0, 1, 2],
+    "complex": [0],
+}
+
+
+@pytest.mark.parametrize("labels", [0, 3])
+@pytest.mark.parametrize("case", MOVES)
+def test_dtype_decides_what_has_changed_as_in_compare(case: str, labels: int):
+    reference, moves = MOVES[case]
+    left, right = {"y": reference}, {"y": reference + moves}
+    result = measure_disagreement(left, right, output_scales(left, labels))
+    assert np.flatnonzero(result.changed).tolist() == CHANGED.get(case, [])
+    assert result.changed.tolist() == compare(left, right, bool(labels) or None).changed.tolist()
+
+
 def test_output_scales_detect_classes_by_labels_or_sum():
     reference = {"logits": np.array([[3.0, -1.0]]), "shares": np.array([[0.4, 0.6]]), "value": np.array([[5.0]])}
     assert [scale.kind for scale in output_scales(reference).values()] == ["value", "class", "value"]

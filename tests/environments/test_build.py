@@ -186,6 +186,18 @@ def test_absent_python_is_one_sentence(own: Settings, tmp_path: Path):
     assert list_left(own) == []
 
 
+@pytest.mark.parametrize(
+    ("method", "error"), [("glob", PermissionError(13, "Permission denied")), ("home", RuntimeError("No home"))]
+)
+def test_release_is_named_where_pyenv_cannot_be_read(method: str, error: Exception, monkeypatch: pytest.MonkeyPatch):
+    def refuse(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.delenv("PYENV_ROOT", raising=False)
+    monkeypatch.setattr(Path, method, refuse)
+    assert find_interpreter("3.99") == "3.99"
+
+
 def test_interpreter_that_only_pyenv_has_is_built_with(own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     versions = tmp_path / "pyenv" / "versions"
     for name in ("3.99.9", "3.99.10", "3.99.11rc1", "3.99.12t", "3.9.30"):

@@ -1,7 +1,6 @@
 """Scripts of engines: what outputs are called, and how they are written."""
 
 import importlib
-from pathlib import Path
 from types import ModuleType
 
 import numpy as np
@@ -10,8 +9,6 @@ import pytest
 from core.environments.base import SCRIPTS
 from core.runtimes.specs import flatten_outputs
 
-CPU_FACTS = Path("/proc/cpuinfo")
-PROCESSOR = CPU_FACTS.read_text() if CPU_FACTS.exists() else ""
 LEFT, RIGHT = np.zeros((2, 3), "float32"), np.ones((2, 3), "float32")
 STRUCTURES = {
     "dictionary": {"zeta": LEFT, "alpha": RIGHT},
@@ -131,11 +128,9 @@ def test_keras_under_tensorflow_is_asked_as_predict_asks_it(load_script):
     first = Counted(128, "relu", bias_initializer="random_normal", dtype=keras.DTypePolicy("mixed_float16"))
     model = keras.Sequential([keras.Input((64,)), first, keras.layers.Dense(10, "softmax", dtype="float32")])
     rows = np.random.default_rng(0).random((64, 64), "float32")
-    one_by_one, expected = np.asarray(model(rows)), model.predict(rows, batch_size=64, verbose=0)
+    expected = model.predict(rows, batch_size=64, verbose=0)
     compute = load_script("keras_model").choose_call(keras, model)
     calls.clear()
     answers = [np.asarray(compute(model, rows, len(rows))) for _ in range(3)]
     assert len(calls) == 1  # as a graph, which is traced once
     assert all(np.array_equal(answer, expected) for answer in answers)
-    if "avx512_fp16" in PROCESSOR:  # whose product and bias are rounded once in a graph, and twice one by one
-        assert not np.array_equal(one_by_one, expected)

@@ -1,8 +1,10 @@
 """Models of which Keras cannot write a config down: what needs none is saved all the same."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from core.errors import CannotSave, error_from_json
@@ -10,6 +12,7 @@ from core.jobs import Jobs
 from core.library import Library
 from core.library.add_model import AddResult
 from core.worker import Worker
+from core.worker.live_models import REFUSAL_FILE, VARIABLES_FILE, write_model_copy
 from tests.factories.keras_models import ROWS, build_dense_model, build_unserializable_model, fit
 from tests.helpers import wait_until_done
 
@@ -100,6 +103,25 @@ def test_formats_that_need_no_config_keep_their_own_reasons(empty_library: Libra
 
 
 def test_error_of_a_save_is_none_of_the_config_where_that_can_be_written(empty_library: Library, worker: Worker):
+    model = build_dense_model("relu", make_secretive_layer())
+    with pytest.raises(CannotSave) as caught:
+        empty_library.add(model, inputs=ROWS, formats=["saved_model"], worker=worker)
+    assert caught.value.detail.count("These numbers are not given away.") == 1, caught.value
+    assert empty_library.ids() == []
+
+
+def test_snapshot_holds_numbers_where_neither_part_of_a_model_is_written(tmp_path: Path):
+    """Keras refuses its training, then begins a file of the rest and ends in an error."""
+    model = fit(build_dense_model("relu", make_secretive_layer()), optimizer=make_optimizer_without_config())
+    assert isinstance(write_model_copy(model, tmp_path), NotImplementedError)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([REFUSAL_FILE, VARIABLES_FILE])
+    with np.load(tmp_path / VARIABLES_FILE) as values:
+        stored = [values[name].tolist() for name in values]
+    assert stored[: len(model.variables)] == [np.asarray(variable).tolist() for variable in model.variables]
+    assert model.compiled
+
+
+def make_secretive_layer() -> Any:
     """A layer with a config of its own, and with numbers that it cannot store."""
     import keras
 
@@ -114,11 +136,7 @@ def test_error_of_a_save_is_none_of_the_config_where_that_can_be_written(empty_l
         def save_own_variables(self, store):
             raise ValueError("These numbers are not given away.")
 
-    model = build_dense_model("relu", Secretive())
-    with pytest.raises(CannotSave) as caught:
-        empty_library.add(model, inputs=ROWS, formats=["saved_model"], worker=worker)
-    assert caught.value.detail.count("These numbers are not given away.") == 1, caught.value
-    assert empty_library.ids() == []
+    return Secretive()
 
 
 def test_class_with_narrow_constructor_is_told_how_to_mend_it(empty_library: Library, worker: Worker):

@@ -268,7 +268,7 @@ def compare_answers(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -
     right = {name: _without_objects(right[name]) for name in left if name in right}
     if left.keys() != right.keys() or any(left[name].shape != right[name].shape for name in left):
         return "changed", float("inf")
-    if all(left[name].tobytes() == right[name].astype(left[name].dtype).tobytes() for name in left):
+    if all(_is_identical(left[name], right[name]) for name in left):
         return "identical", 0.0
     pairs = [_as_floats(left[name], right[name]) for name in left]
     is_close = all(np.allclose(b, a, RTOL, ATOL, equal_nan=True) for a, b in pairs)
@@ -277,19 +277,35 @@ def compare_answers(left: dict[str, np.ndarray], right: dict[str, np.ndarray]) -
     return "rounding" if is_close else "changed", distance
 
 
+def _is_identical(left: np.ndarray, right: np.ndarray) -> bool:
+    """Whether floats have the same bits in the dtype of the left ones; text and whole numbers are not cast to it."""
+    if {left.dtype.kind, right.dtype.kind} & set("Sbiu"):
+        return not _differ(left, right).any()
+    return left.tobytes() == right.astype(left.dtype).tobytes()
+
+
+def _differ(left: np.ndarray, right: np.ndarray) -> np.ndarray:
+    """Where two arrays, of whatever types, hold other values; text is never a number."""
+    if (left.dtype.kind == "S") != (right.dtype.kind == "S"):
+        return np.ones(left.shape, bool)
+    return np.asarray(left != right)
+
+
 def _without_objects(array: np.ndarray) -> np.ndarray:
-    """Text as bytes of one width; other arrays as they are."""
-    if array.dtype.kind == "U":
-        return np.char.encode(array, "utf-8")
-    return array.astype("S") if array.dtype.kind == "O" else array
+    """Text as bytes of one width, in UTF-8; other arrays as they are."""
+    if array.dtype.kind not in "UO":
+        return array
+    texts = [text.encode() if isinstance(text, str) else bytes(text) for text in array.ravel().tolist()]
+    return np.array(texts, "S").reshape(array.shape)
 
 
 def _as_floats(left: np.ndarray, right: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Two arrays as float64: of complex numbers both parts, of text and whole numbers whether the right one is
-    another."""
+    another; of pictures in bytes the levels, which say by how much."""
     kinds = left.dtype.kind + right.dtype.kind
-    if "S" in kinds or kinds[0] in "biu":
-        return np.zeros(left.shape), (left != right).astype("float64")
+    is_picture = left.dtype in (np.uint8, np.int8) and left.ndim >= 3
+    if "S" in kinds or (kinds[0] in "biu" and not is_picture):
+        return np.zeros(left.shape), _differ(left, right).astype("float64")
     if "c" in kinds:
         left, right = np.stack([left.real, left.imag]), np.stack([right.real, right.imag])
     return left.astype("float64"), right.astype("float64")

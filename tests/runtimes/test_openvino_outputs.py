@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from core.compare import Verdict, compare
-from core.runtimes.openvino import FILE, compile_model, describe_model, import_openvino, load
+from core.runtimes.openvino import FILE, compile_model, describe_model, import_openvino, load, name_answers
 
 FLOATS = "OpenVINO computes whole numbers as floats: those above 16,777,216 lose their last digits"
 LEFT = "whole/random_flip/strided_slice:0"
@@ -54,6 +54,23 @@ def test_sizes_of_inner_layers_are_no_answers_and_are_said(name, place, answers,
     assert sorted(given) == answers
     assert given["answer"].tolist() == [[2, 4], [6, 8], [10, 12]]
     assert predictor.remark == remark
+
+
+@pytest.mark.parametrize(
+    ("sizes", "dtype", "is_left_over"),
+    [([-1, 3], "i64", True), ([2, -1], "i64", False), ([-1, 3], "f32", False), ([2, 3], "i64", False)],
+)
+def test_whole_vector_of_a_layer_is_left_over_where_rows_are_free(sizes, dtype, is_left_over):
+    ov = import_openvino()
+    from openvino import opset13 as ops
+
+    x = ops.parameter(sizes, np.float32, name="x")
+    doubled = ops.multiply(x, np.float32(2))
+    doubled.output(0).set_names({"answer"})
+    vector = ops.convert(ops.constant(np.arange(10, dtype="int32")), dtype)
+    vector.output(0).set_names({LEFT})
+    answers = name_answers(ov.Model([doubled, vector], [x]))
+    assert sorted(answers) == (["answer"] if is_left_over else sorted(["answer", LEFT]))
 
 
 def test_openvino_keeps_the_last_of_numbers_in_one_place_and_says_so(tmp_path):

@@ -37,6 +37,14 @@ def test_training_curves_name_the_average_error_in_whole_words(metric: str, titl
     assert figure.layout.yaxis.title.text == title
 
 
+@pytest.mark.parametrize(("live", "shown"), [([2.0, 2.1], [1.48, 3.02]), ([2.0, 4.0], [0.96, 4.04])])
+def test_axis_of_resumed_epochs_is_whole_from_the_first_batch_on(live: list[float], shown: list[float]):
+    past = LossCurve("the run", [1.0, 2.0], [0.9, 0.5])
+    axis = resume_curves(past, LossCurve("live", live, [0.5, 0.4]), []).layout.xaxis
+    assert list(axis.range) == pytest.approx(shown)
+    assert axis.dtick == 1
+
+
 @pytest.mark.parametrize(("losses", "ticks"), [([0.5, 0.4], None), ([2.0, 0.01], ("0.01", "0.1", "1"))])
 def test_losses_far_apart_have_a_logarithmic_axis_with_few_numbers(losses: list[float], ticks: tuple[str] | None):
     axis = resume_curves(CURVE, CURVE, [LossCurve("b", [2.0, 3.0], losses)]).layout.yaxis

@@ -5,10 +5,11 @@ import pytest
 import streamlit as st
 from streamlit.testing.v1 import AppTest
 
+from core.disagreement import output_scales
 from core.jobs import Jobs
 from core.library.records import Run
 from tests.helpers import wait_until_done
-from ui.compare.disagreement import disagreement_sentence
+from ui.compare.disagreement import LEAD_MEANING, MARGIN_MEANING, SPREAD_MEANING, amount_meaning, disagreement_sentence
 from ui.compare.disagreement_inputs import DisagreementView
 
 
@@ -116,6 +117,7 @@ def test_disagreement_tab_search_uses_chosen_architecture_sources(jobs, trained,
         ),
         ("value", ([3.25], [1.5]), [None, None], "**One** says **3\\.25**, **two** says **1\\.5**, on this row"),
         ("value", ([1.0, 2.0], [1.0, 2.5]), [None, None], "**One** and **two** are up to **0\\.5** apart on this row"),
+        ("id", ([70_000], [70_001]), [None, None], "**One** says **70000**, **two** says **70001**, on this row"),
         ("text", (["yes"], ["no"]), [None, None], "**One** says **“yes”**, **two** says **“no”**, on this row"),
     ],
 )
@@ -123,6 +125,16 @@ def test_disagreement_sentence_describes_both_predictions(kind, answers, given, 
     facts = {"changed": True, "kind": kind, "said": given, "output": "y"}
     arrays = {"input:x": np.zeros((1, 3)), "a:y": np.array([answers[0]]), "b:y": np.array([answers[1]])}
     assert words in disagreement_sentence(DisagreementView(RUN, facts, arrays, ["one", "two"]))
+
+
+def test_amount_of_every_kind_of_output_is_said_in_its_own_words():
+    outputs = {"class": np.eye(3), "value": np.ones((3, 1)), "id": np.array([7, 8, 9]), "text": np.array(["a"])}
+    assert {name: scale.kind for name, scale in output_scales(outputs).items()} == {name: name for name in outputs}
+    meanings = {name: amount_meaning({"kind": name, "changed": True}) for name in outputs}
+    assert meanings == {
+        "class": LEAD_MEANING, "value": SPREAD_MEANING, "id": SPREAD_MEANING, "text": "Texts that are others"
+    }  # fmt: skip
+    assert amount_meaning({"kind": "class", "changed": False}) == MARGIN_MEANING
 
 
 def test_disagreement_sentence_names_a_tie_by_its_classes():

@@ -25,6 +25,7 @@ from ui.demo_picture import draw_demo_picture
 from ui.navigation import PAGES
 
 MODEL_RUNTIMES = ("tensorflow", "keras", "h5py", "onnx", "onnxruntime", "ai_edge_litert", "openvino", "sklearn")
+QUEUE = ("procrastinate", "psycopg")  # which only the machines of a team need
 
 
 def find_title(block: Block) -> list[int]:
@@ -146,7 +147,7 @@ def test_pages_job_of_another_page_in_url_shows_one_sentence(visit, jobs: Jobs, 
     ]
 
 
-def test_pages_render_without_loading_model_runtimes(tmp_path: Path):
+def test_pages_render_without_loading_model_runtimes_or_queue(tmp_path: Path):
     code = f"""
 import os, sys
 os.environ["ROUNDTRIP_HOME"] = {str(tmp_path)!r}
@@ -155,7 +156,7 @@ app = AppTest.from_file({str(PROJECT / "ui" / "main.py")!r}, default_timeout=60)
 for page in {list(PAGES)!r}:
     app.switch_page({str(PROJECT / "pages")!r} + f"/{{page.replace('-', '_')}}.py").run()
     assert not app.exception, app.exception
-print(sorted(set({MODEL_RUNTIMES!r}) & set(sys.modules)))
+print(sorted(set({MODEL_RUNTIMES + QUEUE!r}) & set(sys.modules)))
 """
     run = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, capture_output=True, text=True, check=False)
     assert run.stdout.strip() == "[]", run.stderr[-2000:]

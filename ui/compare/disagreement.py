@@ -24,8 +24,10 @@ GENERATED = "made"
 PHASE_NAMES = {"held-out": "Test examples", "training": "Training rows", "validation": "Validation rows"}
 PHASE_NAMES[GENERATED] = "Made inputs"
 MAX_FIELDS_BESIDE = 4  # fields of a form that fit beside the predictions
+SPREAD_MEANING = "The largest difference, in units of the standard deviation of the answers"
 AMOUNT_MEANINGS = {
-    "value": "The largest difference, in units of the standard deviation of the answers",
+    "value": SPREAD_MEANING,
+    "id": SPREAD_MEANING,
     "text": "Texts that are others",
 }
 LEAD_MEANING = "The smaller of the two leads, with which each prefers its own class over the other's"
@@ -220,7 +222,7 @@ def _show_search_numbers(result: dict[str, Any], seed: int) -> None:
         alt = "How many inputs were asked, and how many were answered differently"
         st.dataframe(columns, hide_index=True, alt=alt)
         lines = [
-            f"- {_amount_meaning(facts)}, {stage}: **{format_number(facts['amount'])}**"
+            f"- {amount_meaning(facts)}, {stage}: **{format_number(facts['amount'])}**"
             for stage, facts in (("in the data", result["data"]), ("at the end", result["found"]))
         ]
         st.markdown(
@@ -229,7 +231,8 @@ def _show_search_numbers(result: dict[str, Any], seed: int) -> None:
         st.caption(f"Searched for {format_duration(result['seconds'])}, seed {seed}.")
 
 
-def _amount_meaning(facts: Mapping[str, Any]) -> str:
+def amount_meaning(facts: Mapping[str, Any]) -> str:
+    """Return what the amount of a disagreement counts, in words."""
     return AMOUNT_MEANINGS.get(facts["kind"]) or (LEAD_MEANING if facts["changed"] else MARGIN_MEANING)
 
 

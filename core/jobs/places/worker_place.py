@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from core.arrays import Arrays
 from core.context import AppContext
@@ -21,10 +21,12 @@ from core.jobs.places.answers import ANSWERS, ROWS, AnswersRequest, read_chunks,
 from core.jobs.places.place import EnvironmentNames, PlacedLoad, PlaceFacts, require_placeable
 from core.library.ids import new_id
 from core.library.job_store import Job
-from core.queue import Announcement, DatabaseJobStore, WorkerRegistry
 from core.settings import Settings
 from core.worker.child_errors import cancelled_error
 from core.worker.child_handle import CancelCheck
+
+if TYPE_CHECKING:  # which an installation on one machine need not import
+    from core.queue import Announcement, DatabaseJobStore
 
 LOOKS = 20  # at the job, before it is looked whether its worker is still there
 
@@ -40,8 +42,6 @@ class WorkerPlace(EnvironmentNames):
 
     def identify(self, context: AppContext) -> str:
         """Another one once the worker has other packages, or is another machine. Raises as `require_worker`."""
-        from core.jobs.places.worker_place import require_worker  # which an installation on one machine need not import
-
         facts = require_worker(context, self.environment)
         identity = facts.model_dump_json(include={"version", "python", "system", "processor", "packages", "limits"})
         own = f"{self.environment.folder_name} {facts.name} {hashlib.sha256(identity.encode()).hexdigest()[:12]}"
@@ -81,8 +81,6 @@ class WorkerCopy:
 
     def predict_chunks(self, inputs: Iterable[Arrays], batch: int, is_cancelled: CancelCheck) -> Generator[Arrays]:
         """See `PlacedCopy`. Raises as `done_on_worker`."""
-        from core.jobs.places.worker_place import Errand, done_on_worker
-
         key, machine = split_key(self._environment.key)
         worker = get_machine(machine).worker
         request: AnswersRequest = {
@@ -120,11 +118,13 @@ class Errand(NamedTuple):
     files: dict[str, Path]
 
 
-def require_worker(context: AppContext, environment: Environment) -> Announcement:
+def require_worker(context: AppContext, environment: Environment) -> "Announcement":
     """Return what the worker on which an environment is asked says of itself.
 
     Raises InputError where there is no such worker now, and for a person who signed in where it is to build first.
     """
+    from core.queue import WorkerRegistry
+
     name = get_machine(split_key(environment.key)[1]).worker
     registry = WorkerRegistry(_open_store(context).database)
     there = {announcement.name: announcement for announcement in registry.announcements()}
@@ -165,7 +165,7 @@ def done_on_worker(context: AppContext, errand: Errand, is_cancelled: CancelChec
             store.delete(job.id)
 
 
-def _wait(store: DatabaseJobStore, driver: Any, id_: str, worker: str, is_cancelled: CancelCheck) -> Job:
+def _wait(store: "DatabaseJobStore", driver: Any, id_: str, worker: str, is_cancelled: CancelCheck) -> Job:
     looks = 0
     while (job := store.read(id_)).is_active:
         if is_cancelled():
@@ -182,13 +182,17 @@ def _wait(store: DatabaseJobStore, driver: Any, id_: str, worker: str, is_cancel
     return job
 
 
-def _is_there(store: DatabaseJobStore, name: str, job: Job) -> bool:
+def _is_there(store: "DatabaseJobStore", name: str, job: Job) -> bool:
     """Whether a worker may still answer: one that drains ends what it has begun, and begins nothing."""
+    from core.queue import WorkerRegistry
+
     workers = [each for each in WorkerRegistry(store.database).list_workers() if each.announcement.name == name]
     return any(each.is_live and (not each.asked or job.state == "running") for each in workers)
 
 
-def _open_store(context: AppContext) -> DatabaseJobStore:
+def _open_store(context: AppContext) -> "DatabaseJobStore":
+    from core.queue import DatabaseJobStore
+
     if isinstance(context.job_store, DatabaseJobStore):
         return context.job_store
     raise InputError(
