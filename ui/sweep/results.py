@@ -29,6 +29,7 @@ MIME = {
 PAGE_ROWS = 50  # of the table, seen at once
 MAX_SORTED_ROWS = 2_000  # that the page sends to the browser to be sorted there; reports have all of them
 EARLIER = 5  # sweeps that are offered
+PAGE_PARAM = "page"  # of the query, with the page of rows that is shown
 STATES = {
     "queued": "running",
     "running": "running",
@@ -50,10 +51,10 @@ def show_sweep(job: Job) -> None:
     st.markdown(f"**{escape_markdown(summarize_sweep(rows))}**")
     shown = _filter(rows, job)
     last = ceil(len(shown) / PAGE_ROWS)
-    first = (min(requested_page("page"), last) - 1) * PAGE_ROWS
+    first = (min(requested_page(PAGE_PARAM), last) - 1) * PAGE_ROWS
     _show_table(shown[first : first + PAGE_ROWS])
     if last > 1:
-        st.pagination(**bind_page("page", last))
+        st.pagination(**bind_page(PAGE_PARAM, last))
     _show_folded_numbers(shown)
     _show_reports(job.id)
 
@@ -82,7 +83,12 @@ def _filter(rows: list[SweepRow], job: Job) -> list[SweepRow]:
     if len(present) < 2:
         return rows
     chosen = st.pills(
-        "Show", present, selection_mode="multi", format_func=LABELS.__getitem__, key=f"sweep-statuses-{job.id}"
+        "Show",
+        present,
+        selection_mode="multi",
+        format_func=LABELS.__getitem__,
+        key=f"sweep-statuses-{job.id}",
+        on_change=lambda: st.query_params.pop(PAGE_PARAM, None),
     )
     return [row for row in rows if not chosen or row.status in chosen]
 
