@@ -30,11 +30,18 @@ def worker(
     queues: Annotated[
         WorkerQueues, typer.Option(help="All jobs, only what a person waits for, or only what is done in bulk.")
     ] = WorkerQueues.ALL,
+    metrics: Annotated[
+        str,
+        typer.Option(
+            metavar="[ADDRESS:]PORT",
+            help="Serve its metrics for Prometheus there; without an address only this machine reaches them.",
+        ),
+    ] = "",
 ) -> None:
     """Do jobs of a team on this machine. Ctrl-C lets those that it does end; a second one gives them back."""
     from core.jobs.execution.node import run_node
 
-    run_node(get_settings(), name or platform.node() or "worker", concurrency, queues.value)
+    run_node(get_settings(), name or platform.node() or "worker", concurrency, queues.value, metrics)
 
 
 @app.command()

@@ -30,8 +30,7 @@ class Metrics:
     """Counts every measurement from now on."""
 
     def __init__(self) -> None:
-        self._registry = CollectorRegistry()
-        registry = self._registry
+        self.registry = registry = CollectorRegistry()
         self._durations = {
             name: Histogram(f"roundtrip_{name}", help_, labels, buckets=SECONDS, registry=registry)
             for name, (help_, labels) in DURATIONS.items()
@@ -64,7 +63,7 @@ class Metrics:
         jobs = CollectorRegistry()
         jobs.register(_ActiveJobs(active_jobs))
         jobs.register(_Queues(queues))
-        return generate_latest(jobs) + generate_latest(self._registry)
+        return generate_latest(jobs) + generate_latest(self.registry)
 
 
 class _ActiveJobs(Collector):

@@ -75,7 +75,8 @@ def test_command_of_a_team_is_refused_on_one_machine(tmp_path, monkeypatch, comm
 
 @pytest.mark.long
 def test_worker_of_another_home_trains_saves_and_compares(team: Team):
-    with command_process(team, "worker", "worker", "--name", "box") as worker:
+    port = free_port()
+    with command_process(team, "worker", "worker", "--name", "box", "--metrics", str(port)) as worker:
         wait_until(lambda: [each.announcement.name for each in team.workers()] == ["box"])
         run = json.loads(ask(team, "train", "digits-mlp", "--json"))["run"]
         rows = json.loads(ask(team, "save", run, "keras", "h5", "--json"))
@@ -84,6 +85,8 @@ def test_worker_of_another_home_trains_saves_and_compares(team: Team):
         assert "bit-identical" in json.dumps(compared)
         file = next((team.folder / "worker" / "artifacts").glob("*/files/*.keras"))
         assert "bit-identical" in ask(team, "import", str(file), "--json")
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=30) as reply:
+            assert 'roundtrip_job_seconds_count{kind="train",state="done"} 1.0' in reply.read().decode()
         worker.send_signal(signal.SIGTERM)
         assert worker.wait(30) == 0
     assert {path.name for path in (team.folder / "server" / "runs").iterdir()} >= {run}

@@ -1,6 +1,7 @@
 """`Node`: what `roundtrip worker` runs. It takes jobs from the queue of a team and does them on this machine."""
 
 import asyncio
+import contextlib
 import copy
 import logging
 import os
@@ -34,6 +35,7 @@ from core.queue import (
 )
 from core.settings import Settings
 from core.telemetry import set_up_logging
+from core.telemetry.serving import serve_metrics
 from core.worker.processes import LOWERED_PRIORITY
 
 BEATS = 6  # within the time after which a worker counts as gone
@@ -235,17 +237,25 @@ class Node:
             recover_abandoned(self._store.database, self.id, jobs, self._lost_seconds)
 
 
-def run_node(config: Settings, name: str, concurrency: int = 0, queues: Queues = "all") -> None:
-    """Be a worker of the team that the settings name. Raises InputError, StorageFailed."""
+def run_node(config: Settings, name: str, concurrency: int = 0, queues: Queues = "all", metrics: str = "") -> None:
+    """Be a worker of the team that the settings name, with its metrics served at [ADDRESS:]PORT, where one is given.
+
+    Raises InputError, StorageFailed.
+    """
     if not config.is_team:
         raise InputError(
             "A worker needs the database and the store of a team, and none are set.",
             cure="Set ROUNDTRIP_DATABASE_URL and ROUNDTRIP_STORE_URL, the same on all machines.",
         )
     set_up_logging(config.log_format)
+    with serve_metrics(metrics) if metrics else contextlib.nullcontext():
+        _work(config, name, concurrency or max(2, config.parallel), queues)
+
+
+def _work(config: Settings, name: str, concurrency: int, queues: Queues) -> None:
     context = AppContext(config=config)
     assert isinstance(context.job_store, DatabaseJobStore)
-    node = Node(context, KINDS, context.job_store, name, concurrency or max(2, config.parallel), queues)
+    node = Node(context, KINDS, context.job_store, name, concurrency, queues)
     context.worker.start(then_check=True)
     try:
         node.run()
