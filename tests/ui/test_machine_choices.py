@@ -13,6 +13,7 @@ from core.jobs import Jobs
 from core.library.job_store import Job
 from core.queue import Announcement, QueueDatabase, WorkerRegistry
 from tests.factories.elsewhere_jobs import add_copies
+from tests.factories.library_entries import make_artifact, make_run
 from tests.factories.queue_team import WORKER_FACTS, Team
 from tests.postgresql_server import new_database
 from tests.ui.test_pages import page_text
@@ -87,6 +88,17 @@ def test_elsewhere_page_of_a_team_asks_its_worker(visit, team_jobs: Jobs):
     (job,) = team_jobs.job_store.list_jobs()
     assert (job.request["run"], job.request["environments"]) == (run, ["here@worker:board"])
     assert (app.query_params["job"], app.query_params["on"]) == (job.id, "worker:board")
+
+
+def test_compare_page_of_a_team_offers_its_worker_as_a_place(visit, team_jobs: Jobs):
+    copy = make_artifact(team_jobs.library, make_run(team_jobs.library), "keras")
+    app = visit(team_jobs, "compare", artifact=[copy.id], **{f"in-{copy.id}": "here@worker:board"})
+    assert not app.exception
+    (choice,) = [widget for widget in app.multiselect if "also in" in widget.label]
+    assert "Roundtrip, on board" in choice.options
+    assert choice.value == ["here@worker:board"]
+    (job,) = team_jobs.job_store.list_jobs()
+    assert (job.kind, job.request["artifacts"]) == ("compare", [copy.id, f"{copy.id}@here@worker:board"])
 
 
 def test_formats_page_offers_to_ask_other_machines_where_none_was(visit, copied_entries: Callable):
