@@ -181,6 +181,7 @@ class VerdictCard(NamedTuple):
     outcome: dict[str, Any]
     error: dict[str, str] | None
     warning: str
+    where: str
     remarks: list[str]
     classes: list[str]
     record: Artifact | None
@@ -204,7 +205,8 @@ def _verdict_card(data: ReportData, id_: str) -> VerdictCard:
         outcome=outcome,
         error=outcome["error"],
         warning=describe_not_finite(outcome["not_finite"]),
-        remarks=[*_describe_place(outcome), describe_batch(outcome), *list_caveats(outcome, source)],
+        where=_describe_place(outcome),
+        remarks=[describe_batch(outcome), *list_caveats(outcome, source)],
         classes=[summarize_changes(metrics) for metrics in outcome["outputs"] if metrics["classes"]],
         record=record,
         saved_with=_format_versions(record),
@@ -219,9 +221,12 @@ def _describe_answer(answer: ElsewhereOutcome) -> str:
     return f"{answer.summary} {lock}".strip()
 
 
-def _describe_place(outcome: dict[str, Any]) -> list[str]:
-    """Where a copy predicted that did not here."""
-    return [PlaceFacts.model_validate(outcome["place"]).words] if outcome.get("place") else []
+def _describe_place(outcome: dict[str, Any]) -> str:
+    """Where a copy was asked to predict that was not asked here; empty for one that was."""
+    if not outcome.get("place"):
+        return ""
+    facts = PlaceFacts.model_validate(outcome["place"])
+    return facts.words_without_answer if outcome["error"] else facts.words
 
 
 def _format_versions(record: Artifact | None) -> str:

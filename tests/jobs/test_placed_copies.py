@@ -3,6 +3,7 @@
 import csv
 import json
 from collections.abc import Callable, Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from core.environments.process import EnvironmentProcess
 from core.errors import InputError, NotBuilt, UnknownName
 from core.jobs import Jobs
 from core.jobs.comparison.compare_result import check_tolerances, parse_tolerances
-from core.jobs.places.place import at_place, entry_of, place_of
+from core.jobs.places.place import PlaceFacts, at_place, entry_of, place_of
 from core.report import write_report
 from tests.factories.own_places import add_places
 from tests.factories.private_entries import BO
@@ -177,6 +178,33 @@ def test_reports_name_the_place_and_its_packages(placed, tmp_path: Path):
         facts["place"]["lock"],
         "",
     )
+
+
+def test_reports_keep_two_places_of_one_copy_apart(placed, tmp_path: Path):
+    """One place answers, the other one refuses: each line and section has its own verdict, packages and machine."""
+    jobs, _, onnx = placed
+    answering, refusing = at_place(onnx, "own-onnx"), at_place(onnx, "refuses")
+    job = wait_until_done(jobs, jobs.compare([onnx, answering, refusing], 5))
+    for kind in ("html", "json", "csv"):
+        write_report(jobs, job, tmp_path / f"report.{kind}", {})
+    facts = json.loads((tmp_path / "report.json").read_text(encoding="utf-8"))["artifacts"]
+    places = {id_: PlaceFacts.model_validate(facts[id_]["place"]) for id_ in (answering, refusing)}
+    assert {id_: (place.key, facts[id_]["verdict"]) for id_, place in places.items()} == {
+        answering: ("own-onnx", "rounding"),
+        refusing: ("refuses", "does-not-load"),
+    }
+    assert places[answering].lock != places[refusing].lock
+    with (tmp_path / "report.csv").open(encoding="utf-8", newline="") as file:
+        lines = {line["artifact"]: line for line in csv.DictReader(file)}
+    html = unescape((tmp_path / "report.html").read_text(encoding="utf-8"))
+    for id_, place in places.items():
+        machine = place.machine.words if place.machine else ""
+        stated = [lines[id_][name] for name in ("place", "lock", "machine", "verdict")]
+        assert stated == [place.key, place.lock, machine, facts[id_]["verdict"]]
+    assert places[answering].words in html
+    assert places[refusing].words_without_answer in html
+    assert html.count("Answered in ") == html.count("It was to answer in ") == 1
+    assert [lines[onnx][name] for name in ("place", "lock", "machine")] == ["", "", ""]
 
 
 def test_tolerance_counts_for_a_copy_at_a_place(placed):

@@ -46,6 +46,22 @@ def test_copy_answers_in_another_environment_like_a_participant(visit, placed):
     assert PLACED in app.dataframe[0].value.columns
 
 
+def test_copy_that_a_place_refuses_is_shown_with_its_packages(
+    visit, copied_entries: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    jobs, _, artifacts = copied_entries("digits-mlp", "onnx")
+    add_places(monkeypatch, jobs, tmp_path / "own", "refuses")
+    onnx = artifacts["onnx"]
+    job = wait_until_done(jobs, jobs.compare([onnx, at_place(onnx, "refuses")]))
+    jobs.environment_processes.close()
+    lock = job.result["outcomes"][at_place(onnx, "refuses")]["place"]["lock"]
+    app = visit(jobs, "compare", artifact=[onnx], **{f"in-{onnx}": "refuses"})
+    assert not app.exception
+    captions = [item.value.replace("\\", "") for item in app.caption]
+    (said,) = [caption for caption in captions if "in refuses" in caption]
+    assert said.startswith(f"It was to answer in refuses. Its packages: list {lock[:12]} ")
+
+
 def test_tabs_that_load_copies_name_those_left_out(visit, placed):
     jobs, artifacts = placed
     onnx = artifacts["onnx"]

@@ -1,4 +1,4 @@
-"""Machines on the pages Elsewhere and Formats: which are offered and asked, and where their answers stand."""
+"""Machines on the pages Elsewhere, Compare and Formats: which are offered and asked, and where their answers stand."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path

@@ -67,6 +67,8 @@ def show_verdicts(comparison: FinishedComparison) -> None:
                     caveats = escape_markdown(" ".join([*where, describe_batch(facts), *list_caveats(facts, source)]))
                     loaded = escape_markdown(f"Loaded in {format_duration(outcome.load_seconds)}.")
                     st.caption(f"{caveats} {loaded}".strip())
+                elif outcome.place:
+                    st.caption(escape_markdown(outcome.place.words_without_answer))
                 for key, answer in elsewhere.get(id_, {}).items():
                     st.caption(
                         escape_markdown(f"In {label_asked(key)}, asked its kit's test examples: {answer.summary}")

@@ -56,12 +56,20 @@ class PlaceFacts(BaseModel):
 
     @property
     def words(self) -> str:
-        """The place and its versions, its packages and its machine, in sentences."""
+        """The place and its versions, its packages and its machine, in sentences, of a participant that predicted."""
+        return self._describe("Answered")
+
+    @property
+    def words_without_answer(self) -> str:
+        """The same of a participant that did not predict there."""
+        return self._describe("It was to answer")
+
+    def _describe(self, verb: str) -> str:
         versions = ", ".join(f"{name} {number}" for name, number in self.versions.items() if number)
         lock = describe_lock(self.key, self.lock)
         machine = f"Its machine: {self.machine.words}." if self.machine else ""
-        answered = f"Answered in {self.label}{f' ({versions})' if versions else ''}."
-        return " ".join(filter(None, (answered, lock, machine)))
+        place = f"{verb} in {self.label}{f' ({versions})' if versions else ''}."
+        return " ".join(filter(None, (place, lock, machine)))
 
 
 @dataclass
