@@ -6,7 +6,7 @@ from core.text.labels import pluralize
 from ui.job_progress import follow_job, job_from_query
 from ui.session import current_jobs
 from ui.sweep.choice import choose_sweep, show_example, show_no_runs, show_size, start_sweep, take_plan_of
-from ui.sweep.results import show_earlier, show_next_step, show_sweep
+from ui.sweep.results import PAGE_PARAM, show_earlier, show_next_step, show_sweep
 
 SWEEP_BUTTON = "start-sweep"
 
@@ -29,6 +29,7 @@ if st.button(label, type="primary", icon=":material/grid_on:", key=SWEEP_BUTTON,
     with st.spinner("Laying out the models"):
         started = start_sweep(chosen, runs)
     if started:
+        st.query_params.pop(PAGE_PARAM, None)  # of the table that was shown
         st.query_params["job"] = started.id
         st.rerun()
 if job:

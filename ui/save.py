@@ -220,11 +220,16 @@ def show_saved_summary(job: Job) -> None:
     rows = job.format_rows.values()
     verdicts = Counter(Verdict(row["verdict"]) for row in rows if row["state"] == "done")
     counts = " · ".join(f"{verdict.label}: {verdicts[verdict]}" for verdict in Verdict if verdicts[verdict])
-    if counts:
-        st.success(
-            f"**Done:** {verdicts.total()} of {pluralize(len(rows), 'copy', 'copies')} saved. {counts}.",
-            icon=":material/check_circle:",
-        )
+    if not counts:
+        return
+    saved = f"{verdicts.total()} of {pluralize(len(rows), 'copy', 'copies')}"
+    start = f"**Done:** {saved} saved" if job.state == "done" else f"**Saved before it was stopped:** {saved}"
+    text = f"{start}. {counts}."
+    alike = sum(count for verdict, count in verdicts.items() if verdict.rank <= Verdict.SAME_ANSWERS.rank)
+    if job.state == "done" and alike == len(rows):
+        st.success(text, icon=":material/check_circle:")
+    else:
+        st.info(text, icon=":material/info:")
 
 
 def _draw_saved_row(row: dict[str, Any], largest: int) -> None:

@@ -1,4 +1,7 @@
-"""A table whose words wrap, so that no column is out of sight; where the window is narrow, each row is a card."""
+"""A table whose words wrap, so that few columns are out of sight; where the window is narrow, each row is a card.
+
+Roles stand in the markup: a browser may forget those of a table that is laid out as cards.
+"""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -19,18 +22,19 @@ def render_wrapped_table(columns: Mapping[str, Sequence[str]], alt: str) -> str:
     """Return the table as HTML, without columns in which no row has anything. Texts are escaped."""
     first, *others = columns
     shown = [first, *(name for name in others if any(text != NOTHING for text in columns[name]))]
-    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in shown)
+    head = "".join(f'<th scope="col" role="columnheader">{escape(name)}</th>' for name in shown)
     rows = zip(*(columns[name] for name in shown), strict=True)
-    body = "".join(f"<tr>{_render_row(shown, row)}</tr>" for row in rows)
-    table = f'<table aria-label="{escape(alt)}"><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    body = "".join(f'<tr role="row">{_render_row(shown, row)}</tr>' for row in rows)
+    groups = f'<thead role="rowgroup"><tr role="row">{head}</tr></thead><tbody role="rowgroup">{body}</tbody>'
     names = " long-names" if max(map(len, shown[1:]), default=0) > SHORT_NAME else ""
+    table = f'<table role="table" aria-label="{escape(alt)}">{groups}</table>'
     return f'<div class="wrapped-table{names}">{table}</div>'
 
 
 def _render_row(names: Sequence[str], texts: Sequence[str]) -> str:
-    title = f'<th scope="row">{escape(texts[0])}</th>'
+    title = f'<th scope="row" role="rowheader">{escape(texts[0])}</th>'
     return title + "".join(
-        f'<td data-column="{escape(name)}" class="{_tone(text)}">{escape(text)}</td>'
+        f'<td role="cell" data-column="{escape(name)}" class="{_tone(text)}">{escape(text)}</td>'
         for name, text in zip(names[1:], texts[1:], strict=True)
     )
 

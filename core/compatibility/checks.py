@@ -64,7 +64,8 @@ def untried_finding(context: ReloadContext, subject: str) -> Finding:
 def check_predictions(context: ReloadContext) -> Finding:
     outcome = context.outcome
     changed_rows = f"{outcome.verdict.label}: {outcome.changed_rows} of {outcome.rows} changed"
-    counted = f"{changed_rows}, largest difference {format_number(outcome.max_abs or 0.0)}."
+    largest = "–" if outcome.max_abs is None else format_number(outcome.max_abs)
+    counted = f"{changed_rows}, largest difference {largest}."
     hint = outcome.discrimination.warning if outcome.discrimination else ""
     xla = describe_xla(outcome.probes.get("xla"))
     words = " ".join(filter(None, (counted, xla, describe_mismatches(outcome.mismatches), hint, *outcome.left_out)))

@@ -20,7 +20,6 @@ FILE = "model.xml"
 NUMBERS = "model.bin"  # beside it
 PACKAGES = {"openvino": "openvino"}
 WIDE_INTEGERS = ("i32", "u32", "i64", "u64")  # which hold more than the 24 bits of a float's digits
-INNER_NAME = re.compile(r"/.*:\d+$")  # of a tensor in a layer
 QUANTIZER_PACKAGES = PACKAGES | {"nncf": "nncf"}
 SMALL_TYPES = ("i8", "u8", "i4", "u4")
 
@@ -132,24 +131,16 @@ def _name_outputs(model: Any) -> dict[str, Any]:
 
 
 def _list_leftovers(model: Any) -> list[str]:
-    """The outputs from inside of layers that are one number, or, where rows are free, a few whole ones: no answers to
-    rows."""
-    inner = {name: port for name, port in _name_outputs(model).items() if INNER_NAME.search(name)}
-    are_rows_free = any(_has_free_rows(port.get_partial_shape()) for port in model.inputs)
-    return [
-        name
-        for name, port in inner.items()
-        if port.get_partial_shape().rank == 0 or (are_rows_free and _holds_sizes(port))
-    ]
+    """Outputs from inside of layers that are one number or, where rows are free, a few whole ones: no answers."""
+    shapes = [port.get_partial_shape() for port in model.inputs]
+    are_rows_free = any(shape.rank.is_dynamic or (shape.rank != 0 and shape[0].is_dynamic) for shape in shapes)
+    return [name for name, port in _name_outputs(model).items() if _is_leftover(name, port, are_rows_free)]
 
 
-def _has_free_rows(shape: Any) -> bool:
-    return bool(shape.rank.is_dynamic or (shape.rank.get_length() and shape[0].is_dynamic))
-
-
-def _holds_sizes(port: Any) -> bool:
-    shape, element = port.get_partial_shape(), port.get_element_type()
-    return bool(shape.rank == 1 and shape.is_static and element.is_integral())
+def _is_leftover(name: str, port: Any, are_rows_free: bool) -> bool:
+    shape = port.get_partial_shape()
+    holds_sizes = are_rows_free and shape.rank == 1 and shape.is_static and port.get_element_type().is_integral()
+    return bool(re.search(r"/.*:\d+$", name) and (shape.rank == 0 or holds_sizes))  # its name is of a tensor in a layer
 
 
 # Left to itself OpenVINO computes in bfloat16 where the processor can, and is then off by 0.002 on a digit; and it

@@ -28,12 +28,17 @@ def suitcase_page(new_page: Callable[..., Page]) -> Page:
     page = new_page(390)
     style = PICTURE.read_text(encoding="utf-8") + read("suitcase.css")
     page.set_content(f"<style>{style}</style>{read('suitcase.html')}{TALL}")
-    parts = {key: {"state": "kept", "words": "Came back."} for key in OBJECTS}
+    show_suitcase(page)
+    return page
+
+
+def show_suitcase(page: Page, **states: str) -> None:
+    """Show the suitcase, which keeps every object but those that have another of the states."""
+    parts = {key: {"state": states.get(key, "kept"), "words": "Found."} for key in OBJECTS}
     objects = [{"key": key, "name": name, "meaning": meaning} for key, (name, meaning) in OBJECTS.items()]
     suitcases = [{"key": "keras", "name": "Keras file (.keras)", "size": "1.0 kB", "parts": parts}]
     source = base64.b64encode(read("suitcase.js").encode()).decode()
     page.evaluate(SHOW, [source, {"objects": objects, "suitcases": suitcases}])
-    return page
 
 
 class Finger:
@@ -86,3 +91,41 @@ def test_suitcase_moves_objects_only_where_motion_is_welcome(motion: str, moving
     assert suitcase_page.get_by_role("button", name="Pack all four").evaluate(count) == moving
     expect(suitcase_page.get_by_label("In the suitcase").get_by_role("button")).to_have_count(4)
     suitcase_page.emulate_media(reduced_motion="no-preference")
+
+
+@pytest.mark.parametrize(
+    ("states", "message"),
+    [
+        ({}, "Nothing fell out of Keras file (.keras)."),
+        ({"optimizer": "unusable"}, "but nothing there can train with Optimizer state."),
+        (
+            {"weights": "changed", "optimizer": "unusable"},
+            "but Weights came back changed, and nothing there can train with Optimizer state.",
+        ),
+        ({"weights": "lost", "optimizer": "unusable"}, "Keras file (.keras): Weights fell out."),
+    ],
+)
+def test_suitcase_message_says_what_became_of_the_objects(states: dict, message: str, new_page: Callable[..., Page]):
+    page = new_page(390)
+    page.set_content(read("suitcase.html"))
+    show_suitcase(page, **states)
+    page.get_by_role("button", name="Pack all four").click()
+    expect(page.locator(".message")).to_contain_text(message)
+
+
+@pytest.mark.parametrize(("motion", "moving"), [("no-preference", 2), ("reduce", 0)])
+def test_journey_moves_copies_only_where_motion_is_welcome(motion: str, moving: int, new_page: Callable[..., Page]):
+    page = new_page(390)
+    page.emulate_media(reduced_motion=motion)
+    style = PICTURE.read_text(encoding="utf-8") + read("journey.css")
+    page.set_content(f"<style>{style}</style>{read('journey.html')}")
+    source = base64.b64encode(read("journey.js").encode()).decode()
+    copies = [{"key": key, "name": key, "size": "1 kB", "verdict": "", "losses": "", "tone": ""} for key in "ab"]
+    data = {"question": "Which?", "copies": copies, "guess": "", "message": "", "stays": ""}
+    answered = data | {"guess": "a", "copies": [copy | {"verdict": "Bit-identical"} for copy in copies]}
+    page.evaluate(SHOW, [source, data])
+    expect(page.locator(".from").get_by_role("button")).to_have_count(2)
+    count = f"async given => {{ await ({SHOW})(given); return document.getAnimations().length }}"
+    assert page.evaluate(count, [source, answered]) == moving
+    expect(page.locator(".to").get_by_role("button")).to_have_count(2)
+    page.emulate_media(reduced_motion="no-preference")

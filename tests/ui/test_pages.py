@@ -19,6 +19,7 @@ from core.library.job_store import Job
 from core.settings import PROJECT
 from core.text.numbers import format_size
 from tests.exports.test_proof_kit import make_artifact_with_outcome
+from tests.factories.shown_tables import shown_tables
 from tests.helpers import wait_until_done
 from ui.demo_picture import draw_demo_picture
 from ui.navigation import PAGES
@@ -109,8 +110,8 @@ def test_resume_page_shows_verdict_of_each_copy(visit, jobs: Jobs, trained: Call
     assert not app.exception
     assert "Every batch's loss is the live model's, to the last bit" in text
     assert "It came back as functions that answer" in text
-    (table,) = [html.proto.body for html in app.get("html") if '<div class="wrapped-table">' in html.proto.body]
-    assert re.findall('data-column="Step count"[^>]*>([^<]*)', table) == ["✓ kept (80)", "✓ kept"]
+    (table,) = shown_tables(app)
+    assert table["Step count"] == ["✓ kept (80)", "✓ kept"]
     assert [button.disabled for button in app.button if button.label == "Resume training"] == [True]
 
 

@@ -3,6 +3,7 @@
 import dataclasses
 
 import pytest
+from streamlit.testing.v1 import AppTest
 
 from core.environments.base import Environment
 from core.formats import all_formats, get_format
@@ -81,7 +82,36 @@ def test_finished_save_says_first_how_many_copies_have_each_verdict(visit, empty
     empty_jobs.job_store.create(job)
     app = visit(empty_jobs, "save", job=job.id)
     assert not app.exception
-    assert [box.value for box in app.success] == [
+    assert not app.success  # one was not saved
+    assert [box.value for box in app.info] == [
         "**Done:** 3 of 4 copies saved. Bit-identical: 2 · Same answers (rounding only): 1."
     ]
     assert "Compare them" in [button.label for button in app.button]
+
+
+def draw_summary(job: "Job") -> None:
+    """A page with the summary alone."""
+    from ui.save import show_saved_summary
+
+    show_saved_summary(job)
+
+
+@pytest.mark.parametrize(
+    ("state", "verdict", "is_green", "start"),
+    [
+        ("done", "rounding", True, "**Done:** 1 of 1 copy saved."),
+        ("done", "different", False, "**Done:** 1 of 1 copy saved."),
+        ("failed", "bit-identical", False, "**Saved before it was stopped:** 1 of 1 copy."),
+        ("cancelled", "bit-identical", False, "**Saved before it was stopped:** 1 of 1 copy."),
+        ("interrupted", "bit-identical", False, "**Saved before it was stopped:** 1 of 1 copy."),
+    ],
+)
+def test_save_is_green_only_where_done_and_alike(state: str, verdict: str, is_green: bool, start: str):
+    row = {"state": "done", "verdict": verdict}
+    facts = {"state": state, "request": {"formats": ["keras"]}, "result": {"rows": {"keras": row}}}
+    job = Job(id="j0123456789", kind="save", title="x", **facts)
+    app = AppTest.from_function(draw_summary, args=(job,)).run()
+    assert not app.exception
+    (box,) = app.success if is_green else app.info
+    assert box.value.startswith(start)
+    assert len(app.success) == int(is_green)

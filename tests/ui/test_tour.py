@@ -47,7 +47,7 @@ def test_suitcase_drops_what_the_matrix_calls_lost():
 def test_suitcase_says_that_an_optimizer_cannot_be_trained_with():
     cells = KEPT | {"trainable": Finding("lost", "A graph has no step to take.")}
     part = make_suitcase(MatrixRow("saved_model", "a0123456789", cells), 1)["parts"]["optimizer"]
-    assert part == {"state": "changed", "words": NOT_USABLE}
+    assert part == {"state": "unusable", "words": NOT_USABLE}
 
 
 @pytest.mark.parametrize(

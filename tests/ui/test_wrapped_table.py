@@ -1,5 +1,7 @@
 """The table whose words wrap: nothing of it is out of sight, and no text in it is HTML."""
 
+import re
+
 import pytest
 
 from tests.factories.shown_tables import read_table
@@ -35,6 +37,15 @@ def test_wrapped_table_shows_any_text_as_it_is(text: str):
 )
 def test_wrapped_table_colours_a_cell_by_its_symbol(text: str, tone: str):
     assert f'data-column="Verdict" class="{tone}"' in render_wrapped_table({"Model": ["a"], "Verdict": [text]}, "x")
+
+
+def test_wrapped_table_states_the_roles_that_a_layout_of_cards_would_lose():
+    html = render_wrapped_table({"Model": ["a"], "Verdict": ["✓ Same"]}, "Models")
+    roles = re.findall(r'<(\w+)[^>]* role="(\w+)"', html)
+    assert roles == [
+        *[("table", "table"), ("thead", "rowgroup"), ("tr", "row"), ("th", "columnheader"), ("th", "columnheader")],
+        *[("tbody", "rowgroup"), ("tr", "row"), ("th", "rowheader"), ("td", "cell")],
+    ]
 
 
 @pytest.mark.parametrize(("heading", "is_long"), [("Verdict", False), ("ONNX Runtime 1.20", True)])

@@ -21,7 +21,10 @@ from ui.session import current_jobs, load_reference
 PICTURE = 128  # pixels of the longer side
 
 
-NO_MAP = "A map of disagreement needs a classifier of pictures, with at least three classes, so there is none here."
+NO_MAP = (
+    "There is no map of disagreement here: it needs a classifier of pictures with one input of decimal numbers, "
+    "and test examples of three known classes."
+)
 
 
 def has_disagreement_map(comparison: FinishedComparison) -> bool:

@@ -143,7 +143,10 @@ def _show_classification(comparison: FinishedComparison, output: str, metrics: C
         ids = [id_ for id_, copy in metrics.items() if copy["classes"]["changed"]] or list(metrics)
         id_, name_of = ids[0], comparison.names.__getitem__
         if len(ids) > 1:
-            id_ = st.selectbox("Baseline beside", ids, format_func=name_of, key=f"agreement-{output}") or id_
+            id_ = (
+                st.selectbox("Copy to compare with the baseline", ids, format_func=name_of, key=f"agreement-{output}")
+                or id_
+            )
         matrix = titled_confusion_matrix(metrics[id_], comparison.run.labels, comparison.names[id_])
         _show_figure(matrix, f"agreement-of-{output}", comparison.names[id_])
     with right:

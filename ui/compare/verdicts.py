@@ -89,6 +89,11 @@ def _show_numbers(outcome: ComparisonOutcome) -> None:
         return
     st.markdown(
         f"Answers changed: **{outcome.changed_rows:,} of {outcome.rows:,}**  \n"
-        f"Largest difference: **{format_number(outcome.max_abs or 0.0)}**  \n"
-        f"Mean difference: **{format_number(outcome.mean_abs or 0.0)}**"
+        f"Largest difference: **{_format_difference(outcome.max_abs)}**  \n"
+        f"Mean difference: **{_format_difference(outcome.mean_abs)}**"
     )
+
+
+def _format_difference(value: float | None) -> str:
+    """A difference; a dash where it is not known, as of answers that are no numbers."""
+    return "–" if value is None else format_number(value)

@@ -4,7 +4,7 @@ from typing import Any, NamedTuple
 
 import streamlit as st
 
-from core.environments.machines import MACHINES, label_asked
+from core.environments.machines import MACHINES
 from core.environments.own import HERE
 from core.errors import RoundtripError
 from core.formats import all_formats
@@ -20,6 +20,7 @@ from core.upgrade.sides import list_sides
 from ui.components import describe_runs, escape_markdown, show_empty_state, show_error
 from ui.query_params import KEY_PREFIX, bind_multiselect, bind_select
 from ui.session import current_jobs
+from ui.sweep.results import HERE_LABEL
 from ui.uploader import ChosenFiles, choose_files, forget_files
 
 FILES_KEY = "swept"
@@ -145,7 +146,7 @@ def _propose(defaults: dict[str, str]) -> None:
 def _name_environments() -> dict[str, str]:
     """The environments that may be asked by their keys, with the size of those that are to be built."""
     is_signed_in = current_jobs().library.access.viewer_id is not None
-    named = {HERE: label_asked(HERE)}
+    named = {HERE: HERE_LABEL}
     for state in current_jobs().list_environments():
         size = f" (to build, {format_size(state['megabytes'] * 10**6)})" if not state["bytes"] else ""
         if not (size and is_signed_in):

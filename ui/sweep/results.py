@@ -7,6 +7,7 @@ from math import ceil
 import streamlit as st
 
 from core.environments.machines import join_keys, label_asked
+from core.environments.own import HERE
 from core.formats import label_format
 from core.jobs.sweeps.sweep import Sweeps
 from core.library.job_store import Job
@@ -29,6 +30,8 @@ MIME = {
 PAGE_ROWS = 50  # of the table, seen at once
 MAX_SORTED_ROWS = 2_000  # that the page sends to the browser to be sorted there; reports have all of them
 EARLIER = 5  # sweeps that are offered
+HERE_LABEL = "Roundtrip itself"
+PAGE_PARAM = "page"  # of the query, with the page of rows that is shown
 STATES = {
     "queued": "running",
     "running": "running",
@@ -50,10 +53,10 @@ def show_sweep(job: Job) -> None:
     st.markdown(f"**{escape_markdown(summarize_sweep(rows))}**")
     shown = _filter(rows, job)
     last = ceil(len(shown) / PAGE_ROWS)
-    first = (min(requested_page("page"), last) - 1) * PAGE_ROWS
+    first = (min(requested_page(PAGE_PARAM), last) - 1) * PAGE_ROWS
     _show_table(shown[first : first + PAGE_ROWS])
     if last > 1:
-        st.pagination(**bind_page("page", last))
+        st.pagination(**bind_page(PAGE_PARAM, last))
     _show_folded_numbers(shown)
     _show_reports(job.id)
 
@@ -82,9 +85,18 @@ def _filter(rows: list[SweepRow], job: Job) -> list[SweepRow]:
     if len(present) < 2:
         return rows
     chosen = st.pills(
-        "Show", present, selection_mode="multi", format_func=LABELS.__getitem__, key=f"sweep-statuses-{job.id}"
+        "Show",
+        present,
+        selection_mode="multi",
+        format_func=LABELS.__getitem__,
+        key=f"sweep-statuses-{job.id}",
+        on_change=_show_first_page,
     )
     return [row for row in rows if not chosen or row.status in chosen]
+
+
+def _show_first_page() -> None:
+    st.query_params.pop(PAGE_PARAM, None)
 
 
 def _show_table(rows: list[SweepRow]) -> None:
@@ -104,7 +116,9 @@ def _list_formats(rows: list[SweepRow]) -> list[str]:
 
 
 def _name_place(row: SweepRow) -> str:
-    return label_asked(join_keys(row.environment, row.machine))
+    """Of rows that were asked here nobody knows the packages of that day, nor is each copy one of Keras."""
+    key = join_keys(row.environment, row.machine)
+    return HERE_LABEL if key == HERE else label_asked(key)
 
 
 def _show_folded_numbers(rows: list[SweepRow]) -> None:

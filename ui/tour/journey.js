@@ -7,20 +7,21 @@ const pictures = new WeakMap()
 export default function ({ parentElement, data, setTriggerValue }) {
   const picture = pictures.get(parentElement) ?? { find: selector => parentElement.querySelector(selector), cases: new Map() }
   pictures.set(parentElement, picture)
+  // Where each stands, before anything of the picture changes.
+  const before = new Map([...picture.cases].map(([key, element]) => [key, element.getBoundingClientRect()]))
   picture.find(".question").textContent = data.question
   picture.find(".processes").classList.toggle("arrived", Boolean(data.guess))
   picture.find(".stays").textContent = data.stays
   picture.find(".stays").hidden = !data.stays
-  data.copies.forEach((copy, index) => draw(picture, data, copy, index, () => setTriggerValue("guess", copy.key)))
+  data.copies.forEach(copy => draw(picture, data, copy, () => setTriggerValue("guess", copy.key)))
   const message = picture.find(".message")
   if (message.textContent !== data.message) message.textContent = data.message
+  data.copies.forEach(({ key }, index) => { if (before.has(key)) travel(picture.cases.get(key), before.get(key), index) })
 }
 
-function draw(picture, data, copy, index, guess) {
-  const isNew = !picture.cases.has(copy.key)
+function draw(picture, data, copy, guess) {
   const element = picture.cases.get(copy.key) ?? makeCase(copy)
   picture.cases.set(copy.key, element)
-  const before = element.getBoundingClientRect()
   element.className = `suitcase ${copy.tone}`
   element.setAttribute("aria-disabled", String(Boolean(data.guess))) // a disabled button would lose the focus
   element.setAttribute("aria-pressed", String(copy.key === data.guess))
@@ -29,7 +30,6 @@ function draw(picture, data, copy, index, guess) {
   element.onclick = data.guess ? null : guess
   const target = picture.find(copy.verdict ? ".to" : ".from")
   place(element, target)
-  if (!isNew) travel(element, before, index)
 }
 
 function place(element, target) {

@@ -61,7 +61,8 @@ def describe_comparison(outcomes: Mapping[str, ReloadOutcome]) -> str:
     """Say with what the answers of the copies were compared."""
     rows = max((outcome.rows or 0 for outcome in outcomes.values()), default=0)
     asked = f"the same {pluralize(rows, 'test example')}" if rows else "the same test examples"
-    return f"The live model stays here. Each copy was asked {asked}, and what it answered was compared with the model."
+    compared = "and what it answered was compared with the model"
+    return f"The live model stays here. Each copy that loads was asked {asked}, {compared}."
 
 
 def requested_guess() -> str:

@@ -181,10 +181,14 @@ function tell(picture) {
   const { data, find, packed } = picture
   const { name, parts } = suitcaseOf(picture)
   const namesOf = state => data.objects.filter(({ key }) => packed.has(key) && parts[key].state === state).map(each => each.name)
-  const [lost, changed] = [namesOf("lost"), namesOf("changed")]
+  const [lost, changed, unusable] = ["lost", "changed", "unusable"].map(namesOf)
+  const flaws = [
+    ...(changed.length ? [`${list(changed)} came back changed`] : []),
+    ...(unusable.length ? [`nothing there can train with ${list(unusable)}`] : []),
+  ]
   find(".message").textContent = !packed.size ? ""
     : lost.length ? `${name}: ${list(lost)} fell out.`
-    : changed.length ? `Nothing fell out of ${name}, but ${list(changed)} came back changed.`
+    : flaws.length ? `Nothing fell out of ${name}, but ${flaws.join(", and ")}.`
     : `Nothing fell out of ${name}.`
 }
 

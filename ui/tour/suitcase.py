@@ -38,7 +38,7 @@ class Part(TypedDict):
 
 
 class Suitcase(TypedDict):
-    """One format: `parts` say by object whether the copy kept, changed or lost it, or that nothing says so."""
+    """One format: `parts` say by object whether the copy kept, changed or lost it, cannot use it, or says nothing."""
 
     key: str
     name: str
@@ -73,7 +73,7 @@ def _make_part(row: MatrixRow, key: str) -> Part:
     if key == "code" and state == "kept":
         return {"state": state, "words": NOT_NEEDED}
     if key == "optimizer" and state == "kept" and row.cells["trainable"].state == "lost":
-        return {"state": "changed", "words": NOT_USABLE}
+        return {"state": "unusable", "words": NOT_USABLE}
     state = "lost" if state == "failed" else state
     return {"state": state, "words": shorten_finding(words) or OBJECT_WORDS[state]}
 
