@@ -1,8 +1,7 @@
 #!/usr/bin/env bash
 # obstore: the address az://ACCOUNT/CONTAINER/FOLDER means a container that is called like the account.
 #
-# Guess: an address of Azure begins with the storage account, as names of containers are its own; so our own
-# documentation said for az:// addresses since they were taken.
+# Guess: an address of Azure begins with the storage account, as names of containers are its own.
 # Seen on 2026-12-01, obstore 0.12.1, Python 3.11: what stands first is the container, and the rest is the folder; the
 # account comes from AZURE_STORAGE_ACCOUNT_NAME alone. Nothing is said of it when the store is opened; a request says
 # that there is no such container.

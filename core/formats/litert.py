@@ -66,7 +66,7 @@ def require_weights(path: Path) -> None:
     """Require that a converted file holds the number of every variable that it reads. Raises CannotSave."""
     if names := list_unfilled_variables(path.read_bytes()):
         raise CannotSave(
-            "The converter left the weights of this model out of its file, which would answer NaN.",
+            "The converter left the weights of this model out of its file, which could not answer.",
             received=f"without {', '.join(names[:8])}",
             cure="Choose LiteRT for one row, which makes constants of them first.",
         )

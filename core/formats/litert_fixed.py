@@ -28,5 +28,5 @@ FORMAT = replace(
     kit=StandaloneLoader(open_litert, FILE, ("ai-edge-litert", "numpy")),
     explains="The number of rows is written down as one, and so is every other size: a runtime can plan its memory "
     "before the first call. More rows are asked one by one. The weights are made constants first: a converter that is "
-    "given the Keras model beside its function writes a file without them, which answers NaN.",
+    "given the Keras model beside its function writes a file without them, which cannot answer.",
 )

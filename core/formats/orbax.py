@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from core.environments.orbax import ENVIRONMENT
+from core.errors import CannotSave
 from core.formats import keras
 from core.formats.base import Format
 from core.formats.standalone_loaders import StandaloneLoader, open_orbax, open_structured_orbax
@@ -13,6 +14,8 @@ from core.runtimes.keras_file_settings import SCALING_POLICY, read_file_settings
 
 
 def save(model: Model, folder: Path) -> None:
+    _require_optimizer(model)
+
     def write(source: Path) -> bool:
         path = source / "model.keras"
         model.save(path)
@@ -23,6 +26,15 @@ def save(model: Model, folder: Path) -> None:
 
     if save_in_environment(ENVIRONMENT, write, folder):
         _write_policy(folder)
+
+
+def _require_optimizer(model: Model) -> None:
+    """Raise CannotSave for a model that was not compiled: Keras asks for its optimizer to write and to read it."""
+    if getattr(model, "optimizer", None) is None:
+        raise CannotSave(
+            "Keras writes Orbax checkpoints of models with an optimizer only, and this one has none.",
+            cure="Compile the model with one first, or save it as a Keras file.",
+        )
 
 
 def _write_policy(folder: Path) -> None:

@@ -30,6 +30,8 @@ from core.jobs.places.place import at_place
 from core.jobs.places.worker_place import Errand, done_on_worker, require_worker
 from core.library import Artifact, Library
 from core.settings import Settings
+from core.upgrade.causes import name_cause
+from core.upgrade.model_files import read_config
 
 MAX_KEPT_BYTES = 64 * 2**20  # of predictions, by one job
 
@@ -236,8 +238,16 @@ class _ElsewhereJob:
             self._report(f"{environment.label}: {get_format(kit.format).label}", at / len(taken))
             answer = ask_and_judge(self.processes, environment, built, kit, self.handle.is_cancelled)
             is_kept = self._keep(at_place(id_, environment.key), answer.predictions)
-            outcome = answer.outcome.model_copy(update={"is_kept": is_kept})
+            outcome = self._name_cause(environment, id_, answer.outcome)
+            outcome = outcome.model_copy(update={"is_kept": is_kept})
             self.rows[id_]["cells"][environment.key] = outcome.model_dump(mode="json")
+
+    def _name_cause(self, environment: Environment, id_: str, outcome: ElsewhereOutcome) -> ElsewhereOutcome:
+        """Say which layer, argument and release a copy did not load for, where its config can be read."""
+        if not outcome.error:
+            return outcome
+        config = attempt(lambda: read_config(self.rows[id_]["format"], self.library.verified_folder(id_)))
+        return outcome if isinstance(config, RoundtripError) else name_cause(environment, outcome, config)
 
     def _keep(self, participant: str, predictions: Arrays) -> bool:
         """Keep what a copy predicted for the kits that will carry it, as long as that is not much; returns whether."""

@@ -87,7 +87,7 @@ def list_unfilled_variables(content: bytes) -> list[str]:
     """Variables that a file reads and nothing in it assigns to: their numbers were left out when it was converted.
 
     So writes TensorFlow's converter what it is given as a SavedModel of a Keras 3 model, or as a function beside such a
-    model; the runtime answers NaN.
+    model; what the runtime answers is no number of the model.
     """
     from ai_edge_litert import schema_py_generated as schema
 

@@ -10,6 +10,17 @@ from core.upgrade.rows import Status, status_of
 from core.upgrade.sides import keras_release
 
 SHOWN_NEEDS, SHOWN_LAYERS = 4, 3
+OLDER_CURE = "Save it for that release (“For Keras” of a Keras file), or load it under a later one."
+
+
+def name_cause(target: Environment, outcome: ElsewhereOutcome, config: str | None) -> ElsewhereOutcome:
+    """Return an outcome whose error says what `describe_cause` does; the library's own words stay in its detail."""
+    sentence = describe_cause(target, outcome, config)
+    if not outcome.error or sentence == outcome.cause:
+        return outcome
+    detail = outcome.error.get("detail") or outcome.error["sentence"]
+    named = {"sentence": sentence, "received": "", "cure": OLDER_CURE, "detail": detail}
+    return outcome.model_copy(update={"error": outcome.error | named})
 
 
 def describe_cause(target: Environment, outcome: ElsewhereOutcome, config: str | None) -> str:

@@ -77,11 +77,7 @@ class ModelFiles:
 
     def read_config(self) -> str | None:
         """Return the text of its Keras config, where it lies in the open; None elsewhere."""
-        if self.format == "keras":
-            with zipfile.ZipFile(self.artifact / KERAS_FILE) as archive:
-                return archive.read(CONFIG_FILE).decode("utf-8")
-        path = self.artifact / ARCHITECTURE_FILE
-        return path.read_text(encoding="utf-8") if self.format == "weights" and path.is_file() else None
+        return read_config(self.format, self.artifact)
 
     def write_config(self, text: str, folder: Path) -> "ModelFiles":
         """Copy the model into a folder that does not exist yet, with another config. Only where `read_config` gives
@@ -93,3 +89,12 @@ class ModelFiles:
         else:
             (copy.artifact / ARCHITECTURE_FILE).write_text(text, encoding="utf-8")
         return copy
+
+
+def read_config(format_key: str, folder: Path) -> str | None:
+    """Return the text of the Keras config of a model's own files, where it lies in the open; None elsewhere."""
+    if format_key == "keras":
+        with zipfile.ZipFile(folder / KERAS_FILE) as archive:
+            return archive.read(CONFIG_FILE).decode("utf-8")
+    path = folder / ARCHITECTURE_FILE
+    return path.read_text(encoding="utf-8") if format_key == "weights" and path.is_file() else None

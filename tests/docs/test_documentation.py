@@ -83,6 +83,7 @@ def test_page_names_only_paths_that_exist(page: Path):
 
 
 def test_documented_counts_of_formats_and_demos_match_registries():
+    assert len({format_.key for format_ in (*FORMATS, *ENVIRONMENT_FORMATS)}) == 33
     counts = f"in {len(FORMATS)} formats, and in {len(ENVIRONMENT_FORMATS)} more"
     assert counts in (PROJECT / "README.md").read_text(encoding="utf-8")
     assert f"{len(FORMATS)} formats and {len(DEMOS)} demos" in (PROJECT / "CHANGELOG.md").read_text(encoding="utf-8")

@@ -42,12 +42,29 @@ def list_left(own: Settings) -> list[str]:
     return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock") if folder.exists() else []
 
 
-def test_building_installs_the_lock_once(own: Settings, tmp_path: Path):
+def can_share_with_cache(folder: Path) -> bool:
+    """Whether a file of uv's cache can have a second name in this folder."""
+    ended = subprocess.run([find_uv(), "cache", "dir"], env=uv_environment(), capture_output=True, check=True)
+    tag, second = Path(ended.stdout.decode().strip()) / "CACHEDIR.TAG", folder / "second-name"
+    try:
+        os.link(tag, second)
+    except OSError:  # of another disk, or of one that has no such names
+        return False
+    is_shared = second.stat().st_nlink > 1
+    second.unlink()
+    return is_shared
+
+
+def test_building_installs_the_lock_once(own: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("UV_LINK_MODE", "UV_NO_CACHE"):
+        monkeypatch.delenv(name, raising=False)
     environment, notes = make_locked(tmp_path), []
     built = build_environment(own, environment, lambda share, note: notes.append(note))
     said = subprocess.run([built.python, "-c", "import six; print(six.__version__)"], capture_output=True, text=True)
     assert said.stdout.strip() == "1.17.0"
     assert is_unchanged(built)
+    if can_share_with_cache(tmp_path):
+        assert next(built.folder.rglob("six.py")).stat().st_nlink > 1  # shared with uv's cache, and other environments
     assert any("1 MB on the disk" in note for note in notes)
     assert list_left(own) == [environment.folder_name]
     count = len(notes)

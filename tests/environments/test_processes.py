@@ -43,6 +43,7 @@ def test_second_ask_is_answered_by_the_same_process(judge, processes: WarmProces
     ("engine", "verdict", "sentence"),
     [
         ("triples", Verdict.DIFFERENT, "The largest difference is 7"),
+        ("reverses", Verdict.DIFFERENT, "The largest difference is 12"),
         ("one_row", Verdict.NOT_COMPARABLE, "It gives predictions of another shape"),
         ("text", Verdict.NOT_COMPARABLE, "It gives another kind of value"),
         ("no_output", Verdict.NOT_COMPARABLE, "It does not give all outputs"),

@@ -13,6 +13,7 @@ from core.environments.base import SCRIPTS
 from core.environments.build import BuiltEnvironment
 from core.environments.judge import judge_kit
 from core.environments.pool import WarmProcesses
+from core.errors import CannotSave
 from core.exports.proof_kit import unpacked_kit
 from core.formats import ENVIRONMENT_FORMATS, FORMATS, formats_at_hand, get_format
 from core.formats.groups import group_formats
@@ -71,7 +72,7 @@ EXPECTED = {
     },
 }
 # How far answers of a model of each kind may be off in a format, as a share of the largest; measured were 3e-7.
-OFF = {"pt2": 1e-6, "tfjs_graph": 1e-6}
+OFF = {"orbax": 0, "pt2": 1e-6, "tfjs_graph": 1e-6}
 # TensorFlow.js' own converter, of a SavedModel as it is: a folder of scripts, the SavedModel and where to write.
 CONVERSION = """
 import sys
@@ -132,6 +133,7 @@ def test_model_kind_in_environment_format_answers_alike(
     monkeypatch.setattr("core.runtimes.environment_link.get_settings", lambda: apart.config)
     build_for(key, apart.config)
     model, format_ = architectures.FAMILIES[name](), get_format(key)
+    model.compile("adam", "mse")  # without which Keras writes no checkpoint of Orbax
     inputs = architectures.make_inputs(model)
     expected = model.predict(next(iter(inputs.values())), verbose=0)
     format_.save_model(model, "keras", tmp_path)
@@ -142,6 +144,19 @@ def test_model_kind_in_environment_format_answers_alike(
     assert "weights" not in format_.keeps or all(
         np.array_equal(*pair) for pair in zip(arrays, model.get_weights(), strict=True)
     )
+
+
+@pytest.mark.parametrize("compiles", [False, True])
+def test_orbax_of_a_model_without_an_optimizer_is_one_sentence(compiles: bool, tmp_path: Path):
+    import keras
+
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    if compiles:
+        model.compile(optimizer=None, loss="mse")
+    with pytest.raises(CannotSave) as caught:
+        get_format("orbax").save_model(model, "keras", tmp_path)
+    sentence = "Keras writes Orbax checkpoints of models with an optimizer only, and this one has none."
+    assert (caught.value.sentence, list(tmp_path.iterdir())) == (sentence, [])
 
 
 @pytest.mark.long

@@ -45,6 +45,23 @@ def test_other_engines_give_a_row_alone_the_same_bits(key, wide_model, tmp_path:
     assert (describe_batch({"batch": 64, "alone": shift}) == SAME_BITS) == (key != "keras")
 
 
+@pytest.mark.long  # as above
+@pytest.mark.parametrize(
+    ("setting", "value"), [("intra_op_num_threads", 1), ("intra_op_num_threads", 4), ("graph_optimization_level", None)]
+)
+def test_onnx_runtime_gives_a_row_alone_its_bits_however_it_is_set(setting, value, wide_model, tmp_path: Path):
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    setattr(options, setting, value or onnxruntime.GraphOptimizationLevel.ORT_DISABLE_ALL)
+    get_format("onnx").save_model(wide_model, "keras", tmp_path)
+    session = onnxruntime.InferenceSession(tmp_path / "model.onnx", options, providers=["CPUExecutionProvider"])
+    (among,) = session.run(None, {"pixels": PIXELS})
+    alone = np.concatenate([session.run(None, {"pixels": row[None]})[0] for row in PIXELS])
+    assert among.shape == (64, 10)
+    assert np.array_equal(among, alone)
+
+
 def test_evidence_says_how_many_rows_were_asked_at_a_time(jobs, saved):
     best = jobs.library.evidence(saved("digits-mlp", "keras")["artifact"]).best
     assert (best.batch, best.alone) == (64, 0.0)

@@ -21,11 +21,13 @@ The script of a format, which is written and read here (see `core.runtimes.envir
                           "optimizer" as pairs of name and array; and may write more into the folder `out`
 
 A kit that is asked for again is predicted again, and not loaded again unless that is asked for. Nothing here imports
-Roundtrip; it needs NumPy, and what the engine needs. With --fork this process loads no kit itself, and JSON says how
-each of its processes confines itself: the "modules" that do so, and what it may read and fill. Empty, it does not. See
-`forked_kits.py`.
+Roundtrip; it needs NumPy, and what the engine needs. One kit, which may come from another machine, is asked only where
+its files have the hashes that its kit.json lists; of kits in lines whoever asks has seen to that. With --fork this
+process loads no kit itself, and JSON says how each of its processes confines itself: the "modules" that do so, and what
+it may read and fill. Empty, it does not. See `forked_kits.py`.
 """
 
+import hashlib
 import importlib
 import json
 import os
@@ -41,6 +43,7 @@ from typing import Any
 PREDICTIONS, FACTS = "predictions.npz", "facts.json"
 MAX_TEXT, MAX_NOTE = 4000, 400  # characters of an error and of a note that are passed on
 FORK = "--fork="
+CHANGED = "This proof kit is cut or was changed, so it is not asked: {}. Take it once more from where it was made."
 CONVERT = "convert:"
 CONVERTED = "converted"  # the folder that a conversion is written into
 
@@ -169,6 +172,24 @@ def join_rows(parts):
     return parts[0] if len(parts) == 1 else np.concatenate(parts)
 
 
+def describe_change(kit):
+    """Say which files of a kit are not those that its kit.json lists; empty where all are."""
+    try:
+        files = json.loads((kit / "kit.json").read_text(encoding="utf-8"))["files"]
+        changed = [name for name, sha256 in files.items() if compute_sha256(kit / name) != sha256]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        changed = [getattr(error, "filename", None) or "kit.json"]
+    return CHANGED.format(", ".join(str(name) for name in changed[:3])) if changed else ""
+
+
+def compute_sha256(path):
+    digest = hashlib.sha256()
+    with open(path, "rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
+
+
 def shorten(text, limit=MAX_TEXT):
     """Return the beginning and the end of a text that is longer than is passed on: either may name the cause."""
     half = limit // 2 - 2
@@ -260,8 +281,10 @@ def main(arguments):
     if not rest or rest[0].startswith(FORK):
         serve_all(engine, json.loads(rest[0].removeprefix(FORK)) if rest else None)
         return 0
-    kit, out = rest
-    facts = engine.run(str(Path(kit).resolve()), out)
+    kit, out = Path(rest[0]).resolve(), rest[1]
+    change = describe_change(kit)
+    refusal = {"stage": "verify", "error": "Damaged", "text": change}
+    facts = refusal if change else engine.run(str(kit), out)
     (Path(out) / FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
     print(facts["text"] if "error" in facts else f"Predictions are in {Path(out) / PREDICTIONS}.")
     return int("error" in facts)
