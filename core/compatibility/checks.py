@@ -63,9 +63,8 @@ def untried_finding(context: ReloadContext, subject: str) -> Finding:
 @column("answers", "Answers", "All test examples were asked.")
 def check_predictions(context: ReloadContext) -> Finding:
     outcome = context.outcome
-    changed_rows = f"{outcome.verdict.label}: {outcome.changed_rows} of {outcome.rows} changed"
-    largest = "–" if outcome.max_abs is None else format_number(outcome.max_abs)
-    counted = f"{changed_rows}, largest difference {largest}."
+    most = "–" if outcome.max_abs is None else format_number(outcome.max_abs)
+    counted = f"{outcome.verdict.label}: {outcome.changed_rows} of {outcome.rows} changed, largest difference {most}."
     hint = outcome.discrimination.warning if outcome.discrimination else ""
     xla = describe_xla(outcome.probes.get("xla"))
     words = " ".join(filter(None, (counted, xla, describe_mismatches(outcome.mismatches), hint, *outcome.left_out)))
