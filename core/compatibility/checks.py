@@ -32,7 +32,7 @@ from core.formats.base import CONVERTED_WEIGHTS
 from core.grading import GradeLevel
 from core.runtimes.traits import collect_traits, describe_sharing, has_same_architecture
 from core.text.labels import format_shape, pluralize
-from core.text.numbers import format_number
+from core.text.numbers import format_difference
 from core.text.summaries import describe_mismatches, describe_places, describe_row_alone
 from core.worker.tasks.probes import BATCHES, probe_batch_sizes, probe_determinism, train_one_step
 
@@ -63,7 +63,7 @@ def untried_finding(context: ReloadContext, subject: str) -> Finding:
 @column("answers", "Answers", "All test examples were asked.")
 def check_predictions(context: ReloadContext) -> Finding:
     outcome = context.outcome
-    most = "–" if outcome.max_abs is None else format_number(outcome.max_abs)
+    most = format_difference(outcome.max_abs)
     counted = f"{outcome.verdict.label}: {outcome.changed_rows} of {outcome.rows} changed, largest difference {most}."
     hint = outcome.discrimination.warning if outcome.discrimination else ""
     xla = describe_xla(outcome.probes.get("xla"))

@@ -17,7 +17,7 @@ from core.library.catalog.schema import open_engine
 from core.queue.schema import STATE, create_queue_tables
 
 ResultT = TypeVar("ResultT")
-NAME = "cookie secret"
+COOKIE_SECRET = "cookie secret"  # the name of the row
 
 
 class QueueDatabase:
@@ -79,7 +79,7 @@ def read_cookie_secret(database: QueueDatabase) -> str:
 
 
 def _read_or_make(connection: Connection) -> str:
-    new = insert(STATE).values(name=NAME, value=secrets.token_hex(32))
+    new = insert(STATE).values(name=COOKIE_SECRET, value=secrets.token_hex(32))
     connection.execute(new.on_conflict_do_nothing())
-    value = connection.execute(select(STATE.c.value).where(STATE.c.name == NAME)).scalar_one()
+    value = connection.execute(select(STATE.c.value).where(STATE.c.name == COOKIE_SECRET)).scalar_one()
     return str(value)

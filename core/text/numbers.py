@@ -22,6 +22,11 @@ def format_number(value: float | str) -> str:
     return shorten_exponent(f"{value:.3g}")
 
 
+def format_difference(value: float | None) -> str:
+    """Format as a number; a dash where it is not known, as of answers that are no numbers."""
+    return "–" if value is None else format_number(value)
+
+
 def format_exact(value: float) -> str:
     """Format with the fewest digits that are read as this very number."""
     return repr(float(value)).removesuffix(".0")

@@ -10,7 +10,7 @@ from core.jobs.comparison.compare_result import ComparisonOutcome, describe_comp
 from core.jobs.elsewhere_answers import find_answers
 from core.jobs.places.place import place_of
 from core.text.labels import live_model_phrase
-from core.text.numbers import format_duration, format_number
+from core.text.numbers import format_difference, format_duration
 from core.text.summaries import describe_batch, list_caveats
 from core.text.verdicts import verdict_meaning
 from ui.charts import size_chart
@@ -91,11 +91,6 @@ def _show_numbers(outcome: ComparisonOutcome) -> None:
         return
     st.markdown(
         f"Answers changed: **{outcome.changed_rows:,} of {outcome.rows:,}**  \n"
-        f"Largest difference: **{_format_difference(outcome.max_abs)}**  \n"
-        f"Mean difference: **{_format_difference(outcome.mean_abs)}**"
+        f"Largest difference: **{format_difference(outcome.max_abs)}**  \n"
+        f"Mean difference: **{format_difference(outcome.mean_abs)}**"
     )
-
-
-def _format_difference(value: float | None) -> str:
-    """A difference; a dash where it is not known, as of answers that are no numbers."""
-    return "–" if value is None else format_number(value)
